@@ -1,0 +1,91 @@
+/* Model calls: one streamed chat completion each, on the loop.
+ *
+ *     llm_call_start ──> on_delta* ──> on_done          (exactly once, never inside start)
+ *            └── llm_call_cancel: the socket is closed before it returns; no callback afterwards
+ *            └── llm_call_hold / unhold: stops reading, so that TCP holds the model back
+ *
+ * Ownership: the caller owns struct llm_call and everything In points to, until on_done has started
+ * or llm_call_cancel() has returned. All functions and callbacks are on the loop's thread.
+ *
+ * Dialects: openai (chat completions over HTTP, any base URL) and demo (offline, canned, says so).
+ * A failed attempt is repeated inside the call only while no delta was given out: connect errors,
+ * 408, 409, 429, 5xx, obeying x-should-retry, retry-after-ms, Retry-After; at most
+ * retries_max times. After the first delta a failure is the caller's to handle (stream_reset).
+ * Wire: protocols of OpenAI-compatible servers; docs/ARCHITECTURE.md, "Models".
+ */
+#ifndef SLUICE_LLM_LLM_H
+#define SLUICE_LLM_LLM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/id.h"
+#include "base/list.h"
+
+struct uv_loop_s;
+
+#define LLM_TEXT_BYTES_MAX (8u << 20) /* of one completion; more is an error, finish "length" */
+
+enum llm_dialect { LLM_OPENAI, LLM_DEMO };
+
+struct llm_provider {
+    const char *id; /* "default", "demo", … */
+    enum llm_dialect dialect;
+    const char *base_url;      /* with its /v1, no trailing slash; NULL for demo */
+    const char *api_key;       /* NULL: no Authorization header. Never logged. */
+    const char *default_model; /* used when a call names none */
+    unsigned max_concurrent;   /* calls at once; more wait in order; 0: 512 */
+    int64_t connect_timeout_ms;    /* 0: 10 s */
+    int64_t idle_timeout_ms;       /* no byte for so long: timeout; 0: 120 s */
+    unsigned retries_max;          /* before the first delta; default 2 */
+    unsigned demo_tokens_per_s;    /* demo only; 0: 25 */
+};
+
+struct llm_usage {
+    int64_t input_tokens, output_tokens; /* as the server said; -1: it did not say */
+};
+
+struct llm_call {
+    /* In */
+    const char *provider; /* id; NULL or "": the first configured */
+    const char *model;    /* NULL or "": the provider's default */
+    /* {"messages":[{"role","content"}…], "temperature"?, "top_p"?, "max_tokens"?,
+     *  "response_schema"?}: checked JSON, in our own neutral form; the dialect writes its own. */
+    struct str request;
+    struct id idempotency_key; /* the same on every repeat: sent as Idempotency-Key; seeds demo */
+    void (*on_delta)(struct llm_call *c, struct str utf8, bool is_thinking);
+    void (*on_done)(struct llm_call *c);
+    void *data;
+
+    /* Out, valid in on_done (strings until it returns) */
+    int status;           /* 0; ERR_UPSTREAM, ERR_TIMEOUT, ERR_OVERLOAD (429 to the end), ERR_TOO_LARGE, ERR_INVALID */
+    char error_code[64];  /* "rate_limited", "truncated", "connect_failed", "http_503", "model_error", "bad_response", … */
+    struct errbuf error;  /* a sentence with what the server said, no secrets */
+    int64_t retry_after_ms; /* what the server asked for, or -1 */
+    const char *finish_reason; /* "stop", "length", "content_filter", "tool_calls" */
+    const char *model_used;    /* as the server reported, else as asked */
+    const char *provider_used;
+    struct llm_usage usage;
+
+    /* Private */
+    void *impl;
+    struct list link;
+};
+
+struct llm;
+int llm_create(struct llm **out, struct uv_loop_s *loop, const struct llm_provider *providers,
+               size_t count, struct errbuf *e); /* copies the providers */
+/* All calls must be done or cancelled. Handles close asynchronously; `closed` comes later. */
+void llm_close(struct llm *llm, void (*closed)(void *data), void *data);
+
+/* 0: on_done will come. ERR_NOT_FOUND (provider), ERR_INVALID (request): on_done does not come. */
+int llm_call_start(struct llm *llm, struct llm_call *c, struct errbuf *e);
+void llm_call_cancel(struct llm *llm, struct llm_call *c);
+void llm_call_hold(struct llm *llm, struct llm_call *c);
+void llm_call_unhold(struct llm *llm, struct llm_call *c);
+
+bool llm_has_provider(const struct llm *llm, const char *id);
+
+#endif
