@@ -1,0 +1,21 @@
+# The libraries we stand on, all from the distribution: targets pkg::<name>.
+
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+
+# sluice_package(uv libuv): the first of the pkg-config names that exists becomes pkg::uv.
+function(sluice_package name)
+    pkg_search_module(${name} REQUIRED IMPORTED_TARGET GLOBAL ${ARGN})
+    add_library(pkg::${name} ALIAS PkgConfig::${name})
+endfunction()
+
+sluice_package(websockets libwebsockets)
+sluice_package(uv libuv)
+sluice_package(cjson libcjson)
+sluice_package(sqlite sqlite3)
+sluice_package(lua lua5.4 lua-5.4)
+sluice_package(yaml yaml-0.1)
+sluice_package(curl libcurl)
+if(SLUICE_TESTS)
+    sluice_package(cmocka cmocka)
+endif()

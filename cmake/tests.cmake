@@ -1,0 +1,24 @@
+# How tests are registered. Every test runs in the source folder, so that it finds examples/ and
+# migrations/; what it writes goes under $TMPDIR.
+
+# sluice_test(NAME LABEL libraries... [THREADED]): one executable NAME from NAME.c. THREADED adds
+# the label tsan: script/test runs those under the thread sanitizer too.
+function(sluice_test name label)
+    set(libs ${ARGN})
+    set(labels ${label})
+    if(THREADED IN_LIST libs)
+        list(REMOVE_ITEM libs THREADED)
+        list(APPEND labels tsan)
+    endif()
+    add_executable(${name} ${name}.c)
+    target_link_libraries(${name} PRIVATE ${libs})
+    add_test(NAME ${name} COMMAND ${name})
+    set_tests_properties(${name} PROPERTIES
+        LABELS "${labels}" TIMEOUT 120 WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+endfunction()
+
+# sluice_unit_test(test_buf base)
+function(sluice_unit_test name)
+    sluice_test(${name} unit ${ARGN} pkg::cmocka)
+    target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests/unit)
+endfunction()
