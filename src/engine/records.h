@@ -1,0 +1,145 @@
+/* What is stored, as plain rows: the language between engine, store and net.
+ *
+ * Rows hold no pointers of their own: every `struct str` points into memory of whoever made the row
+ * (a delta's arena on the way in, a store request's arena on the way out). A str with p == NULL is SQL
+ * NULL. `…_json` fields are checked JSON text. Times are Unix milliseconds, 0 = not set.
+ */
+#ifndef SLUICE_ENGINE_RECORDS_H
+#define SLUICE_ENGINE_RECORDS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/id.h"
+
+/* What the user gave a session; written at creation, changed by PUT and PATCH only. */
+struct session_meta {
+    struct str workspace; /* "default" */
+    struct str name, group_id, user_id;
+    struct str tags_json;     /* array of strings */
+    struct str metadata_json; /* objects */
+    struct str settings_json, thread_configs_json, workflow_state_json;
+    struct str workflow_id; /* NULL: an inline graph */
+    int64_t workflow_version; /* 0: inline */
+    struct str graph_json;    /* the workflow itself when inline, else NULL */
+    struct str input_json;
+    struct str budget_json; /* or NULL */
+    bool stored_only; /* kept for another program (PUT): nothing runs it */
+};
+
+/* What the engine owns; written whenever it changes, as one row. */
+struct session_core {
+    struct str status; /* a word: stored-only sessions may have any */
+    struct str reason; /* of pause, cancel, stop; or NULL */
+    struct str output_json, error_json; /* error: {code,message,node_id} */
+    struct str node_statuses_json; /* {"judge":"running"} */
+    struct str waiting_json;       /* [{node_id,interrupt_id,kind,expires_at}] */
+    struct str usage_json;         /* {input_tokens,output_tokens,cost_usd} */
+    struct str vars_json;
+    struct str state_json; /* the engine's own: iterations, live edges, loops, timers */
+    int64_t last_seq;
+    bool busy; /* has running work: to be taken up again at start */
+    int64_t started_at, ended_at, updated_at;
+};
+
+struct session_row {
+    struct id id;
+    int64_t version; /* of the meta part, for If-Match; counted by the store on every meta write */
+    uint64_t epoch;  /* fencing token of the owner */
+    int64_t created_at;
+    struct session_meta meta;
+    struct session_core core;
+};
+
+/* One attempt of one node. Keyed by run_id; (node_id, iteration, attempt) is unique in a session. */
+struct run_row {
+    struct run_row *next;
+    struct id run_id;
+    struct str node_id;
+    struct str kind; /* "llm" */
+    int64_t iteration, attempt; /* from 1 */
+    struct str status;
+    struct str branch;      /* innermost parallel branch's head, or NULL */
+    struct str output_json, error_json;
+    struct str interrupt_json; /* while suspended: {interrupt_id,kind,actions,expires_at,draft?…}; kept when answered, with the answer */
+    int64_t started_at, ended_at;
+};
+
+/* Work that must be done after the commit, and again after a crash, until it is deleted. */
+struct effect_row {
+    struct effect_row *next;
+    struct id run_id;
+    struct str kind;         /* "model", "script" */
+    struct str request_json; /* all that is needed to do it again */
+};
+
+struct timer_row {
+    struct timer_row *next;
+    struct id timer_id;
+    int64_t due_at;
+    struct str purpose_json; /* the engine's own */
+};
+
+struct message_row {
+    struct message_row *next;
+    struct id message_id;
+    struct id run_id; /* zero: said by a person */
+    struct str node_id, role, agent_id, content, finish_reason;
+    int64_t token_count;
+    int64_t seq; /* of its `message` event */
+    int64_t created_at;
+};
+
+/* An input that came while the gate was closed: durable, not visible. */
+struct withheld_row {
+    struct withheld_row *next;
+    int64_t ord; /* ascending within a session */
+    struct str input_json;
+};
+
+/* An answer that a repeated request with the same Idempotency-Key gets again. */
+struct idempotency_row {
+    struct str workspace, key;
+    uint64_t body_hash[2]; /* of method, route and body */
+    int http_status;
+    struct str body_json;
+    int64_t created_at;
+};
+
+struct id_list {
+    struct id_list *next;
+    struct id id;
+};
+
+/* All that one session's steps of one loop turn want durable, in one transaction with those of
+ * other sessions. Made by the engine, completed by the journal, read by the store; owned by the
+ * journal until the commit has been reported. */
+struct delta {
+    struct arena arena;
+    struct id session_id;
+    uint64_t epoch; /* the write is refused (ERR_STALE) when the stored epoch is higher */
+    int64_t at;     /* when */
+
+    /* Events: frames as in the contract, each one line of JSON, joined by '\n', none after the
+     * last. seq_last = 0: none. Stored as one row. */
+    struct buf events;
+    int64_t seq_first, seq_last;
+    bool is_new;                     /* insert the session with *meta and *core */
+    int64_t created_at;              /* when is_new */
+    const struct session_meta *meta; /* when is_new */
+    const struct session_core *core; /* NULL: the session's row is not touched */
+
+    struct run_row *runs;           /* upsert by run_id */
+    struct effect_row *effects_new; /* insert */
+    struct id_list *effects_done;   /* delete by run_id */
+    struct timer_row *timers_set;   /* upsert by timer_id */
+    struct id_list *timers_done;    /* delete */
+    struct message_row *messages;   /* insert */
+    struct withheld_row *withheld;  /* insert */
+    bool withheld_clear;            /* delete all of the session (before the inserts) */
+    const struct idempotency_row *idempotency; /* insert, or NULL */
+};
+
+#endif

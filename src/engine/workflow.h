@@ -1,0 +1,120 @@
+/* A workflow's definition: parsed, validated, immutable, shared by the sessions that run it.
+ *
+ * The text (JSON; YAML is turned into JSON before, base/yaml.h) is kept, and properties are views
+ * into it. Nodes and edges are arrays; a node is known by its index. Validation reports every error
+ * it finds, each with the path in the document ("nodes.judge.next_ids[0]"), a code and a sentence.
+ *
+ * Edges. next_ids, routes, switch cases and on_error targets are edges. A back edge leads to an
+ * ancestor on the depth-first walk from the start (edges in the order written); all others are
+ * forward edges and form a DAG. Joins look at forward edges only.
+ */
+#ifndef SLUICE_ENGINE_WORKFLOW_H
+#define SLUICE_ENGINE_WORKFLOW_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/json.h"
+
+#define WORKFLOW_NODES_MAX  1000 /* reachability is kept as bit sets: 2 x n x n bits */
+#define WORKFLOW_EDGES_MAX  8000
+#define WORKFLOW_ISSUES_MAX 100 /* errors and warnings reported at once */
+
+enum node_kind {
+    KIND_START,
+    KIND_END,
+    KIND_LLM,
+    KIND_AGENT,
+    KIND_TRANSFORM,
+    KIND_SWITCH,
+    KIND_PARALLEL,
+    KIND_LOOP,
+    KIND_HUMAN_REVIEW,
+    KIND_USER_INPUT,
+    KIND_WAIT,
+    KIND_SCRIPT,
+    KIND_COUNT,
+};
+const char *node_kind_word(enum node_kind k);
+
+enum edge_kind { EDGE_NEXT, EDGE_ROUTE, EDGE_CASE, EDGE_DEFAULT, EDGE_ERROR };
+
+struct edge {
+    uint16_t from, to; /* node indexes */
+    enum edge_kind kind;
+    bool back;
+    struct str label;  /* of a route: "approve" */
+    uint16_t ordinal;  /* position in next_ids or cases */
+};
+
+enum join_kind { JOIN_ALL, JOIN_ANY, JOIN_COUNT };
+enum on_error { ON_ERROR_FAIL, ON_ERROR_CONTINUE, ON_ERROR_GOTO };
+
+struct retry_policy {
+    unsigned max_attempts; /* 1: no retry */
+    int64_t initial_ms, max_ms;
+    double multiplier;
+    struct json on; /* array of codes, or absent: any but invalid_* */
+};
+
+struct node_def {
+    struct str id, name; /* name: the id when not given */
+    enum node_kind kind;
+    struct str when; /* expression, or NULL */
+    enum join_kind join;
+    unsigned join_count;
+    struct retry_policy retry;
+    int64_t timeout_ms; /* 0: none */
+    enum on_error on_error;
+    struct json properties; /* object, or absent */
+    uint16_t *out, *in; /* edge indexes; out in the order written, in ascending */
+    unsigned out_count, in_count;
+    struct str branch; /* head of the innermost parallel branch it lies in, or NULL */
+};
+
+struct workflow {
+    unsigned refs;
+    struct str id, name, type, description; /* id NULL: inline without one */
+    int64_t version; /* set by the caller; 0: inline */
+    struct str text; /* the JSON it was parsed from */
+    struct json input_schema, vars; /* or absent */
+    struct node_def *nodes;
+    unsigned node_count;
+    struct edge *edges;
+    unsigned edge_count;
+    uint16_t start;
+    /* reach_forward[a * words + b/64]: is b reached from a over forward edges (a itself included)?
+     * reach_any: over any edges, at least one step. */
+    uint64_t *reach_forward, *reach_any;
+    unsigned words;
+    struct arena arena;
+};
+
+struct workflow_issue {
+    const char *severity; /* "error", "warning" */
+    struct str node_id;   /* or NULL */
+    struct str path, code, message;
+};
+struct workflow_issues {
+    struct arena arena;
+    struct workflow_issue *items;
+    unsigned count, errors; /* errors <= count; the rest are warnings */
+};
+void workflow_issues_init(struct workflow_issues *w);
+void workflow_issues_deinit(struct workflow_issues *w);
+
+struct expr_vm;
+/* Parses and validates JSON that passed json_check(). 0 and *out (one reference, the text copied), or
+ * ERR_UNPROCESSABLE with issues->errors > 0. Warnings may come with either. vm checks expressions. */
+int workflow_parse(struct str json, struct expr_vm *vm, struct workflow **out,
+                   struct workflow_issues *issues);
+struct workflow *workflow_ref(struct workflow *w); /* loop thread only */
+void workflow_unref(struct workflow *w);           /* NULL is fine */
+
+int workflow_find(const struct workflow *w, struct str id); /* node index, or -1 */
+bool workflow_reaches_forward(const struct workflow *w, unsigned from, unsigned to);
+bool workflow_reaches(const struct workflow *w, unsigned from, unsigned to);
+
+#endif
