@@ -76,6 +76,7 @@ enum input_kind {
     IN_STOP,
     IN_RESUME_NODE,
     IN_USER_INPUT,
+    IN_SIGNAL, /* an event; signal nodes come with the whole workflow language */
     /* results of effects, by run; for a run that is no longer current they are ignored */
     IN_CHUNK,
     IN_MODEL_DONE,
@@ -98,6 +99,7 @@ struct engine_input {
     struct str node_id;                /* RESUME_NODE */
     struct id interrupt_id;            /* RESUME_NODE, zero: whichever is open */
     struct str action, data_json, reviewer; /* RESUME_NODE */
+    struct str name;                   /* SIGNAL, with data_json as its payload */
     struct str content, user_id;       /* USER_INPUT: content is text */
     struct id run_id;                  /* results, LOG */
     struct str text;                   /* CHUNK (UTF-8), LOG */
