@@ -1,0 +1,127 @@
+/* What net asks of the rest of the program: one request per command or question, from HTTP or
+ * WebSocket alike. net parses and checks the shape (wire_parse.h), app does the work, and the answer
+ * is a status with a JSON body that net sends.
+ *
+ * The request is owned by net, strings In live in its arena, and `done` is called exactly once, on the
+ * loop; it may be called from inside service_submit() when the answer is known at once. When the
+ * client goes away, net keeps the request until `done` and then drops the answer: commands are
+ * carried out all the same.
+ */
+#ifndef SLUICE_NET_SERVICE_H
+#define SLUICE_NET_SERVICE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/id.h"
+
+enum svc_op {
+    SVC_WORKFLOW_LIST,     /* list */
+    SVC_WORKFLOW_CREATE,   /* workflow */
+    SVC_WORKFLOW_GET,      /* name, version */
+    SVC_WORKFLOW_PUT,      /* name, workflow, if_match */
+    SVC_WORKFLOW_DELETE,   /* name, if_match */
+    SVC_WORKFLOW_VERSIONS, /* name, list */
+    SVC_WORKFLOW_VALIDATE, /* workflow */
+    SVC_EXECUTE,           /* execute */
+    SVC_SESSION_LIST,      /* list */
+    SVC_SESSION_GET,       /* session_id (GET and HEAD) */
+    SVC_SESSION_DELETE,    /* session_id, force, if_match */
+    SVC_PAUSE,             /* session_id, pause */
+    SVC_RESUME,
+    SVC_CANCEL,            /* session_id, reason */
+    SVC_STOP,              /* session_id, reason */
+    SVC_NODE_RESUME,       /* session_id, answer */
+    SVC_SIGNAL,            /* session_id, signal */
+    SVC_INPUT,             /* session_id, input */
+    SVC_EVENTS,            /* session_id, events */
+    SVC_MESSAGES,          /* session_id, list */
+    SVC_NODES,             /* session_id, list */
+    SVC_READY,             /* is the store writable? */
+    SVC_METRICS,           /* body: Prometheus text */
+    SVC_OP_COUNT,
+};
+
+struct svc_req {
+    enum svc_op op;
+    /* In */
+    struct arena arena;
+    struct str workspace; /* "default" */
+    struct str actor;     /* who asks, for the record: "anonymous" without auth */
+    struct id session_id;
+    struct str name;      /* of a workflow */
+    int64_t version;      /* ?version; 0: newest */
+    int64_t if_match;     /* 0: not given */
+    bool force;
+    struct str reason;
+    struct str idempotency_key; /* p == NULL: none */
+    uint64_t body_hash[2];      /* of method, route and body, for the key */
+    struct {
+        struct str text; /* JSON of the definition; YAML was converted */
+    } workflow;
+    struct {
+        struct str workflow_id; /* one of workflow_id and graph_json */
+        int64_t workflow_version;
+        struct str graph_json;
+        struct str input_json; /* object; "{}" when not given */
+        struct str name, group_id, user_id, tags_json, metadata_json, budget_json;
+        bool start_paused;
+    } execute;
+    struct {
+        bool hold, timers_run;
+    } pause;
+    struct {
+        struct str node_id, action, data_json, reviewer;
+        struct id interrupt_id; /* zero: not given */
+    } answer;
+    struct {
+        struct str node_id, name, payload_json;
+    } signal;
+    struct {
+        struct str content, user_id;
+    } input;
+    struct {
+        int64_t after;
+        int limit;
+        struct str types; /* comma list, or NULL */
+    } events;
+    struct {
+        int limit; /* 1 to 500 */
+        struct str cursor, q, type, status, workflow_id, group_id, user_id, tag;
+        int64_t created_after, created_before;
+        bool ascending;
+    } list;
+
+    /* Out */
+    int status;        /* 0 or ERR_… : error and details make the error body then */
+    int http_status;   /* 0: from status (200 when 0) */
+    struct errbuf error;
+    const char *error_code; /* static; NULL: err_word(status) */
+    struct buf details;     /* JSON value, or empty */
+    struct buf body;        /* JSON (SVC_METRICS: text); initialised by svc_req_init */
+    int64_t etag_version;   /* 0: none */
+    int retry_after_s;      /* with ERR_OVERLOAD, ERR_UNAVAILABLE */
+
+    void (*done)(struct svc_req *req);
+    void *data;
+};
+#define SVC_BODY_MAX (64u << 20)
+void svc_req_init(struct svc_req *req, enum svc_op op); /* zeroes, inits arena and bufs */
+void svc_req_deinit(struct svc_req *req);
+
+struct service;
+struct service_vtable {
+    void (*submit)(struct service *s, struct svc_req *req);
+};
+struct service {
+    const struct service_vtable *v;
+};
+static inline void service_submit(struct service *s, struct svc_req *req)
+{
+    s->v->submit(s, req);
+}
+
+#endif
