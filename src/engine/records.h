@@ -101,6 +101,7 @@ struct withheld_row {
 
 /* An answer that a repeated request with the same Idempotency-Key gets again. */
 struct idempotency_row {
+    struct idempotency_row *next; /* in a delta: several requests may meet in one turn */
     struct str workspace, key;
     uint64_t body_hash[2]; /* of method, route and body */
     int http_status;
@@ -139,7 +140,7 @@ struct delta {
     struct message_row *messages;   /* insert */
     struct withheld_row *withheld;  /* insert */
     bool withheld_clear;            /* delete all of the session (before the inserts) */
-    const struct idempotency_row *idempotency; /* insert, or NULL */
+    const struct idempotency_row *idempotency; /* insert all of the list, or NULL */
 };
 
 #endif
