@@ -1,0 +1,100 @@
+#include "app/plans.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+struct plan {
+    struct list in_bucket, in_use;
+    char *workspace;
+    struct workflow *w;
+    bool is_newest;
+};
+
+static unsigned plans_hash(struct str workspace, struct str id)
+{
+    uint32_t h = 2166136261u; /* FNV-1a: ids are ours to choose, not a peer's to attack at scale */
+    for (size_t i = 0; i < workspace.n; i++)
+        h = (h ^ (uint8_t)workspace.p[i]) * 16777619u;
+    for (size_t i = 0; i < id.n; i++)
+        h = (h ^ (uint8_t)id.p[i]) * 16777619u;
+    return h % PLANS_BUCKETS;
+}
+
+void plans_init(struct plans *p)
+{
+    for (unsigned i = 0; i < PLANS_BUCKETS; i++)
+        list_init(&p->buckets[i]);
+    list_init(&p->by_use);
+    p->count = 0;
+}
+
+static void plan_drop(struct plans *p, struct plan *plan)
+{
+    list_remove(&plan->in_bucket);
+    list_remove(&plan->in_use);
+    p->count--;
+    workflow_unref(plan->w);
+    free(plan->workspace);
+    free(plan);
+}
+
+void plans_deinit(struct plans *p)
+{
+    while (!list_empty(&p->by_use))
+        plan_drop(p, container_of(p->by_use.next, struct plan, in_use));
+}
+
+static bool plan_is_of(const struct plan *plan, struct str workspace, struct str id)
+{
+    return str_eq(plan->w->id, id) && str_eqz(workspace, plan->workspace);
+}
+
+struct workflow *plans_get(struct plans *p, struct str workspace, struct str id, int64_t version)
+{
+    list_foreach(it, &p->buckets[plans_hash(workspace, id)])
+    {
+        struct plan *plan = container_of(it, struct plan, in_bucket);
+        bool wanted = version == 0 ? plan->is_newest : plan->w->version == version;
+        if (!wanted || !plan_is_of(plan, workspace, id))
+            continue;
+        list_remove(&plan->in_use);
+        list_append(&p->by_use, &plan->in_use);
+        return plan->w;
+    }
+    return NULL;
+}
+
+void plans_put(struct plans *p, struct str workspace, struct workflow *w, bool is_newest)
+{
+    struct list *bucket = &p->buckets[plans_hash(workspace, w->id)];
+    list_foreach_safe(it, tmp, bucket)
+    {
+        struct plan *plan = container_of(it, struct plan, in_bucket);
+        if (!plan_is_of(plan, workspace, w->id))
+            continue;
+        if (is_newest)
+            plan->is_newest = false;
+        if (plan->w->version == w->version)
+            plan_drop(p, plan);
+    }
+    struct plan *plan = mem_zalloc(sizeof(*plan));
+    plan->workspace = str_dup(workspace);
+    plan->w = workflow_ref(w);
+    plan->is_newest = is_newest;
+    list_append(bucket, &plan->in_bucket);
+    list_append(&p->by_use, &plan->in_use);
+    if (++p->count > PLANS_MAX)
+        plan_drop(p, container_of(p->by_use.next, struct plan, in_use));
+}
+
+void plans_forget(struct plans *p, struct str workspace, struct str id)
+{
+    list_foreach_safe(it, tmp, &p->buckets[plans_hash(workspace, id)])
+    {
+        struct plan *plan = container_of(it, struct plan, in_bucket);
+        if (plan_is_of(plan, workspace, id))
+            plan_drop(p, plan);
+    }
+}

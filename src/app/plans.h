@@ -1,0 +1,30 @@
+/* Plans: parsed workflows kept by (workspace, id, version), so that starting a session costs no parse.
+ *
+ * Bounded (PLANS_MAX, oldest use goes first); a plan that sessions run stays alive by its reference.
+ * The newest version of an id is remembered too, and set by whoever puts one. Loop thread only.
+ */
+#ifndef SLUICE_APP_PLANS_H
+#define SLUICE_APP_PLANS_H
+
+#include "base/list.h"
+#include "engine/workflow.h"
+
+#define PLANS_MAX     1024
+#define PLANS_BUCKETS 1024
+
+struct plans {
+    struct list buckets[PLANS_BUCKETS];
+    struct list by_use; /* the longest unused first */
+    unsigned count;
+};
+
+void plans_init(struct plans *p);
+void plans_deinit(struct plans *p);
+/* version 0: the newest that is known here. NULL when it is not here. No new reference. */
+struct workflow *plans_get(struct plans *p, struct str workspace, struct str id, int64_t version);
+/* Keeps w (takes a reference) under its id and version; `is_newest`: what version 0 finds. */
+void plans_put(struct plans *p, struct str workspace, struct workflow *w, bool is_newest);
+/* Forgets every version of the id (it was deleted). */
+void plans_forget(struct plans *p, struct str workspace, struct str id);
+
+#endif
