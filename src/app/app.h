@@ -1,0 +1,97 @@
+/* The composition: the one place that knows the concrete types and calls the engine.
+ *
+ *     net ── svc_req ──> service ── engine_step ──> live ── journal ──> store
+ *                                       ^                      │ committed
+ *     llm, scripts, timers ── inputs ───┘   runner <───────────┤ effects
+ *                                           log   <────────────┤ frames
+ *                                           svc_req.done <─────┘ answers
+ *
+ * Everything here runs on the loop's thread.
+ */
+#ifndef SLUICE_APP_APP_H
+#define SLUICE_APP_APP_H
+
+#include <uv.h>
+
+#include "app/config.h"
+#include "app/journal.h"
+#include "app/plans.h"
+#include "app/recovery.h"
+#include "app/timers.h"
+#include "base/id.h"
+#include "base/table.h"
+#include "llm/llm.h"
+#include "net/log.h"
+#include "net/server.h"
+#include "net/service.h"
+#include "store/store.h"
+#include "tools/script.h"
+
+#define APP_VERSION       "0.1.0"
+#define APP_SESSIONS_MAX  100000 /* live at once; more: 429 */
+#define APP_IDLE_EVICT_MS 30000  /* a session that only waits leaves memory after so long */
+
+struct app {
+    uv_loop_t loop;
+    struct config config;
+    struct store *store;
+    struct llm *llm;
+    struct script_pool *scripts;
+    struct expr_vm *vm;
+    struct log_hub *log;
+    struct net_server *net;
+    struct id_source ids;
+    struct service service;
+    struct log_reader reader;
+    struct table live; /* struct live by session id */
+    unsigned loading;  /* sessions on their way into memory */
+    struct list keys_in_flight; /* Idempotency-Keys whose first request is under way */
+    struct journal journal;
+    struct plans plans;
+    struct timers timers;
+    struct recovery recovery;
+    uv_timer_t evict_timer;
+    bool evict_armed;
+    bool stopping;
+    unsigned long long sessions_started, sessions_ended;
+};
+
+/* service.c */
+void app_service_init(struct app *a);
+/* Fails the request with a sentence; done is called before it returns. */
+void app_fail(struct svc_req *req, int status, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+void app_done(struct svc_req *req); /* answered as it stands */
+/* Copies a store request's failure into the answer and finishes it; true when it had failed. */
+bool app_failed_store(struct svc_req *req, const struct store_req *r, const char *not_found);
+
+/* service_sessions.c, service_workflows.c, service_reads.c: one function per svc_op */
+void svc_execute(struct app *a, struct svc_req *req);
+void svc_command(struct app *a, struct svc_req *req);
+void svc_session_get(struct app *a, struct svc_req *req);
+void svc_session_list(struct app *a, struct svc_req *req);
+void svc_session_delete(struct app *a, struct svc_req *req);
+void svc_events(struct app *a, struct svc_req *req);
+void svc_messages(struct app *a, struct svc_req *req);
+void svc_nodes(struct app *a, struct svc_req *req);
+void svc_metrics(struct app *a, struct svc_req *req);
+void svc_workflow_list(struct app *a, struct svc_req *req);
+void svc_workflow_put(struct app *a, struct svc_req *req); /* create and put */
+void svc_workflow_get(struct app *a, struct svc_req *req);
+void svc_workflow_delete(struct app *a, struct svc_req *req);
+void svc_workflow_versions(struct app *a, struct svc_req *req);
+void svc_workflow_validate(struct app *a, struct svc_req *req);
+/* The errors and warnings of a parse as the contract's arrays, into the two members of an object. */
+void svc_write_issues(struct jw *w, const struct workflow_issues *issues);
+
+/* idempotency.c: lets the first request with a key pass, answers repeats from what was stored. */
+void idempotency_check(struct app *a, struct svc_req *req,
+                       void (*pass)(struct app *a, struct svc_req *req));
+/* The row to store together with the answer; NULL without a key. Strings live in the request. */
+const struct idempotency_row *idempotency_row_of(struct app *a, struct svc_req *req,
+                                                 struct arena *arena);
+
+/* log_reads.c: the log's reads behind the tail, carried to the store. */
+void app_log_reader_init(struct app *a);
+
+#endif

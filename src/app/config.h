@@ -1,0 +1,43 @@
+/* Settings of `sluice serve`: flags win over environment (SLUICE_<FLAG>), environment over the file
+ * (--config FILE, YAML). See docs/LIMITS.md for limits and README.md for use.
+ */
+#ifndef SLUICE_APP_CONFIG_H
+#define SLUICE_APP_CONFIG_H
+
+#include <stdbool.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "llm/llm.h"
+
+#define CONFIG_PROVIDERS_MAX 32
+
+struct config {
+    const char *listen; /* HOST:PORT as given */
+    const char *host;
+    int port;
+    const char *data;     /* folder of the embedded store */
+    const char *store, *cache; /* URLs, or NULL */
+    const char *file;     /* --config */
+    const char *examples; /* folder of workflows that are put at start unless they are there */
+    const char *auth;     /* auto, required, off */
+    const char *origins;
+    enum log_level log_level;
+    bool log_json;
+    bool migrate;
+    bool print;           /* --print-config */
+    struct llm_provider providers[CONFIG_PROVIDERS_MAX];
+    unsigned provider_count;
+    struct arena arena; /* of every string above */
+};
+
+/* args: those after `serve`. ERR_INVALID with a sentence that names the flag, key or variable. */
+int config_load(struct config *c, int argc, char **argv, struct errbuf *e);
+void config_deinit(struct config *c);
+/* The result as YAML, secrets hidden, and where each value came from. */
+void config_print(const struct config *c, struct buf *out);
+void config_usage(struct buf *out);
+
+#endif

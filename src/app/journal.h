@@ -1,0 +1,56 @@
+/* The journal: one transaction per loop turn with all that the sessions produced in it.
+ *
+ *     mark ──> (end of turn) take deltas ──> store commit ──> release: seal frames, carry out
+ *      ^                                        │ failed        effects, answer requests
+ *      └── while one is under way, the next ────┘ the same batch again after a pause
+ *          fills: no timer, no fixed delay
+ *
+ * Nothing is visible and nothing is done before it is durable. A batch that fails is tried again
+ * with the same rows and numbers until it is written; meanwhile commands are refused (503) and model streams
+ * are held back.
+ */
+#ifndef SLUICE_APP_JOURNAL_H
+#define SLUICE_APP_JOURNAL_H
+
+#include <uv.h>
+
+#include "app/live.h"
+#include "base/list.h"
+#include "store/store.h"
+
+#define JOURNAL_BATCH_MAX       1000 /* sessions in one transaction */
+#define JOURNAL_RETRY_MS_FIRST  10
+#define JOURNAL_RETRY_MS_MAX    1000
+
+struct journal_entry {
+    struct live *live;
+    struct delta delta;
+    struct effect *effects;
+    struct list replies;
+};
+
+struct journal {
+    struct app *app;
+    uv_prepare_t prepare;
+    uv_check_t check;
+    uv_timer_t retry;
+    struct list marked; /* struct live */
+    struct journal_entry *entries; /* the batch under way */
+    struct delta **deltas;
+    bool *refused;
+    size_t count;
+    bool in_flight;
+    bool failing; /* the last attempt failed */
+    int retry_ms;
+    struct store_commit commit;
+    void (*drained)(void *data); /* when nothing is marked or under way; once */
+    void *drained_data;
+};
+
+int journal_open(struct journal *j, struct app *a);
+void journal_close(struct journal *j); /* drained before */
+void journal_mark(struct journal *j, struct live *l);
+/* Calls back when everything marked so far is durable and released; maybe at once. */
+void journal_drain(struct journal *j, void (*drained)(void *data), void *data);
+
+#endif

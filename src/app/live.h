@@ -1,0 +1,64 @@
+/* A session in memory: the engine's state machine with what the shell keeps around it.
+ *
+ *     (not in memory) ── live_want: load, restore ──> live ── ended and committed ──> gone
+ *                                                      └─── idle for a while ───────> gone
+ *
+ * A live session is marked when a step may have produced something; the journal takes the marked
+ * ones at the end of the loop turn.
+ */
+#ifndef SLUICE_APP_LIVE_H
+#define SLUICE_APP_LIVE_H
+
+#include "base/list.h"
+#include "engine/engine.h"
+#include "engine/gate.h"
+#include "net/service.h"
+
+struct app;
+
+struct live {
+    struct app *app;
+    struct id id;
+    struct session *session;
+    struct gate *gate;
+    uint64_t epoch;
+    struct list marked;  /* in journal.marked while it may have something */
+    struct list replies; /* struct reply: answers that wait for the next commit */
+    struct list runs;    /* struct run (runner.h) */
+    unsigned uncommitted; /* entries of the journal under way */
+    bool is_new;          /* its first delta was not taken yet */
+    struct session_meta *meta; /* of a new session, until its first delta was stored */
+    struct arena meta_arena;
+    int64_t touched_at; /* last step; for eviction */
+};
+
+/* An answer that is given when the steps before it are durable. */
+struct reply {
+    struct list link;
+    struct svc_req *req;
+    const struct idempotency_row *idempotency; /* strings in req's arena */
+};
+
+struct live *live_find(struct app *a, struct id session_id);
+/* A new session in memory, nothing stepped. */
+struct live *live_create(struct app *a, struct workflow *w, struct id session_id,
+                         const struct session_meta *meta, bool start_paused);
+void live_destroy(struct live *l); /* no replies, no entries under way; runs are cancelled */
+/* Steps the engine and marks the session. Errors of commands come back; nothing changed then. */
+int live_step(struct live *l, struct engine_input *in, struct errbuf *e);
+void live_add_reply(struct live *l, struct svc_req *req, const struct idempotency_row *row);
+
+/* Brings a stored session into memory if it is not there. `done` is called once, maybe at once:
+ * l, or NULL with status ERR_NOT_FOUND (none, or stored only), ERR_CONFLICT (it has ended; e names the state),
+ * or what the store said. */
+struct live_want {
+    void (*done)(struct live_want *w, struct live *l, int status, struct errbuf *e);
+    void *data;
+    struct list link;
+};
+void live_want(struct app *a, struct id session_id, struct live_want *w);
+
+/* Starts the clock of eviction when there is something to evict later. */
+void live_arm_eviction(struct app *a);
+
+#endif
