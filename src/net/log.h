@@ -62,13 +62,13 @@ struct log_frame {
     size_t len;
 };
 
-enum log_next { LOG_FRAME, LOG_WAIT, LOG_SNAPSHOT, LOG_ERROR };
+enum log_next { LOG_NEXT_FRAME, LOG_NEXT_WAIT, LOG_NEXT_SNAPSHOT, LOG_NEXT_ERROR };
 
 struct log_cursor {
     /* In */
     struct id session_id;
     int64_t next_seq; /* the next one wanted: after + 1 */
-    void (*ready)(struct log_cursor *c); /* after LOG_WAIT: there may be more now; not inside log_cursor_next */
+    void (*ready)(struct log_cursor *c); /* after LOG_NEXT_WAIT: there may be more now; not inside log_cursor_next */
     void *data;
     /* Private */
     struct log_hub *hub;
@@ -81,8 +81,8 @@ struct log_cursor {
 };
 void log_cursor_open(struct log_hub *h, struct log_cursor *c);
 void log_cursor_close(struct log_cursor *c); /* may be called inside ready */
-/* LOG_FRAME: *out, and the cursor has moved on. LOG_WAIT: `ready` will come. LOG_SNAPSHOT: the log no longer holds
- * next_seq. LOG_ERROR: reading failed (c->status). */
+/* LOG_NEXT_FRAME: *out, and the cursor has moved on. LOG_NEXT_WAIT: `ready` will come. LOG_NEXT_SNAPSHOT: the log no longer holds
+ * next_seq. LOG_NEXT_ERROR: reading failed (c->status). */
 enum log_next log_cursor_next(struct log_cursor *c, struct log_frame *out);
 
 /* The "sessions" channel: session_state_change frames of every session. `frame` must not close the watcher's list. */
