@@ -89,6 +89,7 @@ struct workflow {
      * reach_any: over any edges, at least one step. */
     uint64_t *reach_forward, *reach_any;
     unsigned words;
+    uint16_t *by_id; /* node indexes, sorted by id: workflow_find() */
     struct arena arena;
 };
 
@@ -116,5 +117,13 @@ void workflow_unref(struct workflow *w);           /* NULL is fine */
 int workflow_find(const struct workflow *w, struct str id); /* node index, or -1 */
 bool workflow_reaches_forward(const struct workflow *w, unsigned from, unsigned to);
 bool workflow_reaches(const struct workflow *w, unsigned from, unsigned to);
+
+/* What a reviewer may answer at a human_review node, in the order to offer it; returns how many.
+ * `actions` if given; else by review_type: approve, reject (approve_reject), approve, modify, reject
+ * (edit_content), submit (form), and modify or reject where a route has that label. Last `skip`
+ * where allow_skip is set. A route may also be labelled `timeout` (on_timeout: route). */
+#define WORKFLOW_ACTIONS_MAX 52
+unsigned workflow_actions(const struct workflow *w, const struct node_def *n,
+                          struct str out[WORKFLOW_ACTIONS_MAX]);
 
 #endif

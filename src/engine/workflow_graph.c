@@ -1,0 +1,399 @@
+#include "engine/workflow_private.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CYCLE_TEXT_MAX 400
+
+/* ---- links ---- */
+
+void graph_link(struct wf_parse *p)
+{
+    struct workflow *w = p->w;
+    for (unsigned i = 0; i < w->edge_count; i++) {
+        w->nodes[w->edges[i].from].out_count++;
+        w->nodes[w->edges[i].to].in_count++;
+    }
+    for (unsigned i = 0; i < w->node_count; i++) {
+        struct node_def *n = &w->nodes[i];
+        n->out = arena_calloc(&w->arena, n->out_count + 1, sizeof(*n->out));
+        n->in = arena_calloc(&w->arena, n->in_count + 1, sizeof(*n->in));
+        n->out_count = n->in_count = 0;
+    }
+    for (unsigned i = 0; i < w->edge_count; i++) {
+        struct node_def *from = &w->nodes[w->edges[i].from], *to = &w->nodes[w->edges[i].to];
+        from->out[from->out_count++] = (uint16_t)i;
+        to->in[to->in_count++] = (uint16_t)i;
+    }
+}
+
+static size_t path_push_edge(struct wf_parse *p, const struct edge *e)
+{
+    size_t mark = path_push(p, "nodes.%.*s", STR_FMT(p->w->nodes[e->from].id));
+    switch (e->kind) {
+    case EDGE_NEXT:
+        path_push(p, ".next_ids[%u]", e->ordinal);
+        break;
+    case EDGE_ROUTE:
+        path_push(p, ".routes.%.*s", STR_FMT(e->label));
+        break;
+    case EDGE_CASE:
+        path_push(p, ".properties.cases[%u].to", e->ordinal);
+        break;
+    case EDGE_DEFAULT:
+        path_push(p, ".properties.default");
+        break;
+    case EDGE_ERROR:
+        path_push(p, ".on_error");
+        break;
+    }
+    return mark;
+}
+
+/* ---- depth-first walk ---- */
+
+enum colour { WHITE, GREY, BLACK }; /* not seen, on the stack, done */
+
+struct walk {
+    uint8_t *colour;
+    uint16_t *stack, *next_out; /* path from the root; next edge of each to look at */
+    unsigned depth;
+    uint16_t *order; /* nodes as they are done: children first */
+    unsigned done;
+};
+
+static struct walk walk_init(struct wf_parse *p)
+{
+    unsigned n = p->w->node_count;
+    struct walk k = {0};
+    k.colour = arena_calloc(&p->scratch, n, sizeof(*k.colour));
+    k.stack = arena_calloc(&p->scratch, n, sizeof(*k.stack));
+    k.next_out = arena_calloc(&p->scratch, n, sizeof(*k.next_out));
+    k.order = arena_calloc(&p->scratch, n, sizeof(*k.order));
+    return k;
+}
+
+static void walk_push(struct walk *k, uint16_t node)
+{
+    k->colour[node] = GREY;
+    k->stack[k->depth] = node;
+    k->next_out[k->depth++] = 0;
+}
+
+/* Walks what is reached from root; closes() is told each edge that leads back into the stack. */
+static void walk_from(struct wf_parse *p, struct walk *k, uint16_t root,
+                      bool (*follows)(struct wf_parse *p, const struct edge *e),
+                      void (*closes)(struct wf_parse *p, const struct walk *k, unsigned edge))
+{
+    struct workflow *w = p->w;
+    walk_push(k, root);
+    while (k->depth) {
+        uint16_t at = k->stack[k->depth - 1];
+        const struct node_def *n = &w->nodes[at];
+        if (k->next_out[k->depth - 1] == n->out_count) {
+            k->colour[at] = BLACK;
+            k->order[k->done++] = at;
+            k->depth--;
+            continue;
+        }
+        unsigned e = n->out[k->next_out[k->depth - 1]++];
+        uint16_t to = w->edges[e].to;
+        if (follows && !follows(p, &w->edges[e]))
+            continue;
+        if (k->colour[to] == GREY)
+            closes(p, k, e);
+        else if (k->colour[to] == WHITE)
+            walk_push(k, to);
+    }
+}
+
+/* ---- errors ---- */
+
+static void edge_goes_back(struct wf_parse *p, const struct walk *k, unsigned edge)
+{
+    (void)k;
+    p->w->edges[edge].back = true;
+}
+
+/* Edges of cycles that nothing would end. A loop ends those through its body, a person those
+ * through a review or an input; the way out of a loop and back in is ended by nobody. */
+static bool edge_is_unbroken(struct wf_parse *p, const struct edge *e)
+{
+    const struct node_def *from = &p->w->nodes[e->from];
+    if (!p->sources[e->from].known_kind)
+        return false;
+    if (from->kind == KIND_LOOP && e->kind == EDGE_NEXT && e->ordinal == 0)
+        return false;
+    return !kind_def_of(from->kind)->breaks_cycles;
+}
+
+static void cycle_report(struct wf_parse *p, const struct walk *k, unsigned edge)
+{
+    const struct workflow *w = p->w;
+    uint16_t to = w->edges[edge].to;
+    unsigned first = k->depth;
+    while (k->stack[first - 1] != to)
+        first--;
+    char text[CYCLE_TEXT_MAX] = "";
+    size_t n = 0;
+    for (unsigned i = first - 1; i < k->depth && n < sizeof(text) - 2 * NAME_BYTES_MAX - 20; i++)
+        n += (size_t)snprintf(text + n, sizeof(text) - n, "%.*s -> ",
+                              STR_FMT(w->nodes[k->stack[i]].id));
+    if (n >= sizeof(text) - 2 * NAME_BYTES_MAX - 20)
+        n += (size_t)snprintf(text + n, sizeof(text) - n, "… -> ");
+    snprintf(text + n, sizeof(text) - n, "%.*s", STR_FMT(w->nodes[to].id));
+    size_t mark = path_push_edge(p, &w->edges[edge]);
+    p->node = w->edges[edge].from;
+    issue_error(p, p->edge_at[edge], "unbroken_cycle",
+                "the cycle %s passes through no loop body, human_review or user_input: nothing "
+                "would end it",
+                text);
+    p->node = -1;
+    path_pop(p, mark);
+}
+
+static void cycles_check(struct wf_parse *p)
+{
+    struct walk k = walk_init(p);
+    for (unsigned i = 0; i < p->w->node_count; i++)
+        if (k.colour[i] == WHITE)
+            walk_from(p, &k, (uint16_t)i, edge_is_unbroken, cycle_report);
+}
+
+/* "node <id> <what>" */
+static void node_report(struct wf_parse *p, unsigned node, const char *code, const char *what)
+{
+    struct str id = p->w->nodes[node].id;
+    size_t mark = path_push(p, "nodes.%.*s", STR_FMT(id));
+    p->node = (int)node;
+    issue_error(p, p->sources[node].object.p, code, "node \"%.*s\" %s", STR_FMT(id), what);
+    p->node = -1;
+    path_pop(p, mark);
+}
+
+/* Marks every node from which a marked one is reached. */
+static void mark_backwards(struct wf_parse *p, bool *marked)
+{
+    struct workflow *w = p->w;
+    uint16_t *queue = arena_calloc(&p->scratch, w->node_count, sizeof(*queue));
+    unsigned head = 0, tail = 0;
+    for (unsigned i = 0; i < w->node_count; i++)
+        if (marked[i])
+            queue[tail++] = (uint16_t)i;
+    while (head < tail) {
+        const struct node_def *n = &w->nodes[queue[head++]];
+        for (unsigned i = 0; i < n->in_count; i++) {
+            uint16_t from = w->edges[n->in[i]].from;
+            if (!marked[from]) {
+                marked[from] = true;
+                queue[tail++] = from;
+            }
+        }
+    }
+}
+
+/* Reports dead ends, and cycles without a way out; not the nodes before a dead end, too. */
+static void ends_check(struct wf_parse *p)
+{
+    struct workflow *w = p->w;
+    bool *marked = arena_calloc(&p->scratch, w->node_count, sizeof(*marked));
+    unsigned ends = 0;
+    for (unsigned i = 0; i < w->node_count; i++) {
+        bool is_end = w->nodes[i].kind == KIND_END;
+        ends += is_end;
+        marked[i] = is_end || w->nodes[i].out_count == 0;
+    }
+    if (!ends) {
+        size_t mark = path_push(p, "nodes");
+        issue_error(p, w->text.p, "missing", "no node is of type end");
+        path_pop(p, mark);
+        return;
+    }
+    for (unsigned i = 0; i < w->node_count; i++)
+        if (w->nodes[i].kind != KIND_END && w->nodes[i].out_count == 0)
+            node_report(p, i, "no_path_to_end",
+                        "leads nowhere: from every node an end must be reachable");
+    mark_backwards(p, marked);
+    for (unsigned i = 0; i < w->node_count; i++)
+        if (!marked[i])
+            node_report(p, i, "no_path_to_end", "is in a cycle that leads to no end");
+}
+
+static unsigned forward_sources(const struct workflow *w, const struct node_def *n)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < n->in_count; i++) {
+        const struct edge *e = &w->edges[n->in[i]];
+        /* Edges of one node stand together, so an equal source is the one before. */
+        bool again = i > 0 && w->edges[n->in[i - 1]].from == e->from;
+        count += !e->back && !again;
+    }
+    return count;
+}
+
+static void joins_check(struct wf_parse *p)
+{
+    struct workflow *w = p->w;
+    for (unsigned i = 0; i < w->node_count; i++) {
+        const struct node_def *n = &w->nodes[i];
+        unsigned sources = forward_sources(w, n);
+        if (n->join != JOIN_COUNT || n->join_count <= sources)
+            continue;
+        size_t mark = path_push(p, "nodes.%.*s.join", STR_FMT(n->id));
+        p->node = (int)i;
+        issue_error(p, p->sources[i].fields[NF_JOIN].p, "bad_join",
+                    "join waits for %u nodes, but only %u lead%s to \"%.*s\"", n->join_count,
+                    sources, sources == 1 ? "s" : "", STR_FMT(n->id));
+        p->node = -1;
+        path_pop(p, mark);
+    }
+}
+
+void graph_check(struct wf_parse *p)
+{
+    struct workflow *w = p->w;
+    cycles_check(p);
+    /* With an edge missing, what follows would tell of its consequences only. */
+    if (!p->edges_whole)
+        return;
+    struct walk k = walk_init(p);
+    walk_from(p, &k, w->start, NULL, edge_goes_back);
+    for (unsigned i = 0; i < w->node_count; i++)
+        if (k.colour[i] == WHITE)
+            node_report(p, i, "unreachable", "is not reached from the start");
+    ends_check(p);
+    if (k.done == w->node_count)
+        joins_check(p);
+}
+
+/* ---- reachability, branches, warnings: of a graph without errors ---- */
+
+static void bit_set(uint64_t *row, unsigned i)
+{
+    row[i / 64] |= UINT64_C(1) << (i % 64);
+}
+
+static bool bit_get(const uint64_t *row, unsigned i)
+{
+    return row[i / 64] >> (i % 64) & 1;
+}
+
+static bool edge_is_forward(struct wf_parse *p, const struct edge *e)
+{
+    (void)p;
+    return !e->back;
+}
+
+static void reach_forward_fill(struct wf_parse *p, const struct walk *k)
+{
+    struct workflow *w = p->w;
+    for (unsigned i = 0; i < k->done; i++) {
+        unsigned at = k->order[i];
+        uint64_t *row = w->reach_forward + (size_t)at * w->words;
+        bit_set(row, at);
+        for (unsigned o = 0; o < w->nodes[at].out_count; o++) {
+            const struct edge *e = &w->edges[w->nodes[at].out[o]];
+            if (e->back)
+                continue;
+            const uint64_t *child = w->reach_forward + (size_t)e->to * w->words;
+            for (unsigned word = 0; word < w->words; word++)
+                row[word] |= child[word];
+        }
+    }
+}
+
+static void reach_any_fill(struct wf_parse *p)
+{
+    struct workflow *w = p->w;
+    uint16_t *stack = arena_calloc(&p->scratch, w->node_count + 1, sizeof(*stack));
+    for (unsigned root = 0; root < w->node_count; root++) {
+        uint64_t *row = w->reach_any + (size_t)root * w->words;
+        unsigned depth = 0;
+        stack[depth++] = (uint16_t)root;
+        while (depth) {
+            const struct node_def *n = &w->nodes[stack[--depth]];
+            for (unsigned o = 0; o < n->out_count; o++) {
+                uint16_t to = w->edges[n->out[o]].to;
+                if (bit_get(row, to))
+                    continue;
+                bit_set(row, to);
+                if (to != root) /* walked already */
+                    stack[depth++] = to;
+            }
+        }
+    }
+}
+
+/* Nodes that exactly one branch of this parallel reaches lie in that branch. */
+static void branch_fill(struct wf_parse *p, const struct node_def *parallel, uint64_t *once,
+                        uint64_t *twice)
+{
+    struct workflow *w = p->w;
+    memset(once, 0, w->words * sizeof(*once));
+    memset(twice, 0, w->words * sizeof(*twice));
+    for (unsigned o = 0; o < parallel->out_count; o++) {
+        const struct edge *e = &w->edges[parallel->out[o]];
+        const uint64_t *row = w->reach_forward + (size_t)e->to * w->words;
+        for (unsigned i = 0; i < w->words && e->kind == EDGE_NEXT && !e->back; i++) {
+            twice[i] |= once[i] & row[i];
+            once[i] |= row[i];
+        }
+    }
+    for (unsigned o = 0; o < parallel->out_count; o++) {
+        const struct edge *e = &w->edges[parallel->out[o]];
+        const uint64_t *row = w->reach_forward + (size_t)e->to * w->words;
+        for (unsigned i = 0; i < w->node_count && e->kind == EDGE_NEXT && !e->back; i++)
+            if (bit_get(row, i) && !bit_get(twice, i))
+                w->nodes[i].branch = w->nodes[e->to].id;
+    }
+}
+
+static void branches_fill(struct wf_parse *p, const struct walk *k)
+{
+    struct workflow *w = p->w;
+    uint64_t *once = arena_calloc(&p->scratch, w->words, sizeof(*once));
+    uint64_t *twice = arena_calloc(&p->scratch, w->words, sizeof(*twice));
+    /* Outer parallels first, so that inner ones overwrite what they contain. */
+    for (unsigned i = k->done; i-- > 0;) {
+        const struct node_def *n = &w->nodes[k->order[i]];
+        if (n->kind == KIND_PARALLEL && n->out_count > 1)
+            branch_fill(p, n, once, twice);
+    }
+}
+
+static void refs_warn(struct wf_parse *p)
+{
+    const struct workflow *w = p->w;
+    for (unsigned i = 0; i < p->ref_count; i++) {
+        const struct node_ref *r = &p->refs[i];
+        if (workflow_reaches(w, r->to, r->from))
+            continue;
+        bool again = false;
+        for (unsigned k = i; k-- > 0 && p->refs[k].at == r->at && !again;)
+            again = p->refs[k].to == r->to;
+        if (again)
+            continue;
+        size_t mark = path_push(p, "%s", r->path);
+        p->node = r->from;
+        issue_warning(p, r->at, "never_before",
+                      "\"%.*s\" never runs before \"%.*s\": it may have no output yet",
+                      STR_FMT(w->nodes[r->to].id), STR_FMT(w->nodes[r->from].id));
+        p->node = -1;
+        path_pop(p, mark);
+    }
+}
+
+void graph_finish(struct wf_parse *p)
+{
+    struct workflow *w = p->w;
+    w->words = (w->node_count + 63) / 64;
+    w->reach_forward = arena_calloc(&w->arena, (size_t)w->node_count * w->words, sizeof(uint64_t));
+    w->reach_any = arena_calloc(&w->arena, (size_t)w->node_count * w->words, sizeof(uint64_t));
+    struct walk k = walk_init(p);
+    walk_from(p, &k, w->start, edge_is_forward, edge_goes_back);
+    reach_forward_fill(p, &k);
+    reach_any_fill(p);
+    branches_fill(p, &k);
+    refs_warn(p);
+}

@@ -1,0 +1,145 @@
+#include "engine/workflow_private.h"
+
+#define YEAR_MS      31536000000.0
+#define TOKENS_MAX   10000000
+#define SCRIPT_BYTES (1024.0 * 1024 * 1024)
+
+static const char *const review_types[] = {"approve_reject", "edit_content", "form", NULL};
+static const char *const timeout_actions[] = {"fail", "skip", "route", NULL};
+
+static const struct prop_def end_props[] = {
+    {.name = "prompt", .type = PROP_TEMPLATE},
+    {.name = "system", .type = PROP_TEMPLATE},
+    {.name = "provider", .type = PROP_NAME},
+    {.name = "model", .type = PROP_STRING},
+    {.name = "temperature", .type = PROP_NUMBER, .max = 2},
+    {.name = "top_p", .type = PROP_NUMBER, .max = 1},
+    {.name = "max_tokens", .type = PROP_INT, .min = 1, .max = TOKENS_MAX},
+};
+
+static const struct prop_def llm_props[] = {
+    {.name = "prompt", .type = PROP_TEMPLATE},
+    {.name = "messages", .type = PROP_MESSAGES},
+    {.name = "system", .type = PROP_TEMPLATE},
+    {.name = "provider", .type = PROP_NAME},
+    {.name = "model", .type = PROP_STRING},
+    {.name = "temperature", .type = PROP_NUMBER, .max = 2},
+    {.name = "top_p", .type = PROP_NUMBER, .max = 1},
+    {.name = "max_tokens", .type = PROP_INT, .min = 1, .max = TOKENS_MAX},
+    {.name = "response_schema", .type = PROP_SCHEMA},
+};
+
+static const struct prop_def agent_props[] = {
+    {.name = "agent_id", .type = PROP_NAME},
+    {.name = "name", .type = PROP_STRING},
+    {.name = "persona", .type = PROP_TEMPLATE, .required = true},
+    {.name = "prompt", .type = PROP_TEMPLATE},
+    {.name = "provider", .type = PROP_NAME},
+    {.name = "model", .type = PROP_STRING},
+    {.name = "temperature", .type = PROP_NUMBER, .max = 2},
+    {.name = "top_p", .type = PROP_NUMBER, .max = 1},
+    {.name = "max_tokens", .type = PROP_INT, .min = 1, .max = TOKENS_MAX},
+};
+
+static const struct prop_def transform_props[] = {
+    {.name = "output", .type = PROP_EXPRS, .required = true},
+};
+
+static const struct prop_def switch_props[] = {
+    {.name = "cases", .type = PROP_CASES, .required = true},
+    {.name = "default", .type = PROP_NODE},
+};
+
+static const struct prop_def parallel_props[] = {
+    {.name = "max_concurrent", .type = PROP_INT, .min = 1, .max = WORKFLOW_NODES_MAX},
+};
+
+static const struct prop_def loop_props[] = {
+    {.name = "max_rounds", .type = PROP_INT, .required = true, .min = 1, .max = 1000},
+    {.name = "exit_when", .type = PROP_EXPR},
+    {.name = "score", .type = PROP_EXPR},
+    {.name = "exit_on_score", .type = PROP_NUMBER, .min = -1e9, .max = 1e9},
+    {.name = "regression_delta", .type = PROP_NUMBER, .max = 1e9},
+    {.name = "stagnation_rounds", .type = PROP_INT, .min = 1, .max = 1000},
+};
+
+static const struct prop_def review_props[] = {
+    {.name = "review_type", .type = PROP_WORD, .words = review_types},
+    {.name = "prompt", .type = PROP_TEMPLATE},
+    {.name = "draft", .type = PROP_TEMPLATE},
+    {.name = "form_schema", .type = PROP_SCHEMA},
+    {.name = "actions", .type = PROP_NAMES},
+    {.name = "allow_skip", .type = PROP_BOOL},
+    {.name = "timeout_minutes", .type = PROP_NUMBER, .min = 0.001, .max = 525600},
+    {.name = "on_timeout", .type = PROP_WORD, .words = timeout_actions},
+    {.name = "reminder_minutes", .type = PROP_NUMBER, .min = 0.001, .max = 525600},
+};
+
+static const struct prop_def input_props[] = {
+    {.name = "prompt", .type = PROP_TEMPLATE},
+    {.name = "form_schema", .type = PROP_SCHEMA},
+};
+
+static const struct prop_def wait_props[] = {
+    {.name = "duration_ms", .type = PROP_INT, .min = 0, .max = YEAR_MS},
+    {.name = "until", .type = PROP_TIME},
+};
+
+static const struct prop_def script_props[] = {
+    {.name = "code", .type = PROP_CODE, .required = true},
+    {.name = "timeout_ms", .type = PROP_INT, .min = 1, .max = YEAR_MS},
+    {.name = "memory_bytes_max", .type = PROP_INT, .min = 65536, .max = SCRIPT_BYTES},
+};
+
+#define PROPS(table) .props = (table), .prop_count = sizeof(table) / sizeof((table)[0])
+
+static const struct kind_def kinds[KIND_COUNT] = {
+    [KIND_START] = {.word = "start", .article = "a", .takes_next = true},
+    [KIND_END] = {.word = "end", .article = "an", PROPS(end_props)},
+    [KIND_LLM] = {.word = "llm", .article = "an", PROPS(llm_props), .takes_next = true},
+    [KIND_AGENT] = {.word = "agent", .article = "an", PROPS(agent_props), .takes_next = true},
+    [KIND_TRANSFORM] = {.word = "transform",
+                        .article = "a",
+                        PROPS(transform_props),
+                        .takes_next = true},
+    [KIND_SWITCH] = {.word = "switch", .article = "a", PROPS(switch_props)},
+    [KIND_PARALLEL] = {.word = "parallel",
+                       .article = "a",
+                       PROPS(parallel_props),
+                       .takes_next = true},
+    [KIND_LOOP] = {.word = "loop", .article = "a", PROPS(loop_props), .takes_next = true},
+    [KIND_HUMAN_REVIEW] = {.word = "human_review",
+                           .article = "a",
+                           PROPS(review_props),
+                           .decides = true,
+                           .takes_next = true,
+                           .breaks_cycles = true},
+    [KIND_USER_INPUT] = {.word = "user_input",
+                         .article = "a",
+                         PROPS(input_props),
+                         .takes_next = true,
+                         .breaks_cycles = true},
+    [KIND_WAIT] = {.word = "wait", .article = "a", PROPS(wait_props), .takes_next = true},
+    [KIND_SCRIPT] = {.word = "script", .article = "a", PROPS(script_props), .takes_next = true},
+};
+
+const struct kind_def *kind_def_of(enum node_kind k)
+{
+    return &kinds[k];
+}
+
+const char *node_kind_word(enum node_kind k)
+{
+    return kinds[k].word;
+}
+
+bool kind_parse(struct str word, enum node_kind *out)
+{
+    for (int k = 0; k < KIND_COUNT; k++) {
+        if (str_eqz(word, kinds[k].word)) {
+            *out = (enum node_kind)k;
+            return true;
+        }
+    }
+    return false;
+}
