@@ -28,13 +28,13 @@ struct str {
     size_t n;
 };
 
-#define STR(lit) ((struct str) { (lit), sizeof(lit) - 1 })
-#define STR_NULL ((struct str) { NULL, 0 })
+#define STR(lit)   ((struct str){(lit), sizeof(lit) - 1})
+#define STR_NULL   ((struct str){NULL, 0})
 #define STR_FMT(s) (int)(s).n, (s).p /* for "%.*s" */
 
 static inline struct str str_of(const char *z)
 {
-    return (struct str) { z, z ? __builtin_strlen(z) : 0 };
+    return (struct str){z, z ? __builtin_strlen(z) : 0};
 }
 bool str_eq(struct str a, struct str b);
 bool str_eqz(struct str a, const char *z);
@@ -42,8 +42,8 @@ bool str_eqz(struct str a, const char *z);
 char *str_dup(struct str s);
 
 void buf_init(struct buf *b, size_t max);
-void buf_deinit(struct buf *b);         /* frees; the buf may be initialised again */
-void buf_clear(struct buf *b);          /* empties, keeps the memory, forgets the failure */
+void buf_deinit(struct buf *b); /* frees; the buf may be initialised again */
+void buf_clear(struct buf *b);  /* empties, keeps the memory, forgets the failure */
 int buf_append(struct buf *b, const void *p, size_t n);
 int buf_append_str(struct buf *b, struct str s);
 int buf_append_z(struct buf *b, const char *z);
@@ -51,7 +51,7 @@ int buf_append_char(struct buf *b, char c);
 int buf_append_u64(struct buf *b, uint64_t v); /* decimal */
 int buf_append_i64(struct buf *b, int64_t v);
 int buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-int buf_vprintf(struct buf *b, const char *fmt, va_list ap);
+int buf_vprintf(struct buf *b, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
 /* Room for n more bytes at b->data + b->len, to be filled by the caller and added to len. */
 int buf_reserve(struct buf *b, size_t n);
 void buf_consume(struct buf *b, size_t n); /* drops the first n bytes */

@@ -17,12 +17,12 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-#define JSON_DEPTH_MAX  64
-#define JSON_BODY_MAX   (10u << 20) /* default limit of a request body */
-#define JSON_KEYS_MAX   100000      /* members of one object */
+#define JSON_DEPTH_MAX 64
+#define JSON_BODY_MAX  (10u << 20) /* default limit of a request body */
+#define JSON_KEYS_MAX  100000      /* members of one object */
 
 struct json_limits {
-    size_t bytes_max; /* 0: JSON_BODY_MAX */
+    size_t bytes_max;   /* 0: JSON_BODY_MAX */
     unsigned depth_max; /* 0: JSON_DEPTH_MAX */
 };
 
@@ -50,7 +50,7 @@ struct json {
     const char *p;
     size_t n;
 };
-#define JSON_ABSENT ((struct json) { NULL, 0 })
+#define JSON_ABSENT ((struct json){NULL, 0})
 
 /* The value of a checked text. */
 struct json json_root(struct str checked);
@@ -61,7 +61,7 @@ static inline bool json_exists(struct json v)
 }
 static inline struct str json_raw(struct json v)
 {
-    return (struct str) { v.p, v.n };
+    return (struct str){v.p, v.n};
 }
 
 /* The member `key` of an object, or JSON_ABSENT (also when v is no object). Linear. */
@@ -99,11 +99,14 @@ bool json_string_eq(struct json v, const char *z);
 bool json_eq(struct json a, struct json b);
 
 /* Writer: straight into a buf, no state. Commas are the caller's, or use the struct below. */
-int json_write_string(struct buf *b, struct str utf8); /* quoted and escaped; invalid UTF-8 becomes U+FFFD */
-int json_write_double(struct buf *b, double v); /* shortest that reads back; integers without a point; not finite: null */
+int json_write_string(struct buf *b,
+                      struct str utf8); /* quoted and escaped; invalid UTF-8 becomes U+FFFD */
+int json_write_double(
+    struct buf *b,
+    double v); /* shortest that reads back; integers without a point; not finite: null */
 
-/* Writer with commas: jw_init(&w, buf); jw_object(&w); jw_key(&w,"a"); jw_string(&w, s); jw_end(&w);
- * Errors stick in the buf. Nesting up to JSON_DEPTH_MAX. */
+/* Writer with commas: jw_init(&w, buf); jw_object(&w); jw_key(&w,"a"); jw_string(&w, s);
+ * jw_end(&w); Errors stick in the buf. Nesting up to JSON_DEPTH_MAX. */
 struct jw {
     struct buf *b;
     unsigned depth;

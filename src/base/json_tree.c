@@ -145,14 +145,36 @@ static bool tree_is_null(const cJSON *item)
 
 static int tree_merge(cJSON *target, cJSON *patch);
 
-/* Puts a member of a patch, detached from it, where it belongs. Takes `member` in any case. */
-static int tree_merge_member(cJSON *target, cJSON *old, cJSON *member)
+/* A copy of an object's member that a patch brings new: its nulls delete nothing, and are dropped.
+ */
+static int tree_without_nulls(cJSON **member)
 {
+    cJSON *fresh = cJSON_CreateObject();
+
+    if (!fresh)
+        return ERR_NOMEM;
+    fresh->string = (*member)->string; /* handed over: both come from cJSON's allocator */
+    (*member)->string = NULL;
+    int rv = tree_merge(fresh, *member);
+    cJSON_Delete(*member);
+    *member = fresh;
+    return rv;
+}
+
+/* Puts a member of a patch, detached from it, where it belongs; takes it in any case. *slot is the
+ * index's entry for its name. What is deleted goes to *deleted and not yet away, because the index
+ * still looks through its name on the way to others. */
+static int tree_merge_member(cJSON *target, cJSON **slot, cJSON *member, cJSON **deleted)
+{
+    cJSON *old = *slot;
     int rv = 0;
 
     if (tree_is_null(member)) {
-        if (old)
-            cJSON_Delete(cJSON_DetachItemViaPointer(target, old));
+        if (old) {
+            cJSON_DetachItemViaPointer(target, old);
+            old->next = *deleted;
+            *deleted = old;
+        }
         cJSON_Delete(member);
         return 0;
     }
@@ -161,30 +183,22 @@ static int tree_merge_member(cJSON *target, cJSON *old, cJSON *member)
         cJSON_Delete(member);
         return rv;
     }
-    if (cJSON_IsObject(member)) { /* new here: its nulls delete nothing, and are dropped */
-        cJSON *fresh = cJSON_CreateObject();
-        if (!fresh) {
-            cJSON_Delete(member);
-            return ERR_NOMEM;
-        }
-        fresh->string = member->string; /* handed over: both come from cJSON's allocator */
-        member->string = NULL;
-        rv = tree_merge(fresh, member);
-        cJSON_Delete(member);
-        member = fresh;
-    }
-    if (old)
+    if (cJSON_IsObject(member))
+        rv = tree_without_nulls(&member);
+    if (old) {
         cJSON_ReplaceItemViaPointer(target, old, member);
-    else
+        *slot = member;
+    } else {
         cJSON_AddItemToArray(target, member); /* keeps its own name; this also appends to objects */
+    }
     return rv;
 }
 
-/* RFC 7396 on two objects. The patch is left empty. */
+/* RFC 7396 on two objects. The patch is left without what was taken from it. */
 static int tree_merge(cJSON *target, cJSON *patch)
 {
     struct tree_index index;
-    cJSON *member;
+    cJSON *member, *deleted = NULL;
     int rv = 0;
 
     tree_index_init(&index, target);
@@ -192,9 +206,11 @@ static int tree_merge(cJSON *target, cJSON *patch)
         return ERR_NOMEM;
     while (rv == 0 && (member = patch->child)) {
         cJSON_DetachItemViaPointer(patch, member);
-        /* A patch has each key once, so what it changed or deleted is not looked up again. */
-        rv = tree_merge_member(target, *tree_index_slot(&index, member->string), member);
+        /* A patch has each name once, so what it adds need not be found again. */
+        cJSON **slot = tree_index_slot(&index, member->string);
+        rv = tree_merge_member(target, slot, member, &deleted);
     }
+    cJSON_Delete(deleted); /* all of the chain */
     free(index.slots);
     return rv;
 }

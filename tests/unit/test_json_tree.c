@@ -63,6 +63,33 @@ static void test_merge_full(void **state)
     buf_deinit(&b);
 }
 
+/* Members that are deleted or replaced while others, whose slots of the index lie behind theirs,
+ * are still looked for. */
+static void test_merge_deletes(void **state)
+{
+    struct buf a, b, out;
+
+    (void)state;
+    buf_init(&a, 1 << 20);
+    buf_init(&b, 1 << 20);
+    buf_init(&out, 1 << 20);
+    for (int i = 0; i < 1000; i++) {
+        buf_printf(&a, "%c\"k%d\":%d", i ? ',' : '{', i, i);
+        buf_printf(&b, "%c\"k%d\":%s", i ? ',' : '{', i, i % 3 == 0 ? "null" : "[0]");
+    }
+    buf_append_z(&a, "}");
+    buf_append_z(&b, ",\"new\":{\"x\":null,\"y\":{}}}");
+    assert_int_equal(json_merge(buf_str(&a), buf_str(&b), &out), 0);
+    struct json merged = json_root(buf_str(&out));
+    assert_int_equal(json_length(merged), 667);
+    assert_false(json_exists(json_get(merged, "k999")));
+    assert_str(json_raw(json_get(merged, "k998")), "[0]");
+    assert_str(json_raw(json_get(merged, "new")), "{\"y\":{}}");
+    buf_deinit(&a);
+    buf_deinit(&b);
+    buf_deinit(&out);
+}
+
 /* Two objects of 50,000 members, in opposite orders: linear, or this would take minutes. */
 static void test_merge_large(void **state)
 {
@@ -104,9 +131,8 @@ static void test_compact(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_merge),
-        cmocka_unit_test(test_merge_full),
-        cmocka_unit_test(test_merge_large),
+        cmocka_unit_test(test_merge),         cmocka_unit_test(test_merge_full),
+        cmocka_unit_test(test_merge_deletes), cmocka_unit_test(test_merge_large),
         cmocka_unit_test(test_compact),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
