@@ -1,5 +1,7 @@
 #include "unit.h"
 
+#include <glob.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -571,6 +573,29 @@ static void limits_hold(void **state)
     }
 }
 
+/* What we ship has no errors, and no warnings either. */
+static void examples_are_good(void **state)
+{
+    (void)state;
+    glob_t found;
+    assert_int_equal(glob("examples/*.yaml", 0, NULL, &found), 0);
+    assert_true(found.gl_pathc >= 5);
+    for (size_t i = 0; i < found.gl_pathc; i++) {
+        static char yaml[100000];
+        FILE *f = fopen(found.gl_pathv[i], "r");
+        assert_non_null(f);
+        size_t n = fread(yaml, 1, sizeof(yaml) - 1, f);
+        fclose(f);
+        yaml[n] = 0;
+        struct workflow *w = parse_good(yaml);
+        const char *name = strrchr(found.gl_pathv[i], '/') + 1;
+        assert_memory_equal(w->id.p, name, w->id.n);
+        assert_string_equal(name + w->id.n, ".yaml");
+        workflow_unref(w);
+    }
+    globfree(&found);
+}
+
 static int vm_open(void **state)
 {
     (void)state;
@@ -601,6 +626,7 @@ int main(void)
         cmocka_unit_test(nodes_may_be_an_array),
         cmocka_unit_test(actions_follow_the_review),
         cmocka_unit_test(limits_hold),
+        cmocka_unit_test(examples_are_good),
     };
     return cmocka_run_group_tests(tests, vm_open, vm_close);
 }
