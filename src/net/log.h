@@ -1,12 +1,16 @@
-/* The event log as readers see it: one bounded tail of encoded frames per session in memory, shared by
- * all readers, and cursors that read on from the store when they are behind it.
+/* The event log as readers see it: one bounded tail of encoded frames per session in memory, shared
+ * by all readers, and cursors that read on from the store when they are behind it.
  *
  *      journal ── log_seal ──> tail [seq a … b] <── log_cursor_next ── WebSocket, SSE
  *                                  behind a: reader->read (the store, through app)
  *
- * Only committed events are sealed, in order, without gaps. Nobody has a queue: a slow reader costs a
- * cursor. A tail exists while its session is live or has cursors; all tails together are bounded
- * (LOG_TAILS_BYTES_MAX), the oldest bytes go first. Loop thread only.
+ * Only committed events are sealed, in order, without gaps. Nobody has a queue: a slow reader costs
+ * a cursor. A tail exists while its session is live or has cursors; all tails together are bounded
+ * (LOG_TAILS_BYTES_MAX), the bytes of the tail that was sealed longest ago go first.
+ *
+ * An event stands in a tail as a whole unmasked WebSocket text frame (RFC 6455, 5.2), frame after
+ * frame. So what a reader lacks is one run of bytes that goes out in one write, without a copy; the
+ * others (SSE, batches) walk the run with log_run_next(). Loop thread only.
  */
 #ifndef SLUICE_NET_LOG_H
 #define SLUICE_NET_LOG_H
@@ -14,24 +18,27 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/arena.h"
 #include "base/buf.h"
 #include "base/id.h"
 #include "base/list.h"
 
-#define LOG_HEADROOM         16           /* free bytes before each frame, for the transport's header (LWS_PRE) */
-#define LOG_TAIL_BYTES_MAX   (256u << 10) /* of one session */
-#define LOG_TAILS_BYTES_MAX  (64u << 20)
-#define LOG_READ_BYTES       (256u << 10) /* one read behind the tail */
+#define LOG_TAIL_BYTES_MAX  (256u << 10) /* of one session; one longer event stands alone */
+#define LOG_TAILS_BYTES_MAX (64u << 20)
+#define LOG_READ_BYTES      (256u << 10) /* what one read behind the tail should give, about */
+#define LOG_READS_MAX       32           /* reads under way at once; others wait their turn */
 
-/* A read of stored events, answered through log_read_done(). Made by the log, carried by app. */
+/* A read of stored events, answered through log_read_done(). Made and freed by the log, carried by
+ * app. */
 struct log_read {
     struct id session_id;
     int64_t after;
+    void *data; /* app's */
     /* Private */
     struct list cursors; /* who waits for it */
     struct log_hub *hub;
     struct list link;
+    bool started;
+    bool expects; /* there was something to find when it started */
 };
 struct log_reader { /* app implements it over the store */
     /* Answers later (never inside) by log_read_done(). */
@@ -40,58 +47,79 @@ struct log_reader { /* app implements it over the store */
 
 struct log_hub;
 struct log_hub *log_hub_create(struct log_reader *reader);
-void log_hub_destroy(struct log_hub *h); /* no cursors, no reads under way */
+void log_hub_destroy(struct log_hub *h); /* no cursors, no watchers, no reads under way */
 
-/* frames: whole events joined by '\n', seq_first … seq_last. status_changed: the batch holds a session_state_change
- * (then the "sessions" channel gets those frames). Calls `ready` of waiting cursors. */
+/* frames: whole events joined by '\n', seq_first … seq_last. Calls `ready` of waiting cursors;
+ * watchers get the session_state_change events among them. */
 void log_seal(struct log_hub *h, struct id session_id, int64_t seq_first, int64_t seq_last,
               struct str frames);
 /* The session has left memory: its tail may go when nobody reads it. */
 void log_forget(struct log_hub *h, struct id session_id);
-/* The last sealed seq of a session with a tail; -1 when the hub has no tail of it. */
+/* The last sealed seq of a session with a tail; -1 when the hub does not know it. */
 int64_t log_last_seq(const struct log_hub *h, struct id session_id);
 
-/* status 0: frames as in log_seal (seq_first may be <= after: the log skips); empty: nothing after `after` is stored.
- * first_held > after + 1: the events were folded away, readers must take a snapshot. */
+/* Answers a read; it is freed. status 0: frames as in log_seal (seq_first may be <= after: the log
+ * skips); empty: nothing after `after` is stored. first_held: the first seq that the store still
+ * has (0: all, or none was ever there); first_held > after + 1: events were folded away, readers
+ * must take a snapshot. */
 void log_read_done(struct log_read *read, int status, int64_t seq_first, int64_t seq_last,
                    int64_t first_held, struct str frames);
 
-struct log_frame {
-    int64_t seq;
-    unsigned char *bytes; /* LOG_HEADROOM writable bytes lie before it; valid until the next call into the log */
+/* Consecutive events as WebSocket frames, back to back. Valid until the next call into the log. */
+struct log_run {
+    int64_t seq_first, seq_last;
+    unsigned char *bytes;
     size_t len;
 };
+/* Takes the first event off the run: its seq and JSON. False when there is none left. */
+bool log_run_next(struct log_run *run, int64_t *seq, struct str *json);
 
-enum log_next { LOG_NEXT_FRAME, LOG_NEXT_WAIT, LOG_NEXT_SNAPSHOT, LOG_NEXT_ERROR };
+enum log_next { LOG_NEXT_RUN, LOG_NEXT_WAIT, LOG_NEXT_SNAPSHOT, LOG_NEXT_ERROR };
 
+struct log_chunk;
 struct log_cursor {
     /* In */
     struct id session_id;
-    int64_t next_seq; /* the next one wanted: after + 1 */
-    void (*ready)(struct log_cursor *c); /* after LOG_NEXT_WAIT: there may be more now; not inside log_cursor_next */
+    int64_t next_seq;                    /* the next one wanted: after + 1 */
+    void (*ready)(struct log_cursor *c); /* after LOG_NEXT_WAIT: there may be more now; never
+                                            inside log_cursor_next */
     void *data;
     /* Private */
     struct log_hub *hub;
-    struct list link;
-    struct log_read *read;
-    struct buf chunk; /* read behind the tail */
+    struct log_tail *tail;
+    struct list link;        /* in tail->idle or tail->waiting, or in read->cursors */
+    struct log_read *read;   /* under way */
+    struct log_chunk *chunk; /* what a read gave, as far as it was not taken yet */
     size_t chunk_at;
+    int64_t drained_at; /* the store had nothing at this next_seq */
     int status;
-    bool waiting;
+    bool failed;
+    bool gone; /* next_seq is no longer held */
 };
 void log_cursor_open(struct log_hub *h, struct log_cursor *c);
 void log_cursor_close(struct log_cursor *c); /* may be called inside ready */
-/* LOG_NEXT_FRAME: *out, and the cursor has moved on. LOG_NEXT_WAIT: `ready` will come. LOG_NEXT_SNAPSHOT: the log no longer holds
- * next_seq. LOG_NEXT_ERROR: reading failed (c->status). */
-enum log_next log_cursor_next(struct log_cursor *c, struct log_frame *out);
+/* LOG_NEXT_RUN: *out has at least one event, and no more than bytes_max bytes unless the first
+ * alone is longer; the cursor has moved past it. LOG_NEXT_WAIT: `ready` will come.
+ * LOG_NEXT_SNAPSHOT: the log no longer holds next_seq; close it. LOG_NEXT_ERROR: reading failed
+ * (c->status); another call tries again. */
+enum log_next log_cursor_next(struct log_cursor *c, size_t bytes_max, struct log_run *out);
+/* Is something there now, without waiting? */
+bool log_cursor_has_more(const struct log_cursor *c);
 
-/* The "sessions" channel: session_state_change frames of every session. `frame` must not close the watcher's list. */
+/* The "sessions" channel: session_state_change events of every session. `frame` may unwatch itself
+ * only. */
 struct log_watcher {
-    void (*frame)(struct log_watcher *w, struct id session_id, struct str frame);
+    void (*frame)(struct log_watcher *w, struct id session_id, struct str json);
     void *data;
     struct list link;
 };
 void log_watch(struct log_hub *h, struct log_watcher *w);
 void log_unwatch(struct log_watcher *w);
+
+struct log_stats {
+    unsigned tails, cursors, reads;
+    size_t bytes;
+};
+void log_stats(const struct log_hub *h, struct log_stats *out);
 
 #endif

@@ -1,0 +1,316 @@
+#include "net/log.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "net/log_frames.h"
+#include "net/log_private.h"
+
+#define TAIL_BYTES_FIRST   512
+#define TAIL_OFFSETS_FIRST 8
+/* "type" stands before anything that a user wrote, so this finds the event's own type. */
+#define TYPE_SEARCH_BYTES 160
+
+static void tail_free(struct log_tail *t)
+{
+    list_remove(&t->by_seal);
+    free(t->bytes);
+    free(t->offsets);
+    free(t);
+}
+
+struct log_hub *log_hub_create(struct log_reader *reader)
+{
+    struct log_hub *h = mem_zalloc(sizeof(*h));
+
+    h->reader = reader;
+    table_init(&h->by_session);
+    table_init(&h->reads);
+    list_init(&h->tails);
+    list_init(&h->watchers);
+    list_init(&h->reads_queued);
+    return h;
+}
+
+void log_hub_destroy(struct log_hub *h)
+{
+    if (!h)
+        return;
+    assert(h->cursors == 0 && h->reads.count == 0 && list_empty(&h->watchers));
+    table_foreach(slot, &h->by_session)
+    {
+        tail_free(slot->value);
+    }
+    table_deinit(&h->by_session);
+    table_deinit(&h->reads);
+    free(h);
+}
+
+struct log_tail *log_tail_want(struct log_hub *h, struct id session_id)
+{
+    struct log_tail *t = table_get(&h->by_session, session_id);
+
+    if (t)
+        return t;
+    t = mem_zalloc(sizeof(*t));
+    t->hub = h;
+    t->session_id = session_id;
+    t->seq_last = -1;
+    list_init(&t->idle);
+    list_init(&t->waiting);
+    list_init(&t->by_seal);
+    table_put(&h->by_session, session_id, t);
+    return t;
+}
+
+void log_tail_maybe_free(struct log_tail *t)
+{
+    if (t->live || t->cursors > 0 || t->busy > 0)
+        return;
+    t->hub->bytes -= t->len - t->at;
+    table_remove(&t->hub->by_session, t->session_id);
+    tail_free(t);
+}
+
+/* ---- bytes ---- */
+
+static size_t tail_frame_end(const struct log_tail *t, size_t i)
+{
+    return i + 1 < t->count ? t->offsets[t->first + i + 1] : t->len;
+}
+
+static void tail_drop_first(struct log_tail *t)
+{
+    size_t end = tail_frame_end(t, 0);
+
+    t->hub->bytes -= end - t->at;
+    t->at = end;
+    t->first++;
+    t->count--;
+    t->seq_first++;
+}
+
+static void tail_drop_all(struct log_tail *t)
+{
+    t->hub->bytes -= t->len - t->at;
+    list_remove(&t->by_seal);
+    t->seq_first = t->seq_last + 1;
+    t->at = t->len = t->first = t->count = 0;
+    free(t->bytes);
+    free(t->offsets);
+    t->bytes = NULL;
+    t->offsets = NULL;
+    t->cap = t->offsets_cap = 0;
+}
+
+/* Moves what is live to the front, so that offsets stay small and the space is used again. */
+static void tail_compact(struct log_tail *t)
+{
+    if (t->at > 0) {
+        memmove(t->bytes, t->bytes + t->at, t->len - t->at);
+        for (size_t i = 0; i < t->count; i++)
+            t->offsets[i] = t->offsets[t->first + i] - (uint32_t)t->at;
+        t->len -= t->at;
+        t->at = 0;
+        t->first = 0;
+    }
+}
+
+static void tail_reserve(struct log_tail *t, size_t bytes, size_t frames)
+{
+    if (t->len + bytes > t->cap || t->first + t->count + frames > t->offsets_cap)
+        tail_compact(t);
+    if (t->len + bytes > t->cap) {
+        size_t cap = t->cap ? t->cap : TAIL_BYTES_FIRST;
+        while (cap < t->len + bytes)
+            cap *= 2;
+        t->bytes = mem_realloc(t->bytes, cap);
+        t->cap = cap;
+    }
+    if (t->count + frames > t->offsets_cap) {
+        size_t cap = t->offsets_cap ? t->offsets_cap : TAIL_OFFSETS_FIRST;
+        while (cap < t->count + frames)
+            cap *= 2;
+        t->offsets = mem_realloc(t->offsets, cap * sizeof(*t->offsets));
+        t->offsets_cap = cap;
+    }
+}
+
+static void tail_append(struct log_tail *t, struct str frames)
+{
+    struct str line;
+
+    while (frame_next_line(&frames, &line)) {
+        size_t header = frame_write_header(t->bytes + t->len, line.n);
+        t->offsets[t->first + t->count++] = (uint32_t)t->len;
+        memcpy(t->bytes + t->len + header, line.p, line.n);
+        t->len += header + line.n;
+        t->hub->bytes += header + line.n;
+    }
+}
+
+void log_tail_run(const struct log_tail *t, int64_t seq, size_t bytes_max, struct log_run *out)
+{
+    size_t from = (size_t)(seq - t->seq_first);
+    size_t start = t->offsets[t->first + from];
+    size_t low = from + 1, high = t->count; /* frames [from, low) fit, more than high do not */
+
+    if (t->len - start <= bytes_max)
+        low = high;
+    while (low < high) {
+        size_t mid = low + (high - low + 1) / 2;
+        if (tail_frame_end(t, mid - 1) - start <= bytes_max)
+            low = mid;
+        else
+            high = mid - 1;
+    }
+    out->seq_first = seq;
+    out->seq_last = t->seq_first + (int64_t)low - 1;
+    out->bytes = t->bytes + start;
+    out->len = tail_frame_end(t, low - 1) - start;
+}
+
+/* ---- sealing ---- */
+
+static size_t frames_size(struct str frames, size_t *count)
+{
+    struct str line;
+    size_t bytes = 0;
+
+    *count = 0;
+    while (frame_next_line(&frames, &line)) {
+        bytes += frame_size(line.n);
+        ++*count;
+    }
+    return bytes;
+}
+
+static void hub_evict(struct log_hub *h)
+{
+    list_foreach_safe(it, next, &h->tails)
+    {
+        struct log_tail *t = container_of(it, struct log_tail, by_seal);
+        if (h->bytes <= LOG_TAILS_BYTES_MAX)
+            return;
+        if (t->busy == 0)
+            tail_drop_all(t);
+    }
+}
+
+static bool frame_is_state_change(struct str line)
+{
+    static const char mark[] = "\"type\":\"session_state_change\"";
+    size_t n = line.n < TYPE_SEARCH_BYTES ? line.n : TYPE_SEARCH_BYTES;
+
+    return memmem(line.p, n, mark, sizeof(mark) - 1) != NULL;
+}
+
+static void hub_tell_watchers(struct log_hub *h, struct id session_id, struct str frames)
+{
+    struct str line;
+
+    while (!list_empty(&h->watchers) && frame_next_line(&frames, &line)) {
+        if (!frame_is_state_change(line))
+            continue;
+        list_foreach_safe(it, next, &h->watchers)
+        {
+            struct log_watcher *w = container_of(it, struct log_watcher, link);
+            w->frame(w, session_id, line);
+        }
+    }
+}
+
+void log_tail_announce(struct log_tail *t)
+{
+    struct list ready;
+    struct list *l;
+
+    t->busy++;
+    list_init(&ready);
+    list_splice(&ready, &t->waiting);
+    while ((l = list_pop(&ready))) {
+        struct log_cursor *c = container_of(l, struct log_cursor, link);
+        list_append(&t->idle, l);
+        c->ready(c);
+    }
+    t->busy--;
+    log_tail_maybe_free(t);
+}
+
+void log_seal(struct log_hub *h, struct id session_id, int64_t seq_first, int64_t seq_last,
+              struct str frames)
+{
+    struct log_tail *t = log_tail_want(h, session_id);
+    size_t count, bytes = frames_size(frames, &count);
+
+    assert(count > 0 && seq_last - seq_first + 1 == (int64_t)count);
+    assert(t->seq_last < 0 || t->seq_last + 1 == seq_first);
+    while (t->count > 0 && t->len - t->at + bytes > LOG_TAIL_BYTES_MAX)
+        tail_drop_first(t);
+    if (t->count == 0) {
+        t->seq_first = seq_first;
+        t->at = t->len = t->first = 0;
+    }
+    tail_reserve(t, bytes, count);
+    tail_append(t, frames);
+    t->seq_last = seq_last;
+    t->live = true;
+    list_remove(&t->by_seal);
+    list_append(&h->tails, &t->by_seal);
+    log_tail_announce(t);
+    hub_tell_watchers(h, session_id, frames);
+    hub_evict(h);
+}
+
+void log_forget(struct log_hub *h, struct id session_id)
+{
+    struct log_tail *t = table_get(&h->by_session, session_id);
+
+    if (!t)
+        return;
+    t->live = false;
+    log_tail_maybe_free(t);
+}
+
+int64_t log_last_seq(const struct log_hub *h, struct id session_id)
+{
+    const struct log_tail *t = table_get(&h->by_session, session_id);
+
+    return t ? t->seq_last : -1;
+}
+
+bool log_run_next(struct log_run *run, int64_t *seq, struct str *json)
+{
+    size_t used;
+
+    if (run->len == 0)
+        return false;
+    *json = frame_payload(run->bytes);
+    *seq = run->seq_first++;
+    used = frame_size(json->n);
+    run->bytes += used;
+    run->len -= used;
+    return true;
+}
+
+void log_watch(struct log_hub *h, struct log_watcher *w)
+{
+    list_append(&h->watchers, &w->link);
+}
+
+void log_unwatch(struct log_watcher *w)
+{
+    list_remove(&w->link);
+}
+
+void log_stats(const struct log_hub *h, struct log_stats *out)
+{
+    *out = (struct log_stats){
+        .tails = (unsigned)h->by_session.count,
+        .cursors = h->cursors,
+        .reads = (unsigned)h->reads.count,
+        .bytes = h->bytes,
+    };
+}

@@ -1,0 +1,51 @@
+/* What log.c (tails) and log_cursor.c (cursors and reads) share. */
+#ifndef SLUICE_NET_LOG_PRIVATE_H
+#define SLUICE_NET_LOG_PRIVATE_H
+
+#include "base/table.h"
+#include "net/log.h"
+
+/* Held: seq_first … seq_last, frame i of them at bytes + offsets[first + i]. Nothing held:
+ * seq_first = seq_last + 1. */
+struct log_tail {
+    struct log_hub *hub;
+    struct id session_id;
+    struct list idle, waiting;   /* cursors; those in a read are in read->cursors */
+    unsigned cursors;            /* all of them */
+    struct list by_seal;         /* in hub->tails while it holds bytes */
+    int64_t seq_first, seq_last; /* seq_last -1: not known */
+    unsigned char *bytes;
+    size_t at, len, cap; /* live bytes: [at, len) */
+    uint32_t *offsets;
+    size_t first, count, offsets_cap;
+    bool live;
+    unsigned busy; /* being announced: not freed */
+};
+
+struct log_chunk {
+    unsigned refs;
+    int64_t seq_last;
+    size_t len;
+    unsigned char bytes[];
+};
+
+struct log_hub {
+    struct log_reader *reader;
+    struct table by_session;
+    struct list tails; /* by seal, the oldest first */
+    struct list watchers;
+    struct table reads; /* by session and after, for sharing */
+    struct list reads_queued;
+    unsigned reads_started;
+    unsigned cursors;
+    size_t bytes; /* of all tails */
+};
+
+struct log_tail *log_tail_want(struct log_hub *h, struct id session_id);
+void log_tail_maybe_free(struct log_tail *t);
+/* As many frames from seq on as fit; seq is held. */
+void log_tail_run(const struct log_tail *t, int64_t seq, size_t bytes_max, struct log_run *out);
+/* Lets waiting cursors know; the tail may be gone afterwards. */
+void log_tail_announce(struct log_tail *t);
+
+#endif
