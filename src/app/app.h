@@ -44,7 +44,7 @@ struct app {
     struct service service;
     struct log_reader reader;
     struct table live; /* struct live by session id */
-    unsigned loading;  /* sessions on their way into memory */
+    struct list loads; /* sessions on their way into memory; few and short-lived */
     struct list keys_in_flight; /* Idempotency-Keys whose first request is under way */
     struct journal journal;
     struct plans plans;

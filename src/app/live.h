@@ -26,9 +26,6 @@ struct live {
     struct list replies; /* struct reply: answers that wait for the next commit */
     struct list runs;    /* struct run (runner.h) */
     unsigned uncommitted; /* entries of the journal under way */
-    bool is_new;          /* its first delta was not taken yet */
-    struct session_meta *meta; /* of a new session, until its first delta was stored */
-    struct arena meta_arena;
     int64_t touched_at; /* last step; for eviction */
 };
 

@@ -1,0 +1,210 @@
+#include "app/journal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/app.h"
+#include "app/runner.h"
+#include "base/clock.h"
+#include "base/mem.h"
+
+static void journal_flush(struct journal *j);
+static void journal_submit(struct journal *j);
+
+static void journal_prepared(uv_prepare_t *h)
+{
+    journal_flush(h->data);
+}
+
+static void journal_checked(uv_check_t *h)
+{
+    journal_flush(h->data);
+}
+
+int journal_open(struct journal *j, struct app *a)
+{
+    memset(j, 0, sizeof(*j));
+    j->app = a;
+    list_init(&j->marked);
+    j->entries = mem_calloc(JOURNAL_BATCH_MAX, sizeof(*j->entries));
+    j->deltas = mem_calloc(JOURNAL_BATCH_MAX, sizeof(*j->deltas));
+    j->refused = mem_calloc(JOURNAL_BATCH_MAX, sizeof(*j->refused));
+    uv_prepare_init(&a->loop, &j->prepare);
+    uv_check_init(&a->loop, &j->check);
+    uv_timer_init(&a->loop, &j->retry);
+    j->prepare.data = j->check.data = j->retry.data = j;
+    uv_prepare_start(&j->prepare, journal_prepared);
+    uv_check_start(&j->check, journal_checked);
+    uv_unref((uv_handle_t *)&j->prepare);
+    uv_unref((uv_handle_t *)&j->check);
+    return 0;
+}
+
+void journal_close(struct journal *j)
+{
+    uv_close((uv_handle_t *)&j->prepare, NULL);
+    uv_close((uv_handle_t *)&j->check, NULL);
+    uv_close((uv_handle_t *)&j->retry, NULL);
+    free(j->entries);
+    free(j->deltas);
+    free(j->refused);
+    j->entries = NULL;
+}
+
+void journal_mark(struct journal *j, struct live *l)
+{
+    if (!list_is_linked(&l->marked))
+        list_append(&j->marked, &l->marked);
+}
+
+void journal_drain(struct journal *j, void (*drained)(void *data), void *data)
+{
+    j->drained = drained;
+    j->drained_data = data;
+    journal_flush(j);
+}
+
+/* The answers' keys go into the same transaction as what they answer. */
+static void journal_add_keys(struct journal_entry *en)
+{
+    const struct idempotency_row **tail = &en->delta.idempotency;
+    list_foreach(it, &en->replies)
+    {
+        struct reply *r = container_of(it, struct reply, link);
+        if (r->idempotency) {
+            *tail = r->idempotency;
+            tail = (const struct idempotency_row **)&((struct idempotency_row *)r->idempotency)->next;
+        }
+    }
+}
+
+static void journal_answer(struct list *replies)
+{
+    struct list *it;
+    while ((it = list_pop(replies)) != NULL)
+        app_done(container_of(it, struct reply, link)->req);
+}
+
+static void journal_collect(struct journal *j)
+{
+    struct list *it;
+    int64_t now = clock_wall_ms();
+    while (j->count < JOURNAL_BATCH_MAX && (it = list_pop(&j->marked)) != NULL) {
+        struct live *l = container_of(it, struct live, marked);
+        struct journal_entry *en = &j->entries[j->count];
+        if (!engine_take_delta(l->session, now, &en->delta, &en->effects)) {
+            journal_answer(&l->replies); /* what they tell was durable before */
+            continue;
+        }
+        en->live = l;
+        en->delta.epoch = l->epoch;
+        list_init(&en->replies);
+        list_splice(&en->replies, &l->replies);
+        journal_add_keys(en);
+        l->uncommitted++;
+        j->deltas[j->count] = &en->delta;
+        j->refused[j->count] = false;
+        j->count++;
+    }
+}
+
+static void journal_finish_entry(struct journal *j, struct journal_entry *en, bool refused)
+{
+    struct live *l = en->live;
+    l->uncommitted--;
+    if (refused) {
+        log_error("journal", "a write was refused: another owner has the session");
+    } else {
+        if (en->delta.seq_last > 0)
+            log_seal(j->app->log, l->id, en->delta.seq_first, en->delta.seq_last,
+                     buf_str(&en->delta.events));
+        runner_carry_out(l, en->effects);
+    }
+    struct list *it;
+    while ((it = list_pop(&en->replies)) != NULL) {
+        struct svc_req *req = container_of(it, struct reply, link)->req;
+        if (refused)
+            app_fail(req, ERR_UNAVAILABLE, "the session has moved to another instance; try again");
+        else
+            app_done(req);
+    }
+    buf_deinit(&en->delta.events);
+    arena_deinit(&en->delta.arena);
+    bool over = session_status_is_terminal(session_status_of(l->session));
+    bool pending = l->uncommitted > 0 || !list_empty(&l->replies)
+        || session_has_output(l->session);
+    if ((over && !pending) || refused) {
+        j->app->sessions_ended += over ? 1 : 0;
+        journal_answer(&l->replies);
+        live_destroy(l);
+    } else if (session_is_idle(l->session)) {
+        live_arm_eviction(j->app);
+    }
+}
+
+static void journal_release(struct journal *j)
+{
+    size_t n = j->count;
+    if (j->failing) {
+        log_info("journal", "the store is writable again; nothing was lost");
+        j->failing = false;
+        runner_hold_all(j->app, false);
+    }
+    j->retry_ms = 0;
+    for (size_t i = 0; i < n; i++)
+        journal_finish_entry(j, &j->entries[i], j->refused[i]);
+    store_req_deinit(&j->commit.req);
+    j->count = 0;
+    j->in_flight = false;
+}
+
+static void journal_retry(uv_timer_t *t)
+{
+    journal_submit(t->data);
+}
+
+static void journal_committed(struct store_req *req)
+{
+    struct journal *j = req->data;
+    if (req->status == 0) {
+        journal_release(j);
+        return; /* the next batch starts at the end of this turn */
+    }
+    if (!j->failing) {
+        log_error("journal", "a commit failed, it will be tried again: %s", req->error.text);
+        j->failing = true;
+        runner_hold_all(j->app, true);
+    }
+    store_req_deinit(req);
+    j->retry_ms = j->retry_ms ? j->retry_ms * 2 : JOURNAL_RETRY_MS_FIRST;
+    if (j->retry_ms > JOURNAL_RETRY_MS_MAX)
+        j->retry_ms = JOURNAL_RETRY_MS_MAX;
+    uv_timer_start(&j->retry, journal_retry, (uint64_t)j->retry_ms, 0);
+}
+
+static void journal_submit(struct journal *j)
+{
+    store_req_init(&j->commit.req, STORE_COMMIT, journal_committed, j);
+    j->commit.deltas = j->deltas;
+    j->commit.count = j->count;
+    j->commit.refused = j->refused;
+    store_submit(j->app->store, &j->commit.req);
+}
+
+static void journal_flush(struct journal *j)
+{
+    if (j->in_flight)
+        return;
+    if (!list_empty(&j->marked))
+        journal_collect(j);
+    if (j->count > 0) {
+        j->in_flight = true;
+        journal_submit(j);
+        return;
+    }
+    if (j->drained && list_empty(&j->marked)) {
+        void (*drained)(void *) = j->drained;
+        j->drained = NULL;
+        drained(j->drained_data);
+    }
+}

@@ -1,0 +1,246 @@
+#include "app/live.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/app.h"
+#include "app/runner.h"
+#include "base/clock.h"
+#include "base/mem.h"
+
+/* A session on its way into memory; commands for it wait here. */
+struct loading {
+    struct app *app;
+    struct store_session_load load;
+    struct list wants; /* struct live_want */
+    struct list link;
+    struct workflow *workflow;
+};
+
+struct live *live_find(struct app *a, struct id session_id)
+{
+    return table_get(&a->live, session_id);
+}
+
+static struct live *live_put(struct app *a, struct id session_id, struct session *s, uint64_t epoch)
+{
+    struct live *l = mem_zalloc(sizeof(*l));
+    l->app = a;
+    l->id = session_id;
+    l->session = s;
+    l->epoch = epoch;
+    l->gate = gate_create();
+    list_init(&l->marked);
+    list_init(&l->replies);
+    list_init(&l->runs);
+    l->touched_at = clock_wall_ms();
+    table_put(&a->live, session_id, l);
+    return l;
+}
+
+struct live *live_create(struct app *a, struct workflow *w, struct id session_id,
+                         const struct session_meta *meta, bool start_paused)
+{
+    struct session_params p
+        = { .id = session_id, .epoch = 1, .meta = meta, .start_paused = start_paused };
+    struct live *l = live_put(a, session_id, session_create(w, a->vm, &p), 1);
+    a->sessions_started++;
+    return l;
+}
+
+void live_destroy(struct live *l)
+{
+    runner_cancel_all(l);
+    list_remove(&l->marked);
+    table_remove(&l->app->live, l->id);
+    log_forget(l->app->log, l->id);
+    gate_break(l->gate);
+    gate_unref(l->gate);
+    session_destroy(l->session);
+    free(l);
+}
+
+int live_step(struct live *l, struct engine_input *in, struct errbuf *e)
+{
+    in->now_ms = clock_wall_ms();
+    in->ids = &l->app->ids;
+    l->touched_at = in->now_ms;
+    int rc = engine_step(l->session, in, e);
+    if (session_has_output(l->session))
+        journal_mark(&l->app->journal, l);
+    return rc;
+}
+
+void live_add_reply(struct live *l, struct svc_req *req, const struct idempotency_row *row)
+{
+    struct reply *r = arena_alloc(&req->arena, sizeof(*r));
+    r->req = req;
+    r->idempotency = row;
+    list_append(&l->replies, &r->link);
+    journal_mark(&l->app->journal, l);
+}
+
+/* ---- loading ---- */
+
+static void loading_finish(struct loading *ld, struct live *l, int status, struct errbuf *e)
+{
+    list_remove(&ld->link);
+    struct list *it;
+    while ((it = list_pop(&ld->wants)) != NULL) {
+        struct live_want *w = container_of(it, struct live_want, link);
+        w->done(w, l, status, e);
+    }
+    workflow_unref(ld->workflow);
+    store_req_deinit(&ld->load.req);
+    free(ld);
+}
+
+static int loading_parse(struct loading *ld, struct errbuf *e)
+{
+    const struct session_meta *m = &ld->load.row.meta;
+    if (m->workflow_version > 0) {
+        struct workflow *w = plans_get(&ld->app->plans, m->workspace, m->workflow_id,
+                                       m->workflow_version);
+        if (w) {
+            ld->workflow = workflow_ref(w);
+            return 0;
+        }
+    }
+    struct workflow_issues issues;
+    workflow_issues_init(&issues);
+    int rc = json_check(ld->load.workflow_json, NULL, e);
+    if (rc == 0)
+        rc = workflow_parse(ld->load.workflow_json, ld->app->vm, &ld->workflow, &issues);
+    if (rc == 0) {
+        ld->workflow->version = m->workflow_version;
+        if (m->workflow_version > 0)
+            plans_put(&ld->app->plans, m->workspace, ld->workflow, false);
+    } else {
+        char id[ID_TEXT_BYTES + 1];
+        id_format(ld->load.row.id, id);
+        struct str why = issues.count ? issues.items[0].message : str_of(e->text);
+        rc = err_set(e, ERR_CORRUPT, "session %s: its workflow does not read back: %.*s", id,
+                     STR_FMT(why));
+    }
+    workflow_issues_deinit(&issues);
+    return rc;
+}
+
+static int loading_restore(struct loading *ld, struct live **out, struct errbuf *e)
+{
+    struct store_session_load *load = &ld->load;
+    int rc = loading_parse(ld, e);
+    if (rc)
+        return rc;
+    struct session_image image = { .row = &load->row,
+                                   .runs = load->runs,
+                                   .effects = load->effects,
+                                   .timers = load->timers,
+                                   .withheld = load->withheld };
+    struct session *s = NULL;
+    rc = session_restore(&s, ld->workflow, ld->app->vm, load->row.epoch, &image, e);
+    if (rc)
+        return rc;
+    struct live *l = live_put(ld->app, load->row.id, s, load->row.epoch);
+    if (session_status_of(s) == SESSION_PAUSED)
+        gate_close(l->gate);
+    struct engine_input in = { .kind = IN_RECOVER };
+    rc = live_step(l, &in, e);
+    if (rc) {
+        live_destroy(l);
+        return rc;
+    }
+    *out = l;
+    return 0;
+}
+
+static void loading_read(struct store_req *req)
+{
+    struct loading *ld = req->data;
+    struct live *l = NULL;
+    struct errbuf e = req->error;
+    int rc = req->status;
+    enum session_status status;
+    if (rc == 0 && (ld->load.row.meta.stored_only || !session_status_parse(ld->load.row.core.status, &status)))
+        rc = err_set(&e, ERR_NOT_FOUND, "Session not found or not active");
+    else if (rc == 0 && session_status_is_terminal(status))
+        rc = err_set(&e, ERR_CONFLICT, "the session has ended: it is %s",
+                     session_status_word(status));
+    if (rc == 0 && ld->app->stopping)
+        rc = err_set(&e, ERR_UNAVAILABLE, "the server is shutting down");
+    if (rc == 0)
+        rc = loading_restore(ld, &l, &e);
+    if (rc == ERR_CORRUPT)
+        log_error("app", "%s", e.text);
+    loading_finish(ld, l, rc, &e);
+}
+
+void live_want(struct app *a, struct id session_id, struct live_want *w)
+{
+    struct errbuf e = { "" };
+    struct live *l = live_find(a, session_id);
+    if (l) {
+        w->done(w, l, 0, &e);
+        return;
+    }
+    list_foreach(it, &a->loads)
+    {
+        struct loading *ld = container_of(it, struct loading, link);
+        if (ld->app == a && id_eq(ld->load.id, session_id)) {
+            list_append(&ld->wants, &w->link);
+            return;
+        }
+    }
+    struct loading *ld = mem_zalloc(sizeof(*ld));
+    ld->app = a;
+    list_init(&ld->wants);
+    list_append(&ld->wants, &w->link);
+    list_append(&a->loads, &ld->link);
+    store_req_init(&ld->load.req, STORE_SESSION_LOAD, loading_read, ld);
+    ld->load.id = session_id;
+    store_submit(a->store, &ld->load.req);
+}
+
+/* ---- eviction ---- */
+
+static bool live_may_go(const struct live *l, int64_t now)
+{
+    return l->uncommitted == 0 && list_empty(&l->replies) && list_empty(&l->runs)
+        && !list_is_linked(&l->marked) && session_is_idle(l->session)
+        && now - l->touched_at >= APP_IDLE_EVICT_MS;
+}
+
+static void live_evict(uv_timer_t *t)
+{
+    struct app *a = t->data;
+    int64_t now = clock_wall_ms();
+    struct live *go[256];
+    size_t n = 0;
+    bool more = false;
+    a->evict_armed = false;
+    table_foreach(slot, &a->live)
+    {
+        struct live *l = slot->value;
+        if (live_may_go(l, now) && n < sizeof(go) / sizeof(go[0]))
+            go[n++] = l;
+        else if (session_is_idle(l->session))
+            more = true;
+    }
+    for (size_t i = 0; i < n; i++) {
+        int64_t due = timers_drop_session(&a->timers, go[i]->id);
+        if (due)
+            recovery_note_timer(&a->recovery, due);
+        live_destroy(go[i]);
+    }
+    if (more)
+        live_arm_eviction(a);
+}
+
+void live_arm_eviction(struct app *a)
+{
+    if (a->evict_armed || a->stopping)
+        return;
+    a->evict_armed = true;
+    a->evict_timer.data = a;
+    uv_timer_start(&a->evict_timer, live_evict, APP_IDLE_EVICT_MS + 1000, 0);
+}
