@@ -12,7 +12,6 @@ struct recovered {
     struct recovery *recovery;
     struct live_want want;
     struct id session_id;
-    struct id timer_id; /* to be fired once it is there; zero: none */
 };
 
 static void recovery_maybe_ready(struct recovery *r);
@@ -37,11 +36,7 @@ static void recovered_here(struct live_want *w, struct live *l, int status, stru
 {
     struct recovered *rec = container_of(w, struct recovered, want);
     struct recovery *r = rec->recovery;
-    if (l && !id_is_zero(rec->timer_id)) {
-        struct engine_input in = { .kind = IN_TIMER, .timer_id = rec->timer_id };
-        if (live_step(l, &in, e))
-            log_error("recovery", "a timer was refused: %s", e->text);
-    } else if (!l && status != ERR_NOT_FOUND && status != ERR_CONFLICT) {
+    if (!l && status != ERR_NOT_FOUND && status != ERR_CONFLICT) {
         char id[ID_TEXT_BYTES + 1];
         id_format(rec->session_id, id);
         log_error("recovery", "session %s was not taken up: %s", id, e->text);
@@ -52,12 +47,12 @@ static void recovered_here(struct live_want *w, struct live *l, int status, stru
     recovery_maybe_ready(r);
 }
 
-static void recovery_want(struct recovery *r, struct id session_id, struct id timer_id)
+/* Once it is in memory, its own timers fire (IN_RECOVER sets them again). */
+static void recovery_want(struct recovery *r, struct id session_id)
 {
     struct recovered *rec = mem_zalloc(sizeof(*rec));
     rec->recovery = r;
     rec->session_id = session_id;
-    rec->timer_id = timer_id;
     rec->want.done = recovered_here;
     r->waiting++;
     live_want(r->app, session_id, &rec->want);
@@ -85,7 +80,7 @@ static void recovery_busy_read(struct store_req *req)
         log_error("recovery", "the store could not be scanned: %s", req->error.text);
     for (struct id_list *it = r->busy.ids; req->status == 0 && it; it = it->next, n++) {
         last = it->id;
-        recovery_want(r, it->id, (struct id) { { 0 } });
+        recovery_want(r, it->id);
     }
     store_req_deinit(req);
     r->scanning_busy = false;
@@ -132,7 +127,7 @@ static void recovery_due_read(struct store_req *req)
         log_error("recovery", "the store's timers could not be read: %s", req->error.text);
     for (struct timer_due *it = r->due.rows; req->status == 0 && it; it = it->next, n++)
         if (!live_find(r->app, it->session_id)) /* a live one has its own */
-            recovery_want(r, it->session_id, it->timer_id);
+            recovery_want(r, it->session_id);
     if (req->status == 0 && r->due.next_due_at)
         recovery_note_timer(r, r->due.next_due_at);
     else if (req->status)

@@ -1,0 +1,169 @@
+#include <stdarg.h>
+
+#include "app/app.h"
+
+void app_done(struct svc_req *req)
+{
+    req->done(req);
+}
+
+void app_fail(struct svc_req *req, int status, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    req->status = err_vset(&req->error, status, fmt, ap);
+    va_end(ap);
+    if (status == ERR_UNAVAILABLE || status == ERR_OVERLOAD)
+        req->retry_after_s = 1;
+    req->done(req);
+}
+
+bool app_failed_store(struct svc_req *req, const struct store_req *r, const char *not_found)
+{
+    if (r->status == 0)
+        return false;
+    if (r->status == ERR_NOT_FOUND)
+        app_fail(req, ERR_NOT_FOUND, "%s", not_found);
+    else if (r->status == ERR_IO)
+        app_fail(req, ERR_UNAVAILABLE, "the store cannot be written now: %s", r->error.text);
+    else
+        app_fail(req, r->status, "%s", r->error.text);
+    return true;
+}
+
+static void svc_ready(struct app *a, struct svc_req *req)
+{
+    if (a->journal.failing) {
+        app_fail(req, ERR_UNAVAILABLE, "the store cannot be written now");
+        return;
+    }
+    buf_append_z(&req->body, "{\"status\":\"ready\"}");
+    app_done(req);
+}
+
+static bool svc_is_read(enum svc_op op)
+{
+    switch (op) {
+    case SVC_WORKFLOW_CREATE:
+    case SVC_WORKFLOW_PUT:
+    case SVC_WORKFLOW_DELETE:
+    case SVC_EXECUTE:
+    case SVC_SESSION_DELETE:
+    case SVC_PAUSE:
+    case SVC_RESUME:
+    case SVC_CANCEL:
+    case SVC_STOP:
+    case SVC_NODE_RESUME:
+    case SVC_SIGNAL:
+    case SVC_INPUT:
+        return false;
+    case SVC_WORKFLOW_LIST:
+    case SVC_WORKFLOW_GET:
+    case SVC_WORKFLOW_VERSIONS:
+    case SVC_WORKFLOW_VALIDATE:
+    case SVC_SESSION_LIST:
+    case SVC_SESSION_GET:
+    case SVC_EVENTS:
+    case SVC_MESSAGES:
+    case SVC_NODES:
+    case SVC_READY:
+    case SVC_METRICS:
+    case SVC_OP_COUNT:
+        return true;
+    }
+    return true;
+}
+
+typedef void (*svc_handler)(struct app *a, struct svc_req *req);
+
+static const svc_handler svc_handlers[SVC_OP_COUNT] = {
+    [SVC_WORKFLOW_LIST] = svc_workflow_list,
+    [SVC_WORKFLOW_CREATE] = svc_workflow_put,
+    [SVC_WORKFLOW_GET] = svc_workflow_get,
+    [SVC_WORKFLOW_PUT] = svc_workflow_put,
+    [SVC_WORKFLOW_DELETE] = svc_workflow_delete,
+    [SVC_WORKFLOW_VERSIONS] = svc_workflow_versions,
+    [SVC_WORKFLOW_VALIDATE] = svc_workflow_validate,
+    [SVC_EXECUTE] = svc_execute,
+    [SVC_SESSION_LIST] = svc_session_list,
+    [SVC_SESSION_GET] = svc_session_get,
+    [SVC_SESSION_DELETE] = svc_session_delete,
+    [SVC_PAUSE] = svc_command,
+    [SVC_RESUME] = svc_command,
+    [SVC_CANCEL] = svc_command,
+    [SVC_STOP] = svc_command,
+    [SVC_NODE_RESUME] = svc_command,
+    [SVC_SIGNAL] = svc_command,
+    [SVC_INPUT] = svc_command,
+    [SVC_EVENTS] = svc_events,
+    [SVC_MESSAGES] = svc_messages,
+    [SVC_NODES] = svc_nodes,
+    [SVC_READY] = svc_ready,
+    [SVC_METRICS] = svc_metrics,
+};
+
+static void svc_pass(struct app *a, struct svc_req *req)
+{
+    svc_handlers[req->op](a, req);
+}
+
+/* Refused early, before anything is looked up: a server that stops or whose store is gone. */
+static void app_submit(struct service *s, struct svc_req *req)
+{
+    struct app *a = container_of(s, struct app, service);
+    if (svc_is_read(req->op))
+        svc_pass(a, req);
+    else if (a->stopping)
+        app_fail(req, ERR_UNAVAILABLE, "the server is shutting down");
+    else if (a->journal.failing)
+        app_fail(req, ERR_UNAVAILABLE, "the store cannot be written now; nothing was changed");
+    else
+        idempotency_check(a, req, svc_pass);
+}
+
+static const struct service_vtable app_service_vtable = { .submit = app_submit };
+
+void app_service_init(struct app *a)
+{
+    a->service.v = &app_service_vtable;
+}
+
+void svc_metrics(struct app *a, struct svc_req *req)
+{
+    struct store_stats st = { 0 };
+    struct net_stats net = { 0 };
+    store_stats(a->store, &st);
+    net_server_stats(a->net, &net);
+    const struct {
+        const char *name, *type, *help;
+        double value;
+    } rows[] = {
+        { "sluice_sessions_live", "gauge", "sessions in memory", (double)a->live.count },
+        { "sluice_sessions_started_total", "counter", "sessions begun here",
+          (double)a->sessions_started },
+        { "sluice_sessions_ended_total", "counter", "sessions ended here",
+          (double)a->sessions_ended },
+        { "sluice_store_commits_total", "counter", "transactions of the journal",
+          (double)st.commits },
+        { "sluice_store_commit_rows_total", "counter", "rows in them", (double)st.commit_rows },
+        { "sluice_store_commit_seconds_total", "counter", "time in them",
+          (double)st.commit_ns_total / 1e9 },
+        { "sluice_store_writes_total", "counter", "other writes", (double)st.writes },
+        { "sluice_store_reads_total", "counter", "reads", (double)st.reads },
+        { "sluice_store_failures_total", "counter", "requests that failed",
+          (double)st.failures },
+        { "sluice_connections", "gauge", "open connections", net.connections },
+        { "sluice_websockets", "gauge", "open WebSockets", net.websockets },
+        { "sluice_sse_streams", "gauge", "open event streams", net.sse },
+        { "sluice_cursors", "gauge", "readers of event logs", net.cursors },
+        { "sluice_requests_total", "counter", "HTTP requests", (double)net.requests },
+        { "sluice_frames_sent_total", "counter", "WebSocket and SSE frames",
+          (double)net.frames_sent },
+        { "sluice_bytes_sent_total", "counter", "bytes sent", (double)net.bytes_sent },
+        { "sluice_store_writable", "gauge", "1 while commits succeed", a->journal.failing ? 0 : 1 },
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        buf_printf(&req->body, "# HELP %s %s\n# TYPE %s %s\n%s %.17g\n", rows[i].name, rows[i].help,
+                   rows[i].name, rows[i].type, rows[i].name, rows[i].value);
+    app_done(req);
+}

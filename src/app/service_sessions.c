@@ -1,0 +1,326 @@
+/* Commands of sessions: execute, and everything that becomes an input of the engine. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/app.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "engine/schema.h"
+
+/* ---- execute ---- */
+
+/* What an execute needs until its workflow is known. */
+struct execute_job {
+    struct app *app;
+    struct svc_req *req;
+    struct store_workflow_get get;
+};
+
+static void execute_meta(const struct svc_req *req, const struct workflow *w,
+                         struct session_meta *m)
+{
+    *m = (struct session_meta) {
+        .workspace = req->workspace,
+        .name = req->execute.name.p ? req->execute.name : w->name,
+        .group_id = req->execute.group_id,
+        .user_id = req->execute.user_id,
+        .tags_json = req->execute.tags_json.p ? req->execute.tags_json : STR("[]"),
+        .metadata_json = req->execute.metadata_json.p ? req->execute.metadata_json : STR("{}"),
+        .settings_json = STR("{}"),
+        .thread_configs_json = STR("{}"),
+        .workflow_state_json = STR("{}"),
+        .workflow_id = w->id,
+        .workflow_version = w->version,
+        .graph_json = w->version == 0 ? w->text : STR_NULL,
+        .input_json = req->execute.input_json,
+        .budget_json = req->execute.budget_json,
+    };
+}
+
+static void execute_start(struct app *a, struct svc_req *req, struct workflow *w)
+{
+    struct errbuf e = { "" };
+    if (json_exists(w->input_schema)) {
+        int rc = schema_validate(w->input_schema, json_root(req->execute.input_json), &e);
+        if (rc) {
+            req->error_code = "invalid_input";
+            app_fail(req, ERR_INVALID, "the input does not hold to the workflow's input_schema: %s",
+                     e.text);
+            return;
+        }
+    }
+    struct session_meta meta;
+    execute_meta(req, w, &meta);
+    struct id id = id_new(&a->ids, (uint64_t)clock_wall_ms());
+    struct live *l = live_create(a, w, id, &meta, req->execute.start_paused);
+    struct engine_input in = { .kind = IN_START };
+    int rc = live_step(l, &in, &e);
+    if (rc) {
+        live_destroy(l);
+        app_fail(req, rc, "%s", e.text);
+        return;
+    }
+    char text[ID_TEXT_BYTES + 1];
+    id_format(id, text);
+    req->http_status = 202;
+    buf_printf(&req->body, "{\"session_id\":\"%s\",\"status\":\"started\"}", text);
+    live_add_reply(l, req, idempotency_row_of(a, req, &req->arena));
+}
+
+/* The answer of a workflow that does not validate: 422 with every error. */
+static void execute_refuse(struct svc_req *req, const struct workflow_issues *issues)
+{
+    struct jw w;
+    jw_init(&w, &req->details);
+    jw_object(&w);
+    svc_write_issues(&w, issues);
+    jw_end(&w);
+    const struct workflow_issue *first = &issues->items[0];
+    for (unsigned i = 0; i < issues->count; i++)
+        if (strcmp(issues->items[i].severity, "error") == 0) {
+            first = &issues->items[i];
+            break;
+        }
+    req->error_code = "invalid_workflow";
+    app_fail(req, ERR_UNPROCESSABLE, "%.*s: %.*s", STR_FMT(first->path), STR_FMT(first->message));
+}
+
+static void execute_inline(struct app *a, struct svc_req *req)
+{
+    struct workflow *w = NULL;
+    struct workflow_issues issues;
+    workflow_issues_init(&issues);
+    if (workflow_parse(req->execute.graph_json, a->vm, &w, &issues) == 0)
+        execute_start(a, req, w);
+    else
+        execute_refuse(req, &issues);
+    workflow_unref(w);
+    workflow_issues_deinit(&issues);
+}
+
+static void execute_found(struct store_req *r)
+{
+    struct execute_job *job = r->data;
+    struct app *a = job->app;
+    struct svc_req *req = job->req;
+    struct workflow *w = NULL;
+    if (!app_failed_store(req, r, "there is no such workflow")) {
+        struct workflow_issues issues;
+        workflow_issues_init(&issues);
+        if (workflow_parse(job->get.row.graph_json, a->vm, &w, &issues) == 0) {
+            w->version = job->get.row.version;
+            plans_put(&a->plans, req->workspace, w, job->get.version == 0);
+            execute_start(a, req, w);
+        } else {
+            execute_refuse(req, &issues);
+        }
+        workflow_issues_deinit(&issues);
+        workflow_unref(w);
+    }
+    store_req_deinit(r);
+    free(job);
+}
+
+void svc_execute(struct app *a, struct svc_req *req)
+{
+    if (a->live.count >= APP_SESSIONS_MAX) {
+        app_fail(req, ERR_OVERLOAD, "too many sessions are live (%d); try again later",
+                 APP_SESSIONS_MAX);
+        return;
+    }
+    if (req->execute.graph_json.p) {
+        execute_inline(a, req);
+        return;
+    }
+    struct workflow *w = plans_get(&a->plans, req->workspace, req->execute.workflow_id,
+                                   req->execute.workflow_version);
+    if (w) {
+        execute_start(a, req, w);
+        return;
+    }
+    struct execute_job *job = mem_zalloc(sizeof(*job));
+    job->app = a;
+    job->req = req;
+    store_req_init(&job->get.req, STORE_WORKFLOW_GET, execute_found, job);
+    job->get.workspace = req->workspace;
+    job->get.id = req->execute.workflow_id;
+    job->get.version = req->execute.workflow_version;
+    store_submit(a->store, &job->get.req);
+}
+
+/* ---- commands ---- */
+
+struct command_job {
+    struct app *app;
+    struct svc_req *req;
+    struct live_want want;
+};
+
+static void command_input(const struct svc_req *req, struct engine_input *in)
+{
+    memset(in, 0, sizeof(*in));
+    in->reason = req->reason;
+    in->hold = req->pause.hold;
+    in->timers_run = req->pause.timers_run;
+    switch (req->op) {
+    case SVC_PAUSE:
+        in->kind = IN_PAUSE;
+        break;
+    case SVC_RESUME:
+        in->kind = IN_RESUME;
+        break;
+    case SVC_CANCEL:
+        in->kind = IN_CANCEL;
+        break;
+    case SVC_STOP:
+        in->kind = IN_STOP;
+        break;
+    case SVC_NODE_RESUME:
+        in->kind = IN_RESUME_NODE;
+        in->node_id = req->answer.node_id;
+        in->interrupt_id = req->answer.interrupt_id;
+        in->action = req->answer.action;
+        in->data_json = req->answer.data_json;
+        in->reviewer = req->answer.reviewer;
+        break;
+    case SVC_SIGNAL:
+        in->kind = IN_SIGNAL;
+        in->node_id = req->signal.node_id;
+        in->name = req->signal.name;
+        in->data_json = req->signal.payload_json;
+        break;
+    default: /* SVC_INPUT: the table of service.c sends nothing else here */
+        in->kind = IN_USER_INPUT;
+        in->content = req->input.content;
+        in->user_id = req->input.user_id;
+        break;
+    }
+}
+
+static void command_body(struct svc_req *req, const struct live *l)
+{
+    switch (req->op) {
+    case SVC_NODE_RESUME:
+        buf_append_z(&req->body, "{\"status\":\"resumed\"");
+        break;
+    case SVC_SIGNAL:
+        buf_append_z(&req->body, "{\"status\":\"signal_sent\"");
+        break;
+    case SVC_INPUT:
+        buf_append_z(&req->body, "{\"status\":\"input_sent\"");
+        break;
+    default:
+        buf_printf(&req->body, "{\"status\":\"%s\"",
+                   session_status_word(session_status_of(l->session)));
+        break;
+    }
+    buf_printf(&req->body, ",\"seq\":%lld}", (long long)session_last_seq(l->session));
+}
+
+static void command_on(struct live *l, struct svc_req *req)
+{
+    struct engine_input in;
+    struct errbuf e = { "" };
+    command_input(req, &in);
+    int rc = live_step(l, &in, &e);
+    if (rc) {
+        app_fail(req, rc, "%s", e.text);
+        return;
+    }
+    command_body(req, l);
+    live_add_reply(l, req, idempotency_row_of(l->app, req, &req->arena));
+}
+
+static void command_live(struct live_want *w, struct live *l, int status, struct errbuf *e)
+{
+    struct command_job *job = container_of(w, struct command_job, want);
+    struct svc_req *req = job->req;
+    bool gone = status == ERR_NOT_FOUND || status == ERR_CONFLICT;
+    if (l)
+        command_on(l, req);
+    else if (req->op == SVC_NODE_RESUME && gone)
+        app_fail(req, ERR_NOT_FOUND, "Session not found or not active");
+    else if (status == ERR_NOT_FOUND)
+        app_fail(req, status, "there is no such session");
+    else
+        app_fail(req, status, "%s", e->text);
+    free(job);
+}
+
+void svc_command(struct app *a, struct svc_req *req)
+{
+    struct live *l = live_find(a, req->session_id);
+    if (l && session_status_is_terminal(session_status_of(l->session))
+        && req->op == SVC_NODE_RESUME) {
+        app_fail(req, ERR_NOT_FOUND, "Session not found or not active");
+        return;
+    }
+    if (l) {
+        command_on(l, req);
+        return;
+    }
+    struct command_job *job = mem_zalloc(sizeof(*job));
+    job->app = a;
+    job->req = req;
+    job->want.done = command_live;
+    live_want(a, req->session_id, &job->want);
+}
+
+/* ---- delete ---- */
+
+struct delete_job {
+    struct app *app;
+    struct svc_req *req;
+    struct svc_req cancel; /* our own */
+    struct store_session_delete del;
+};
+
+static void delete_done(struct store_req *r)
+{
+    struct delete_job *job = r->data;
+    if (r->status == ERR_CONFLICT)
+        app_fail(job->req, ERR_CONFLICT,
+                 "the session is live; cancel it first, or delete it with ?force=true");
+    else if (!app_failed_store(job->req, r, "there is no such session")) {
+        job->req->http_status = 204;
+        app_done(job->req);
+    }
+    store_req_deinit(r);
+    free(job);
+}
+
+static void delete_submit(struct delete_job *job)
+{
+    store_req_init(&job->del.req, STORE_SESSION_DELETE, delete_done, job);
+    job->del.workspace = job->req->workspace;
+    job->del.id = job->req->session_id;
+    job->del.expected_version = job->req->if_match;
+    job->del.terminal_only = true;
+    store_submit(job->app->store, &job->del.req);
+}
+
+/* Forced: it is cancelled first, so that its readers see an ending, and deleted after that. */
+static void delete_cancelled(struct svc_req *cancel)
+{
+    struct delete_job *job = cancel->data;
+    svc_req_deinit(cancel); /* refused when it has ended or is not there: the delete will tell */
+    delete_submit(job);
+}
+
+void svc_session_delete(struct app *a, struct svc_req *req)
+{
+    struct delete_job *job = mem_zalloc(sizeof(*job));
+    job->app = a;
+    job->req = req;
+    if (!req->force) {
+        delete_submit(job);
+        return;
+    }
+    svc_req_init(&job->cancel, SVC_CANCEL);
+    job->cancel.session_id = req->session_id;
+    job->cancel.workspace = req->workspace;
+    job->cancel.reason = STR("deleted");
+    job->cancel.done = delete_cancelled;
+    job->cancel.data = job;
+    svc_command(a, &job->cancel);
+}
