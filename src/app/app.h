@@ -88,8 +88,7 @@ void svc_write_issues(struct jw *w, const struct workflow_issues *issues);
 void idempotency_check(struct app *a, struct svc_req *req,
                        void (*pass)(struct app *a, struct svc_req *req));
 /* The row to store together with the answer; NULL without a key. Strings live in the request. */
-const struct idempotency_row *idempotency_row_of(struct app *a, struct svc_req *req,
-                                                 struct arena *arena);
+const struct idempotency_row *idempotency_row_of(struct svc_req *req, struct arena *arena);
 
 /* log_reads.c: the log's reads behind the tail, carried to the store. */
 void app_log_reader_init(struct app *a);

@@ -64,7 +64,7 @@ static void execute_start(struct app *a, struct svc_req *req, struct workflow *w
     id_format(id, text);
     req->http_status = 202;
     buf_printf(&req->body, "{\"session_id\":\"%s\",\"status\":\"started\"}", text);
-    live_add_reply(l, req, idempotency_row_of(a, req, &req->arena));
+    live_add_reply(l, req, idempotency_row_of(req, &req->arena));
 }
 
 /* The answer of a workflow that does not validate: 422 with every error. */
@@ -228,7 +228,7 @@ static void command_on(struct live *l, struct svc_req *req)
         return;
     }
     command_body(req, l);
-    live_add_reply(l, req, idempotency_row_of(l->app, req, &req->arena));
+    live_add_reply(l, req, idempotency_row_of(req, &req->arena));
 }
 
 static void command_live(struct live_want *w, struct live *l, int status, struct errbuf *e)

@@ -9,7 +9,6 @@ struct workflow_job {
     struct app *app;
     struct svc_req *req;
     struct workflow *workflow; /* put: as parsed */
-    struct buf compact;
     union {
         struct store_req base;
         struct store_workflow_put put;
@@ -115,7 +114,7 @@ static void workflow_stored(struct store_req *r)
         struct jw w;
         job->workflow->version = job->u.put.row.version;
         plans_put(&job->app->plans, req->workspace, job->workflow, true);
-        buf_clear(&req->body); /* the answer was written ahead for its idempotency key */
+        buf_clear(&req->body); /* it may have been written ahead for its key */
         jw_init(&w, &req->body);
         write_workflow(&w, &job->u.put.row);
         req->etag_version = job->u.put.row.version;
@@ -155,6 +154,23 @@ static int workflow_choose_id(struct app *a, struct svc_req *req, const struct w
     return 0;
 }
 
+/* The answer is stored in the transaction that it is the answer of, so it is written before. */
+static void workflow_answer_ahead(struct svc_req *req, struct store_workflow_put *put)
+{
+    struct workflow_row row = { .id = put->id,
+                                .name = put->name,
+                                .type = put->type,
+                                .description = put->description,
+                                .version = 1, /* keys belong to POST, and POST creates */
+                                .graph_json = put->graph_json,
+                                .created_at = put->now_ms,
+                                .updated_at = put->now_ms };
+    struct jw w;
+    jw_init(&w, &req->body);
+    write_workflow(&w, &row);
+    put->idempotency = idempotency_row_of(req, &req->arena);
+}
+
 static void workflow_submit(struct app *a, struct svc_req *req, struct workflow *wf, struct str id)
 {
     struct workflow_job *job = workflow_job_create(a, req, STORE_WORKFLOW_PUT, workflow_stored);
@@ -170,10 +186,8 @@ static void workflow_submit(struct app *a, struct svc_req *req, struct workflow 
     put->expected_version = req->if_match;
     put->now_ms = clock_wall_ms();
     req->http_status = req->op == SVC_WORKFLOW_CREATE ? 201 : 200;
-    if (req->idempotency_key.p) {
-        buf_printf(&req->body, "{\"id\":\"%.*s\",\"version\":1}", STR_FMT(id));
-        put->idempotency = idempotency_row_of(a, req, &req->arena);
-    }
+    if (req->idempotency_key.p)
+        workflow_answer_ahead(req, put);
     wf->id = str_of(arena_strdup(&wf->arena, id));
     store_submit(a->store, &put->req);
 }

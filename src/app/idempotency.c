@@ -1,0 +1,107 @@
+/* Idempotency-Key: the same key with the same body gets the first answer again; another body is 409.
+ *
+ * The answer is stored in the same transaction as what it answers, so a crash leaves both or neither.
+ * While the first request is under way, a second one with its key is refused (409, try again).
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/app.h"
+#include "base/clock.h"
+#include "base/mem.h"
+
+/* A key whose first request is under way; taken off when that request is answered. */
+struct key_in_flight {
+    struct list link;
+    struct app *app;
+    struct svc_req *req;
+    void (*pass)(struct app *a, struct svc_req *req);
+    void (*done)(struct svc_req *req); /* the request's own */
+    void *data;
+    struct store_idempotency_get get;
+};
+
+static void key_answered(struct svc_req *req)
+{
+    struct key_in_flight *k = req->data;
+    req->done = k->done;
+    req->data = k->data;
+    list_remove(&k->link);
+    store_req_deinit(&k->get.req);
+    free(k);
+    req->done(req);
+}
+
+static bool key_is_same(const struct key_in_flight *k, const struct svc_req *req)
+{
+    return str_eq(k->req->idempotency_key, req->idempotency_key)
+        && str_eq(k->req->workspace, req->workspace);
+}
+
+static void key_replay(struct svc_req *req, const struct idempotency_row *row)
+{
+    if (memcmp(row->body_hash, req->body_hash, sizeof(row->body_hash)) != 0) {
+        req->error_code = "idempotency_key_reused";
+        app_fail(req, ERR_CONFLICT, "this Idempotency-Key was used with another request");
+        return;
+    }
+    req->http_status = row->http_status;
+    buf_append_str(&req->body, row->body_json);
+    app_done(req);
+}
+
+static void key_looked_up(struct store_req *r)
+{
+    struct key_in_flight *k = r->data;
+    struct svc_req *req = k->req;
+    if (r->status == ERR_NOT_FOUND)
+        k->pass(k->app, req);
+    else if (!app_failed_store(req, r, ""))
+        key_replay(req, &k->get.row);
+}
+
+void idempotency_check(struct app *a, struct svc_req *req,
+                       void (*pass)(struct app *a, struct svc_req *req))
+{
+    if (!req->idempotency_key.p) {
+        pass(a, req);
+        return;
+    }
+    list_foreach(it, &a->keys_in_flight)
+    {
+        if (key_is_same(container_of(it, struct key_in_flight, link), req)) {
+            req->error_code = "idempotency_key_in_use";
+            req->retry_after_s = 1;
+            app_fail(req, ERR_CONFLICT,
+                     "a request with this Idempotency-Key is under way; try again");
+            return;
+        }
+    }
+    struct key_in_flight *k = mem_zalloc(sizeof(*k));
+    k->app = a;
+    k->req = req;
+    k->pass = pass;
+    k->done = req->done;
+    k->data = req->data;
+    req->done = key_answered;
+    req->data = k;
+    list_append(&a->keys_in_flight, &k->link);
+    store_req_init(&k->get.req, STORE_IDEMPOTENCY_GET, key_looked_up, k);
+    k->get.workspace = req->workspace;
+    k->get.key = req->idempotency_key;
+    store_submit(a->store, &k->get.req);
+}
+
+const struct idempotency_row *idempotency_row_of(struct svc_req *req, struct arena *arena)
+{
+    if (!req->idempotency_key.p)
+        return NULL;
+    struct idempotency_row *row = arena_alloc(arena, sizeof(*row));
+    row->workspace = req->workspace;
+    row->key = req->idempotency_key;
+    memcpy(row->body_hash, req->body_hash, sizeof(row->body_hash));
+    row->http_status = req->http_status ? req->http_status : 200;
+    row->body_json = buf_str(&req->body);
+    row->created_at = clock_wall_ms();
+    return row;
+}
