@@ -13,6 +13,7 @@
 #include "llm/llm.h"
 
 #define CONFIG_PROVIDERS_MAX 32
+#define CONFIG_SETTINGS_MAX  16
 
 struct config {
     const char *listen; /* HOST:PORT as given */
@@ -28,7 +29,8 @@ struct config {
     bool log_json;
     bool migrate;
     bool print;           /* --print-config */
-    struct llm_provider providers[CONFIG_PROVIDERS_MAX];
+    const char *from[CONFIG_SETTINGS_MAX]; /* where each setting came from, for config_print */
+    struct llm_provider providers[CONFIG_PROVIDERS_MAX + 2]; /* + the environment's and demo */
     unsigned provider_count;
     struct arena arena; /* of every string above */
 };

@@ -1,0 +1,458 @@
+#include "app/config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/yaml.h"
+
+#define CONFIG_FILE_BYTES_MAX (1u << 20)
+
+/* Where a value came from, weakest first. */
+enum source { FROM_DEFAULT, FROM_FILE, FROM_ENV, FROM_FLAG };
+static const char *const source_words[] = { "default", "file", "environment", "flag" };
+
+enum setting_kind { SETTING_TEXT, SETTING_BOOL };
+
+struct setting {
+    const char *name; /* of the flag; the file's key has _ for -, the environment SLUICE_ and capitals */
+    enum setting_kind kind;
+    const char *fallback;
+    const char *meta, *help;
+};
+
+enum {
+    S_LISTEN,
+    S_DATA,
+    S_STORE,
+    S_CACHE,
+    S_CONFIG,
+    S_EXAMPLES,
+    S_AUTH,
+    S_ORIGINS,
+    S_LOG_LEVEL,
+    S_LOG_FORMAT,
+    S_MIGRATE,
+    S_PRINT,
+    S_COUNT,
+};
+
+static const struct setting settings[S_COUNT] = {
+    [S_LISTEN] = { "listen", SETTING_TEXT, "127.0.0.1:8080", "HOST:PORT",
+                   "address to listen on; port 0 takes a free one" },
+    [S_DATA] = { "data", SETTING_TEXT, NULL, "DIR",
+                 "folder of the embedded store (default: $XDG_DATA_HOME/sluice)" },
+    [S_STORE] = { "store", SETTING_TEXT, NULL, "URL", "store; without it SQLite in --data" },
+    [S_CACHE] = { "cache", SETTING_TEXT, NULL, "URL", "cache; without it in memory" },
+    [S_CONFIG] = { "config", SETTING_TEXT, NULL, "FILE", "settings in YAML" },
+    [S_EXAMPLES] = { "examples", SETTING_TEXT, NULL, "DIR",
+                     "store the workflows of this folder at start, unless they are there" },
+    [S_AUTH] = { "auth", SETTING_TEXT, "auto", "auto|required|off", "who may come in" },
+    [S_ORIGINS] = { "origins", SETTING_TEXT, NULL, "LIST", "other origins whose pages may connect" },
+    [S_LOG_LEVEL] = { "log-level", SETTING_TEXT, "info", "debug|info|warn|error", "least level" },
+    [S_LOG_FORMAT] = { "log-format", SETTING_TEXT, "text", "text|json", "form of log lines" },
+    [S_MIGRATE] = { "migrate", SETTING_BOOL, "true", NULL, "bring the store's schema up to date" },
+    [S_PRINT] = { "print-config", SETTING_BOOL, "false", NULL, "print the settings and end" },
+};
+
+struct loader {
+    struct config *c;
+    const char *values[S_COUNT];
+    enum source from[S_COUNT];
+    struct errbuf *e;
+};
+
+static char *config_keep(struct config *c, struct str s)
+{
+    return arena_strdup(&c->arena, s);
+}
+
+/* "log-level" -> "SLUICE_LOG_LEVEL" or "log_level" */
+static void setting_spelling(const struct setting *s, bool env, char out[64])
+{
+    size_t n = (size_t)snprintf(out, 64, "%s%s", env ? "SLUICE_" : "", s->name);
+    for (size_t i = env ? 7 : 0; i < n; i++) {
+        if (out[i] == '-')
+            out[i] = '_';
+        else if (env && out[i] >= 'a' && out[i] <= 'z')
+            out[i] = (char)(out[i] - 'a' + 'A');
+    }
+}
+
+static int loader_flags(struct loader *l, int argc, char **argv)
+{
+    for (int i = 0; i < argc; i++) {
+        const char *arg = argv[i];
+        if (strncmp(arg, "--", 2) != 0)
+            return err_set(l->e, ERR_INVALID, "unexpected argument: %s", arg);
+        const char *eq = strchr(arg, '=');
+        size_t n = eq ? (size_t)(eq - arg - 2) : strlen(arg + 2);
+        int k = 0;
+        bool negated = n > 3 && strncmp(arg + 2, "no-", 3) == 0;
+        const char *name = arg + 2 + (negated ? 3 : 0);
+        n -= negated ? 3 : 0;
+        while (k < S_COUNT
+               && (strlen(settings[k].name) != n || strncmp(settings[k].name, name, n) != 0))
+            k++;
+        if (k == S_COUNT || (negated && settings[k].kind != SETTING_BOOL))
+            return err_set(l->e, ERR_INVALID, "unknown option: %s", arg);
+        if (settings[k].kind == SETTING_BOOL)
+            l->values[k] = negated ? "false" : eq ? eq + 1 : "true";
+        else if (eq)
+            l->values[k] = eq + 1;
+        else if (i + 1 < argc)
+            l->values[k] = argv[++i];
+        else
+            return err_set(l->e, ERR_INVALID, "%s wants %s", arg, settings[k].meta);
+        l->from[k] = FROM_FLAG;
+    }
+    return 0;
+}
+
+static void loader_environment(struct loader *l)
+{
+    for (int k = 0; k < S_COUNT; k++) {
+        char name[64];
+        setting_spelling(&settings[k], true, name);
+        const char *v = getenv(name);
+        if (v && *v && l->from[k] < FROM_ENV) {
+            l->values[k] = v;
+            l->from[k] = FROM_ENV;
+        }
+    }
+}
+
+/* ---- the file ---- */
+
+/* The first of the list is what a node gets that names none. */
+static bool file_models(struct config *c, struct json v, struct llm_provider *p)
+{
+    struct json_iter it;
+    if (json_type(v) != JSON_ARRAY)
+        return false;
+    json_iter_init(&it, v);
+    while (json_iter_next(&it)) {
+        char *text = json_strdup(it.value);
+        if (!text)
+            return false;
+        if (it.index == 0)
+            p->default_model = config_keep(c, str_of(text));
+        free(text);
+    }
+    return true;
+}
+
+static int file_provider(struct loader *l, struct json v, unsigned index)
+{
+    struct config *c = l->c;
+    if (c->provider_count == CONFIG_PROVIDERS_MAX)
+        return err_set(l->e, ERR_TOO_LARGE, "providers: at most %d", CONFIG_PROVIDERS_MAX);
+    if (json_type(v) != JSON_OBJECT)
+        return err_set(l->e, ERR_INVALID, "providers[%u]: must be an object", index);
+    struct llm_provider *p = &c->providers[c->provider_count];
+    *p = (struct llm_provider) { .retries_max = 2 };
+    struct json_iter it;
+    json_iter_init(&it, v);
+    while (json_iter_next(&it)) {
+        char *text = json_strdup(it.value);
+        char *kept = text ? config_keep(c, str_of(text)) : NULL;
+        free(text);
+        int64_t n = 0;
+        bool ok = true;
+        if (json_iter_key_is(&it, "id"))
+            ok = (p->id = kept) != NULL;
+        else if (json_iter_key_is(&it, "dialect") && kept && strcmp(kept, "demo") == 0)
+            p->dialect = LLM_DEMO;
+        else if (json_iter_key_is(&it, "dialect"))
+            ok = kept && strcmp(kept, "openai") == 0;
+        else if (json_iter_key_is(&it, "base_url"))
+            ok = (p->base_url = kept) != NULL;
+        else if (json_iter_key_is(&it, "api_key_env"))
+            ok = kept && ((p->api_key = getenv(kept)), true);
+        else if (json_iter_key_is(&it, "models"))
+            ok = file_models(c, it.value, p);
+        else if (json_iter_key_is(&it, "max_concurrent"))
+            ok = json_i64(it.value, &n) && n > 0 && ((p->max_concurrent = (unsigned)n), true);
+        else
+            ok = false;
+        if (!ok)
+            return err_set(l->e, ERR_INVALID, "providers[%u].%.*s: unknown key or bad value", index,
+                           STR_FMT(it.key));
+    }
+    if (!p->id || (p->dialect == LLM_OPENAI && !p->base_url))
+        return err_set(l->e, ERR_INVALID, "providers[%u]: id and base_url are required", index);
+    c->provider_count++;
+    return 0;
+}
+
+static int file_setting(struct loader *l, const struct json_iter *it)
+{
+    if (json_iter_key_is(it, "providers")) {
+        struct json_iter p;
+        json_iter_init(&p, it->value);
+        while (json_iter_next(&p)) {
+            int rc = file_provider(l, p.value, (unsigned)p.index);
+            if (rc)
+                return rc;
+        }
+        return 0;
+    }
+    for (int k = 0; k < S_COUNT; k++) {
+        char name[64];
+        setting_spelling(&settings[k], false, name);
+        if (!json_iter_key_is(it, name) || k == S_CONFIG || k == S_PRINT)
+            continue;
+        char *text = json_strdup(it->value);
+        struct str raw = text ? str_of(text) : json_raw(it->value);
+        if (l->from[k] < FROM_FILE) {
+            l->values[k] = config_keep(l->c, raw);
+            l->from[k] = FROM_FILE;
+        }
+        free(text);
+        return 0;
+    }
+    return err_set(l->e, ERR_INVALID, "unknown setting: %.*s", STR_FMT(it->key));
+}
+
+static int loader_file(struct loader *l, const char *path)
+{
+    struct buf yaml, json;
+    struct errbuf why = { "" };
+    char chunk[4096];
+    size_t n;
+    FILE *f = fopen(path, "r");
+    if (!f)
+        return err_set(l->e, ERR_INVALID, "--config %s: cannot be opened", path);
+    buf_init(&yaml, CONFIG_FILE_BYTES_MAX);
+    buf_init(&json, 4 * CONFIG_FILE_BYTES_MAX);
+    while ((n = fread(chunk, 1, sizeof(chunk), f)) > 0)
+        buf_append(&yaml, chunk, n);
+    fclose(f);
+    int rc = buf_error(&yaml);
+    if (rc == 0)
+        rc = yaml_to_json(buf_str(&yaml), NULL, &json, &why);
+    if (rc == 0 && json_type(json_root(buf_str(&json))) != JSON_OBJECT)
+        rc = err_set(&why, ERR_INVALID, "must be a mapping");
+    if (rc == 0) {
+        struct json_iter it;
+        struct errbuf *outer = l->e;
+        l->e = &why;
+        json_iter_init(&it, json_root(buf_str(&json)));
+        while (rc == 0 && json_iter_next(&it))
+            rc = file_setting(l, &it);
+        l->e = outer;
+    }
+    buf_deinit(&yaml);
+    buf_deinit(&json);
+    return rc ? err_set(l->e, ERR_INVALID, "%s: %s", path, why.text) : 0;
+}
+
+/* ---- values ---- */
+
+static int config_listen(struct config *c, struct errbuf *e)
+{
+    const char *colon = strrchr(c->listen, ':');
+    char *end = NULL;
+    long port = colon ? strtol(colon + 1, &end, 10) : -1;
+    if (!colon || end == colon + 1 || *end || port < 0 || port > 65535)
+        return err_set(e, ERR_INVALID, "--listen %s: wants HOST:PORT", c->listen);
+    struct str host = { c->listen, (size_t)(colon - c->listen) };
+    if (host.n >= 2 && host.p[0] == '[' && host.p[host.n - 1] == ']')
+        host = (struct str) { host.p + 1, host.n - 2 };
+    c->host = host.n ? config_keep(c, host) : "127.0.0.1";
+    c->port = (int)port;
+    return 0;
+}
+
+static bool host_is_loopback(const char *host)
+{
+    return strcmp(host, "localhost") == 0 || strcmp(host, "::1") == 0
+        || strncmp(host, "127.", 4) == 0;
+}
+
+/* Keys are not there yet, so nobody could be let in from elsewhere. */
+static int config_auth(const struct config *c, struct errbuf *e)
+{
+    if (strcmp(c->auth, "auto") != 0 && strcmp(c->auth, "off") != 0)
+        return err_set(e, ERR_INVALID,
+                       "--auth %s: wants auto or off (this version has no keys yet)", c->auth);
+    if (!host_is_loopback(c->host))
+        return err_set(e, ERR_INVALID,
+                       "--listen %s: refused beyond loopback, because nobody has to show a key; put a "
+                       "proxy that authenticates in front of it",
+                       c->listen);
+    return 0;
+}
+
+static int config_log(struct config *c, const char *level, const char *format, struct errbuf *e)
+{
+    static const char *const levels[] = { "debug", "info", "warn", "error" };
+    int i = 0;
+    while (i < 4 && strcmp(level, levels[i]) != 0)
+        i++;
+    if (i == 4)
+        return err_set(e, ERR_INVALID, "--log-level %s: wants debug, info, warn or error", level);
+    if (strcmp(format, "text") != 0 && strcmp(format, "json") != 0)
+        return err_set(e, ERR_INVALID, "--log-format %s: wants text or json", format);
+    c->log_level = (enum log_level)i;
+    c->log_json = strcmp(format, "json") == 0;
+    return 0;
+}
+
+static int config_data(struct config *c, struct errbuf *e)
+{
+    const char *xdg = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
+    char path[4096];
+    if (c->data)
+        return 0;
+    if (xdg && xdg[0] == '/')
+        snprintf(path, sizeof(path), "%s/sluice", xdg);
+    else if (home && home[0])
+        snprintf(path, sizeof(path), "%s/.local/share/sluice", home);
+    else
+        return err_set(e, ERR_INVALID, "--data: wanted, because HOME is not set");
+    c->data = config_keep(c, str_of(path));
+    return 0;
+}
+
+/* The default provider from the environment; `demo` is always there, and first when nothing else is. */
+static void config_providers(struct config *c)
+{
+    const char *key = getenv("OPENAI_API_KEY"), *url = getenv("OPENAI_BASE_URL");
+    const char *model = getenv("SLUICE_MODEL");
+    if ((key && *key) || (url && *url)) {
+        memmove(&c->providers[1], &c->providers[0], c->provider_count * sizeof(c->providers[0]));
+        c->providers[0] = (struct llm_provider) {
+            .id = "default",
+            .dialect = LLM_OPENAI,
+            .base_url = url && *url ? url : "https://api.openai.com/v1",
+            .api_key = key && *key ? key : NULL,
+            .default_model = model && *model ? model : "gpt-4o-mini",
+            .retries_max = 2,
+        };
+        c->provider_count++;
+    }
+    for (unsigned i = 0; i < c->provider_count; i++)
+        if (strcmp(c->providers[i].id, "demo") == 0)
+            return;
+    c->providers[c->provider_count++] = (struct llm_provider) { .id = "demo",
+                                                                .dialect = LLM_DEMO,
+                                                                .default_model = "demo",
+                                                                .max_concurrent = 10000 };
+}
+
+static int config_values(struct loader *l)
+{
+    struct config *c = l->c;
+    c->listen = l->values[S_LISTEN];
+    c->data = l->values[S_DATA];
+    c->store = l->values[S_STORE];
+    c->cache = l->values[S_CACHE];
+    c->examples = l->values[S_EXAMPLES];
+    c->auth = l->values[S_AUTH];
+    c->origins = l->values[S_ORIGINS];
+    c->migrate = strcmp(l->values[S_MIGRATE], "false") != 0;
+    c->print = strcmp(l->values[S_PRINT], "true") == 0;
+    if (c->store)
+        return err_set(l->e, ERR_INVALID, "--store %s: this version has the embedded store only",
+                       c->store);
+    if (c->cache)
+        return err_set(l->e, ERR_INVALID, "--cache %s: this version has the cache in memory only",
+                       c->cache);
+    config_providers(c);
+    int rc = config_listen(c, l->e);
+    if (rc == 0)
+        rc = config_auth(c, l->e);
+    if (rc == 0)
+        rc = config_log(c, l->values[S_LOG_LEVEL], l->values[S_LOG_FORMAT], l->e);
+    if (rc == 0)
+        rc = config_data(c, l->e);
+    for (int k = 0; k < S_COUNT; k++)
+        c->from[k] = source_words[l->from[k]];
+    return rc;
+}
+
+int config_load(struct config *c, int argc, char **argv, struct errbuf *e)
+{
+    _Static_assert(S_COUNT <= CONFIG_SETTINGS_MAX, "from[] is too short");
+    struct loader l = { .c = c, .e = e };
+    memset(c, 0, sizeof(*c));
+    arena_init(&c->arena);
+    for (int k = 0; k < S_COUNT; k++)
+        l.values[k] = settings[k].fallback;
+    int rc = loader_flags(&l, argc, argv);
+    if (rc)
+        return rc;
+    loader_environment(&l);
+    c->file = l.values[S_CONFIG];
+    if (c->file)
+        rc = loader_file(&l, c->file);
+    return rc ? rc : config_values(&l);
+}
+
+void config_deinit(struct config *c)
+{
+    arena_deinit(&c->arena);
+}
+
+/* ---- printing ---- */
+
+static void print_setting(struct buf *out, const struct config *c, int k, const char *value)
+{
+    char name[64];
+    setting_spelling(&settings[k], false, name);
+    buf_printf(out, "%s: ", name);
+    if (value)
+        json_write_string(out, str_of(value)); /* a JSON string is a YAML string */
+    else
+        buf_append_z(out, "null");
+    buf_printf(out, " # %s\n", c->from[k]);
+}
+
+void config_print(const struct config *c, struct buf *out)
+{
+    static const char *const levels[] = { "debug", "info", "warn", "error" };
+    print_setting(out, c, S_LISTEN, c->listen);
+    print_setting(out, c, S_DATA, c->data);
+    print_setting(out, c, S_STORE, c->store);
+    print_setting(out, c, S_CACHE, c->cache);
+    print_setting(out, c, S_EXAMPLES, c->examples);
+    print_setting(out, c, S_AUTH, c->auth);
+    print_setting(out, c, S_ORIGINS, c->origins);
+    print_setting(out, c, S_LOG_LEVEL, levels[c->log_level]);
+    print_setting(out, c, S_LOG_FORMAT, c->log_json ? "json" : "text");
+    buf_printf(out, "migrate: %s # %s\n", c->migrate ? "true" : "false", c->from[S_MIGRATE]);
+    buf_append_z(out, "providers:\n");
+    for (unsigned i = 0; i < c->provider_count; i++) {
+        const struct llm_provider *p = &c->providers[i];
+        buf_printf(out, "  - id: %s\n    dialect: %s\n", p->id,
+                   p->dialect == LLM_DEMO ? "demo" : "openai");
+        if (p->base_url) {
+            buf_append_z(out, "    base_url: ");
+            json_write_string(out, str_of(p->base_url));
+            buf_append_z(out, "\n");
+        }
+        if (p->default_model)
+            buf_printf(out, "    model: %s\n", p->default_model);
+        buf_printf(out, "    api_key: %s\n", p->api_key ? "(hidden)" : "null");
+    }
+}
+
+void config_usage(struct buf *out)
+{
+    buf_append_z(out, "usage: sluice serve [options]\n\n");
+    for (int k = 0; k < S_COUNT; k++) {
+        char left[64];
+        snprintf(left, sizeof(left), "--%s%s%s", settings[k].name, settings[k].meta ? " " : "",
+                 settings[k].meta ? settings[k].meta : "");
+        buf_printf(out, "  %-38s %s", left, settings[k].help);
+        if (settings[k].fallback && settings[k].kind == SETTING_TEXT)
+            buf_printf(out, " (default: %s)", settings[k].fallback);
+        buf_append_z(out, "\n");
+    }
+    buf_append_z(out,
+                 "\nEach option may also be given as SLUICE_<OPTION> in the environment, or in the "
+                 "file.\nOPENAI_API_KEY, OPENAI_BASE_URL (with its /v1) and SLUICE_MODEL set the default "
+                 "model provider;\nwithout them it is `demo`, which answers offline with canned text.\n");
+}

@@ -1,0 +1,98 @@
+#include "app/examples.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/app.h"
+#include "base/mem.h"
+#include "base/yaml.h"
+
+#define EXAMPLE_BYTES_MAX (1u << 20)
+
+struct example {
+    struct svc_req req;
+    char path[4096];
+};
+
+static void example_stored(struct svc_req *req)
+{
+    struct example *ex = req->data;
+    if (req->status && req->status != ERR_CONFLICT)
+        log_warn("examples", "%s: %s", ex->path, req->error.text);
+    svc_req_deinit(req);
+    free(ex);
+}
+
+static int example_read(const char *path, struct buf *json, struct errbuf *e)
+{
+    struct buf text;
+    char chunk[4096];
+    size_t n;
+    FILE *f = fopen(path, "r");
+    if (!f)
+        return err_set(e, ERR_IO, "cannot be opened");
+    buf_init(&text, EXAMPLE_BYTES_MAX);
+    while ((n = fread(chunk, 1, sizeof(chunk), f)) > 0)
+        buf_append(&text, chunk, n);
+    fclose(f);
+    size_t len = strlen(path);
+    int rc = buf_error(&text);
+    if (rc == 0 && len > 5 && strcmp(path + len - 5, ".json") == 0) {
+        rc = json_check(buf_str(&text), NULL, e);
+        buf_append_str(json, buf_str(&text));
+    } else if (rc == 0) {
+        rc = yaml_to_json(buf_str(&text), NULL, json, e);
+    }
+    buf_deinit(&text);
+    return rc;
+}
+
+static void example_put(struct app *a, const char *path)
+{
+    struct buf json;
+    struct errbuf e = { "" };
+    buf_init(&json, 4 * EXAMPLE_BYTES_MAX);
+    int rc = example_read(path, &json, &e);
+    if (rc) {
+        log_warn("examples", "%s: %s", path, e.text);
+        buf_deinit(&json);
+        return;
+    }
+    struct example *ex = mem_zalloc(sizeof(*ex));
+    snprintf(ex->path, sizeof(ex->path), "%s", path);
+    svc_req_init(&ex->req, SVC_WORKFLOW_CREATE);
+    ex->req.workspace = STR("default");
+    ex->req.actor = STR("examples");
+    ex->req.workflow.text = str_of(arena_strdup(&ex->req.arena, buf_str(&json)));
+    ex->req.done = example_stored;
+    ex->req.data = ex;
+    buf_deinit(&json);
+    service_submit(&a->service, &ex->req);
+}
+
+static int example_is_one(const struct dirent *d)
+{
+    size_t n = strlen(d->d_name);
+    return d->d_name[0] != '.'
+        && ((n > 5 && strcmp(d->d_name + n - 5, ".yaml") == 0)
+            || (n > 5 && strcmp(d->d_name + n - 5, ".json") == 0)
+            || (n > 4 && strcmp(d->d_name + n - 4, ".yml") == 0));
+}
+
+void examples_put(struct app *a, const char *dir)
+{
+    struct dirent **names = NULL;
+    int n = scandir(dir, &names, example_is_one, alphasort);
+    if (n < 0)
+        log_warn("examples", "%s: cannot be read", dir);
+    for (int i = 0; i < n; i++) {
+        char path[4096];
+        int len = snprintf(path, sizeof(path), "%s/%s", dir, names[i]->d_name);
+        if (len > 0 && (size_t)len < sizeof(path))
+            example_put(a, path);
+        free(names[i]);
+    }
+    free(names);
+}

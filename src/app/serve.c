@@ -1,0 +1,274 @@
+/* The life of the server process:
+ *
+ *     settings ─> store ─> recovery ─> listening ─> (SIGTERM, SIGINT) ─> net closed ─> journal drained
+ *                                                   ─> store, scripts, models closed ─> exit 0
+ *
+ * A second signal ends at once: nothing is lost by it either, it only costs the next start a recovery.
+ */
+#include "app/serve.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "app/app.h"
+#include "app/examples.h"
+#include "base/mem.h"
+#include "engine/expr.h"
+
+#define SCRIPT_THREADS     2
+#define SCRIPT_THREADS_CAP 256
+#define SHUTDOWN_GRACE_MS  2000
+#define SHUTDOWN_RETRY_MS  1000 /* what clients are told to wait before they come back */
+
+struct server {
+    struct app app;
+    uv_signal_t signals[2];
+    int exit_code;
+    unsigned closing; /* parts that have not said `closed` yet */
+};
+
+/* ---- shutdown ---- */
+
+static void server_part_closed(void *data)
+{
+    struct server *s = data;
+    if (--s->closing > 0)
+        return;
+    for (int i = 0; i < 2; i++)
+        uv_close((uv_handle_t *)&s->signals[i], NULL);
+}
+
+static void server_close_parts(void *data)
+{
+    struct server *s = data;
+    struct app *a = &s->app;
+    s->closing = 3;
+    journal_close(&a->journal);
+    timers_close(&a->timers);
+    recovery_close(&a->recovery);
+    uv_close((uv_handle_t *)&a->evict_timer, NULL);
+    store_close(a->store, server_part_closed, s);
+    script_pool_close(a->scripts, server_part_closed, s);
+    llm_close(a->llm, server_part_closed, s);
+}
+
+/* What runs is cut, not waited for: it is durable as pending work, and the next start does it again. */
+static void server_drop_sessions(void *data)
+{
+    struct server *s = data;
+    struct app *a = &s->app;
+    for (size_t i = 0; i < a->live.cap; i++) {
+        struct live *l = a->live.slots[i].value;
+        if (!l)
+            continue;
+        live_destroy(l);
+        i = (size_t)-1; /* removal moves slots: look from the first again */
+    }
+    server_close_parts(s);
+}
+
+static void server_net_closed(void *data)
+{
+    struct server *s = data;
+    table_foreach(slot, &s->app.live)
+    {
+        struct live *l = slot->value;
+        runner_cancel_all(l);
+    }
+    journal_drain(&s->app.journal, server_drop_sessions, s);
+}
+
+static void server_signal(uv_signal_t *h, int signum)
+{
+    struct server *s = h->data;
+    if (s->app.stopping) {
+        log_warn("serve", "second signal: ending at once");
+        _exit(0);
+    }
+    log_info("serve", "%s: shutting down", signum == SIGINT ? "SIGINT" : "SIGTERM");
+    s->app.stopping = true;
+    net_server_close(s->app.net, SHUTDOWN_RETRY_MS, SHUTDOWN_GRACE_MS, server_net_closed, s);
+}
+
+/* ---- start ---- */
+
+static void server_timer_fired(struct timers *t, struct id session_id, struct id timer_id)
+{
+    struct app *a = t->data;
+    struct live *l = live_find(a, session_id);
+    struct engine_input in = { .kind = IN_TIMER, .timer_id = timer_id };
+    struct errbuf e;
+    if (l && !a->stopping && live_step(l, &in, &e))
+        log_error("timers", "a timer was refused: %s", e.text);
+}
+
+static void server_ready(struct app *a)
+{
+    if (a->config.examples)
+        examples_put(a, a->config.examples);
+    net_server_set_ready(a->net, true);
+    const char *fmt = strchr(a->config.host, ':') ? "listening on http://[%s]:%d\n"
+                                                  : "listening on http://%s:%d\n";
+    printf(fmt, a->config.host, net_server_port(a->net));
+    fflush(stdout);
+}
+
+/* Thousands of clients and model streams want descriptors; the hard limit is the admin's word. */
+static void server_raise_limits(void)
+{
+    struct rlimit r;
+    if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur < r.rlim_max) {
+        r.rlim_cur = r.rlim_max < 65536 ? r.rlim_max : 65536;
+        setrlimit(RLIMIT_NOFILE, &r);
+    }
+    signal(SIGPIPE, SIG_IGN);
+}
+
+static int server_open_parts(struct server *s, struct errbuf *e)
+{
+    struct app *a = &s->app;
+    struct config *c = &a->config;
+    int rc = sqlite_store_open(&a->store, &a->loop, c->data, c->migrate, e);
+    if (rc)
+        return rc;
+    rc = llm_create(&a->llm, &a->loop, c->providers, c->provider_count, e);
+    if (rc)
+        return rc;
+    rc = script_pool_create(&a->scripts, &a->loop, SCRIPT_THREADS, SCRIPT_THREADS_CAP);
+    if (rc)
+        return err_set(e, rc, "the script threads cannot be started");
+    struct net_config net = { .host = c->host,
+                              .port = c->port,
+                              .origins = c->origins,
+                              .version = APP_VERSION };
+    return net_server_open(&a->net, &a->loop, &net, &a->service, a->log, e);
+}
+
+static void server_init(struct server *s)
+{
+    struct app *a = &s->app;
+    uv_loop_init(&a->loop);
+    id_source_init_random(&a->ids);
+    table_init(&a->live);
+    list_init(&a->loads);
+    list_init(&a->keys_in_flight);
+    plans_init(&a->plans);
+    app_service_init(a);
+    app_log_reader_init(a);
+    a->vm = expr_vm_create();
+    a->log = log_hub_create(&a->reader);
+    journal_open(&a->journal, a);
+    timers_open(&a->timers, &a->loop, server_timer_fired, a);
+    recovery_open(&a->recovery, a);
+    uv_timer_init(&a->loop, &a->evict_timer);
+    for (int i = 0; i < 2; i++) {
+        uv_signal_init(&a->loop, &s->signals[i]);
+        s->signals[i].data = s;
+        uv_signal_start(&s->signals[i], server_signal, i ? SIGINT : SIGTERM);
+    }
+}
+
+static void server_deinit(struct server *s)
+{
+    struct app *a = &s->app;
+    plans_deinit(&a->plans);
+    log_hub_destroy(a->log);
+    table_deinit(&a->live);
+    expr_vm_destroy(a->vm);
+    if (uv_loop_close(&a->loop) != 0)
+        log_error("serve", "the loop did not close clean");
+    config_deinit(&a->config);
+}
+
+static int serve_print(const struct config *c)
+{
+    struct buf out;
+    buf_init(&out, 1u << 20);
+    config_print(c, &out);
+    fputs(out.data, stdout);
+    buf_deinit(&out);
+    return 0;
+}
+
+int serve_main(int argc, char **argv)
+{
+    struct server *s = mem_zalloc(sizeof(*s));
+    struct errbuf e = { "" };
+    for (int i = 0; i < argc; i++)
+        if (strcmp(argv[i], "--help") == 0) {
+            struct buf out;
+            buf_init(&out, 1u << 20);
+            config_usage(&out);
+            fputs(out.data, stdout);
+            buf_deinit(&out);
+            free(s);
+            return 0;
+        }
+    if (config_load(&s->app.config, argc, argv, &e)) {
+        fprintf(stderr, "sluice serve: %s\n", e.text);
+        return 2;
+    }
+    if (s->app.config.print)
+        return serve_print(&s->app.config);
+    log_configure(s->app.config.log_level, s->app.config.log_json);
+    server_raise_limits();
+    server_init(s);
+    if (server_open_parts(s, &e)) {
+        fprintf(stderr, "sluice serve: %s\n", e.text);
+        return 1; /* nothing was begun: the system takes back what is open */
+    }
+    recovery_start(&s->app.recovery, server_ready);
+    uv_run(&s->app.loop, UV_RUN_DEFAULT);
+    int code = s->exit_code;
+    server_deinit(s);
+    free(s);
+    return code;
+}
+
+static void migrate_say(const char *line)
+{
+    printf("%s\n", line);
+}
+
+static int migrate_usage(void)
+{
+    fprintf(stderr, "usage: sluice migrate up|down|status|to N [--data DIR]\n");
+    return 2;
+}
+
+int migrate_main(int argc, char **argv)
+{
+    struct config c;
+    struct errbuf e = { "" };
+    struct migrate_status st = { 0, 0 };
+    int options = 0, target = -1;
+    while (options < argc && strncmp(argv[options], "--", 2) != 0)
+        options++;
+    if (options == 0)
+        return migrate_usage();
+    if (config_load(&c, argc - options, argv + options, &e)) {
+        fprintf(stderr, "sluice migrate: %s\n", e.text);
+        return 2;
+    }
+    int rc = sqlite_migrate_status(c.data, &st, &e);
+    if (rc == 0 && strcmp(argv[0], "status") != 0) {
+        if (strcmp(argv[0], "down") == 0)
+            target = st.applied > 0 ? st.applied - 1 : 0;
+        else if (strcmp(argv[0], "to") == 0 && options == 2)
+            target = atoi(argv[1]);
+        else if (strcmp(argv[0], "up") != 0)
+            return migrate_usage();
+        rc = sqlite_migrate(c.data, target, migrate_say, &st, &e);
+    }
+    if (rc) {
+        fprintf(stderr, "sluice migrate: %s\n", e.text);
+        return 1;
+    }
+    printf("schema %d of %d\n", st.applied, st.newest);
+    config_deinit(&c);
+    return 0;
+}
