@@ -16,6 +16,7 @@
 
 #include "app/app.h"
 #include "app/examples.h"
+#include "app/runner.h"
 #include "base/mem.h"
 #include "engine/expr.h"
 
