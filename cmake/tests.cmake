@@ -1,6 +1,8 @@
 # How tests are registered. Every test runs in the source folder, so that it finds examples/ and
 # migrations/; what it writes goes under $TMPDIR.
 
+add_custom_target(tsan_tests) # all that script/test runs under the thread sanitizer
+
 # sluice_test(NAME LABEL libraries... [THREADED]): one executable NAME from NAME.c. THREADED adds
 # the label tsan: script/test runs those under the thread sanitizer too.
 function(sluice_test name label)
@@ -11,6 +13,9 @@ function(sluice_test name label)
         list(APPEND labels tsan)
     endif()
     add_executable(${name} ${name}.c)
+    if(tsan IN_LIST labels)
+        add_dependencies(tsan_tests ${name})
+    endif()
     target_link_libraries(${name} PRIVATE ${libs})
     add_test(NAME ${name} COMMAND ${name})
     set_tests_properties(${name} PROPERTIES

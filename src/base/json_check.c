@@ -229,7 +229,7 @@ static int check_scalar(struct check *c)
 /* Key and colon, up to where the value begins. */
 static int check_key(struct check *c)
 {
-    struct str key;
+    struct str key = STR_NULL;
     bool has_escapes;
     const char *at = c->p;
 
