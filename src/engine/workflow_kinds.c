@@ -8,6 +8,7 @@ static const char *const review_types[] = {"approve_reject", "edit_content", "fo
 static const char *const timeout_actions[] = {"fail", "skip", "route", NULL};
 
 static const struct prop_def end_props[] = {
+    {.name = "output", .type = PROP_EXPRS},
     {.name = "prompt", .type = PROP_TEMPLATE},
     {.name = "system", .type = PROP_TEMPLATE},
     {.name = "provider", .type = PROP_NAME},
@@ -30,9 +31,10 @@ static const struct prop_def llm_props[] = {
 };
 
 static const struct prop_def agent_props[] = {
+    {.name = "agent", .type = PROP_AGENT},
     {.name = "agent_id", .type = PROP_NAME},
     {.name = "name", .type = PROP_STRING},
-    {.name = "persona", .type = PROP_TEMPLATE, .required = true},
+    {.name = "persona", .type = PROP_TEMPLATE},
     {.name = "prompt", .type = PROP_TEMPLATE},
     {.name = "provider", .type = PROP_NAME},
     {.name = "model", .type = PROP_STRING},
@@ -42,7 +44,8 @@ static const struct prop_def agent_props[] = {
 };
 
 static const struct prop_def transform_props[] = {
-    {.name = "output", .type = PROP_EXPRS, .required = true},
+    {.name = "vars", .type = PROP_EXPR_MAP},
+    {.name = "output", .type = PROP_EXPRS},
 };
 
 static const struct prop_def switch_props[] = {

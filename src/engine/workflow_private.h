@@ -30,6 +30,8 @@ enum prop_type {
     PROP_TEMPLATE, /* text with {{ }} */
     PROP_EXPR,     /* one expression */
     PROP_EXPRS,    /* an expression; or an object or array of such, other scalars as they are */
+    PROP_EXPR_MAP, /* an object of names and PROP_EXPRS */
+    PROP_AGENT,    /* {name, persona, provider, model} */
     PROP_CODE,     /* of a script */
     PROP_INT,
     PROP_NUMBER,

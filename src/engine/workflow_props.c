@@ -91,6 +91,25 @@ static void expressions_check(struct wf_parse *p, struct json v, const char *nam
     }
 }
 
+static void agent_check(struct wf_parse *p, struct json v)
+{
+    static const char *const names[] = {"name", "persona", "provider", "model"};
+    struct json f[4];
+    if (!want_type(p, v, JSON_OBJECT, "agent", "an object of name and persona"))
+        return;
+    fields_read(p, v, names, 4, "field of an agent", f);
+    for (size_t i = 0; i < 4; i++) {
+        size_t mark = path_push_key(p, str_of(names[i]));
+        if (json_exists(f[i]) && i == 1)
+            check_expression(p, f[i], true, names[i]);
+        else if (json_exists(f[i]) && i == 2)
+            name_check(p, f[i], names[i]);
+        else if (json_exists(f[i]))
+            want_type(p, f[i], JSON_STRING, names[i], "text");
+        path_pop(p, mark);
+    }
+}
+
 static void message_check(struct wf_parse *p, struct json v)
 {
     static const char *const names[] = {"role", "content"};
@@ -209,6 +228,13 @@ static void prop_check(struct wf_parse *p, const struct prop_def *def, struct js
     case PROP_EXPRS:
         expressions_check(p, v, def->name);
         break;
+    case PROP_EXPR_MAP:
+        if (want_type(p, v, JSON_OBJECT, def->name, "an object of names and expressions"))
+            expressions_check(p, v, def->name);
+        break;
+    case PROP_AGENT:
+        agent_check(p, v);
+        break;
     case PROP_INT:
     case PROP_NUMBER:
         want_number(p, v, def->type == PROP_INT, def->min, def->max, def->name, &d);
@@ -247,14 +273,14 @@ static struct json prop_get(const struct wf_parse *p, const char *name)
     return json_get_set(p->sources[p->node].fields[NF_PROPERTIES], name);
 }
 
-static void one_of_two(struct wf_parse *p, const char *at, const char *a, const char *b)
+static void one_of_two(struct wf_parse *p, const char *at, const char *a, const char *b, bool only)
 {
     bool has_a = json_exists(prop_get(p, a)), has_b = json_exists(prop_get(p, b));
     const struct kind_def *kind = kind_def_of(p->w->nodes[p->node].kind);
     if (!has_a && !has_b)
         issue_error(p, at, "missing", "%s %s node needs properties.%s or properties.%s",
                     kind->article, kind->word, a, b);
-    else if (has_a && has_b)
+    else if (has_a && has_b && only)
         issue_error(p, at, "duplicate", "%s %s node has either %s or %s, not both", kind->article,
                     kind->word, a, b);
 }
@@ -262,6 +288,13 @@ static void one_of_two(struct wf_parse *p, const char *at, const char *a, const 
 static bool route_exists(const struct wf_parse *p, const char *label)
 {
     return json_exists(json_get(p->sources[p->node].fields[NF_ROUTES], label));
+}
+
+/* Going on by one of these without a route of its own is as good as approval. */
+static bool goes_as_approved(const struct wf_parse *p, struct str action)
+{
+    return route_exists(p, "approve") &&
+           (str_eqz(action, "skip") || str_eqz(action, "modify") || str_eqz(action, "submit"));
 }
 
 static void routes_check(struct wf_parse *p)
@@ -292,7 +325,7 @@ static void routes_check(struct wf_parse *p)
     for (unsigned k = 0; k < count; k++) {
         char label[NAME_BYTES_MAX + 1];
         snprintf(label, sizeof(label), "%.*s", STR_FMT(actions[k]));
-        if (!route_exists(p, label))
+        if (!route_exists(p, label) && !goes_as_approved(p, actions[k]))
             issue_warning(p, p->sources[p->node].object.p, "bad_route",
                           "the action \"%s\" leads nowhere: give it a route, or the node next_ids",
                           label);
@@ -303,11 +336,12 @@ static void review_check(struct wf_parse *p, const char *at)
 {
     double timeout = 0, reminder = 0;
     bool times = json_double(prop_get(p, "timeout_minutes"), &timeout);
+    bool ends = times || json_exists(p->sources[p->node].fields[NF_TIMEOUT_MS]);
     json_double(prop_get(p, "reminder_minutes"), &reminder);
     if (json_string_eq(prop_get(p, "review_type"), "form") &&
         !json_exists(prop_get(p, "form_schema")))
         issue_error(p, at, "missing", "a human_review of type form needs properties.form_schema");
-    if (json_exists(prop_get(p, "on_timeout")) && !times)
+    if (json_exists(prop_get(p, "on_timeout")) && !ends)
         issue_warning(p, at, "no_effect", "on_timeout does nothing without timeout_minutes");
     if (json_string_eq(prop_get(p, "on_timeout"), "route") && !route_exists(p, "timeout"))
         issue_error(p, at, "missing", "on_timeout: route needs a route with the label timeout");
@@ -370,6 +404,21 @@ static void shape_check(struct wf_parse *p)
     }
 }
 
+static void persona_check(struct wf_parse *p, const char *at)
+{
+    if (!json_exists(prop_get(p, "persona")) &&
+        !json_exists(json_get_set(prop_get(p, "agent"), "persona")))
+        issue_error(p, at, "missing", "an agent node needs properties.persona");
+}
+
+static void scores_check(struct wf_parse *p, const char *at)
+{
+    static const char *const names[] = {"exit_on_score", "regression_delta", "stagnation_rounds"};
+    for (size_t i = 0; i < 3 && !json_exists(prop_get(p, "score")); i++)
+        if (json_exists(prop_get(p, names[i])))
+            issue_warning(p, at, "no_effect", "%s does nothing without score", names[i]);
+}
+
 static void kind_check(struct wf_parse *p)
 {
     const struct node_source *src = &p->sources[p->node];
@@ -379,9 +428,15 @@ static void kind_check(struct wf_parse *p)
     size_t mark = path_push(p, ".properties");
     enum node_kind k = p->w->nodes[p->node].kind;
     if (k == KIND_LLM)
-        one_of_two(p, at, "prompt", "messages");
+        one_of_two(p, at, "prompt", "messages", true);
     if (k == KIND_WAIT)
-        one_of_two(p, at, "duration_ms", "until");
+        one_of_two(p, at, "duration_ms", "until", true);
+    if (k == KIND_TRANSFORM)
+        one_of_two(p, at, "output", "vars", false);
+    if (k == KIND_AGENT)
+        persona_check(p, at);
+    if (k == KIND_LOOP)
+        scores_check(p, at);
     if (k == KIND_SWITCH && !json_exists(prop_get(p, "default")))
         issue_warning(p, at, "no_default", "without a default the switch fails when no case holds");
     path_pop(p, mark);

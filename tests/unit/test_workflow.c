@@ -212,7 +212,7 @@ static void properties_are_checked(void **state)
         {WRAP("  a: { type: agent, properties: [], next_ids: [e] }\n"),
          "error nodes.a.properties wrong_type: properties must be an object, not array\n"},
         {WRAP("  a: { type: agent, properties: { name: A }, next_ids: [e] }\n"),
-         "error nodes.a.properties.persona missing: an agent node needs properties.persona\n"},
+         "error nodes.a.properties missing: an agent node needs properties.persona\n"},
         {WRAP("  a: { type: wait, properties: { until: tomorrow }, next_ids: [e] }\n"),
          "error nodes.a.properties.until out_of_range: until must be a time such as "
          "2030-01-31T09:00:00Z, not \"tomorrow\"\n"},
@@ -240,6 +240,19 @@ static void properties_are_checked(void **state)
          "error nodes.e.next_ids bad_edge: an end node takes no next_ids\n"
          "error nodes.e.next_ids[0] unbroken_cycle: the cycle s -> e -> s passes through no loop "
          "body, human_review or user_input: nothing would end it\n"},
+        {WRAP("  a: { type: transform, properties: { vars: [x] }, next_ids: [e] }\n"),
+         "error nodes.a.properties.vars wrong_type: vars must be an object of names and "
+         "expressions, not array\n"},
+        {WRAP("  a: { type: agent, properties: { agent: { persona: x, mood: y, provider: o o } }, "
+              "next_ids: [e] }\n"),
+         "error nodes.a.properties.agent.mood unknown_field: unknown field of an agent \"mood\"\n"
+         "error nodes.a.properties.agent.provider bad_id: provider must be 1 to 64 letters, "
+         "digits, "
+         "'_', '.' or '-'\n"},
+        {WRAP(
+             "  a: { type: loop, properties: { max_rounds: 2, exit_on_score: 8 }, next_ids: [b, e] "
+             "}\n" LLM("b", "next_ids: [a]")),
+         "warning nodes.a.properties no_effect: exit_on_score does nothing without score\n"},
         {WRAP("  a: { type: script, next_ids: [e], properties: { code: 7, memory_bytes_max: 1 } "
               "}\n"),
          "error nodes.a.properties.code wrong_type: code must be text, not number\n"
@@ -343,7 +356,7 @@ static void all_errors_come_at_once_in_order(void **state)
          "error nodes.start.retries unknown_field: unknown field \"retries\"\n"
          "error nodes.panel.type unknown_type: no node type \"paralel\"; did you mean "
          "\"parallel\"?\n"
-         "error nodes.pro.properties.persona missing: an agent node needs properties.persona\n"
+         "error nodes.pro.properties missing: an agent node needs properties.persona\n"
          "error nodes.pro.properties.personna unknown_field: unknown property \"personna\"; did "
          "you mean \"persona\"?\n"
          "error nodes.pro.next_ids[0] unknown_node: no node \"jugde\"; did you mean \"judge\"?\n"
