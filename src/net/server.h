@@ -1,5 +1,5 @@
-/* The HTTP, WebSocket and SSE server (libwebsockets on the program's uv loop). Routes, limits and wire
- * forms: ../docs/api/openapi.yaml and asyncapi.yaml, which it also serves.
+/* The HTTP, WebSocket and SSE server (libwebsockets on the program's uv loop). Routes, limits and
+ * wire forms: ../docs/api/openapi.yaml and asyncapi.yaml, which it also serves.
  */
 #ifndef SLUICE_NET_SERVER_H
 #define SLUICE_NET_SERVER_H
@@ -14,25 +14,26 @@
 struct uv_loop_s;
 
 struct net_config {
-    const char *host; /* "127.0.0.1", "::1" */
-    int port;         /* 0: a free one */
-    unsigned connections_max;   /* 0: from RLIMIT_NOFILE */
-    size_t body_bytes_max;      /* 0: JSON_BODY_MAX; more: 413 */
-    size_t frame_bytes_max;     /* of a WebSocket message; 0: 1 MiB */
-    int ping_interval_s;        /* 0: 25 */
-    const char *origins;        /* comma list of allowed Origins besides our own; NULL */
-    const char *version;        /* "0.1.0" */
+    const char *host;         /* "127.0.0.1", "::1" */
+    int port;                 /* 0: a free one */
+    unsigned connections_max; /* 0: from RLIMIT_NOFILE */
+    size_t body_bytes_max;    /* 0: JSON_BODY_MAX; more: 413 */
+    size_t frame_bytes_max;   /* of a WebSocket message; 0: 1 MiB */
+    int ping_interval_s;      /* 0: 25 */
+    const char *origins;      /* comma list of allowed Origins besides our own; NULL */
+    const char *version;      /* "0.1.0" */
 };
 
 struct net_server;
 /* Listens. ERR_IO with a sentence (address in use, no such host). */
-int net_server_open(struct net_server **out, struct uv_loop_s *loop, const struct net_config *config,
-                    struct service *service, struct log_hub *log, struct errbuf *e);
+int net_server_open(struct net_server **out, struct uv_loop_s *loop,
+                    const struct net_config *config, struct service *service, struct log_hub *log,
+                    struct errbuf *e);
 int net_server_port(const struct net_server *s);
 /* Until then every route but /healthz, /version answers 503 (recovery is under way). */
 void net_server_set_ready(struct net_server *s, bool ready);
-/* Shutdown: stops accepting, sends going_away {retry_after_ms} and close 1001 to WebSockets, ends SSE streams, lets
- * answers under way go out for up to grace_ms, then `closed`. */
+/* Shutdown: stops accepting, sends going_away {retry_after_ms} and close 1001 to WebSockets, ends
+ * SSE streams, lets answers under way go out for up to grace_ms, then `closed`. */
 void net_server_close(struct net_server *s, int retry_after_ms, int grace_ms,
                       void (*closed)(void *data), void *data);
 

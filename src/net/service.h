@@ -1,10 +1,10 @@
 /* What net asks of the rest of the program: one request per command or question, from HTTP or
- * WebSocket alike. net parses and checks the shape (wire_parse.h), app does the work, and the answer
- * is a status with a JSON body that net sends.
+ * WebSocket alike. net parses and checks the shape (wire_parse.h), app does the work, and the
+ * answer is a status with a JSON body that net sends.
  *
- * The request is owned by net, strings In live in its arena, and `done` is called exactly once, on the
- * loop; it may be called from inside service_submit() when the answer is known at once. When the
- * client goes away, net keeps the request until `done` and then drops the answer: commands are
+ * The request is owned by net, strings In live in its arena, and `done` is called exactly once, on
+ * the loop; it may be called from inside service_submit() when the answer is known at once. When
+ * the client goes away, net keeps the request until `done` and then drops the answer: commands are
  * carried out all the same.
  */
 #ifndef SLUICE_NET_SERVICE_H
@@ -32,16 +32,16 @@ enum svc_op {
     SVC_SESSION_DELETE,    /* session_id, force, if_match */
     SVC_PAUSE,             /* session_id, pause */
     SVC_RESUME,
-    SVC_CANCEL,            /* session_id, reason */
-    SVC_STOP,              /* session_id, reason */
-    SVC_NODE_RESUME,       /* session_id, answer */
-    SVC_SIGNAL,            /* session_id, signal */
-    SVC_INPUT,             /* session_id, input */
-    SVC_EVENTS,            /* session_id, events */
-    SVC_MESSAGES,          /* session_id, list */
-    SVC_NODES,             /* session_id, list */
-    SVC_READY,             /* is the store writable? */
-    SVC_METRICS,           /* body: Prometheus text */
+    SVC_CANCEL,      /* session_id, reason */
+    SVC_STOP,        /* session_id, reason */
+    SVC_NODE_RESUME, /* session_id, answer */
+    SVC_SIGNAL,      /* session_id, signal */
+    SVC_INPUT,       /* session_id, input */
+    SVC_EVENTS,      /* session_id, events */
+    SVC_MESSAGES,    /* session_id, list */
+    SVC_NODES,       /* session_id, list */
+    SVC_READY,       /* is the store writable? */
+    SVC_METRICS,     /* body: Prometheus text */
     SVC_OP_COUNT,
 };
 
@@ -52,9 +52,9 @@ struct svc_req {
     struct str workspace; /* "default" */
     struct str actor;     /* who asks, for the record: "anonymous" without auth */
     struct id session_id;
-    struct str name;      /* of a workflow */
-    int64_t version;      /* ?version; 0: newest */
-    int64_t if_match;     /* 0: not given */
+    struct str name;  /* of a workflow */
+    int64_t version;  /* ?version; 0: newest */
+    int64_t if_match; /* 0: not given */
     bool force;
     struct str reason;
     struct str idempotency_key; /* p == NULL: none */
@@ -96,8 +96,8 @@ struct svc_req {
     } list;
 
     /* Out */
-    int status;        /* 0 or ERR_… : error and details make the error body then */
-    int http_status;   /* 0: from status (200 when 0) */
+    int status;      /* 0 or ERR_… : error and details make the error body then */
+    int http_status; /* 0: from status (200 when 0) */
     struct errbuf error;
     const char *error_code; /* static; NULL: err_word(status) */
     struct buf details;     /* JSON value, or empty */

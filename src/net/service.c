@@ -1,0 +1,21 @@
+#include "net/service.h"
+
+#include <string.h>
+
+void svc_req_init(struct svc_req *req, enum svc_op op)
+{
+    memset(req, 0, sizeof(*req));
+    req->op = op;
+    arena_init(&req->arena);
+    buf_init(&req->details, SVC_BODY_MAX);
+    buf_init(&req->body, SVC_BODY_MAX);
+    req->workspace = STR("default");
+    req->actor = STR("anonymous");
+}
+
+void svc_req_deinit(struct svc_req *req)
+{
+    arena_deinit(&req->arena);
+    buf_deinit(&req->details);
+    buf_deinit(&req->body);
+}

@@ -1,0 +1,213 @@
+#include "net/wire_parse.h"
+
+#include <string.h>
+
+#define FIELD(name, kind, member, ...)                                                             \
+    {                                                                                              \
+        .key = name, .type = kind, .offset = offsetof(struct svc_req, member), __VA_ARGS__         \
+    }
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+#define BUDGET_TOKENS_MAX (1ll << 53)
+
+static int check_tags(const char *key, struct json v, struct errbuf *e)
+{
+    struct json_iter it;
+
+    if (json_type(v) != JSON_ARRAY || json_length(v) > WIRE_TAGS_MAX)
+        return err_set(e, ERR_INVALID, "%s: expected an array of at most %d strings", key,
+                       WIRE_TAGS_MAX);
+    json_iter_init(&it, v);
+    while (json_iter_next(&it))
+        if (json_type(it.value) != JSON_STRING || it.value.n - 2 > WIRE_TAG_MAX)
+            return err_set(e, ERR_INVALID, "%s[%zu]: expected a string of at most %d bytes", key,
+                           it.index, WIRE_TAG_MAX);
+    return 0;
+}
+
+static int check_budget_member(const struct json_iter *it, struct errbuf *e)
+{
+    int64_t tokens;
+    double cost;
+
+    if (json_type(it->value) == JSON_NULL)
+        return 0;
+    if (json_iter_key_is(it, "tokens")) {
+        if (!json_i64(it->value, &tokens) || tokens < 1 || tokens > BUDGET_TOKENS_MAX)
+            return err_set(e, ERR_INVALID, "budget.tokens: expected a whole number from 1");
+    } else if (json_iter_key_is(it, "cost_usd")) {
+        if (!json_double(it->value, &cost) || !(cost > 0))
+            return err_set(e, ERR_INVALID, "budget.cost_usd: expected a number above 0");
+    } else if (json_iter_key_is(it, "on_limit")) {
+        if (!json_string_eq(it->value, "pause") && !json_string_eq(it->value, "fail"))
+            return err_set(e, ERR_INVALID, "budget.on_limit: expected \"pause\" or \"fail\"");
+    } else {
+        return err_set(e, ERR_INVALID, "unknown field \"budget.%.*s\"",
+                       (int)(it->key.n < 80 ? it->key.n : 80), it->key.p);
+    }
+    return 0;
+}
+
+static int check_budget(const char *key, struct json v, struct errbuf *e)
+{
+    struct json_iter it;
+
+    if (json_type(v) != JSON_OBJECT)
+        return err_set(e, ERR_INVALID, "%s: expected an object, got %s", key,
+                       json_type_name(json_type(v)));
+    json_iter_init(&it, v);
+    while (json_iter_next(&it))
+        if (check_budget_member(&it, e) < 0)
+            return ERR_INVALID;
+    return 0;
+}
+
+/* The first three of each table stand in messages only: see fields_of(). */
+#define MESSAGE_FIELDS 3
+#define IN_MESSAGE                                                                                 \
+    {.key = "type"}, {.key = "request_id"},                                                        \
+    {                                                                                              \
+        .key = "session_id"                                                                        \
+    }
+
+static const struct wire_field execute_fields[] = {
+    IN_MESSAGE,
+    FIELD("workflow_id", WIRE_NAME, execute.workflow_id),
+    FIELD("workflow_version", WIRE_NUMBER, execute.workflow_version, .max = INT32_MAX),
+    FIELD("graph", WIRE_OBJECT, execute.graph_json),
+    FIELD("input", WIRE_OBJECT, execute.input_json),
+    FIELD("name", WIRE_TEXT, execute.name, .max = WIRE_NAME_MAX),
+    FIELD("group_id", WIRE_NAME, execute.group_id),
+    FIELD("user_id", WIRE_TEXT, execute.user_id, .max = WIRE_NAME_MAX),
+    FIELD("tags", WIRE_CHECK, execute.tags_json, .check = check_tags),
+    FIELD("metadata", WIRE_OBJECT, execute.metadata_json),
+    FIELD("budget", WIRE_CHECK, execute.budget_json, .check = check_budget),
+    FIELD("start_paused", WIRE_BOOL, execute.start_paused),
+};
+static const struct wire_field pause_fields[] = {
+    IN_MESSAGE,
+    FIELD("reason", WIRE_TEXT, reason, .max = WIRE_REASON_MAX),
+    FIELD("mode", WIRE_WORD, pause.hold, .words = "buffer|hold"),
+    FIELD("timers", WIRE_WORD, pause.timers_run, .words = "freeze|run"),
+};
+static const struct wire_field reason_fields[] = {
+    IN_MESSAGE,
+    FIELD("reason", WIRE_TEXT, reason, .max = WIRE_REASON_MAX),
+};
+static const struct wire_field nothing_fields[] = {IN_MESSAGE};
+static const struct wire_field answer_fields[] = {
+    IN_MESSAGE,
+    FIELD("action", WIRE_TEXT, answer.action, .max = WIRE_ACTION_MAX, .required = true),
+    FIELD("data", WIRE_ANY, answer.data_json),
+    FIELD("reviewer", WIRE_TEXT, answer.reviewer, .max = WIRE_NAME_MAX),
+    FIELD("interrupt_id", WIRE_UUID, answer.interrupt_id),
+    FIELD("node_id", WIRE_NAME, answer.node_id), /* last: in the path of the HTTP route */
+};
+static const struct wire_field signal_fields[] = {
+    IN_MESSAGE,
+    FIELD("node_id", WIRE_NAME, signal.node_id),
+    FIELD("name", WIRE_TEXT, signal.name, .max = WIRE_NAME_MAX),
+    FIELD("payload", WIRE_ANY, signal.payload_json),
+};
+static const struct wire_field input_fields[] = {
+    IN_MESSAGE,
+    FIELD("content", WIRE_TEXT, input.content, .max = WIRE_CONTENT_MAX, .required = true),
+    FIELD("user_id", WIRE_TEXT, input.user_id, .max = WIRE_NAME_MAX),
+};
+
+struct wire_table {
+    const struct wire_field *fields;
+    size_t count;
+};
+
+static struct wire_table fields_of(enum svc_op op, bool in_message)
+{
+    struct wire_table t = {nothing_fields, COUNT(nothing_fields)};
+
+    if (op == SVC_EXECUTE)
+        t = (struct wire_table){execute_fields, COUNT(execute_fields)};
+    else if (op == SVC_PAUSE)
+        t = (struct wire_table){pause_fields, COUNT(pause_fields)};
+    else if (op == SVC_CANCEL || op == SVC_STOP)
+        t = (struct wire_table){reason_fields, COUNT(reason_fields)};
+    else if (op == SVC_NODE_RESUME)
+        t = (struct wire_table){answer_fields, COUNT(answer_fields) - !in_message};
+    else if (op == SVC_SIGNAL)
+        t = (struct wire_table){signal_fields, COUNT(signal_fields)};
+    else if (op == SVC_INPUT)
+        t = (struct wire_table){input_fields, COUNT(input_fields)};
+    if (!in_message) {
+        t.fields += MESSAGE_FIELDS;
+        t.count -= MESSAGE_FIELDS;
+    }
+    return t;
+}
+
+/* What no single field says. */
+static int check_whole(enum svc_op op, bool in_message, struct svc_req *req, struct errbuf *e)
+{
+    if (op == SVC_EXECUTE) {
+        if (!req->execute.workflow_id.p == !req->execute.graph_json.p)
+            return err_set(e, ERR_INVALID, "give either workflow_id or graph");
+        if (req->execute.graph_json.p && req->execute.workflow_version > 0)
+            return err_set(e, ERR_INVALID, "workflow_version: a graph has none");
+        if (!req->execute.input_json.p)
+            req->execute.input_json = STR("{}");
+    } else if (op == SVC_NODE_RESUME) {
+        if (in_message && !req->answer.node_id.p)
+            return err_set(e, ERR_INVALID, "node_id: missing");
+        if (req->answer.action.n == 0)
+            return err_set(e, ERR_INVALID, "action: empty");
+    } else if (op == SVC_SIGNAL) {
+        if (!req->signal.node_id.p && req->signal.name.n == 0)
+            return err_set(e, ERR_INVALID, "give node_id or name");
+    } else if (op == SVC_INPUT) {
+        if (req->input.content.n == 0)
+            return err_set(e, ERR_INVALID, "content: empty");
+    }
+    return 0;
+}
+
+int wire_parse_op(enum svc_op op, bool in_message, struct json body, struct svc_req *req,
+                  struct errbuf *e)
+{
+    struct wire_table t = fields_of(op, in_message);
+    int r = wire_read(body, t.fields, t.count, req, &req->arena, e);
+
+    return r < 0 ? r : check_whole(op, in_message, req, e);
+}
+
+int wire_parse_execute(struct json body, struct svc_req *req, struct errbuf *e)
+{
+    return wire_parse_op(SVC_EXECUTE, false, body, req, e);
+}
+
+int wire_parse_pause(struct json body, struct svc_req *req, struct errbuf *e)
+{
+    return wire_parse_op(SVC_PAUSE, false, body, req, e);
+}
+
+int wire_parse_reason(struct json body, struct svc_req *req, struct errbuf *e)
+{
+    return wire_parse_op(SVC_CANCEL, false, body, req, e);
+}
+
+int wire_parse_answer(struct json body, struct svc_req *req, struct errbuf *e)
+{
+    return wire_parse_op(SVC_NODE_RESUME, false, body, req, e);
+}
+
+int wire_parse_signal(struct json body, struct svc_req *req, struct errbuf *e)
+{
+    return wire_parse_op(SVC_SIGNAL, false, body, req, e);
+}
+
+int wire_parse_input(struct json body, struct svc_req *req, struct errbuf *e)
+{
+    return wire_parse_op(SVC_INPUT, false, body, req, e);
+}
+
+int wire_parse_nothing(struct json body, struct svc_req *req, struct errbuf *e)
+{
+    return wire_parse_op(SVC_RESUME, false, body, req, e);
+}

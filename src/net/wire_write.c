@@ -1,0 +1,120 @@
+#include "net/wire.h"
+
+/* A text column: null when not set. */
+static void wire_text(struct jw *w, const char *key, struct str s)
+{
+    if (s.p)
+        jw_kv_string(w, key, s);
+    else
+        jw_kv_raw(w, key, STR_NULL);
+}
+
+/* A JSON column, with what stands for SQL NULL. */
+static void wire_json(struct jw *w, const char *key, struct str json, const char *when_null)
+{
+    jw_kv_raw(w, key, json.p ? json : str_of(when_null));
+}
+
+static void wire_id(struct jw *w, const char *key, struct id id)
+{
+    char text[ID_TEXT_BYTES + 1];
+
+    if (id_is_zero(id)) {
+        jw_kv_raw(w, key, STR_NULL);
+        return;
+    }
+    id_format(id, text);
+    jw_kv_string(w, key, (struct str){text, ID_TEXT_BYTES});
+}
+
+static void wire_session_core(struct jw *w, const struct session_core *core)
+{
+    wire_text(w, "status", core->status);
+    wire_text(w, "reason", core->reason);
+    wire_json(w, "output", core->output_json, "null");
+    wire_json(w, "error", core->error_json, "null");
+    wire_json(w, "node_statuses", core->node_statuses_json, "{}");
+    wire_json(w, "waiting_on", core->waiting_json, "[]");
+    wire_json(w, "usage", core->usage_json,
+              "{\"input_tokens\":0,\"output_tokens\":0,\"cost_usd\":0}");
+    jw_kv_i64(w, "last_seq", core->last_seq);
+}
+
+static void wire_session_meta(struct jw *w, const struct session_meta *meta)
+{
+    wire_text(w, "name", meta->name);
+    wire_text(w, "workflow_id", meta->workflow_id);
+    if (meta->workflow_version > 0)
+        jw_kv_i64(w, "workflow_version", meta->workflow_version);
+    else
+        jw_kv_raw(w, "workflow_version", STR_NULL);
+    wire_text(w, "group_id", meta->group_id);
+    wire_text(w, "user_id", meta->user_id);
+    wire_json(w, "tags", meta->tags_json, "[]");
+    wire_json(w, "input", meta->input_json, "null");
+    wire_json(w, "budget", meta->budget_json, "null");
+    wire_json(w, "metadata", meta->metadata_json, "{}");
+    wire_json(w, "settings", meta->settings_json, "{}");
+    wire_json(w, "thread_configs", meta->thread_configs_json, "{}");
+    wire_json(w, "workflow_state", meta->workflow_state_json, "{}");
+}
+
+void wire_session(struct jw *w, const struct session_row *row)
+{
+    jw_object(w);
+    wire_id(w, "id", row->id);
+    wire_session_meta(w, &row->meta);
+    wire_session_core(w, &row->core);
+    jw_kv_raw(w, "parent", STR_NULL);
+    jw_kv_i64(w, "version", row->version);
+    jw_kv_time(w, "created_at", row->created_at);
+    jw_kv_time(w, "started_at", row->core.started_at);
+    jw_kv_time(w, "ended_at", row->core.ended_at);
+    jw_kv_time(w, "updated_at", row->core.updated_at);
+    jw_end(w);
+}
+
+void wire_run(struct jw *w, const struct run_row *row)
+{
+    jw_object(w);
+    wire_id(w, "run_id", row->run_id);
+    wire_text(w, "node_id", row->node_id);
+    wire_text(w, "type", row->kind);
+    jw_kv_i64(w, "iteration", row->iteration);
+    jw_kv_i64(w, "attempt", row->attempt);
+    wire_text(w, "status", row->status);
+    wire_text(w, "branch", row->branch);
+    wire_json(w, "output", row->output_json, "null");
+    wire_json(w, "error", row->error_json, "null");
+    wire_json(w, "interrupt", row->interrupt_json, "null");
+    jw_kv_time(w, "started_at", row->started_at);
+    jw_kv_time(w, "ended_at", row->ended_at);
+    jw_end(w);
+}
+
+void wire_message(struct jw *w, const struct message_row *row)
+{
+    jw_object(w);
+    wire_id(w, "message_id", row->message_id);
+    wire_id(w, "run_id", row->run_id);
+    wire_text(w, "node_id", row->node_id);
+    wire_text(w, "role", row->role);
+    wire_text(w, "agent_id", row->agent_id);
+    wire_text(w, "content", row->content);
+    wire_text(w, "finish_reason", row->finish_reason);
+    jw_kv_i64(w, "token_count", row->token_count);
+    jw_kv_i64(w, "seq", row->seq);
+    jw_kv_time(w, "created_at", row->created_at);
+    jw_end(w);
+}
+
+void wire_error(struct jw *w, int status, const char *code, const char *sentence,
+                struct str details_json)
+{
+    jw_object(w);
+    jw_kv_stringz(w, "error", sentence);
+    jw_kv_stringz(w, "code", code ? code : err_word(status));
+    if (details_json.n > 0)
+        jw_kv_raw(w, "details", details_json);
+    jw_end(w);
+}
