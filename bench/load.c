@@ -3,9 +3,9 @@
  *
  *     load --port P --workflow ID --clients N --seconds S
  *
- * A session counts when its `completed` event was seen on the WebSocket: what is measured is execute
- * to ended, as a client sees it. One JSON line at the end. Raw sockets and epoll, so that the client
- * costs little beside the server it shares the machine with.
+ * A session counts when its `completed` event was seen on the WebSocket: what is measured is
+ * execute to ended, as a client sees it. One JSON line at the end. Raw sockets and epoll, so that
+ * the client costs little beside the server it shares the machine with.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -31,7 +31,8 @@ struct client {
     char in[2048];
 };
 
-/* When a session was posted (from the client's answer) and when its end was seen; whichever comes first waits. */
+/* When a session was posted (from the client's answer) and when its end was seen; whichever comes
+ * first waits. */
 struct slot {
     char id[ID_BYTES];
     uint64_t sent_ns, ended_ns;
@@ -64,7 +65,7 @@ static void die(const char *what)
 
 static int dial(void)
 {
-    struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
     int one = 1, fd = socket(AF_INET, SOCK_STREAM, 0);
     a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     if (fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof(a)) != 0)
@@ -86,7 +87,7 @@ static void write_all(int fd, const void *p, size_t n)
 
 static void watch_events(int fd)
 {
-    struct epoll_event ev = { .events = EPOLLIN, .data.fd = fd };
+    struct epoll_event ev = {.events = EPOLLIN, .data.fd = fd};
     if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &ev) != 0)
         die("epoll_ctl");
 }
@@ -222,7 +223,7 @@ static void watch_read(void)
 
 static void watch_send(const char *json)
 {
-    uint8_t f[256] = { 0x81 }; /* one masked text frame; a mask of zeros leaves it readable */
+    uint8_t f[256] = {0x81}; /* one masked text frame; a mask of zeros leaves it readable */
     size_t n = strlen(json), head = n < 126 ? 6 : 8;
     f[1] = (uint8_t)(0x80 | (n < 126 ? n : 126));
     if (n >= 126) {
@@ -316,10 +317,11 @@ int main(int argc, char **argv)
     static int client_by_fd[1 << 16];
     char body[256];
     int n = snprintf(body, sizeof(body), "{\"workflow_id\":\"%s\",\"input\":{\"n\":1}}", workflow);
-    request_bytes = (size_t)snprintf(request, sizeof(request),
-                                     "POST /workflows/execute HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n"
-                                     "Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
-                                     port, n, body);
+    request_bytes =
+        (size_t)snprintf(request, sizeof(request),
+                         "POST /workflows/execute HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n"
+                         "Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
+                         port, n, body);
     slots = calloc(SLOTS, sizeof(*slots));
     latency_cap = 4u << 20;
     latencies = malloc(latency_cap * sizeof(*latencies));
@@ -343,7 +345,7 @@ int main(int argc, char **argv)
     qsort(latencies, latency_count, sizeof(*latencies), by_value);
     printf("{\"scenario\":\"w1\",\"clients\":%d,\"seconds\":%.2f,\"sessions\":%lu,\"refused\":%lu,"
            "\"sessions_per_s\":%.0f,\"p50_ms\":%.3f,\"p99_ms\":%.3f,\"max_ms\":%.3f}\n",
-           count, took, ended, refused, (double)ended / took, percentile_ms(0.5), percentile_ms(0.99),
-           percentile_ms(1));
+           count, took, ended, refused, (double)ended / took, percentile_ms(0.5),
+           percentile_ms(0.99), percentile_ms(1));
     return refused ? 1 : 0;
 }

@@ -43,8 +43,8 @@ struct app {
     struct id_source ids;
     struct service service;
     struct log_reader reader;
-    struct table live; /* struct live by session id */
-    struct list loads; /* sessions on their way into memory; few and short-lived */
+    struct table live;          /* struct live by session id */
+    struct list loads;          /* sessions on their way into memory; few and short-lived */
     struct list keys_in_flight; /* Idempotency-Keys whose first request is under way */
     struct journal journal;
     struct plans plans;
@@ -81,7 +81,8 @@ void svc_workflow_get(struct app *a, struct svc_req *req);
 void svc_workflow_delete(struct app *a, struct svc_req *req);
 void svc_workflow_versions(struct app *a, struct svc_req *req);
 void svc_workflow_validate(struct app *a, struct svc_req *req);
-/* The errors and warnings of a parse as the contract's arrays, into the two members of an object. */
+/* The errors and warnings of a parse as the contract's arrays, into the two members of an object.
+ */
 void svc_write_issues(struct jw *w, const struct workflow_issues *issues);
 
 /* idempotency.c: lets the first request with a key pass, answers repeats from what was stored. */

@@ -11,12 +11,13 @@
 
 /* Where a value came from, weakest first. */
 enum source { FROM_DEFAULT, FROM_FILE, FROM_ENV, FROM_FLAG };
-static const char *const source_words[] = { "default", "file", "environment", "flag" };
+static const char *const source_words[] = {"default", "file", "environment", "flag"};
 
 enum setting_kind { SETTING_TEXT, SETTING_BOOL };
 
 struct setting {
-    const char *name; /* of the flag; the file's key has _ for -, the environment SLUICE_ and capitals */
+    const char
+        *name; /* of the flag; the file's key has _ for -, the environment SLUICE_ and capitals */
     enum setting_kind kind;
     const char *fallback;
     const char *meta, *help;
@@ -39,21 +40,21 @@ enum {
 };
 
 static const struct setting settings[S_COUNT] = {
-    [S_LISTEN] = { "listen", SETTING_TEXT, "127.0.0.1:8080", "HOST:PORT",
-                   "address to listen on; port 0 takes a free one" },
-    [S_DATA] = { "data", SETTING_TEXT, NULL, "DIR",
-                 "folder of the embedded store (default: $XDG_DATA_HOME/sluice)" },
-    [S_STORE] = { "store", SETTING_TEXT, NULL, "URL", "store; without it SQLite in --data" },
-    [S_CACHE] = { "cache", SETTING_TEXT, NULL, "URL", "cache; without it in memory" },
-    [S_CONFIG] = { "config", SETTING_TEXT, NULL, "FILE", "settings in YAML" },
-    [S_EXAMPLES] = { "examples", SETTING_TEXT, NULL, "DIR",
-                     "store the workflows of this folder at start, unless they are there" },
-    [S_AUTH] = { "auth", SETTING_TEXT, "auto", "auto|required|off", "who may come in" },
-    [S_ORIGINS] = { "origins", SETTING_TEXT, NULL, "LIST", "other origins whose pages may connect" },
-    [S_LOG_LEVEL] = { "log-level", SETTING_TEXT, "info", "debug|info|warn|error", "least level" },
-    [S_LOG_FORMAT] = { "log-format", SETTING_TEXT, "text", "text|json", "form of log lines" },
-    [S_MIGRATE] = { "migrate", SETTING_BOOL, "true", NULL, "bring the store's schema up to date" },
-    [S_PRINT] = { "print-config", SETTING_BOOL, "false", NULL, "print the settings and end" },
+    [S_LISTEN] = {"listen", SETTING_TEXT, "127.0.0.1:8080", "HOST:PORT",
+                  "address to listen on; port 0 takes a free one"},
+    [S_DATA] = {"data", SETTING_TEXT, NULL, "DIR",
+                "folder of the embedded store (default: $XDG_DATA_HOME/sluice)"},
+    [S_STORE] = {"store", SETTING_TEXT, NULL, "URL", "store; without it SQLite in --data"},
+    [S_CACHE] = {"cache", SETTING_TEXT, NULL, "URL", "cache; without it in memory"},
+    [S_CONFIG] = {"config", SETTING_TEXT, NULL, "FILE", "settings in YAML"},
+    [S_EXAMPLES] = {"examples", SETTING_TEXT, NULL, "DIR",
+                    "store the workflows of this folder at start, unless they are there"},
+    [S_AUTH] = {"auth", SETTING_TEXT, "auto", "auto|required|off", "who may come in"},
+    [S_ORIGINS] = {"origins", SETTING_TEXT, NULL, "LIST", "other origins whose pages may connect"},
+    [S_LOG_LEVEL] = {"log-level", SETTING_TEXT, "info", "debug|info|warn|error", "least level"},
+    [S_LOG_FORMAT] = {"log-format", SETTING_TEXT, "text", "text|json", "form of log lines"},
+    [S_MIGRATE] = {"migrate", SETTING_BOOL, "true", NULL, "bring the store's schema up to date"},
+    [S_PRINT] = {"print-config", SETTING_BOOL, "false", NULL, "print the settings and end"},
 };
 
 struct loader {
@@ -92,8 +93,8 @@ static int loader_flags(struct loader *l, int argc, char **argv)
         bool negated = n > 3 && strncmp(arg + 2, "no-", 3) == 0;
         const char *name = arg + 2 + (negated ? 3 : 0);
         n -= negated ? 3 : 0;
-        while (k < S_COUNT
-               && (strlen(settings[k].name) != n || strncmp(settings[k].name, name, n) != 0))
+        while (k < S_COUNT &&
+               (strlen(settings[k].name) != n || strncmp(settings[k].name, name, n) != 0))
             k++;
         if (k == S_COUNT || (negated && settings[k].kind != SETTING_BOOL))
             return err_set(l->e, ERR_INVALID, "unknown option: %s", arg);
@@ -151,7 +152,7 @@ static int file_provider(struct loader *l, struct json v, unsigned index)
     if (json_type(v) != JSON_OBJECT)
         return err_set(l->e, ERR_INVALID, "providers[%u]: must be an object", index);
     struct llm_provider *p = &c->providers[c->provider_count];
-    *p = (struct llm_provider) { .retries_max = 2 };
+    *p = (struct llm_provider){.retries_max = 2};
     struct json_iter it;
     json_iter_init(&it, v);
     while (json_iter_next(&it)) {
@@ -218,7 +219,7 @@ static int file_setting(struct loader *l, const struct json_iter *it)
 static int loader_file(struct loader *l, const char *path)
 {
     struct buf yaml, json;
-    struct errbuf why = { "" };
+    struct errbuf why = {""};
     char chunk[4096];
     size_t n;
     FILE *f = fopen(path, "r");
@@ -257,9 +258,9 @@ static int config_listen(struct config *c, struct errbuf *e)
     long port = colon ? strtol(colon + 1, &end, 10) : -1;
     if (!colon || end == colon + 1 || *end || port < 0 || port > 65535)
         return err_set(e, ERR_INVALID, "--listen %s: wants HOST:PORT", c->listen);
-    struct str host = { c->listen, (size_t)(colon - c->listen) };
+    struct str host = {c->listen, (size_t)(colon - c->listen)};
     if (host.n >= 2 && host.p[0] == '[' && host.p[host.n - 1] == ']')
-        host = (struct str) { host.p + 1, host.n - 2 };
+        host = (struct str){host.p + 1, host.n - 2};
     c->host = host.n ? config_keep(c, host) : "127.0.0.1";
     c->port = (int)port;
     return 0;
@@ -267,8 +268,8 @@ static int config_listen(struct config *c, struct errbuf *e)
 
 static bool host_is_loopback(const char *host)
 {
-    return strcmp(host, "localhost") == 0 || strcmp(host, "::1") == 0
-        || strncmp(host, "127.", 4) == 0;
+    return strcmp(host, "localhost") == 0 || strcmp(host, "::1") == 0 ||
+           strncmp(host, "127.", 4) == 0;
 }
 
 /* Keys are not there yet, so nobody could be let in from elsewhere. */
@@ -278,16 +279,17 @@ static int config_auth(const struct config *c, struct errbuf *e)
         return err_set(e, ERR_INVALID,
                        "--auth %s: wants auto or off (this version has no keys yet)", c->auth);
     if (!host_is_loopback(c->host))
-        return err_set(e, ERR_INVALID,
-                       "--listen %s: refused beyond loopback, because nobody has to show a key; put a "
-                       "proxy that authenticates in front of it",
-                       c->listen);
+        return err_set(
+            e, ERR_INVALID,
+            "--listen %s: refused beyond loopback, because nobody has to show a key; put a "
+            "proxy that authenticates in front of it",
+            c->listen);
     return 0;
 }
 
 static int config_log(struct config *c, const char *level, const char *format, struct errbuf *e)
 {
-    static const char *const levels[] = { "debug", "info", "warn", "error" };
+    static const char *const levels[] = {"debug", "info", "warn", "error"};
     int i = 0;
     while (i < 4 && strcmp(level, levels[i]) != 0)
         i++;
@@ -316,14 +318,15 @@ static int config_data(struct config *c, struct errbuf *e)
     return 0;
 }
 
-/* The default provider from the environment; `demo` is always there, and first when nothing else is. */
+/* The default provider from the environment; `demo` is always there, and first when nothing else
+ * is. */
 static void config_providers(struct config *c)
 {
     const char *key = getenv("OPENAI_API_KEY"), *url = getenv("OPENAI_BASE_URL");
     const char *model = getenv("SLUICE_MODEL");
     if ((key && *key) || (url && *url)) {
         memmove(&c->providers[1], &c->providers[0], c->provider_count * sizeof(c->providers[0]));
-        c->providers[0] = (struct llm_provider) {
+        c->providers[0] = (struct llm_provider){
             .id = "default",
             .dialect = LLM_OPENAI,
             .base_url = url && *url ? url : "https://api.openai.com/v1",
@@ -336,10 +339,8 @@ static void config_providers(struct config *c)
     for (unsigned i = 0; i < c->provider_count; i++)
         if (strcmp(c->providers[i].id, "demo") == 0)
             return;
-    c->providers[c->provider_count++] = (struct llm_provider) { .id = "demo",
-                                                                .dialect = LLM_DEMO,
-                                                                .default_model = "demo",
-                                                                .max_concurrent = 10000 };
+    c->providers[c->provider_count++] = (struct llm_provider){
+        .id = "demo", .dialect = LLM_DEMO, .default_model = "demo", .max_concurrent = 10000};
 }
 
 static int config_values(struct loader *l)
@@ -376,7 +377,7 @@ static int config_values(struct loader *l)
 int config_load(struct config *c, int argc, char **argv, struct errbuf *e)
 {
     _Static_assert(S_COUNT <= CONFIG_SETTINGS_MAX, "from[] is too short");
-    struct loader l = { .c = c, .e = e };
+    struct loader l = {.c = c, .e = e};
     memset(c, 0, sizeof(*c));
     arena_init(&c->arena);
     for (int k = 0; k < S_COUNT; k++)
@@ -412,7 +413,7 @@ static void print_setting(struct buf *out, const struct config *c, int k, const 
 
 void config_print(const struct config *c, struct buf *out)
 {
-    static const char *const levels[] = { "debug", "info", "warn", "error" };
+    static const char *const levels[] = {"debug", "info", "warn", "error"};
     print_setting(out, c, S_LISTEN, c->listen);
     print_setting(out, c, S_DATA, c->data);
     print_setting(out, c, S_STORE, c->store);
@@ -451,8 +452,9 @@ void config_usage(struct buf *out)
             buf_printf(out, " (default: %s)", settings[k].fallback);
         buf_append_z(out, "\n");
     }
-    buf_append_z(out,
-                 "\nEach option may also be given as SLUICE_<OPTION> in the environment, or in the "
-                 "file.\nOPENAI_API_KEY, OPENAI_BASE_URL (with its /v1) and SLUICE_MODEL set the default "
-                 "model provider;\nwithout them it is `demo`, which answers offline with canned text.\n");
+    buf_append_z(
+        out,
+        "\nEach option may also be given as SLUICE_<OPTION> in the environment, or in the "
+        "file.\nOPENAI_API_KEY, OPENAI_BASE_URL (with its /v1) and SLUICE_MODEL set the default "
+        "model provider;\nwithout them it is `demo`, which answers offline with canned text.\n");
 }

@@ -19,16 +19,16 @@ struct config {
     const char *listen; /* HOST:PORT as given */
     const char *host;
     int port;
-    const char *data;     /* folder of the embedded store */
+    const char *data;          /* folder of the embedded store */
     const char *store, *cache; /* URLs, or NULL */
-    const char *file;     /* --config */
-    const char *examples; /* folder of workflows that are put at start unless they are there */
-    const char *auth;     /* auto, required, off */
+    const char *file;          /* --config */
+    const char *examples;      /* folder of workflows that are put at start unless they are there */
+    const char *auth;          /* auto, required, off */
     const char *origins;
     enum log_level log_level;
     bool log_json;
     bool migrate;
-    bool print;           /* --print-config */
+    bool print;                            /* --print-config */
     const char *from[CONFIG_SETTINGS_MAX]; /* where each setting came from, for config_print */
     struct llm_provider providers[CONFIG_PROVIDERS_MAX + 2]; /* + the environment's and demo */
     unsigned provider_count;

@@ -52,7 +52,7 @@ static int example_read(const char *path, struct buf *json, struct errbuf *e)
 static void example_put(struct app *a, const char *path)
 {
     struct buf json;
-    struct errbuf e = { "" };
+    struct errbuf e = {""};
     buf_init(&json, 4 * EXAMPLE_BYTES_MAX);
     int rc = example_read(path, &json, &e);
     if (rc) {
@@ -75,10 +75,9 @@ static void example_put(struct app *a, const char *path)
 static int example_is_one(const struct dirent *d)
 {
     size_t n = strlen(d->d_name);
-    return d->d_name[0] != '.'
-        && ((n > 5 && strcmp(d->d_name + n - 5, ".yaml") == 0)
-            || (n > 5 && strcmp(d->d_name + n - 5, ".json") == 0)
-            || (n > 4 && strcmp(d->d_name + n - 4, ".yml") == 0));
+    return d->d_name[0] != '.' && ((n > 5 && strcmp(d->d_name + n - 5, ".yaml") == 0) ||
+                                   (n > 5 && strcmp(d->d_name + n - 5, ".json") == 0) ||
+                                   (n > 4 && strcmp(d->d_name + n - 4, ".yml") == 0));
 }
 
 void examples_put(struct app *a, const char *dir)

@@ -1,7 +1,9 @@
-/* Idempotency-Key: the same key with the same body gets the first answer again; another body is 409.
+/* Idempotency-Key: the same key with the same body gets the first answer again; another body is
+ * 409.
  *
- * The answer is stored in the same transaction as what it answers, so a crash leaves both or neither.
- * While the first request is under way, a second one with its key is refused (409, try again).
+ * The answer is stored in the same transaction as what it answers, so a crash leaves both or
+ * neither. While the first request is under way, a second one with its key is refused (409, try
+ * again).
  */
 #include <stdlib.h>
 #include <string.h>
@@ -34,8 +36,8 @@ static void key_answered(struct svc_req *req)
 
 static bool key_is_same(const struct key_in_flight *k, const struct svc_req *req)
 {
-    return str_eq(k->req->idempotency_key, req->idempotency_key)
-        && str_eq(k->req->workspace, req->workspace);
+    return str_eq(k->req->idempotency_key, req->idempotency_key) &&
+           str_eq(k->req->workspace, req->workspace);
 }
 
 static void key_replay(struct svc_req *req, const struct idempotency_row *row)

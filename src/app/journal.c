@@ -73,7 +73,8 @@ static void journal_add_keys(struct journal_entry *en)
         struct reply *r = container_of(it, struct reply, link);
         if (r->idempotency) {
             *tail = r->idempotency;
-            tail = (const struct idempotency_row **)&((struct idempotency_row *)r->idempotency)->next;
+            tail =
+                (const struct idempotency_row **)&((struct idempotency_row *)r->idempotency)->next;
         }
     }
 }
@@ -131,8 +132,7 @@ static void journal_finish_entry(struct journal *j, struct journal_entry *en, bo
     buf_deinit(&en->delta.events);
     arena_deinit(&en->delta.arena);
     bool over = session_status_is_terminal(session_status_of(l->session));
-    bool pending = l->uncommitted > 0 || !list_empty(&l->replies)
-        || session_has_output(l->session);
+    bool pending = l->uncommitted > 0 || !list_empty(&l->replies) || session_has_output(l->session);
     if ((over && !pending) || refused) {
         j->app->sessions_ended += over ? 1 : 0;
         journal_answer(&l->replies);

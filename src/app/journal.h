@@ -6,8 +6,8 @@
  *          fills: no timer, no fixed delay
  *
  * Nothing is visible and nothing is done before it is durable. A batch that fails is tried again
- * with the same rows and numbers until it is written; meanwhile commands are refused (503) and model streams
- * are held back.
+ * with the same rows and numbers until it is written; meanwhile commands are refused (503) and
+ * model streams are held back.
  */
 #ifndef SLUICE_APP_JOURNAL_H
 #define SLUICE_APP_JOURNAL_H
@@ -18,9 +18,9 @@
 #include "base/list.h"
 #include "store/store.h"
 
-#define JOURNAL_BATCH_MAX       1000 /* sessions in one transaction */
-#define JOURNAL_RETRY_MS_FIRST  10
-#define JOURNAL_RETRY_MS_MAX    1000
+#define JOURNAL_BATCH_MAX      1000 /* sessions in one transaction */
+#define JOURNAL_RETRY_MS_FIRST 10
+#define JOURNAL_RETRY_MS_MAX   1000
 
 struct journal_entry {
     struct live *live;
@@ -34,7 +34,7 @@ struct journal {
     uv_prepare_t prepare;
     uv_check_t check;
     uv_timer_t retry;
-    struct list marked; /* struct live */
+    struct list marked;            /* struct live */
     struct journal_entry *entries; /* the batch under way */
     struct delta **deltas;
     bool *refused;

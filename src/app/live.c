@@ -41,8 +41,8 @@ static struct live *live_put(struct app *a, struct id session_id, struct session
 struct live *live_create(struct app *a, struct workflow *w, struct id session_id,
                          const struct session_meta *meta, bool start_paused)
 {
-    struct session_params p
-        = { .id = session_id, .epoch = 1, .meta = meta, .start_paused = start_paused };
+    struct session_params p = {
+        .id = session_id, .epoch = 1, .meta = meta, .start_paused = start_paused};
     struct live *l = live_put(a, session_id, session_create(w, a->vm, &p), 1);
     a->sessions_started++;
     return l;
@@ -99,8 +99,8 @@ static int loading_parse(struct loading *ld, struct errbuf *e)
 {
     const struct session_meta *m = &ld->load.row.meta;
     if (m->workflow_version > 0) {
-        struct workflow *w = plans_get(&ld->app->plans, m->workspace, m->workflow_id,
-                                       m->workflow_version);
+        struct workflow *w =
+            plans_get(&ld->app->plans, m->workspace, m->workflow_id, m->workflow_version);
         if (w) {
             ld->workflow = workflow_ref(w);
             return 0;
@@ -132,11 +132,11 @@ static int loading_restore(struct loading *ld, struct live **out, struct errbuf 
     int rc = loading_parse(ld, e);
     if (rc)
         return rc;
-    struct session_image image = { .row = &load->row,
-                                   .runs = load->runs,
-                                   .effects = load->effects,
-                                   .timers = load->timers,
-                                   .withheld = load->withheld };
+    struct session_image image = {.row = &load->row,
+                                  .runs = load->runs,
+                                  .effects = load->effects,
+                                  .timers = load->timers,
+                                  .withheld = load->withheld};
     struct session *s = NULL;
     rc = session_restore(&s, ld->workflow, ld->app->vm, load->row.epoch, &image, e);
     if (rc)
@@ -144,7 +144,7 @@ static int loading_restore(struct loading *ld, struct live **out, struct errbuf 
     struct live *l = live_put(ld->app, load->row.id, s, load->row.epoch);
     if (session_status_of(s) == SESSION_PAUSED)
         gate_close(l->gate);
-    struct engine_input in = { .kind = IN_RECOVER };
+    struct engine_input in = {.kind = IN_RECOVER};
     rc = live_step(l, &in, e);
     if (rc) {
         live_destroy(l);
@@ -161,7 +161,8 @@ static void loading_read(struct store_req *req)
     struct errbuf e = req->error;
     int rc = req->status;
     enum session_status status;
-    if (rc == 0 && (ld->load.row.meta.stored_only || !session_status_parse(ld->load.row.core.status, &status)))
+    if (rc == 0 &&
+        (ld->load.row.meta.stored_only || !session_status_parse(ld->load.row.core.status, &status)))
         rc = err_set(&e, ERR_NOT_FOUND, "Session not found or not active");
     else if (rc == 0 && session_status_is_terminal(status))
         rc = err_set(&e, ERR_CONFLICT, "the session has ended: it is %s",
@@ -177,7 +178,7 @@ static void loading_read(struct store_req *req)
 
 void live_want(struct app *a, struct id session_id, struct live_want *w)
 {
-    struct errbuf e = { "" };
+    struct errbuf e = {""};
     struct live *l = live_find(a, session_id);
     if (l) {
         w->done(w, l, 0, &e);
@@ -205,9 +206,9 @@ void live_want(struct app *a, struct id session_id, struct live_want *w)
 
 static bool live_may_go(const struct live *l, int64_t now)
 {
-    return l->uncommitted == 0 && list_empty(&l->replies) && list_empty(&l->runs)
-        && !list_is_linked(&l->marked) && session_is_idle(l->session)
-        && now - l->touched_at >= APP_IDLE_EVICT_MS;
+    return l->uncommitted == 0 && list_empty(&l->replies) && list_empty(&l->runs) &&
+           !list_is_linked(&l->marked) && session_is_idle(l->session) &&
+           now - l->touched_at >= APP_IDLE_EVICT_MS;
 }
 
 static void live_evict(uv_timer_t *t)

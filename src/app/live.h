@@ -22,11 +22,11 @@ struct live {
     struct session *session;
     struct gate *gate;
     uint64_t epoch;
-    struct list marked;  /* in journal.marked while it may have something */
-    struct list replies; /* struct reply: answers that wait for the next commit */
-    struct list runs;    /* struct run (runner.h) */
+    struct list marked;   /* in journal.marked while it may have something */
+    struct list replies;  /* struct reply: answers that wait for the next commit */
+    struct list runs;     /* struct run (runner.h) */
     unsigned uncommitted; /* entries of the journal under way */
-    int64_t touched_at; /* last step; for eviction */
+    int64_t touched_at;   /* last step; for eviction */
 };
 
 /* An answer that is given when the steps before it are durable. */
@@ -46,8 +46,8 @@ int live_step(struct live *l, struct engine_input *in, struct errbuf *e);
 void live_add_reply(struct live *l, struct svc_req *req, const struct idempotency_row *row);
 
 /* Brings a stored session into memory if it is not there. `done` is called once, maybe at once:
- * l, or NULL with status ERR_NOT_FOUND (none, or stored only), ERR_CONFLICT (it has ended; e names the state),
- * or what the store said. */
+ * l, or NULL with status ERR_NOT_FOUND (none, or stored only), ERR_CONFLICT (it has ended; e names
+ * the state), or what the store said. */
 struct live_want {
     void (*done)(struct live_want *w, struct live *l, int status, struct errbuf *e);
     void *data;

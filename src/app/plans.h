@@ -1,7 +1,9 @@
-/* Plans: parsed workflows kept by (workspace, id, version), so that starting a session costs no parse.
+/* Plans: parsed workflows kept by (workspace, id, version), so that starting a session costs no
+ * parse.
  *
- * Bounded (PLANS_MAX, oldest use goes first); a plan that sessions run stays alive by its reference.
- * The newest version of an id is remembered too, and set by whoever puts one. Loop thread only.
+ * Bounded (PLANS_MAX, oldest use goes first); a plan that sessions run stays alive by its
+ * reference. The newest version of an id is remembered too, and set by whoever puts one. Loop
+ * thread only.
  */
 #ifndef SLUICE_APP_PLANS_H
 #define SLUICE_APP_PLANS_H

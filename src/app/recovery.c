@@ -75,7 +75,7 @@ static void recovery_busy_read(struct store_req *req)
 {
     struct recovery *r = req->data;
     int n = 0;
-    struct id last = { { 0 } };
+    struct id last = {{0}};
     if (req->status)
         log_error("recovery", "the store could not be scanned: %s", req->error.text);
     for (struct id_list *it = r->busy.ids; req->status == 0 && it; it = it->next, n++) {

@@ -1,5 +1,5 @@
-/* Recovery: at start, sessions that had work running are taken up again; later, sessions out of memory are
- * woken by their timers.
+/* Recovery: at start, sessions that had work running are taken up again; later, sessions out of
+ * memory are woken by their timers.
  */
 #ifndef SLUICE_APP_RECOVERY_H
 #define SLUICE_APP_RECOVERY_H
@@ -16,7 +16,7 @@ struct recovery {
     struct app *app;
     struct store_scan_busy busy;
     struct store_scan_timers due;
-    uv_timer_t cold; /* when the next timer of a session out of memory is due */
+    uv_timer_t cold;     /* when the next timer of a session out of memory is due */
     int64_t cold_due_at; /* 0: none */
     unsigned waiting;    /* sessions asked for and not yet here */
     bool scanning_busy, scanning_due, due_again;

@@ -54,10 +54,10 @@ static void run_input(struct run *r, struct engine_input *in)
 
 static void run_failed(struct run *r, const char *code, const char *text, int64_t retry_after_ms)
 {
-    struct engine_input in = { .kind = IN_RUN_FAILED,
-                               .error_code = str_of(code),
-                               .error_text = str_of(text),
-                               .retry_after_ms = retry_after_ms };
+    struct engine_input in = {.kind = IN_RUN_FAILED,
+                              .error_code = str_of(code),
+                              .error_text = str_of(text),
+                              .retry_after_ms = retry_after_ms};
     run_input(r, &in);
 }
 
@@ -66,7 +66,7 @@ static void run_failed(struct run *r, const char *code, const char *text, int64_
 static void model_delta(struct llm_call *c, struct str utf8, bool is_thinking)
 {
     struct run *r = container_of(c, struct run, call);
-    struct engine_input in = { .kind = IN_CHUNK, .text = utf8, .is_thinking = is_thinking };
+    struct engine_input in = {.kind = IN_CHUNK, .text = utf8, .is_thinking = is_thinking};
     run_input(r, &in);
 }
 
@@ -77,12 +77,12 @@ static void model_done(struct llm_call *c)
         run_failed(r, c->error_code[0] ? c->error_code : err_word(c->status), c->error.text,
                    c->retry_after_ms);
     } else {
-        struct engine_input in = { .kind = IN_MODEL_DONE,
-                                   .finish_reason = str_of(c->finish_reason),
-                                   .model = str_of(c->model_used),
-                                   .provider = str_of(c->provider_used),
-                                   .input_tokens = c->usage.input_tokens,
-                                   .output_tokens = c->usage.output_tokens };
+        struct engine_input in = {.kind = IN_MODEL_DONE,
+                                  .finish_reason = str_of(c->finish_reason),
+                                  .model = str_of(c->model_used),
+                                  .provider = str_of(c->provider_used),
+                                  .input_tokens = c->usage.input_tokens,
+                                  .output_tokens = c->usage.output_tokens};
         run_input(r, &in);
     }
     run_destroy(r);
@@ -102,7 +102,7 @@ static struct run *run_create(struct live *l, const struct effect *ef)
 static void model_start(struct live *l, const struct effect *ef)
 {
     struct run *r = run_create(l, ef);
-    struct str text = { r->request, ef->request_json.n };
+    struct str text = {r->request, ef->request_json.n};
     struct json request = json_root(text);
     r->provider = json_strdup(json_get_set(request, "provider"));
     r->model = json_strdup(json_get_set(request, "model"));
@@ -112,7 +112,7 @@ static void model_start(struct live *l, const struct effect *ef)
     r->call.idempotency_key = ef->idempotency_key;
     r->call.on_delta = model_delta;
     r->call.on_done = model_done;
-    struct errbuf e = { "" };
+    struct errbuf e = {""};
     int rc = llm_call_start(l->app->llm, &r->call, &e);
     if (rc) {
         run_failed(r, rc == ERR_NOT_FOUND ? "unknown_provider" : err_word(rc), e.text, -1);
@@ -130,7 +130,7 @@ static void model_start(struct live *l, const struct effect *ef)
 static void script_logged(struct script_job *j, const char *level, struct str text)
 {
     struct run *r = container_of(j, struct run, job);
-    struct engine_input in = { .kind = IN_LOG, .level = str_of(level), .text = text };
+    struct engine_input in = {.kind = IN_LOG, .level = str_of(level), .text = text};
     if (r->live)
         run_input(r, &in);
 }
@@ -144,7 +144,7 @@ static void script_done(struct script_job *j)
 {
     struct run *r = container_of(j, struct run, job);
     if (r->live && j->status == 0) {
-        struct engine_input in = { .kind = IN_SCRIPT_DONE, .output_json = buf_str(&j->output) };
+        struct engine_input in = {.kind = IN_SCRIPT_DONE, .output_json = buf_str(&j->output)};
         run_input(r, &in);
     } else if (r->live) {
         run_failed(r, script_error_code(j->status), j->error.text, -1);
@@ -156,7 +156,7 @@ static void script_done(struct script_job *j)
 static void script_start(struct live *l, const struct effect *ef)
 {
     struct run *r = run_create(l, ef);
-    struct json request = json_root((struct str) { r->request, ef->request_json.n });
+    struct json request = json_root((struct str){r->request, ef->request_json.n});
     int64_t memory = 0;
     r->is_script = true;
     r->code = json_strdup(json_get(request, "code"));

@@ -1,9 +1,10 @@
 /* The life of the server process:
  *
- *     settings ─> store ─> recovery ─> listening ─> (SIGTERM, SIGINT) ─> net closed ─> journal drained
- *                                                   ─> store, scripts, models closed ─> exit 0
+ *     settings ─> store ─> recovery ─> listening ─> (SIGTERM, SIGINT) ─> net closed ─> journal
+ * drained ─> store, scripts, models closed ─> exit 0
  *
- * A second signal ends at once: nothing is lost by it either, it only costs the next start a recovery.
+ * A second signal ends at once: nothing is lost by it either, it only costs the next start a
+ * recovery.
  */
 #include "app/serve.h"
 
@@ -57,7 +58,8 @@ static void server_close_parts(void *data)
     llm_close(a->llm, server_part_closed, s);
 }
 
-/* What runs is cut, not waited for: it is durable as pending work, and the next start does it again. */
+/* What runs is cut, not waited for: it is durable as pending work, and the next start does it
+ * again. */
 static void server_drop_sessions(void *data)
 {
     struct server *s = data;
@@ -101,7 +103,7 @@ static void server_timer_fired(struct timers *t, struct id session_id, struct id
 {
     struct app *a = t->data;
     struct live *l = live_find(a, session_id);
-    struct engine_input in = { .kind = IN_TIMER, .timer_id = timer_id };
+    struct engine_input in = {.kind = IN_TIMER, .timer_id = timer_id};
     struct errbuf e;
     if (l && !a->stopping && live_step(l, &in, &e))
         log_error("timers", "a timer was refused: %s", e.text);
@@ -142,10 +144,8 @@ static int server_open_parts(struct server *s, struct errbuf *e)
     rc = script_pool_create(&a->scripts, &a->loop, SCRIPT_THREADS, SCRIPT_THREADS_CAP);
     if (rc)
         return err_set(e, rc, "the script threads cannot be started");
-    struct net_config net = { .host = c->host,
-                              .port = c->port,
-                              .origins = c->origins,
-                              .version = APP_VERSION };
+    struct net_config net = {
+        .host = c->host, .port = c->port, .origins = c->origins, .version = APP_VERSION};
     return net_server_open(&a->net, &a->loop, &net, &a->service, a->log, e);
 }
 
@@ -198,7 +198,7 @@ static int serve_print(const struct config *c)
 int serve_main(int argc, char **argv)
 {
     struct server *s = mem_zalloc(sizeof(*s));
-    struct errbuf e = { "" };
+    struct errbuf e = {""};
     for (int i = 0; i < argc; i++)
         if (strcmp(argv[i], "--help") == 0) {
             struct buf out;
@@ -244,8 +244,8 @@ static int migrate_usage(void)
 int migrate_main(int argc, char **argv)
 {
     struct config c;
-    struct errbuf e = { "" };
-    struct migrate_status st = { 0, 0 };
+    struct errbuf e = {""};
+    struct migrate_status st = {0, 0};
     int options = 0, target = -1;
     while (options < argc && strncmp(argv[options], "--", 2) != 0)
         options++;

@@ -121,7 +121,7 @@ static void app_submit(struct service *s, struct svc_req *req)
         idempotency_check(a, req, svc_pass);
 }
 
-static const struct service_vtable app_service_vtable = { .submit = app_submit };
+static const struct service_vtable app_service_vtable = {.submit = app_submit};
 
 void app_service_init(struct app *a)
 {
@@ -130,37 +130,36 @@ void app_service_init(struct app *a)
 
 void svc_metrics(struct app *a, struct svc_req *req)
 {
-    struct store_stats st = { 0 };
-    struct net_stats net = { 0 };
+    struct store_stats st = {0};
+    struct net_stats net = {0};
     store_stats(a->store, &st);
     net_server_stats(a->net, &net);
     const struct {
         const char *name, *type, *help;
         double value;
     } rows[] = {
-        { "sluice_sessions_live", "gauge", "sessions in memory", (double)a->live.count },
-        { "sluice_sessions_started_total", "counter", "sessions begun here",
-          (double)a->sessions_started },
-        { "sluice_sessions_ended_total", "counter", "sessions ended here",
-          (double)a->sessions_ended },
-        { "sluice_store_commits_total", "counter", "transactions of the journal",
-          (double)st.commits },
-        { "sluice_store_commit_rows_total", "counter", "rows in them", (double)st.commit_rows },
-        { "sluice_store_commit_seconds_total", "counter", "time in them",
-          (double)st.commit_ns_total / 1e9 },
-        { "sluice_store_writes_total", "counter", "other writes", (double)st.writes },
-        { "sluice_store_reads_total", "counter", "reads", (double)st.reads },
-        { "sluice_store_failures_total", "counter", "requests that failed",
-          (double)st.failures },
-        { "sluice_connections", "gauge", "open connections", net.connections },
-        { "sluice_websockets", "gauge", "open WebSockets", net.websockets },
-        { "sluice_sse_streams", "gauge", "open event streams", net.sse },
-        { "sluice_cursors", "gauge", "readers of event logs", net.cursors },
-        { "sluice_requests_total", "counter", "HTTP requests", (double)net.requests },
-        { "sluice_frames_sent_total", "counter", "WebSocket and SSE frames",
-          (double)net.frames_sent },
-        { "sluice_bytes_sent_total", "counter", "bytes sent", (double)net.bytes_sent },
-        { "sluice_store_writable", "gauge", "1 while commits succeed", a->journal.failing ? 0 : 1 },
+        {"sluice_sessions_live", "gauge", "sessions in memory", (double)a->live.count},
+        {"sluice_sessions_started_total", "counter", "sessions begun here",
+         (double)a->sessions_started},
+        {"sluice_sessions_ended_total", "counter", "sessions ended here",
+         (double)a->sessions_ended},
+        {"sluice_store_commits_total", "counter", "transactions of the journal",
+         (double)st.commits},
+        {"sluice_store_commit_rows_total", "counter", "rows in them", (double)st.commit_rows},
+        {"sluice_store_commit_seconds_total", "counter", "time in them",
+         (double)st.commit_ns_total / 1e9},
+        {"sluice_store_writes_total", "counter", "other writes", (double)st.writes},
+        {"sluice_store_reads_total", "counter", "reads", (double)st.reads},
+        {"sluice_store_failures_total", "counter", "requests that failed", (double)st.failures},
+        {"sluice_connections", "gauge", "open connections", net.connections},
+        {"sluice_websockets", "gauge", "open WebSockets", net.websockets},
+        {"sluice_sse_streams", "gauge", "open event streams", net.sse},
+        {"sluice_cursors", "gauge", "readers of event logs", net.cursors},
+        {"sluice_requests_total", "counter", "HTTP requests", (double)net.requests},
+        {"sluice_frames_sent_total", "counter", "WebSocket and SSE frames",
+         (double)net.frames_sent},
+        {"sluice_bytes_sent_total", "counter", "bytes sent", (double)net.bytes_sent},
+        {"sluice_store_writable", "gauge", "1 while commits succeed", a->journal.failing ? 0 : 1},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
         buf_printf(&req->body, "# HELP %s %s\n# TYPE %s %s\n%s %.17g\n", rows[i].name, rows[i].help,

@@ -164,7 +164,7 @@ static void events_add_row(struct events_page *p, const struct event_row *row)
     const char *at = row->frames.p, *end = at + row->frames.n;
     for (int64_t seq = row->seq_first; at < end && p->left > 0; seq++) {
         const char *nl = memchr(at, '\n', (size_t)(end - at));
-        struct str frame = { at, (size_t)((nl ? nl : end) - at) };
+        struct str frame = {at, (size_t)((nl ? nl : end) - at)};
         at += frame.n + 1;
         if (seq <= p->req->events.after)
             continue;
@@ -182,15 +182,14 @@ static void events_read(struct store_req *r)
     struct svc_req *req = job->req;
     struct store_events_read *ev = &job->u.events;
     if (!app_failed_store(req, r, "there is no such session")) {
-        struct events_page p
-            = { .req = req, .left = req->events.limit, .last = req->events.after };
+        struct events_page p = {.req = req, .left = req->events.limit, .last = req->events.after};
         list_begin(&p.w, req);
         for (struct event_row *row = ev->rows; row && p.left > 0; row = row->next)
             events_add_row(&p, row);
         char cursor[24];
         int n = snprintf(cursor, sizeof(cursor), "%lld", (long long)p.last);
         bool more = p.last < ev->last_seq && p.last > req->events.after;
-        list_end(&p.w, req, more ? (struct str) { cursor, (size_t)n } : STR_NULL);
+        list_end(&p.w, req, more ? (struct str){cursor, (size_t)n} : STR_NULL);
     }
     read_job_destroy(job);
 }

@@ -19,7 +19,7 @@ struct execute_job {
 static void execute_meta(const struct svc_req *req, const struct workflow *w,
                          struct session_meta *m)
 {
-    *m = (struct session_meta) {
+    *m = (struct session_meta){
         .workspace = req->workspace,
         .name = req->execute.name.p ? req->execute.name : w->name,
         .group_id = req->execute.group_id,
@@ -39,7 +39,7 @@ static void execute_meta(const struct svc_req *req, const struct workflow *w,
 
 static void execute_start(struct app *a, struct svc_req *req, struct workflow *w)
 {
-    struct errbuf e = { "" };
+    struct errbuf e = {""};
     if (json_exists(w->input_schema)) {
         int rc = schema_validate(w->input_schema, json_root(req->execute.input_json), &e);
         if (rc) {
@@ -53,7 +53,7 @@ static void execute_start(struct app *a, struct svc_req *req, struct workflow *w
     execute_meta(req, w, &meta);
     struct id id = id_new(&a->ids, (uint64_t)clock_wall_ms());
     struct live *l = live_create(a, w, id, &meta, req->execute.start_paused);
-    struct engine_input in = { .kind = IN_START };
+    struct engine_input in = {.kind = IN_START};
     int rc = live_step(l, &in, &e);
     if (rc) {
         live_destroy(l);
@@ -220,7 +220,7 @@ static void command_body(struct svc_req *req, const struct live *l)
 static void command_on(struct live *l, struct svc_req *req)
 {
     struct engine_input in;
-    struct errbuf e = { "" };
+    struct errbuf e = {""};
     command_input(req, &in);
     int rc = live_step(l, &in, &e);
     if (rc) {
@@ -250,8 +250,8 @@ static void command_live(struct live_want *w, struct live *l, int status, struct
 void svc_command(struct app *a, struct svc_req *req)
 {
     struct live *l = live_find(a, req->session_id);
-    if (l && session_status_is_terminal(session_status_of(l->session))
-        && req->op == SVC_NODE_RESUME) {
+    if (l && session_status_is_terminal(session_status_of(l->session)) &&
+        req->op == SVC_NODE_RESUME) {
         app_fail(req, ERR_NOT_FOUND, "Session not found or not active");
         return;
     }

@@ -51,7 +51,7 @@ static void write_issue(struct jw *w, const struct workflow_issue *it)
 
 void svc_write_issues(struct jw *w, const struct workflow_issues *issues)
 {
-    const char *const kinds[2][2] = { { "errors", "error" }, { "warnings", "warning" } };
+    const char *const kinds[2][2] = {{"errors", "error"}, {"warnings", "warning"}};
     for (int k = 0; k < 2; k++) {
         jw_key(w, kinds[k][0]);
         jw_array(w);
@@ -107,7 +107,8 @@ static void workflow_stored(struct store_req *r)
     struct workflow_job *job = r->data;
     struct svc_req *req = job->req;
     if (r->status == ERR_CONFLICT) {
-        app_fail(req, ERR_CONFLICT, "there is a workflow with this id already; PUT makes a new version");
+        app_fail(req, ERR_CONFLICT,
+                 "there is a workflow with this id already; PUT makes a new version");
     } else if (r->status == ERR_STALE) {
         app_fail(req, ERR_STALE, "the workflow has a newer version than the If-Match names");
     } else if (!app_failed_store(req, r, "there is no such workflow")) {
@@ -157,14 +158,14 @@ static int workflow_choose_id(struct app *a, struct svc_req *req, const struct w
 /* The answer is stored in the transaction that it is the answer of, so it is written before. */
 static void workflow_answer_ahead(struct svc_req *req, struct store_workflow_put *put)
 {
-    struct workflow_row row = { .id = put->id,
-                                .name = put->name,
-                                .type = put->type,
-                                .description = put->description,
-                                .version = 1, /* keys belong to POST, and POST creates */
-                                .graph_json = put->graph_json,
-                                .created_at = put->now_ms,
-                                .updated_at = put->now_ms };
+    struct workflow_row row = {.id = put->id,
+                               .name = put->name,
+                               .type = put->type,
+                               .description = put->description,
+                               .version = 1, /* keys belong to POST, and POST creates */
+                               .graph_json = put->graph_json,
+                               .created_at = put->now_ms,
+                               .updated_at = put->now_ms};
     struct jw w;
     jw_init(&w, &req->body);
     write_workflow(&w, &row);
@@ -283,8 +284,8 @@ static void versions_listed(struct store_req *r)
 
 void svc_workflow_versions(struct app *a, struct svc_req *req)
 {
-    struct workflow_job *job
-        = workflow_job_create(a, req, STORE_WORKFLOW_VERSIONS, versions_listed);
+    struct workflow_job *job =
+        workflow_job_create(a, req, STORE_WORKFLOW_VERSIONS, versions_listed);
     job->u.versions.workspace = req->workspace;
     job->u.versions.id = req->name;
     job->u.versions.cursor = req->list.cursor;

@@ -98,7 +98,7 @@ void timers_set(struct timers *t, struct id session_id, struct id timer_id, int6
         t->cap = t->cap ? t->cap * 2 : 64;
         t->heap = mem_realloc(t->heap, t->cap * sizeof(*t->heap));
     }
-    t->heap[t->count] = (struct timer_entry) { due_at, session_id, timer_id };
+    t->heap[t->count] = (struct timer_entry){due_at, session_id, timer_id};
     timers_sift_up(t, t->count++);
     if (id_eq(t->heap[0].timer_id, timer_id))
         timers_arm(t);

@@ -1,5 +1,5 @@
-/* Timers of live sessions: a heap over one uv timer. They are durable in the store; this is only who
- * to wake when. Sessions that are not in memory are found by a scan of the store (recovery.h).
+/* Timers of live sessions: a heap over one uv timer. They are durable in the store; this is only
+ * who to wake when. Sessions that are not in memory are found by a scan of the store (recovery.h).
  */
 #ifndef SLUICE_APP_TIMERS_H
 #define SLUICE_APP_TIMERS_H

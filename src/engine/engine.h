@@ -11,14 +11,16 @@
  * Scheduling. A node starts when a live edge has come in and its join holds: `all` = no other
  * forward edge can still become live (no active node reaches its source over forward edges);
  * `any` = the first; n = n live ones, else the node fails with join_not_met. A node is skipped when
- * nothing active can reach it any more over any edge. A back edge starts its target at once as a new
- * iteration and resets what follows it. The session ends when nothing is active: completed when an
- * end node has run, else failed with no_end_reached. When an end has completed and what is still active can
- * reach only ends that have run, that rest is cut (skipped or cancelled) and the session ends.
+ * nothing active can reach it any more over any edge. A back edge starts its target at once as a
+ * new iteration and resets what follows it. The session ends when nothing is active: completed when
+ * an end node has run, else failed with no_end_reached. When an end has completed and what is still
+ * active can reach only ends that have run, that rest is cut (skipped or cancelled) and the session
+ * ends.
  *
  * Pause. IN_PAUSE moves to paused at once; its event carries quiesced:true and is the last until
- * the resume. Everything that comes in for runs meanwhile (chunks, results, timers with timers=run) is *withheld*: written
- * as withheld rows, no event. IN_RESUME replays the withheld inputs in order after its own event.
+ * the resume. Everything that comes in for runs meanwhile (chunks, results, timers with timers=run)
+ * is *withheld*: written as withheld rows, no event. IN_RESUME replays the withheld inputs in order
+ * after its own event.
  */
 #ifndef SLUICE_ENGINE_ENGINE_H
 #define SLUICE_ENGINE_ENGINE_H
@@ -32,10 +34,10 @@
 #include "engine/state.h"
 #include "engine/workflow.h"
 
-#define ENGINE_EVENT_BYTES_MAX   (12u << 20) /* one delta's events */
-#define ENGINE_STEPS_MAX         100000      /* node starts in one session; then it fails: runaway */
+#define ENGINE_EVENT_BYTES_MAX    (12u << 20) /* one delta's events */
+#define ENGINE_STEPS_MAX          100000 /* node starts in one session; then it fails: runaway */
 #define ENGINE_WITHHELD_BYTES_MAX (1u << 20) /* then the model is held back (mode hold) */
-#define ENGINE_OUTPUT_BYTES_MAX  (4u << 20)  /* of one node */
+#define ENGINE_OUTPUT_BYTES_MAX   (4u << 20) /* of one node */
 
 struct expr_vm;
 struct session;
@@ -68,7 +70,8 @@ int session_restore(struct session **out, struct workflow *wf, struct expr_vm *v
 /* ---- inputs ---- */
 
 enum input_kind {
-    /* commands; refused with ERR_CONFLICT (wrong state), ERR_NOT_FOUND (node, interrupt), ERR_INVALID */
+    /* commands; refused with ERR_CONFLICT (wrong state), ERR_NOT_FOUND (node, interrupt),
+       ERR_INVALID */
     IN_START,
     IN_PAUSE,
     IN_RESUME,
@@ -85,7 +88,8 @@ enum input_kind {
     IN_LOG,
     /* time, restart */
     IN_TIMER,
-    IN_RECOVER, /* effects of running runs are emitted again; model runs get a new attempt and stream_reset */
+    IN_RECOVER, /* effects of running runs are emitted again; model runs get a new attempt and
+                   stream_reset */
 };
 
 struct engine_input {
@@ -93,24 +97,24 @@ struct engine_input {
     int64_t now_ms;
     struct id_source *ids;
 
-    struct str reason;                 /* PAUSE, CANCEL, STOP */
-    bool hold;                         /* PAUSE: mode "hold" instead of "buffer" */
-    bool timers_run;                   /* PAUSE: timers "run" instead of "freeze" */
-    struct str node_id;                /* RESUME_NODE */
-    struct id interrupt_id;            /* RESUME_NODE, zero: whichever is open */
-    struct str action, data_json, reviewer; /* RESUME_NODE */
-    struct str name;                   /* SIGNAL, with data_json as its payload */
-    struct str content, user_id;       /* USER_INPUT: content is text */
-    struct id run_id;                  /* results, LOG */
-    struct str text;                   /* CHUNK (UTF-8), LOG */
-    bool is_thinking;                  /* CHUNK */
-    struct str level;                  /* LOG */
-    struct str output_json;            /* SCRIPT_DONE */
+    struct str reason;                         /* PAUSE, CANCEL, STOP */
+    bool hold;                                 /* PAUSE: mode "hold" instead of "buffer" */
+    bool timers_run;                           /* PAUSE: timers "run" instead of "freeze" */
+    struct str node_id;                        /* RESUME_NODE */
+    struct id interrupt_id;                    /* RESUME_NODE, zero: whichever is open */
+    struct str action, data_json, reviewer;    /* RESUME_NODE */
+    struct str name;                           /* SIGNAL, with data_json as its payload */
+    struct str content, user_id;               /* USER_INPUT: content is text */
+    struct id run_id;                          /* results, LOG */
+    struct str text;                           /* CHUNK (UTF-8), LOG */
+    bool is_thinking;                          /* CHUNK */
+    struct str level;                          /* LOG */
+    struct str output_json;                    /* SCRIPT_DONE */
     struct str finish_reason, model, provider; /* MODEL_DONE */
     int64_t input_tokens, output_tokens;       /* MODEL_DONE; -1 unknown */
-    struct str error_code, error_text; /* RUN_FAILED */
-    int64_t retry_after_ms;            /* RUN_FAILED; -1 none */
-    struct id timer_id;                /* TIMER */
+    struct str error_code, error_text;         /* RUN_FAILED */
+    int64_t retry_after_ms;                    /* RUN_FAILED; -1 none */
+    struct id timer_id;                        /* TIMER */
 };
 
 /* 0, or an error of a command: then nothing has changed. */
@@ -119,16 +123,17 @@ int engine_step(struct session *s, const struct engine_input *in, struct errbuf 
 /* ---- outputs ---- */
 
 enum effect_kind {
-    EFFECT_MODEL_START,  /* request_json: {provider?, model?, messages, temperature?…}; idempotency: run's logical id */
+    EFFECT_MODEL_START, /* request_json: {provider?, model?, messages, temperature?…}; idempotency:
+                           run's logical id */
     EFFECT_SCRIPT_START, /* request_json: {code, env, timeout_ms, memory_bytes_max} */
     EFFECT_RUN_CANCEL,   /* close its socket, abort its script; no result is wanted */
     EFFECT_RUN_HOLD,     /* stop reading from the model */
     EFFECT_RUN_UNHOLD,
-    EFFECT_TIMER_SET,    /* timer_id, due_at */
+    EFFECT_TIMER_SET, /* timer_id, due_at */
     EFFECT_TIMER_CLEAR,
     EFFECT_GATE_CLOSE,
     EFFECT_GATE_OPEN,
-    EFFECT_GATE_BREAK,   /* the session has ended */
+    EFFECT_GATE_BREAK, /* the session has ended */
 };
 struct effect {
     struct effect *next;
@@ -141,7 +146,8 @@ struct effect {
 };
 
 /* Takes what the steps since the last take produced: *d is initialised and filled (meta when the
- * session is new); *effects, in order, live in d's arena. Returns false, and leaves *d alone, when there is nothing. */
+ * session is new); *effects, in order, live in d's arena. Returns false, and leaves *d alone, when
+ * there is nothing. */
 bool engine_take_delta(struct session *s, int64_t now_ms, struct delta *d, struct effect **effects);
 
 /* ---- looking ---- */
@@ -150,8 +156,9 @@ struct id session_id(const struct session *s);
 enum session_status session_status_of(const struct session *s);
 int64_t session_last_seq(const struct session *s); /* of what was stepped, committed or not */
 bool session_has_output(const struct session *s);  /* would engine_take_delta give something? */
-bool session_is_idle(const struct session *s); /* nothing running: only suspended nodes and timers; may be evicted */
-size_t session_bytes(const struct session *s);     /* memory, roughly */
+bool session_is_idle(
+    const struct session *s); /* nothing running: only suspended nodes and timers; may be evicted */
+size_t session_bytes(const struct session *s); /* memory, roughly */
 /* The whole row as it is now (arena: of the caller), for answers about live sessions. */
 void session_describe(const struct session *s, struct arena *a, struct session_row *out);
 /* Invariants; aborts with a sentence when one does not hold. Called by tests after each step. */

@@ -1,15 +1,17 @@
 /* Expressions, `{{ }}` templates and script code: sandboxed Lua 5.4.
  *
- * An expression is a Lua expression ("nodes.judge.output.score > 7 and not vars.done"); a template is text
- * with `{{ expression }}` in it. They see `input`, `nodes.<id>.output`, `nodes.<id>.status`, `vars`,
- * `loop {round, score, history}`, `session {id, name, user_id}`, and pure helpers: `json(x)` (text
- * of x), `parse(s)` (value of JSON text), `len(x)`, string.{lower,upper,sub,format,byte,char,len,reverse} and bounded
- * find/match/gsub/rep replacements, math, table.{concat,insert,remove,sort,unpack}, tostring, tonumber, type, ipairs,
- * pairs, select, pcall-free. No io, os, debug, load, coroutine, metatables. JSON null is the value `null` (falsy tests: x == null).
+ * An expression is a Lua expression ("nodes.judge.output.score > 7 and not vars.done"); a template
+ * is text with `{{ expression }}` in it. They see `input`, `nodes.<id>.output`,
+ * `nodes.<id>.status`, `vars`, `loop {round, score, history}`, `session {id, name, user_id}`, and
+ * pure helpers: `json(x)` (text of x), `parse(s)` (value of JSON text), `len(x)`,
+ * string.{lower,upper,sub,format,byte,char,len,reverse} and bounded find/match/gsub/rep
+ * replacements, math, table.{concat,insert,remove,sort,unpack}, tostring, tonumber, type, ipairs,
+ * pairs, select, pcall-free. No io, os, debug, load, coroutine, metatables. JSON null is the value
+ * `null` (falsy tests: x == null).
  *
- * An unknown name, a missing node or a nil result is an error with its name, never the empty string in silence.
- * Data is decoded from JSON text only when touched (lazy proxies).
- * Limits: instructions, memory, output bytes (docs/LIMITS.md).
+ * An unknown name, a missing node or a nil result is an error with its name, never the empty string
+ * in silence. Data is decoded from JSON text only when touched (lazy proxies). Limits:
+ * instructions, memory, output bytes (docs/LIMITS.md).
  */
 #ifndef SLUICE_ENGINE_EXPR_H
 #define SLUICE_ENGINE_EXPR_H
@@ -20,7 +22,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-#define EXPR_INSTRUCTIONS_MAX 1000000   /* per evaluation */
+#define EXPR_INSTRUCTIONS_MAX 1000000 /* per evaluation */
 #define EXPR_MEMORY_MAX       (16u << 20)
 #define EXPR_OUTPUT_MAX       (4u << 20)
 
@@ -48,7 +50,8 @@ int expr_eval(struct expr_vm *vm, struct str code, const struct expr_scope *scop
 /* Lua truth: null, nil and false are false. */
 int expr_eval_bool(struct expr_vm *vm, struct str code, const struct expr_scope *scope, bool *out,
                    struct errbuf *e);
-/* Renders a template; strings as they are, numbers and booleans as text, tables as JSON; nil and null are errors. */
+/* Renders a template; strings as they are, numbers and booleans as text, tables as JSON; nil and
+ * null are errors. */
 int expr_render(struct expr_vm *vm, struct str tmpl, const struct expr_scope *scope,
                 struct buf *out, struct errbuf *e);
 
@@ -63,14 +66,17 @@ int expr_check_template(struct expr_vm *vm, struct str tmpl,
 /* A script: a Lua chunk with the same names, run on a worker thread with its own state.
  * `return` gives the output. log(level?, text) is there too. */
 struct expr_script_env {
-    struct str env; /* {"input":…,"nodes":{id:{"output":…,"status":…}},"vars":…,"loop":…,"session":…} */
+    struct str
+        env; /* {"input":…,"nodes":{id:{"output":…,"status":…}},"vars":…,"loop":…,"session":…} */
     uint64_t memory_bytes_max;
-    /* Called every few thousand instructions: false ends the script (cancelled, timed out; fills code). */
+    /* Called every few thousand instructions: false ends the script (cancelled, timed out; fills
+     * code). */
     bool (*checkpoint)(void *data);
     void (*log)(void *data, const char *level, struct str text);
     void *data;
 };
-/* ERR_INVALID (its own error), ERR_CANCELLED (checkpoint said no), ERR_TOO_LARGE (memory). Any thread. */
+/* ERR_INVALID (its own error), ERR_CANCELLED (checkpoint said no), ERR_TOO_LARGE (memory). Any
+ * thread. */
 int expr_run_script(struct str code, const struct expr_script_env *env, struct buf *out,
                     struct errbuf *e);
 

@@ -17,9 +17,9 @@
 enum gate_state { GATE_OPEN, GATE_CLOSED, GATE_BROKEN };
 
 struct gate;
-struct gate *gate_create(void);         /* open, one reference */
-struct gate *gate_ref(struct gate *g);  /* any thread */
-void gate_unref(struct gate *g);        /* any thread; the last one frees */
+struct gate *gate_create(void);        /* open, one reference */
+struct gate *gate_ref(struct gate *g); /* any thread */
+void gate_unref(struct gate *g);       /* any thread; the last one frees */
 
 enum gate_state gate_state(const struct gate *g); /* atomic, any thread, 0.4 ns */
 void gate_close(struct gate *g);

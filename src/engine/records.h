@@ -1,8 +1,8 @@
 /* What is stored, as plain rows: the language between engine, store and net.
  *
  * Rows hold no pointers of their own: every `struct str` points into memory of whoever made the row
- * (a delta's arena on the way in, a store request's arena on the way out). A str with p == NULL is SQL
- * NULL. `…_json` fields are checked JSON text. Times are Unix milliseconds, 0 = not set.
+ * (a delta's arena on the way in, a store request's arena on the way out). A str with p == NULL is
+ * SQL NULL. `…_json` fields are checked JSON text. Times are Unix milliseconds, 0 = not set.
  */
 #ifndef SLUICE_ENGINE_RECORDS_H
 #define SLUICE_ENGINE_RECORDS_H
@@ -21,22 +21,22 @@ struct session_meta {
     struct str tags_json;     /* array of strings */
     struct str metadata_json; /* objects */
     struct str settings_json, thread_configs_json, workflow_state_json;
-    struct str workflow_id; /* NULL: an inline graph */
+    struct str workflow_id;   /* NULL: an inline graph */
     int64_t workflow_version; /* 0: inline */
     struct str graph_json;    /* the workflow itself when inline, else NULL */
     struct str input_json;
     struct str budget_json; /* or NULL */
-    bool stored_only; /* kept for another program (PUT): nothing runs it */
+    bool stored_only;       /* kept for another program (PUT): nothing runs it */
 };
 
 /* What the engine owns; written whenever it changes, as one row. */
 struct session_core {
-    struct str status; /* a word: stored-only sessions may have any */
-    struct str reason; /* of pause, cancel, stop; or NULL */
+    struct str status;                  /* a word: stored-only sessions may have any */
+    struct str reason;                  /* of pause, cancel, stop; or NULL */
     struct str output_json, error_json; /* error: {code,message,node_id} */
-    struct str node_statuses_json; /* {"judge":"running"} */
-    struct str waiting_json;       /* [{node_id,interrupt_id,kind,expires_at}] */
-    struct str usage_json;         /* {input_tokens,output_tokens,cost_usd} */
+    struct str node_statuses_json;      /* {"judge":"running"} */
+    struct str waiting_json;            /* [{node_id,interrupt_id,kind,expires_at}] */
+    struct str usage_json;              /* {input_tokens,output_tokens,cost_usd} */
     struct str vars_json;
     struct str state_json; /* the engine's own: iterations, live edges, loops, timers */
     int64_t last_seq;
@@ -53,17 +53,19 @@ struct session_row {
     struct session_core core;
 };
 
-/* One attempt of one node. Keyed by run_id; (node_id, iteration, attempt) is unique in a session. */
+/* One attempt of one node. Keyed by run_id; (node_id, iteration, attempt) is unique in a session.
+ */
 struct run_row {
     struct run_row *next;
     struct id run_id;
     struct str node_id;
-    struct str kind; /* "llm" */
+    struct str kind;            /* "llm" */
     int64_t iteration, attempt; /* from 1 */
     struct str status;
-    struct str branch;      /* innermost parallel branch's head, or NULL */
+    struct str branch; /* innermost parallel branch's head, or NULL */
     struct str output_json, error_json;
-    struct str interrupt_json; /* while suspended: {interrupt_id,kind,actions,expires_at,draft?…}; kept when answered, with the answer */
+    struct str interrupt_json; /* while suspended: {interrupt_id,kind,actions,expires_at,draft?…};
+                                  kept when answered, with the answer */
     int64_t started_at, ended_at;
 };
 
@@ -132,14 +134,14 @@ struct delta {
     const struct session_meta *meta; /* when is_new */
     const struct session_core *core; /* NULL: the session's row is not touched */
 
-    struct run_row *runs;           /* upsert by run_id */
-    struct effect_row *effects_new; /* insert */
-    struct id_list *effects_done;   /* delete by run_id */
-    struct timer_row *timers_set;   /* upsert by timer_id */
-    struct id_list *timers_done;    /* delete */
-    struct message_row *messages;   /* insert */
-    struct withheld_row *withheld;  /* insert */
-    bool withheld_clear;            /* delete all of the session (before the inserts) */
+    struct run_row *runs;                      /* upsert by run_id */
+    struct effect_row *effects_new;            /* insert */
+    struct id_list *effects_done;              /* delete by run_id */
+    struct timer_row *timers_set;              /* upsert by timer_id */
+    struct id_list *timers_done;               /* delete */
+    struct message_row *messages;              /* insert */
+    struct withheld_row *withheld;             /* insert */
+    bool withheld_clear;                       /* delete all of the session (before the inserts) */
     const struct idempotency_row *idempotency; /* insert all of the list, or NULL */
 };
 

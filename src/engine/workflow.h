@@ -45,8 +45,8 @@ struct edge {
     uint16_t from, to; /* node indexes */
     enum edge_kind kind;
     bool back;
-    struct str label;  /* of a route: "approve" */
-    uint16_t ordinal;  /* position in next_ids or cases */
+    struct str label; /* of a route: "approve" */
+    uint16_t ordinal; /* position in next_ids or cases */
 };
 
 enum join_kind { JOIN_ALL, JOIN_ANY, JOIN_COUNT };
@@ -69,7 +69,7 @@ struct node_def {
     int64_t timeout_ms; /* 0: none */
     enum on_error on_error;
     struct json properties; /* object, or absent */
-    uint16_t *out, *in; /* edge indexes; out in the order written, in ascending */
+    uint16_t *out, *in;     /* edge indexes; out in the order written, in ascending */
     unsigned out_count, in_count;
     struct str branch; /* head of the innermost parallel branch it lies in, or NULL */
 };
@@ -77,9 +77,9 @@ struct node_def {
 struct workflow {
     unsigned refs;
     struct str id, name, type, description; /* id NULL: inline without one */
-    int64_t version; /* set by the caller; 0: inline */
-    struct str text; /* the JSON it was parsed from */
-    struct json input_schema, vars; /* or absent */
+    int64_t version;                        /* set by the caller; 0: inline */
+    struct str text;                        /* the JSON it was parsed from */
+    struct json input_schema, vars;         /* or absent */
     struct node_def *nodes;
     unsigned node_count;
     struct edge *edges;
@@ -107,8 +107,9 @@ void workflow_issues_init(struct workflow_issues *w);
 void workflow_issues_deinit(struct workflow_issues *w);
 
 struct expr_vm;
-/* Parses and validates JSON that passed json_check(). 0 and *out (one reference, the text copied), or
- * ERR_UNPROCESSABLE with issues->errors > 0. Warnings may come with either. vm checks expressions. */
+/* Parses and validates JSON that passed json_check(). 0 and *out (one reference, the text copied),
+ * or ERR_UNPROCESSABLE with issues->errors > 0. Warnings may come with either. vm checks
+ * expressions. */
 int workflow_parse(struct str json, struct expr_vm *vm, struct workflow **out,
                    struct workflow_issues *issues);
 struct workflow *workflow_ref(struct workflow *w); /* loop thread only */
@@ -119,9 +120,9 @@ bool workflow_reaches_forward(const struct workflow *w, unsigned from, unsigned 
 bool workflow_reaches(const struct workflow *w, unsigned from, unsigned to);
 
 /* What a reviewer may answer at a human_review node, in the order to offer it; returns how many.
- * `actions` if given; else by review_type: approve, reject (approve_reject), approve, modify, reject
- * (edit_content), submit (form), and modify or reject where a route has that label. Last `skip`
- * where allow_skip is set. A route may also be labelled `timeout` (on_timeout: route). */
+ * `actions` if given; else by review_type: approve, reject (approve_reject), approve, modify,
+ * reject (edit_content), submit (form), and modify or reject where a route has that label. Last
+ * `skip` where allow_skip is set. A route may also be labelled `timeout` (on_timeout: route). */
 #define WORKFLOW_ACTIONS_MAX 52
 unsigned workflow_actions(const struct workflow *w, const struct node_def *n,
                           struct str out[WORKFLOW_ACTIONS_MAX]);

@@ -33,14 +33,14 @@ enum llm_dialect { LLM_OPENAI, LLM_DEMO };
 struct llm_provider {
     const char *id; /* "default", "demo", … */
     enum llm_dialect dialect;
-    const char *base_url;      /* with its /v1, no trailing slash; NULL for demo */
-    const char *api_key;       /* NULL: no Authorization header. Never logged. */
-    const char *default_model; /* used when a call names none */
-    unsigned max_concurrent;   /* calls at once; more wait in order; 0: 512 */
-    int64_t connect_timeout_ms;    /* 0: 10 s */
-    int64_t idle_timeout_ms;       /* no byte for so long: timeout; 0: 120 s */
-    unsigned retries_max;          /* before the first delta; default 2 */
-    unsigned demo_tokens_per_s;    /* demo only; 0: 25 */
+    const char *base_url;       /* with its /v1, no trailing slash; NULL for demo */
+    const char *api_key;        /* NULL: no Authorization header. Never logged. */
+    const char *default_model;  /* used when a call names none */
+    unsigned max_concurrent;    /* calls at once; more wait in order; 0: 512 */
+    int64_t connect_timeout_ms; /* 0: 10 s */
+    int64_t idle_timeout_ms;    /* no byte for so long: timeout; 0: 120 s */
+    unsigned retries_max;       /* before the first delta; default 2 */
+    unsigned demo_tokens_per_s; /* demo only; 0: 25 */
 };
 
 struct llm_usage {
@@ -60,10 +60,12 @@ struct llm_call {
     void *data;
 
     /* Out, valid in on_done (strings until it returns) */
-    int status;           /* 0; ERR_UPSTREAM, ERR_TIMEOUT, ERR_OVERLOAD (429 to the end), ERR_TOO_LARGE, ERR_INVALID */
-    char error_code[64];  /* "rate_limited", "truncated", "connect_failed", "http_503", "model_error", "bad_response", … */
-    struct errbuf error;  /* a sentence with what the server said, no secrets */
-    int64_t retry_after_ms; /* what the server asked for, or -1 */
+    int status; /* 0; ERR_UPSTREAM, ERR_TIMEOUT, ERR_OVERLOAD (429 to the end), ERR_TOO_LARGE,
+                   ERR_INVALID */
+    char error_code[64];       /* "rate_limited", "truncated", "connect_failed", "http_503",
+                                  "model_error", "bad_response", … */
+    struct errbuf error;       /* a sentence with what the server said, no secrets */
+    int64_t retry_after_ms;    /* what the server asked for, or -1 */
     const char *finish_reason; /* "stop", "length", "content_filter", "tool_calls" */
     const char *model_used;    /* as the server reported, else as asked */
     const char *provider_used;

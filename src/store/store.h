@@ -4,16 +4,17 @@
  * A request is a struct that embeds struct store_req, is owned by the caller, and is submitted. Its
  * `done` is called exactly once, on the loop's thread, later, never from inside store_submit(). In
  * fields must stay valid until then. Out strings live in req.arena; store_req_deinit() frees them,
- * and may be called in or after `done`. Calling `done` is the last thing the store does with a request.
+ * and may be called in or after `done`. Calling `done` is the last thing the store does with a
+ * request.
  *
- * Writes (commit, …_put, …_delete) are carried out in the order in which they were submitted, each in
- * a transaction of its own, durable (synchronous=FULL) when it is reported. A read that is submitted
- * after a write was reported sees that write.
+ * Writes (commit, …_put, …_delete) are carried out in the order in which they were submitted, each
+ * in a transaction of its own, durable (synchronous=FULL) when it is reported. A read that is
+ * submitted after a write was reported sees that write.
  *
  * Errors: ERR_NOT_FOUND, ERR_CONFLICT (exists already, wrong state), ERR_STALE (version, epoch),
- * ERR_INVALID (a cursor that is none of ours), ERR_CORRUPT (stored bytes do not read back; error.text
- * names the id), ERR_IO and ERR_UNAVAILABLE (disk full, locked, gone: nothing was changed, may be tried
- * again), ERR_CANCELLED (the store was closed first).
+ * ERR_INVALID (a cursor that is none of ours), ERR_CORRUPT (stored bytes do not read back;
+ * error.text names the id), ERR_IO and ERR_UNAVAILABLE (disk full, locked, gone: nothing was
+ * changed, may be tried again), ERR_CANCELLED (the store was closed first).
  */
 #ifndef SLUICE_STORE_STORE_H
 #define SLUICE_STORE_STORE_H
@@ -79,8 +80,8 @@ struct store_commit {
 struct workflow_row {
     struct workflow_row *next;
     struct str id, name, type, description;
-    int64_t version;       /* 1, 2, … */
-    struct str graph_json; /* the definition as validated, JSON */
+    int64_t version;                /* 1, 2, … */
+    struct str graph_json;          /* the definition as validated, JSON */
     int64_t created_at, updated_at; /* of the first, of this version */
 };
 
@@ -93,7 +94,7 @@ struct store_workflow_put {
     int64_t expected_version; /* ERR_STALE unless it is the newest; 0: any */
     int64_t now_ms;
     const struct idempotency_row *idempotency; /* or NULL; in the same transaction */
-    struct workflow_row row; /* Out */
+    struct workflow_row row;                   /* Out */
 };
 struct store_workflow_delete { /* running sessions go on: their sessions keep the version's text */
     struct store_req req;
@@ -120,7 +121,8 @@ struct store_idempotency_put { /* ERR_CONFLICT when the key exists */
 struct store_workflow_get {
     struct store_req req;
     struct str workspace, id;
-    int64_t version; /* 0: the newest. An old version of a deleted workflow that a session runs is found by number. */
+    int64_t version; /* 0: the newest. An old version of a deleted workflow that a session runs is
+                        found by number. */
     struct workflow_row row; /* Out */
 };
 struct store_workflow_list { /* newest versions, by id; without graph_json */
@@ -151,7 +153,7 @@ struct store_session_get {
 struct store_session_list { /* by created_at (id), newest first unless ascending */
     struct store_req req;
     struct str workspace, status, workflow_id, group_id, user_id, tag, q, cursor; /* NULL: any */
-    int64_t created_after, created_before; /* 0: any */
+    int64_t created_after, created_before;                                        /* 0: any */
     bool ascending;
     int limit;
     struct session_item *rows; /* Out; as in store_session_get */
@@ -162,10 +164,12 @@ struct store_session_list { /* by created_at (id), newest first unless ascending
 struct store_session_load {
     struct store_req req;
     struct id id;
-    uint64_t claim_epoch; /* raises the stored epoch to this first (a write); 0: only read. ERR_STALE when it is higher already */
-    struct session_row row; /* Out, whole */
+    uint64_t claim_epoch;     /* raises the stored epoch to this first (a write); 0: only read.
+                                 ERR_STALE when it is higher already */
+    struct session_row row;   /* Out, whole */
     struct str workflow_json; /* Out: meta.graph_json, or the version's text */
-    struct run_row *runs;     /* Out: of each (node) the newest iteration's runs, and of each older iteration nothing; ascending */
+    struct run_row *runs;     /* Out: of each (node) the newest iteration's runs, and of each older
+                                 iteration nothing; ascending */
     struct effect_row *effects;
     struct timer_row *timers;
     struct withheld_row *withheld; /* by ord */
@@ -176,8 +180,9 @@ struct event_row {
     int64_t seq_first, seq_last;
     struct str frames; /* joined by '\n' */
 };
-/* Events with seq > after, in order. The first row may begin at or before `after`: the reader skips.
- * Reads at least one row if there is one, then until bytes_max or limit (events) is passed. */
+/* Events with seq > after, in order. The first row may begin at or before `after`: the reader
+ * skips. Reads at least one row if there is one, then until bytes_max or limit (events) is passed.
+ */
 struct store_events_read {
     struct store_req req;
     struct id session_id;
@@ -253,7 +258,8 @@ static inline void store_stats(struct store *s, struct store_stats *out)
 {
     s->v->stats(s, out);
 }
-/* Requests under way are finished first (reads may be cancelled), then `closed` is called on the loop. */
+/* Requests under way are finished first (reads may be cancelled), then `closed` is called on the
+ * loop. */
 static inline void store_close(struct store *s, void (*closed)(void *data), void *data)
 {
     s->v->close(s, closed, data);

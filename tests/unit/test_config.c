@@ -1,0 +1,192 @@
+#include "unit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "app/config.h"
+
+static int load(struct config *c, struct errbuf *e, int argc, ...)
+{
+    char *argv[16];
+    va_list ap;
+    va_start(ap, argc);
+    for (int i = 0; i < argc; i++)
+        argv[i] = va_arg(ap, char *);
+    va_end(ap);
+    e->text[0] = 0;
+    return config_load(c, argc, argv, e);
+}
+
+static void clean_environment(void)
+{
+    static const char *const names[] = {"SLUICE_LISTEN",  "SLUICE_DATA",    "SLUICE_LOG_LEVEL",
+                                        "OPENAI_API_KEY", "SLUICE_MODEL",   "OPENAI_BASE_URL",
+                                        "SLUICE_CONFIG",  "SLUICE_EXAMPLES"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        unsetenv(names[i]);
+    setenv("HOME", "/home/u", 1);
+    unsetenv("XDG_DATA_HOME");
+}
+
+static void test_defaults(void **state)
+{
+    struct config c;
+    struct errbuf e;
+    (void)state;
+    clean_environment();
+    assert_int_equal(load(&c, &e, 0), 0);
+    assert_string_equal(c.host, "127.0.0.1");
+    assert_int_equal(c.port, 8080);
+    assert_string_equal(c.data, "/home/u/.local/share/sluice");
+    assert_true(c.migrate);
+    assert_int_equal(c.provider_count, 1);
+    assert_string_equal(c.providers[0].id, "demo");
+    config_deinit(&c);
+}
+
+static char *write_file(const char *text)
+{
+    static char path[] = "/tmp/sluice-config-XXXXXX";
+    strcpy(path + sizeof(path) - 7, "XXXXXX");
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+    close(fd);
+    return path;
+}
+
+static void test_flags_win_over_environment_over_file(void **state)
+{
+    struct config c;
+    struct errbuf e;
+    (void)state;
+    clean_environment();
+    char *path = write_file(
+        "listen: 127.0.0.1:1\ndata: /file\nlog_level: warn\n"
+        "providers:\n  - {id: here, base_url: http://127.0.0.1:9/v1, models: [m1, m2]}\n");
+    setenv("SLUICE_DATA", "/env", 1);
+    setenv("SLUICE_LISTEN", "127.0.0.1:2", 1);
+    assert_int_equal(load(&c, &e, 3, "--config", path, "--listen=127.0.0.1:3"), 0);
+    assert_int_equal(c.port, 3);
+    assert_string_equal(c.data, "/env");
+    assert_int_equal(c.log_level, LOG_WARN);
+    assert_string_equal(c.providers[0].id, "here");
+    assert_string_equal(c.providers[0].default_model, "m1");
+    assert_string_equal(c.providers[1].id, "demo");
+    struct buf out;
+    buf_init(&out, 1u << 16);
+    config_print(&c, &out);
+    assert_non_null(strstr(out.data, "listen: \"127.0.0.1:3\" # flag\n"));
+    assert_non_null(strstr(out.data, "data: \"/env\" # environment\n"));
+    assert_non_null(strstr(out.data, "log_level: \"warn\" # file\n"));
+    buf_deinit(&out);
+    config_deinit(&c);
+    unlink(path);
+    clean_environment();
+}
+
+static void test_provider_of_the_environment_comes_first(void **state)
+{
+    struct config c;
+    struct errbuf e;
+    (void)state;
+    clean_environment();
+    setenv("OPENAI_API_KEY", "sk-very-secret", 1);
+    setenv("SLUICE_MODEL", "m", 1);
+    assert_int_equal(load(&c, &e, 0), 0);
+    assert_string_equal(c.providers[0].id, "default");
+    assert_string_equal(c.providers[0].base_url, "https://api.openai.com/v1");
+    assert_string_equal(c.providers[0].default_model, "m");
+    struct buf out;
+    buf_init(&out, 1u << 16);
+    config_print(&c, &out);
+    assert_null(strstr(out.data, "very-secret"));
+    assert_non_null(strstr(out.data, "api_key: (hidden)"));
+    buf_deinit(&out);
+    config_deinit(&c);
+    clean_environment();
+}
+
+static void test_refusals(void **state)
+{
+    static const struct {
+        const char *arg, *says;
+    } rows[] = {
+        {"--lisen=127.0.0.1:1", "unknown option: --lisen=127.0.0.1:1"},
+        {"serve", "unexpected argument: serve"},
+        {"--data", "--data wants DIR"},
+        {"--listen=127.0.0.1", "wants HOST:PORT"},
+        {"--listen=127.0.0.1:99999", "wants HOST:PORT"},
+        {"--listen=0.0.0.0:8080", "refused beyond loopback"},
+        {"--log-level=loud", "wants debug, info, warn or error"},
+        {"--auth=maybe", "wants auto or off"},
+        {"--store=postgres://x", "embedded store only"},
+        {"--no-listen", "unknown option"},
+        {"--config=/nonexistent", "cannot be opened"},
+    };
+    (void)state;
+    clean_environment();
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct config c;
+        struct errbuf e;
+        assert_int_equal(load(&c, &e, 1, rows[i].arg), ERR_INVALID);
+        if (!strstr(e.text, rows[i].says))
+            fail_msg("%s: says \"%s\", wanted \"%s\"", rows[i].arg, e.text, rows[i].says);
+        config_deinit(&c);
+    }
+}
+
+static void test_bad_files(void **state)
+{
+    static const struct {
+        const char *text, *says;
+    } rows[] = {
+        {"lisen: x\n", "unknown setting: lisen"},
+        {"- a\n", "must be a mapping"},
+        {"a: [\n", "line"},
+        {"providers:\n  - {id: x}\n", "providers[0]: id and base_url are required"},
+        {"providers:\n  - {id: x, base_url: y, colour: z}\n", "providers[0].colour"},
+    };
+    (void)state;
+    clean_environment();
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct config c;
+        struct errbuf e;
+        char *path = write_file(rows[i].text);
+        assert_int_equal(load(&c, &e, 2, "--config", path), ERR_INVALID);
+        if (!strstr(e.text, rows[i].says))
+            fail_msg("file %zu: says \"%s\", wanted \"%s\"", i, e.text, rows[i].says);
+        config_deinit(&c);
+        unlink(path);
+    }
+}
+
+static void test_hosts(void **state)
+{
+    struct config c;
+    struct errbuf e;
+    (void)state;
+    clean_environment();
+    assert_int_equal(load(&c, &e, 1, "--listen=[::1]:0"), 0);
+    assert_string_equal(c.host, "::1");
+    assert_int_equal(c.port, 0);
+    config_deinit(&c);
+    assert_int_equal(load(&c, &e, 2, "--listen", ":5"), 0);
+    assert_string_equal(c.host, "127.0.0.1");
+    config_deinit(&c);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_flags_win_over_environment_over_file),
+        cmocka_unit_test(test_provider_of_the_environment_comes_first),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_bad_files),
+        cmocka_unit_test(test_hosts),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
