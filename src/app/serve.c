@@ -114,9 +114,9 @@ static void server_ready(struct app *a)
     if (a->config.examples)
         examples_put(a, a->config.examples);
     net_server_set_ready(a->net, true);
-    const char *fmt = strchr(a->config.host, ':') ? "listening on http://[%s]:%d\n"
-                                                  : "listening on http://%s:%d\n";
-    printf(fmt, a->config.host, net_server_port(a->net));
+    bool v6 = strchr(a->config.host, ':') != NULL;
+    printf("listening on http://%s%s%s:%d\n", v6 ? "[" : "", a->config.host, v6 ? "]" : "",
+           net_server_port(a->net));
     fflush(stdout);
 }
 
