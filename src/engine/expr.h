@@ -25,6 +25,9 @@
 #define EXPR_INSTRUCTIONS_MAX 1000000 /* per evaluation */
 #define EXPR_MEMORY_MAX       (16u << 20)
 #define EXPR_OUTPUT_MAX       (4u << 20)
+#define EXPR_CODE_MAX         (64u << 10) /* bytes of one expression */
+#define EXPR_TEMPLATE_MAX     (1u << 20)  /* bytes of one template */
+#define EXPR_SCRIPT_MAX       (1u << 20)  /* bytes of one script */
 
 /* What an evaluation sees. All texts are checked JSON; a text with p == NULL is absent (nil). */
 struct expr_scope {
@@ -62,6 +65,10 @@ int expr_check(struct expr_vm *vm, struct str code, bool (*node_exists)(void *da
 int expr_check_template(struct expr_vm *vm, struct str tmpl,
                         bool (*node_exists)(void *data, struct str id), void *data,
                         struct errbuf *e);
+
+/* The same for the code of a script, which may have names of its own. */
+int expr_check_script(struct expr_vm *vm, struct str code,
+                      bool (*node_exists)(void *data, struct str id), void *data, struct errbuf *e);
 
 /* A script: a Lua chunk with the same names, run on a worker thread with its own state.
  * `return` gives the output. log(level?, text) is there too. */

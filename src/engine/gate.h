@@ -11,6 +11,7 @@
 #ifndef SLUICE_ENGINE_GATE_H
 #define SLUICE_ENGINE_GATE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -30,6 +31,11 @@ void gate_break(struct gate *g); /* wakes every waiter */
  * broken. `parked` (may be NULL) is called before the first block and `unparked` after it, so that
  * a pool can start another worker meanwhile. */
 bool gate_wait(struct gate *g, void (*parked)(void *), void (*unparked)(void *), void *data);
+/* The same, but false as soon as *stop is true: for work that may have to end while its session is
+ * paused. Whoever sets *stop calls gate_kick() after it, so that a blocked thread looks. */
+bool gate_wait_or(struct gate *g, const atomic_bool *stop, void (*parked)(void *),
+                  void (*unparked)(void *), void *data);
+void gate_kick(struct gate *g);        /* any thread */
 unsigned gate_waiters(struct gate *g); /* threads blocked now */
 
 #endif
