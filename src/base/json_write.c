@@ -10,20 +10,22 @@
 #include "base/json_scan.h"
 #include "base/utf8.h"
 
-/* One character that does not stand for itself. */
-static void json_write_escape(struct buf *b, unsigned char c)
+/* One character that does not stand for itself; at most six bytes. */
+static char *json_put_escape(char *o, unsigned char c)
 {
     static const char hex[] = "0123456789abcdef";
     static const char letters[256] = {['"'] = '"',  ['\\'] = '\\', ['\b'] = 'b', ['\f'] = 'f',
                                       ['\n'] = 'n', ['\r'] = 'r',  ['\t'] = 't'};
 
+    *o++ = '\\';
     if (letters[c]) {
-        char text[2] = {'\\', letters[c]};
-        buf_append(b, text, 2);
-    } else {
-        char text[6] = {'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]};
-        buf_append(b, text, 6);
+        *o++ = letters[c];
+        return o;
     }
+    memcpy(o, "u00", 3);
+    o[3] = hex[c >> 4];
+    o[4] = hex[c & 15];
+    return o + 5;
 }
 
 /* The length of the longest prefix that can be copied as it is: all but escapes and broken UTF-8.
@@ -43,33 +45,64 @@ static size_t json_copyable(const char *p, size_t n)
     }
 }
 
-int json_write_string(struct buf *b, struct str s)
+/* What the character at i needs when it cannot be copied; 0 at the end of the string. */
+static size_t json_escape_bytes(struct str s, size_t i)
 {
-    size_t i = json_copyable(s.p, s.n);
-
-    if (i == s.n && buf_reserve(b, s.n + 2) == 0) { /* nothing to escape: one copy */
-        char *o = b->data + b->len;
-        *o++ = '"';
-        if (s.n > 0)
-            memcpy(o, s.p, s.n);
-        o[s.n] = '"';
-        o[s.n + 1] = '\0';
-        b->len += s.n + 2;
+    if (i == s.n)
         return 0;
-    }
-    buf_append_char(b, '"');
-    buf_append(b, s.p, i);
-    while (i < s.n) {
+    unsigned char c = (unsigned char)s.p[i];
+    if (c >= 0x80)
+        return strlen(UTF8_REPLACEMENT);
+    return c == '"' || c == '\\' || (c >= '\b' && c <= '\r' && c != '\v') ? 2 : 6;
+}
+
+static void json_end_put(struct buf *b, char *o)
+{
+    *o = '\0';
+    b->len = (size_t)(o - b->data);
+}
+
+/* A string with a character before it (a comma) or after it (a colon), or 0 for none. One look for
+ * room covers a whole run: this is the hottest loop of the server. */
+static int json_write_string_between(struct buf *b, char before, struct str s, char after)
+{
+    size_t i = 0;
+
+    for (bool is_first = true;; is_first = false) {
+        size_t run = json_copyable(s.p + i, s.n - i);
+        size_t escape_bytes = json_escape_bytes(s, i + run);
+        int rv = buf_reserve(b, run + escape_bytes + (is_first && before) + is_first +
+                                    (escape_bytes ? 0 : 1 + (after != 0)));
+        if (rv != 0)
+            return rv;
+        char *o = b->data + b->len;
+        if (is_first && before)
+            *o++ = before;
+        if (is_first)
+            *o++ = '"';
+        if (run > 0)
+            memcpy(o, s.p + i, run);
+        o += run;
+        i += run;
+        if (i == s.n) {
+            *o++ = '"';
+            if (after)
+                *o++ = after;
+            json_end_put(b, o);
+            return 0;
+        }
         unsigned char c = (unsigned char)s.p[i++];
         if (c >= 0x80)
-            buf_append_z(b, UTF8_REPLACEMENT);
+            o = (char *)memcpy(o, UTF8_REPLACEMENT, 3) + 3;
         else
-            json_write_escape(b, c);
-        size_t run = json_copyable(s.p + i, s.n - i);
-        buf_append(b, s.p + i, run);
-        i += run;
+            o = json_put_escape(o, c);
+        json_end_put(b, o);
     }
-    return buf_append_char(b, '"');
+}
+
+int json_write_string(struct buf *b, struct str s)
+{
+    return json_write_string_between(b, 0, s, 0);
 }
 
 int json_write_double(struct buf *b, double v)
@@ -135,16 +168,14 @@ void jw_key(struct jw *w, const char *key)
 
 void jw_key_str(struct jw *w, struct str key)
 {
-    jw_before_value(w);
-    json_write_string(w->b, key);
-    buf_append_char(w->b, ':');
+    json_write_string_between(w->b, w->need_comma ? ',' : 0, key, ':');
     w->need_comma = false;
 }
 
 void jw_string(struct jw *w, struct str s)
 {
-    jw_before_value(w);
-    json_write_string(w->b, s);
+    json_write_string_between(w->b, w->need_comma ? ',' : 0, s, 0);
+    w->need_comma = true;
 }
 
 void jw_stringz(struct jw *w, const char *z)
