@@ -1,0 +1,44 @@
+/* What a dialect gives to llm.c, and what llm.c gives to it. Private to src/llm.
+ *
+ *     llm_call_start: prepare ──(a slot is free)──> begin ──> … ──> llm_call_finish
+ *                        └─────────── cancel, hold, unhold at any time ────────┘
+ */
+#ifndef SLUICE_LLM_BACKEND_H
+#define SLUICE_LLM_BACKEND_H
+
+#include "llm/llm.h"
+
+/* The first member of what a dialect keeps for a call (llm_call.impl). */
+struct llm_impl {
+    struct llm *llm;
+    struct llm_call *call;
+    size_t provider; /* index */
+    bool is_begun;   /* has a slot; else it waits in the queue */
+    bool is_held;
+};
+
+struct llm_backend {
+    /* Checks the request and sets c->impl. On failure c->impl stays NULL. */
+    int (*prepare)(void *self, size_t provider, struct llm_call *c, struct errbuf *e);
+    /* May not call back before it returned; a failure here comes by llm_call_finish(), later. */
+    void (*begin)(struct llm_impl *impl);
+    /* Begun or not: closes what is open and frees impl. */
+    void (*cancel)(struct llm_impl *impl);
+    /* is_held was changed just before. Only called when begun. */
+    void (*hold)(struct llm_impl *impl);
+    void (*unhold)(struct llm_impl *impl);
+    /* No calls are left. Frees self, then calls `closed` when its handles are gone. */
+    void (*close)(void *self, void (*closed)(void *data), void *data);
+};
+
+const struct llm_provider *llm_provider_at(const struct llm *llm, size_t index);
+
+/* Gives the slot to the next call that waits and calls on_done. The Out fields are set; the backend
+ * has unlinked the call from everything of its own and frees impl after this returned. */
+void llm_call_finish(struct llm_impl *impl);
+
+/* Sets status, code and sentence of a call that failed. */
+void llm_call_fail(struct llm_call *c, int status, const char *code, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+
+#endif

@@ -1,0 +1,916 @@
+#include "llm/curl_client.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "llm/curl_loop.h"
+#include "llm/curl_provider.h"
+#include "llm/openai.h"
+#include "llm/sse.h"
+
+#define BODY_BYTES_MAX     (64u << 20) /* of one request */
+#define ERROR_BYTES_MAX    (64u << 10) /* what is kept of an answer with an error status */
+#define ANSWER_BYTES_MAX   (2u * LLM_TEXT_BYTES_MAX) /* of an answer that is not streamed */
+#define FINISHING_MS       1000                      /* from [DONE] to the end of the stream */
+#define RETRY_FIRST_MS     500                       /* doubles with every attempt */
+#define RETRY_MS_MAX       8000
+#define RETRY_ASKED_MS_MAX 60000 /* a server that asks for more gets no retry within the call */
+#define SPARE_HANDLES_MAX  64
+
+enum body_kind {
+    BODY_UNKNOWN, /* no byte yet */
+    BODY_EVENTS,
+    BODY_JSON,  /* the server does not stream */
+    BODY_OTHER, /* an error, or no model server at all */
+};
+
+struct curl_spare {
+    CURL *easy;
+    struct curl_spare *next;
+};
+
+struct curl_client {
+    struct curl_loop io;
+    uv_loop_t *loop;
+    struct curl_provider *providers; /* by index; url NULL: of another dialect */
+    struct curl_spare **spares;      /* handles to use again, by provider */
+    size_t *spare_counts;
+    size_t provider_count;
+    struct list ready;     /* curl_call.ready: bytes or an end to look at */
+    struct list finishing; /* curl_call.link: [DONE] came, oldest first */
+    struct list retrying;  /* curl_call.link, by due time */
+    uv_idle_t kick;        /* runs settle in the next turn */
+    uv_timer_t deadline;   /* the earliest of all calls */
+    uint64_t deadline_ms;  /* 0: not armed */
+    struct id_source random;
+    void (*closed)(void *data);
+    void *closed_data;
+    unsigned open_parts;
+};
+
+struct curl_call {
+    struct llm_impl base;
+    struct curl_client *client;
+    struct curl_provider *provider;
+    struct list ready;
+    struct list link;  /* provider->reading, client->finishing or client->retrying */
+    uint64_t since_ms; /* of the last byte, of [DONE]; when retrying: due */
+    struct buf body;
+    struct curl_slist key_header; /* in front of the provider's */
+    char key_text[sizeof("Idempotency-Key: ") + ID_TEXT_BYTES];
+    unsigned attempt;
+
+    CURL *easy;     /* NULL: no transfer under way */
+    bool is_paused; /* libcurl does not read */
+    bool is_ended;  /* the transfer is over, with `result` */
+    CURLcode result;
+    char curl_error[CURL_ERROR_SIZE];
+    long http_status; /* 0: none came */
+    enum body_kind kind;
+    int should_retry; /* of x-should-retry: -1 when it was not sent */
+    int64_t retry_after_ms;
+
+    struct buf in; /* came, but not looked at */
+    size_t in_at;
+    bool is_overflow; /* too much came */
+    struct sse sse;
+    struct openai_decoder decoder;
+    struct buf late;   /* answer text of an event whose thinking brought a hold */
+    size_t text_bytes; /* given out */
+
+    bool is_busy; /* in a callback: free it later */
+    bool is_gone;
+};
+
+static void curl_client_arm(struct curl_client *cl);
+static void curl_call_attempt(struct curl_call *call);
+
+/* ---- Transfers ---- */
+
+static void curl_client_kick_fired(uv_idle_t *kick);
+
+static void curl_call_make_ready(struct curl_call *call)
+{
+    struct curl_client *cl = call->client;
+    if (!list_is_linked(&call->ready))
+        list_append(&cl->ready, &call->ready);
+}
+
+/* For what becomes ready outside of libcurl. */
+static void curl_call_kick(struct curl_call *call)
+{
+    curl_call_make_ready(call);
+    uv_idle_start(&call->client->kick, curl_client_kick_fired);
+}
+
+static CURL *curl_client_easy(struct curl_client *cl, size_t provider)
+{
+    struct curl_spare *spare = cl->spares[provider];
+    if (!spare)
+        return curl_provider_easy(&cl->providers[provider]);
+    CURL *easy = spare->easy;
+    cl->spares[provider] = spare->next;
+    cl->spare_counts[provider]--;
+    free(spare);
+    return easy;
+}
+
+static void curl_client_spare(struct curl_client *cl, size_t provider, CURL *easy)
+{
+    if (cl->spare_counts[provider] >= SPARE_HANDLES_MAX) {
+        curl_easy_cleanup(easy);
+        return;
+    }
+    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, NULL);
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, NULL);
+    struct curl_spare *spare = mem_alloc(sizeof(*spare));
+    *spare = (struct curl_spare){easy, cl->spares[provider]};
+    cl->spares[provider] = spare;
+    cl->spare_counts[provider]++;
+}
+
+/* Takes the transfer out of libcurl. One that is not over loses its connection here and now, since
+ * with HTTP/1.1 that cannot be used again. */
+static void curl_call_drop_transfer(struct curl_call *call)
+{
+    if (!call->easy)
+        return;
+    CURL *easy = call->easy;
+    call->easy = NULL;
+    call->is_paused = false;
+    curl_multi_remove_handle(call->client->io.multi, easy);
+    curl_client_spare(call->client, call->base.provider, easy);
+}
+
+static void curl_call_read_head(struct curl_call *call)
+{
+    const char *type = NULL;
+    curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &call->http_status);
+    curl_easy_getinfo(call->easy, CURLINFO_CONTENT_TYPE, &type);
+    if (call->http_status < 200 || call->http_status > 299)
+        call->kind = BODY_OTHER;
+    else if (type && strncasecmp(type, "application/json", 16) == 0)
+        call->kind = BODY_JSON;
+    else if (type && strncasecmp(type, "text/html", 9) == 0)
+        call->kind = BODY_OTHER;
+    else
+        call->kind = BODY_EVENTS; /* whatever it is called: the parser will tell */
+}
+
+static void curl_call_touch(struct curl_call *call)
+{
+    if (call->decoder.is_done || call->base.is_held)
+        return; /* the first has a deadline of its own, the second none */
+    call->since_ms = uv_now(call->client->loop);
+    list_remove(&call->link);
+    list_append(&call->provider->reading, &call->link);
+}
+
+/* CURLOPT_WRITEFUNCTION, within libcurl. */
+static size_t curl_call_write(char *p, size_t size, size_t count, void *data)
+{
+    struct curl_call *call = data;
+    size_t n = size * count;
+    if (call->base.is_held) {
+        call->is_paused = true;
+        return CURL_WRITEFUNC_PAUSE; /* libcurl keeps these bytes and gives them again */
+    }
+    if (call->kind == BODY_UNKNOWN)
+        curl_call_read_head(call);
+    curl_call_touch(call);
+    curl_call_make_ready(call);
+    size_t max = call->kind == BODY_OTHER ? ERROR_BYTES_MAX : ANSWER_BYTES_MAX;
+    if (n > max - call->in.len) {
+        if (call->kind == BODY_OTHER)
+            return n; /* the beginning says enough */
+        call->is_overflow = true;
+        return 0;
+    }
+    return buf_append(&call->in, p, n) == 0 ? n : 0;
+}
+
+static void curl_call_begin_transfer(struct curl_call *call)
+{
+    struct curl_client *cl = call->client;
+    CURL *easy = curl_client_easy(cl, call->base.provider);
+    call->result = CURLE_OUT_OF_MEMORY;
+    if (!easy)
+        goto failed;
+    call->curl_error[0] = '\0';
+    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->curl_error);
+    curl_easy_setopt(easy, CURLOPT_PRIVATE, call);
+    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, curl_call_write);
+    curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body.len);
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDS, call->body.data);
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, &call->key_header);
+    if (curl_multi_add_handle(cl->io.multi, easy) == CURLM_OK) {
+        call->easy = easy;
+        return;
+    }
+    curl_easy_cleanup(easy);
+failed:
+    call->is_ended = true;
+    curl_call_kick(call);
+}
+
+static const char *curl_call_header(const struct curl_call *call, const char *name)
+{
+    struct curl_header *header;
+    if (curl_easy_header(call->easy, name, 0, CURLH_HEADER, -1, &header) != CURLHE_OK)
+        return NULL;
+    return header->value;
+}
+
+/* What the server asked for, in ms, or -1. */
+static int64_t curl_call_retry_after(const struct curl_call *call)
+{
+    char *end;
+    const char *value = curl_call_header(call, "retry-after-ms");
+    if (value) {
+        long long ms = strtoll(value, &end, 10);
+        if (end != value && ms >= 0)
+            return ms;
+    }
+    value = curl_call_header(call, "retry-after");
+    if (!value)
+        return -1;
+    double s = strtod(value, &end);
+    if (end != value && *end == '\0' && s >= 0 && s < 1e9)
+        return (int64_t)(s * 1000);
+    time_t when = curl_getdate(value, NULL);
+    if (when == -1)
+        return -1;
+    time_t now = time(NULL);
+    return when > now ? (int64_t)(when - now) * 1000 : 0;
+}
+
+/* The transfer is over: notes all that is needed of it, so that it can leave libcurl. */
+static void curl_call_end_transfer(struct curl_call *call, CURLcode result)
+{
+    call->result = result;
+    call->is_ended = true;
+    if (call->kind == BODY_UNKNOWN)
+        curl_call_read_head(call);
+    if (call->http_status && (call->http_status < 200 || call->http_status > 299)) {
+        const char *should = curl_call_header(call, "x-should-retry");
+        if (should && strcasecmp(should, "true") == 0)
+            call->should_retry = 1;
+        else if (should && strcasecmp(should, "false") == 0)
+            call->should_retry = 0;
+        call->retry_after_ms = curl_call_retry_after(call);
+    }
+    curl_call_drop_transfer(call);
+    list_remove(&call->link);
+    curl_call_make_ready(call);
+}
+
+/* ---- The end of a call ---- */
+
+static void curl_call_free(struct curl_call *call)
+{
+    if (call->is_busy) {
+        call->is_gone = true;
+        return;
+    }
+    sse_deinit(&call->sse);
+    openai_decoder_deinit(&call->decoder);
+    buf_deinit(&call->body);
+    buf_deinit(&call->in);
+    buf_deinit(&call->late);
+    free(call);
+}
+
+static void curl_call_close(struct curl_call *call)
+{
+    curl_call_drop_transfer(call);
+    list_remove(&call->ready);
+    list_remove(&call->link);
+}
+
+/* Status and sentence are set. */
+static void curl_call_finish(struct curl_call *call)
+{
+    struct llm_call *c = call->base.call;
+    curl_call_close(call);
+    if (c->status)
+        curl_provider_redact(call->provider, &c->error);
+    if (call->decoder.model[0])
+        c->model_used = call->decoder.model;
+    if (!c->finish_reason)
+        c->finish_reason = call->decoder.finish_reason;
+    c->usage = call->decoder.usage;
+    call->is_gone = true;
+    llm_call_finish(&call->base);
+    curl_call_free(call);
+}
+
+static void curl_call_succeed(struct curl_call *call)
+{
+    struct llm_call *c = call->base.call;
+    if (call->decoder.finish_reason && strcmp(call->decoder.finish_reason, "tool_calls") == 0)
+        llm_call_fail(c, ERR_UPSTREAM, "unexpected_tool_calls",
+                      "the model asked for tool \"%s\", but it was offered none",
+                      call->decoder.tool_call_count ? call->decoder.tool_calls[0].name : "");
+    else if (!call->decoder.finish_reason)
+        c->finish_reason = "stop";
+    curl_call_finish(call);
+}
+
+/* ---- Retries ---- */
+
+static bool curl_result_is_final(CURLcode result)
+{
+    return result == CURLE_PEER_FAILED_VERIFICATION || result == CURLE_URL_MALFORMAT ||
+           result == CURLE_UNSUPPORTED_PROTOCOL || result == CURLE_OUT_OF_MEMORY ||
+           result == CURLE_SSL_CACERT_BADFILE || result == CURLE_SSL_CERTPROBLEM;
+}
+
+static bool curl_call_may_retry(const struct curl_call *call)
+{
+    if (call->text_bytes || call->attempt >= call->provider->config->retries_max)
+        return false;
+    if (call->retry_after_ms > RETRY_ASKED_MS_MAX)
+        return false;
+    if (!call->http_status)
+        return !curl_result_is_final(call->result);
+    if (call->should_retry >= 0)
+        return call->should_retry;
+    long s = call->http_status;
+    return s == 408 || s == 409 || s == 429 || s >= 500;
+}
+
+static int64_t curl_call_retry_delay(struct curl_call *call)
+{
+    if (call->retry_after_ms >= 0)
+        return call->retry_after_ms;
+    int64_t ms = RETRY_FIRST_MS << (call->attempt < 10 ? call->attempt : 10);
+    if (ms > RETRY_MS_MAX)
+        ms = RETRY_MS_MAX;
+    /* A quarter less at most, so that many that failed together do not come back together. */
+    return ms - (int64_t)(id_source_random(&call->client->random) % ((uint64_t)ms / 4));
+}
+
+static void curl_call_forget_attempt(struct curl_call *call)
+{
+    sse_reset(&call->sse);
+    openai_decoder_deinit(&call->decoder);
+    openai_decoder_init(&call->decoder);
+    buf_clear(&call->in);
+    call->in_at = 0;
+    call->is_ended = false;
+    call->http_status = 0;
+    call->kind = BODY_UNKNOWN;
+    call->should_retry = -1;
+    call->retry_after_ms = -1;
+}
+
+static void curl_call_retry(struct curl_call *call)
+{
+    struct curl_client *cl = call->client;
+    int64_t delay = curl_call_retry_delay(call);
+    log_debug("llm", "provider %s: attempt %u failed (http %ld, curl %d), next in %lld ms",
+              call->provider->config->id, call->attempt + 1, call->http_status, (int)call->result,
+              (long long)delay);
+    curl_call_forget_attempt(call);
+    call->attempt++;
+    call->since_ms = uv_now(cl->loop) + (uint64_t)delay;
+    struct list *after = cl->retrying.prev;
+    while (after != &cl->retrying &&
+           container_of(after, struct curl_call, link)->since_ms > call->since_ms)
+        after = after->prev;
+    list_prepend(after, &call->link); /* right behind `after`, or first */
+    curl_client_arm(cl);
+}
+
+/* ---- Reading ---- */
+
+static void curl_call_fail_http(struct curl_call *call)
+{
+    struct llm_call *c = call->base.call;
+    struct errbuf said;
+    char code[32];
+    long status = call->http_status;
+    openai_error_text(buf_str(&call->in), &said);
+    bool is_busy = status == 429;
+    snprintf(code, sizeof(code), is_busy ? "rate_limited" : "http_%ld", status);
+    if (status >= 200 && status < 300) {
+        llm_call_fail(c, ERR_UPSTREAM, "bad_response",
+                      "the server answered with a web page, not as a model server");
+    } else {
+        c->retry_after_ms = call->retry_after_ms;
+        llm_call_fail(c, is_busy ? ERR_OVERLOAD : ERR_UPSTREAM, code,
+                      "the model server answered %ld%s%s", status, said.text[0] ? ": " : "",
+                      said.text);
+    }
+    curl_call_finish(call);
+}
+
+static void curl_call_fail_transport(struct curl_call *call)
+{
+    const char *what = call->curl_error[0] ? call->curl_error : curl_easy_strerror(call->result);
+    llm_call_fail(call->base.call, ERR_UPSTREAM, "connect_failed",
+                  "the model server cannot be reached: %s", what);
+    curl_call_finish(call);
+}
+
+static void curl_call_fail_too_large(struct curl_call *call)
+{
+    call->base.call->finish_reason = "length";
+    llm_call_fail(call->base.call, ERR_TOO_LARGE, "too_large",
+                  "the model's answer is longer than %u bytes", LLM_TEXT_BYTES_MAX);
+    curl_call_finish(call);
+}
+
+/* False: the call is over, or gone. */
+static bool curl_call_give(struct curl_call *call, struct str text, bool is_thinking)
+{
+    if (text.n == 0)
+        return true;
+    call->text_bytes += text.n;
+    if (call->text_bytes > LLM_TEXT_BYTES_MAX) {
+        curl_call_fail_too_large(call);
+        return false;
+    }
+    call->base.call->on_delta(call->base.call, text, is_thinking);
+    return !call->is_gone;
+}
+
+static bool curl_call_give_both(struct curl_call *call, const struct openai_delta *delta)
+{
+    if (!curl_call_give(call, delta->thinking, true))
+        return false;
+    if (!call->base.is_held)
+        return curl_call_give(call, delta->text, false);
+    buf_append_str(&call->late, delta->text);
+    return true;
+}
+
+static bool curl_call_give_late(struct curl_call *call)
+{
+    if (call->late.len == 0)
+        return true;
+    bool goes_on = curl_call_give(call, buf_str(&call->late), false);
+    if (goes_on)
+        buf_clear(&call->late);
+    return goes_on;
+}
+
+/* rc of openai_decode(); e has its sentence. */
+static void curl_call_fail_decode(struct curl_call *call, int rc, const struct errbuf *e)
+{
+    struct llm_call *c = call->base.call;
+    if (rc == ERR_UPSTREAM)
+        llm_call_fail(c, rc, "model_error", "the model server reported: %s", e->text);
+    else if (rc == ERR_TOO_LARGE || rc == ERR_NOMEM)
+        llm_call_fail(c, ERR_TOO_LARGE, "too_large", "the model's answer is too large: %s",
+                      e->text);
+    else
+        llm_call_fail(c, ERR_UPSTREAM, "bad_response",
+                      "the model server sent what cannot be read: %s", e->text);
+    curl_call_finish(call);
+}
+
+/* False: the call is over, or gone. */
+static bool curl_call_event(struct curl_call *call, const struct sse_event *ev)
+{
+    struct errbuf e = {""};
+    struct openai_delta delta;
+    int rc = openai_decode(&call->decoder, ev->data, &delta, &e);
+    if (str_eqz(ev->name, "error") && rc != ERR_UPSTREAM) {
+        openai_error_text(ev->data, &e);
+        rc = ERR_UPSTREAM;
+    }
+    if (rc) {
+        curl_call_fail_decode(call, rc, &e);
+        return false;
+    }
+    return curl_call_give_both(call, &delta);
+}
+
+/* Looks at what came until it is used up, held or [DONE]. False: the call is over, or gone. */
+static bool curl_call_read_events(struct curl_call *call)
+{
+    while (!call->base.is_held && call->in_at < call->in.len && !call->decoder.is_done) {
+        struct str rest = {call->in.data + call->in_at, call->in.len - call->in_at};
+        struct sse_event ev;
+        int rc = sse_next(&call->sse, &rest, &ev);
+        call->in_at = call->in.len - rest.n;
+        if (rc < 0) {
+            struct errbuf e;
+            err_set(&e, rc, "one event is longer than %u bytes", SSE_EVENT_BYTES_MAX);
+            curl_call_fail_decode(call, rc, &e);
+            return false;
+        }
+        if (rc == 1 && !curl_call_event(call, &ev))
+            return false;
+    }
+    if (call->in_at == call->in.len || call->decoder.is_done) {
+        buf_clear(&call->in);
+        call->in_at = 0;
+    }
+    return true;
+}
+
+/* The rest of a stream that has ended: an event without its empty line, half a surrogate pair. A
+ * cut event is no event. False: the call is over, or gone. */
+static bool curl_call_read_rest(struct curl_call *call)
+{
+    struct sse_event ev;
+    struct openai_delta delta;
+    struct errbuf e;
+    if (!call->decoder.is_done && sse_end(&call->sse, &ev)) {
+        int rc = openai_decode(&call->decoder, ev.data, &delta, &e);
+        if (rc == ERR_UPSTREAM) {
+            curl_call_fail_decode(call, rc, &e);
+            return false;
+        }
+        if (rc == 0 && !curl_call_give_both(call, &delta))
+            return false;
+    }
+    if (call->base.is_held)
+        return true;
+    openai_decode_end(&call->decoder, &delta);
+    return curl_call_give_both(call, &delta);
+}
+
+static void curl_call_conclude_events(struct curl_call *call)
+{
+    if (!curl_call_read_rest(call) || call->base.is_held)
+        return;
+    if (call->decoder.is_done || call->decoder.finish_reason) {
+        curl_call_succeed(call);
+        return;
+    }
+    llm_call_fail(call->base.call, ERR_UPSTREAM, "truncated",
+                  "the model server broke off in the middle of its answer%s%s",
+                  call->curl_error[0] ? ": " : "", call->curl_error);
+    curl_call_finish(call);
+}
+
+static void curl_call_conclude_json(struct curl_call *call)
+{
+    struct errbuf e = {""};
+    struct openai_delta delta;
+    if (call->result != CURLE_OK) {
+        llm_call_fail(call->base.call, ERR_UPSTREAM, "truncated",
+                      "the model server broke off its answer");
+        curl_call_finish(call);
+        return;
+    }
+    int rc = openai_decode(&call->decoder, buf_str(&call->in), &delta, &e);
+    buf_clear(&call->in);
+    if (rc) {
+        curl_call_fail_decode(call, rc, &e);
+        return;
+    }
+    call->kind = BODY_EVENTS; /* a hold in between comes back to the end of a stream */
+    call->decoder.is_done = true;
+    if (curl_call_give_both(call, &delta) && !call->base.is_held)
+        curl_call_conclude_events(call);
+}
+
+/* The transfer is over and all its bytes were looked at. */
+static void curl_call_conclude(struct curl_call *call)
+{
+    bool is_failure = !call->http_status || call->http_status < 200 || call->http_status > 299;
+    if (is_failure && curl_call_may_retry(call)) {
+        curl_call_retry(call);
+        return;
+    }
+    if (!call->http_status) {
+        curl_call_fail_transport(call);
+        return;
+    }
+    if (call->is_overflow) {
+        curl_call_fail_too_large(call);
+        return;
+    }
+    switch (call->kind) {
+    case BODY_JSON:
+        curl_call_conclude_json(call);
+        return;
+    case BODY_EVENTS:
+        curl_call_conclude_events(call);
+        return;
+    case BODY_UNKNOWN:
+    case BODY_OTHER:
+        curl_call_fail_http(call);
+        return;
+    }
+}
+
+/* The stream may stay open after [DONE] for a moment: waiting for its end lets the connection be
+ * used again. */
+static void curl_call_await_end(struct curl_call *call)
+{
+    struct curl_client *cl = call->client;
+    call->since_ms = uv_now(cl->loop);
+    list_remove(&call->link);
+    list_append(&cl->finishing, &call->link);
+    curl_client_arm(cl);
+}
+
+static void curl_call_drain(struct curl_call *call)
+{
+    bool was_done = call->decoder.is_done;
+    call->is_busy = true;
+    bool goes_on = true;
+    if (!call->base.is_held)
+        goes_on = curl_call_give_late(call);
+    if (goes_on && call->kind == BODY_EVENTS)
+        goes_on = curl_call_read_events(call);
+    if (goes_on && !call->base.is_held && call->late.len == 0) {
+        if (call->is_ended)
+            curl_call_conclude(call);
+        else if (call->decoder.is_done && !was_done)
+            curl_call_await_end(call);
+    }
+    call->is_busy = false;
+    if (call->is_gone)
+        curl_call_free(call);
+}
+
+/* ---- The client ---- */
+
+static void curl_client_collect_ended(struct curl_client *cl)
+{
+    CURLMsg *message;
+    int left;
+    while ((message = curl_multi_info_read(cl->io.multi, &left))) {
+        if (message->msg != CURLMSG_DONE)
+            continue;
+        struct curl_call *call = NULL;
+        CURLcode result = message->data.result; /* the message is gone with the handle */
+        curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&call);
+        curl_call_end_transfer(call, result);
+    }
+}
+
+/* What came ready meanwhile is for the next turn. */
+static void curl_client_settle(void *data)
+{
+    struct curl_client *cl = data;
+    struct list now, *first;
+    curl_client_collect_ended(cl);
+    list_init(&now);
+    list_splice(&now, &cl->ready);
+    while ((first = list_pop(&now)))
+        curl_call_drain(container_of(first, struct curl_call, ready));
+    if (!list_empty(&cl->ready))
+        uv_idle_start(&cl->kick, curl_client_kick_fired);
+}
+
+static void curl_client_kick_fired(uv_idle_t *kick)
+{
+    uv_idle_stop(kick);
+    curl_client_settle(kick->data);
+}
+
+static void curl_call_expired(struct curl_call *call)
+{
+    struct llm_call *c = call->base.call;
+    if (call->decoder.is_done || call->decoder.finish_reason) {
+        call->is_ended = true;
+        call->result = CURLE_OK;
+        curl_call_drop_transfer(call);
+        list_remove(&call->link);
+        curl_call_kick(call);
+        return;
+    }
+    llm_call_fail(c, ERR_TIMEOUT, "timeout", "the model server sent nothing for %lld ms",
+                  (long long)call->provider->config->idle_timeout_ms);
+    curl_call_finish(call);
+}
+
+static struct curl_call *curl_call_first(const struct list *l)
+{
+    return list_empty(l) ? NULL : container_of(l->next, struct curl_call, link);
+}
+
+static void curl_client_expire(struct curl_client *cl, struct list *l, uint64_t after_ms)
+{
+    struct curl_call *call;
+    while ((call = curl_call_first(l)) && call->since_ms + after_ms <= uv_now(cl->loop)) {
+        list_remove(&call->link);
+        curl_call_expired(call);
+    }
+}
+
+static void curl_client_deadline_fired(uv_timer_t *timer)
+{
+    struct curl_client *cl = timer->data;
+    struct curl_call *call;
+    cl->deadline_ms = 0;
+    for (size_t i = 0; i < cl->provider_count; i++)
+        if (cl->providers[i].url)
+            curl_client_expire(cl, &cl->providers[i].reading,
+                               (uint64_t)cl->providers[i].config->idle_timeout_ms);
+    curl_client_expire(cl, &cl->finishing, FINISHING_MS);
+    while ((call = curl_call_first(&cl->retrying)) && call->since_ms <= uv_now(cl->loop)) {
+        list_remove(&call->link);
+        curl_call_attempt(call);
+    }
+    curl_client_arm(cl);
+}
+
+static void curl_client_consider(uint64_t *earliest, const struct list *l, uint64_t after_ms)
+{
+    const struct curl_call *call = curl_call_first(l);
+    if (call && (*earliest == 0 || call->since_ms + after_ms < *earliest))
+        *earliest = call->since_ms + after_ms;
+}
+
+/* Bytes that come do not move the timer; it finds out when it fires. */
+static void curl_client_arm(struct curl_client *cl)
+{
+    uint64_t earliest = 0, now = uv_now(cl->loop);
+    for (size_t i = 0; i < cl->provider_count; i++)
+        if (cl->providers[i].url)
+            curl_client_consider(&earliest, &cl->providers[i].reading,
+                                 (uint64_t)cl->providers[i].config->idle_timeout_ms);
+    curl_client_consider(&earliest, &cl->finishing, FINISHING_MS);
+    curl_client_consider(&earliest, &cl->retrying, 0);
+    if (!earliest || (cl->deadline_ms && cl->deadline_ms <= earliest))
+        return;
+    cl->deadline_ms = earliest;
+    uv_timer_start(&cl->deadline, curl_client_deadline_fired, earliest > now ? earliest - now : 0,
+                   0);
+}
+
+/* ---- The backend ---- */
+
+static int curl_client_prepare(void *self, size_t provider, struct llm_call *c, struct errbuf *e)
+{
+    struct curl_client *cl = self;
+    struct curl_provider *p = &cl->providers[provider];
+    const char *model = c->model && c->model[0] ? c->model : p->config->default_model;
+    struct openai_encode_options options = {.model = model, .is_openai = p->is_openai};
+    struct curl_call *call = mem_zalloc(sizeof(*call));
+    buf_init(&call->body, BODY_BYTES_MAX);
+    int rc = openai_encode(c->request, &options, &call->body, e);
+    if (rc) {
+        buf_deinit(&call->body);
+        free(call);
+        return rc;
+    }
+    call->client = cl;
+    call->provider = p;
+    list_init(&call->ready);
+    list_init(&call->link);
+    buf_init(&call->in, ANSWER_BYTES_MAX);
+    buf_init(&call->late, LLM_TEXT_BYTES_MAX);
+    sse_init(&call->sse, 0);
+    openai_decoder_init(&call->decoder);
+    char id[ID_TEXT_BYTES + 1];
+    id_format(c->idempotency_key, id);
+    snprintf(call->key_text, sizeof(call->key_text), "Idempotency-Key: %s", id);
+    call->key_header = (struct curl_slist){call->key_text, p->headers};
+    c->impl = call;
+    return 0;
+}
+
+static void curl_call_attempt(struct curl_call *call)
+{
+    curl_call_forget_attempt(call);
+    curl_call_touch(call);
+    curl_client_arm(call->client);
+    curl_call_begin_transfer(call);
+}
+
+static void curl_client_begin(struct llm_impl *impl)
+{
+    curl_call_attempt(container_of(impl, struct curl_call, base));
+}
+
+static void curl_client_cancel(struct llm_impl *impl)
+{
+    struct curl_call *call = container_of(impl, struct curl_call, base);
+    curl_call_close(call);
+    curl_call_free(call);
+}
+
+/* Nothing to do but to forget the idle timeout: the next bytes find is_held and pause libcurl. */
+static void curl_client_hold(struct llm_impl *impl)
+{
+    struct curl_call *call = container_of(impl, struct curl_call, base);
+    bool is_reading = call->easy && !call->decoder.is_done;
+    if (is_reading)
+        list_remove(&call->link);
+}
+
+static void curl_client_unhold(struct llm_impl *impl)
+{
+    struct curl_call *call = container_of(impl, struct curl_call, base);
+    if (call->easy) {
+        curl_call_touch(call);
+        curl_client_arm(call->client);
+    }
+    if (call->is_paused) {
+        call->is_paused = false;
+        /* Gives the bytes that libcurl kept, here and now. */
+        CURLcode result = curl_easy_pause(call->easy, CURLPAUSE_CONT);
+        if (result != CURLE_OK)
+            curl_call_end_transfer(call, result);
+    }
+    curl_call_kick(call);
+}
+
+static void curl_client_drop_spares(struct curl_client *cl)
+{
+    for (size_t i = 0; i < cl->provider_count; i++) {
+        struct curl_spare *spare;
+        while ((spare = cl->spares[i])) {
+            cl->spares[i] = spare->next;
+            curl_easy_cleanup(spare->easy);
+            free(spare);
+        }
+    }
+}
+
+static void curl_client_free(struct curl_client *cl)
+{
+    for (size_t i = 0; i < cl->provider_count; i++)
+        curl_provider_deinit(&cl->providers[i]);
+    free(cl->providers);
+    free(cl->spares);
+    free(cl->spare_counts);
+    free(cl);
+}
+
+static void curl_client_part_closed(struct curl_client *cl)
+{
+    if (--cl->open_parts)
+        return;
+    void (*closed)(void *data) = cl->closed;
+    void *data = cl->closed_data;
+    curl_client_free(cl);
+    closed(data);
+}
+
+static void curl_client_handle_closed(uv_handle_t *handle)
+{
+    curl_client_part_closed(handle->data);
+}
+
+static void curl_client_io_closed(void *data)
+{
+    curl_client_part_closed(data);
+}
+
+/* May be called from a callback of the last call: what the callers up the stack still look at stays
+ * until the handles are closed. */
+static void curl_client_close(void *self, void (*closed)(void *data), void *data)
+{
+    struct curl_client *cl = self;
+    cl->closed = closed;
+    cl->closed_data = data;
+    cl->open_parts = 3;
+    curl_client_drop_spares(cl);
+    uv_close((uv_handle_t *)&cl->kick, curl_client_handle_closed);
+    uv_close((uv_handle_t *)&cl->deadline, curl_client_handle_closed);
+    curl_loop_close(&cl->io, curl_client_io_closed);
+}
+
+int curl_client_open(struct curl_client **out, struct uv_loop_s *loop, const struct llm *llm,
+                     size_t provider_count, struct errbuf *e)
+{
+    struct curl_client *cl = mem_zalloc(sizeof(*cl));
+    cl->loop = loop;
+    cl->provider_count = provider_count;
+    cl->providers = mem_calloc(provider_count, sizeof(*cl->providers));
+    cl->spares = mem_calloc(provider_count, sizeof(struct curl_spare *));
+    cl->spare_counts = mem_calloc(provider_count, sizeof(*cl->spare_counts));
+    int rc = 0;
+    for (size_t i = 0; !rc && i < provider_count; i++)
+        if (llm_provider_at(llm, i)->dialect == LLM_OPENAI)
+            rc = curl_provider_init(&cl->providers[i], llm_provider_at(llm, i), e);
+    if (!rc)
+        rc = curl_loop_open(&cl->io, loop, curl_client_settle, cl, e);
+    if (rc) {
+        curl_client_free(cl);
+        return rc;
+    }
+    list_init(&cl->ready);
+    list_init(&cl->finishing);
+    list_init(&cl->retrying);
+    id_source_init_random(&cl->random);
+    uv_idle_init(loop, &cl->kick);
+    uv_timer_init(loop, &cl->deadline);
+    cl->kick.data = cl->deadline.data = cl;
+    *out = cl;
+    return 0;
+}
+
+const struct llm_backend curl_client_backend = {
+    .prepare = curl_client_prepare,
+    .begin = curl_client_begin,
+    .cancel = curl_client_cancel,
+    .hold = curl_client_hold,
+    .unhold = curl_client_unhold,
+    .close = curl_client_close,
+};

@@ -1,0 +1,166 @@
+#include "llm/curl_provider.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/mem.h"
+
+#define URL_BYTES_MAX 4096
+#define RECEIVE_BYTES 16384L
+/* Shorter ones ("none", "ollama") are no secrets and may be words of the sentence. */
+#define KEY_SECRET_BYTES_MIN 8
+
+static bool host_is_loopback(const char *host)
+{
+    size_t n = strlen(host);
+    if (strcmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0)
+        return true;
+    if (n > 10 && strcmp(host + n - 10, ".localhost") == 0)
+        return true;
+    /* An address and not a name that begins with "127.": digits and dots only. */
+    return strncmp(host, "127.", 4) == 0 && strspn(host, "0123456789.") == n;
+}
+
+static int curl_provider_parse_url(struct curl_provider *p, struct errbuf *e)
+{
+    const struct llm_provider *config = p->config;
+    char *scheme = NULL, *host = NULL, *query = NULL;
+    int rc = ERR_INVALID;
+    CURLU *url = curl_url();
+    if (!url || curl_url_set(url, CURLUPART_URL, config->base_url ? config->base_url : "", 0) ||
+        curl_url_get(url, CURLUPART_SCHEME, &scheme, 0) ||
+        curl_url_get(url, CURLUPART_HOST, &host, 0)) {
+        err_set(e, rc, "provider \"%s\": base_url is not a URL", config->id);
+        goto out;
+    }
+    curl_url_get(url, CURLUPART_QUERY, &query, 0);
+    if ((strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0) || query) {
+        err_set(e, rc, "provider \"%s\": base_url must be http or https, without a query",
+                config->id);
+        goto out;
+    }
+    p->is_openai = strcmp(host, "api.openai.com") == 0;
+    p->is_loopback = host_is_loopback(host);
+    rc = 0;
+out:
+    curl_free(scheme);
+    curl_free(host);
+    curl_free(query);
+    curl_url_cleanup(url);
+    return rc;
+}
+
+static int curl_provider_add_header(struct curl_provider *p, const char *line)
+{
+    struct curl_slist *list = curl_slist_append(p->headers, line);
+    if (!list)
+        return ERR_NOMEM;
+    p->headers = list;
+    return 0;
+}
+
+static int curl_provider_add_key(struct curl_provider *p, struct errbuf *e)
+{
+    const char *key = p->config->api_key;
+    if (!key || !key[0])
+        return 0;
+    for (const char *c = key; *c; c++)
+        if (*c < 0x21 || *c > 0x7e)
+            return err_set(e, ERR_INVALID,
+                           "provider \"%s\": api_key holds a character that no key has",
+                           p->config->id);
+    struct buf line;
+    buf_init(&line, URL_BYTES_MAX);
+    buf_append_z(&line, "Authorization: Bearer ");
+    buf_append_z(&line, key);
+    int rc = buf_error(&line);
+    if (rc)
+        err_set(e, rc, "provider \"%s\": api_key is too long", p->config->id);
+    else
+        rc = curl_provider_add_header(p, line.data);
+    buf_deinit(&line);
+    return rc;
+}
+
+int curl_provider_init(struct curl_provider *p, const struct llm_provider *config, struct errbuf *e)
+{
+    memset(p, 0, sizeof(*p));
+    list_init(&p->reading);
+    p->config = config;
+    int rc = curl_provider_parse_url(p, e);
+    if (rc)
+        return rc;
+    struct buf url;
+    buf_init(&url, URL_BYTES_MAX);
+    buf_append_z(&url, config->base_url);
+    while (url.len && url.data[url.len - 1] == '/')
+        buf_truncate(&url, url.len - 1);
+    buf_append_z(&url, "/chat/completions");
+    rc = buf_error(&url);
+    if (rc) {
+        buf_deinit(&url);
+        return err_set(e, ERR_INVALID, "provider \"%s\": base_url is too long", config->id);
+    }
+    p->url = buf_steal(&url, NULL);
+    if (curl_provider_add_header(p, "Content-Type: application/json") ||
+        curl_provider_add_header(p, "Accept: text/event-stream, application/json") ||
+        curl_provider_add_header(p, "Expect:")) /* no round trip before a large body */
+        rc = err_set(e, ERR_NOMEM, "out of memory");
+    if (!rc)
+        rc = curl_provider_add_key(p, e);
+    if (rc)
+        curl_provider_deinit(p);
+    return rc;
+}
+
+void curl_provider_deinit(struct curl_provider *p)
+{
+    free(p->url);
+    curl_slist_free_all(p->headers);
+    p->url = NULL;
+    p->headers = NULL;
+}
+
+CURL *curl_provider_easy(const struct curl_provider *p)
+{
+    CURL *easy = curl_easy_init();
+    if (!easy)
+        return NULL;
+    curl_easy_setopt(easy, CURLOPT_URL, p->url);
+    curl_easy_setopt(easy, CURLOPT_POST, 1L);
+    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    curl_easy_setopt(easy, CURLOPT_USERAGENT, "sluice/" SLUICE_VERSION);
+    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)p->config->connect_timeout_ms);
+    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, RECEIVE_BYTES);
+    curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L); /* a held call may rest for hours */
+    curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+    /* A cancelled call must not wait for its name lookup, which runs on a thread. */
+    curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+    if (p->is_loopback)
+        curl_easy_setopt(easy, CURLOPT_PROXY, ""); /* not even from the environment */
+    return easy;
+}
+
+void curl_provider_redact(const struct curl_provider *p, struct errbuf *text)
+{
+    const char *key = p->config->api_key;
+    size_t n = key ? strlen(key) : 0;
+    if (n < KEY_SECRET_BYTES_MIN)
+        return;
+    char *at = text->text;
+    while ((at = strstr(at, key))) {
+        memset(at, '*', 3);
+        memmove(at + 3, at + n, strlen(at + n) + 1);
+        at += 3;
+    }
+    /* The sentence may have been cut in the middle of the key. */
+    size_t len = strlen(text->text);
+    for (size_t k = n - 1; k >= KEY_SECRET_BYTES_MIN; k--)
+        if (k <= len && memcmp(text->text + len - k, key, k) == 0) {
+            text->text[len - k] = '\0';
+            return;
+        }
+}

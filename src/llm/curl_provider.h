@@ -1,0 +1,33 @@
+/* What is fixed for all calls of one provider: URL, headers, proxy rule. Private to curl_*.c. */
+#ifndef SLUICE_LLM_CURL_PROVIDER_H
+#define SLUICE_LLM_CURL_PROVIDER_H
+
+#include <curl/curl.h>
+#include <stdbool.h>
+
+#include "base/err.h"
+#include "base/list.h"
+#include "llm/llm.h"
+
+struct curl_provider {
+    const struct llm_provider *config;
+    char *url;
+    struct curl_slist *headers; /* the same for every call */
+    bool is_openai;             /* OpenAI itself */
+    bool is_loopback;           /* never by a proxy */
+    struct list reading;        /* calls by the time of their last byte, oldest first */
+};
+
+/* ERR_INVALID: e says what is wrong with base_url or api_key (without the key). */
+int curl_provider_init(struct curl_provider *p, const struct llm_provider *config,
+                       struct errbuf *e);
+void curl_provider_deinit(struct curl_provider *p);
+
+/* A handle with all options of the provider that do not change from call to call; NULL: no memory.
+ */
+CURL *curl_provider_easy(const struct curl_provider *p);
+
+/* Replaces the provider's key, which some servers repeat in their errors. */
+void curl_provider_redact(const struct curl_provider *p, struct errbuf *text);
+
+#endif
