@@ -43,6 +43,7 @@ struct curl_client {
     struct list ready;     /* curl_call.ready: bytes or an end to look at */
     struct list finishing; /* curl_call.link: [DONE] came, oldest first */
     struct list retrying;  /* curl_call.link, by due time */
+    struct list dead;      /* curl_call.ready: is_gone, to be freed by settle */
     uv_idle_t kick;        /* runs settle in the next turn */
     uv_timer_t deadline;   /* the earliest of all calls */
     uint64_t deadline_ms;  /* 0: not armed */
@@ -82,8 +83,7 @@ struct curl_call {
     struct buf late;   /* answer text of an event whose thinking brought a hold */
     size_t text_bytes; /* given out */
 
-    bool is_busy; /* in a callback: free it later */
-    bool is_gone;
+    bool is_gone; /* over or cancelled; freed when nobody up the stack looks at it */
 };
 
 static void curl_client_arm(struct curl_client *cl);
@@ -273,10 +273,6 @@ static void curl_call_end_transfer(struct curl_call *call, CURLcode result)
 
 static void curl_call_free(struct curl_call *call)
 {
-    if (call->is_busy) {
-        call->is_gone = true;
-        return;
-    }
     sse_deinit(&call->sse);
     openai_decoder_deinit(&call->decoder);
     buf_deinit(&call->body);
@@ -285,11 +281,22 @@ static void curl_call_free(struct curl_call *call)
     free(call);
 }
 
+static void curl_client_free_dead(struct curl_client *cl)
+{
+    list_foreach_safe(it, next, &cl->dead)
+        curl_call_free(container_of(it, struct curl_call, ready));
+    list_init(&cl->dead);
+}
+
 static void curl_call_close(struct curl_call *call)
 {
+    struct curl_client *cl = call->client;
     curl_call_drop_transfer(call);
-    list_remove(&call->ready);
     list_remove(&call->link);
+    list_remove(&call->ready);
+    call->is_gone = true;
+    list_append(&cl->dead, &call->ready);
+    uv_idle_start(&cl->kick, curl_client_kick_fired);
 }
 
 /* Status and sentence are set. */
@@ -304,9 +311,7 @@ static void curl_call_finish(struct curl_call *call)
     if (!c->finish_reason)
         c->finish_reason = call->decoder.finish_reason;
     c->usage = call->decoder.usage;
-    call->is_gone = true;
     llm_call_finish(&call->base);
-    curl_call_free(call);
 }
 
 static void curl_call_succeed(struct curl_call *call)
@@ -617,9 +622,7 @@ static void curl_call_await_end(struct curl_call *call)
 
 static void curl_call_drain(struct curl_call *call)
 {
-    bool was_done = call->decoder.is_done;
-    call->is_busy = true;
-    bool goes_on = true;
+    bool was_done = call->decoder.is_done, goes_on = true;
     if (!call->base.is_held)
         goes_on = curl_call_give_late(call);
     if (goes_on && call->kind == BODY_EVENTS)
@@ -630,9 +633,6 @@ static void curl_call_drain(struct curl_call *call)
         else if (call->decoder.is_done && !was_done)
             curl_call_await_end(call);
     }
-    call->is_busy = false;
-    if (call->is_gone)
-        curl_call_free(call);
 }
 
 /* ---- The client ---- */
@@ -661,13 +661,15 @@ static void curl_client_settle(void *data)
     list_splice(&now, &cl->ready);
     while ((first = list_pop(&now)))
         curl_call_drain(container_of(first, struct curl_call, ready));
-    if (!list_empty(&cl->ready))
+    if (list_empty(&cl->ready))
+        uv_idle_stop(&cl->kick);
+    else
         uv_idle_start(&cl->kick, curl_client_kick_fired);
+    curl_client_free_dead(cl);
 }
 
 static void curl_client_kick_fired(uv_idle_t *kick)
 {
-    uv_idle_stop(kick);
     curl_client_settle(kick->data);
 }
 
@@ -789,9 +791,7 @@ static void curl_client_begin(struct llm_impl *impl)
 
 static void curl_client_cancel(struct llm_impl *impl)
 {
-    struct curl_call *call = container_of(impl, struct curl_call, base);
-    curl_call_close(call);
-    curl_call_free(call);
+    curl_call_close(container_of(impl, struct curl_call, base));
 }
 
 /* Nothing to do but to forget the idle timeout: the next bytes find is_held and pause libcurl. */
@@ -834,6 +834,7 @@ static void curl_client_drop_spares(struct curl_client *cl)
 
 static void curl_client_free(struct curl_client *cl)
 {
+    curl_client_free_dead(cl);
     for (size_t i = 0; i < cl->provider_count; i++)
         curl_provider_deinit(&cl->providers[i]);
     free(cl->providers);
@@ -881,6 +882,10 @@ int curl_client_open(struct curl_client **out, struct uv_loop_s *loop, const str
 {
     struct curl_client *cl = mem_zalloc(sizeof(*cl));
     cl->loop = loop;
+    list_init(&cl->ready);
+    list_init(&cl->dead);
+    list_init(&cl->finishing);
+    list_init(&cl->retrying);
     cl->provider_count = provider_count;
     cl->providers = mem_calloc(provider_count, sizeof(*cl->providers));
     cl->spares = mem_calloc(provider_count, sizeof(struct curl_spare *));
@@ -895,9 +900,6 @@ int curl_client_open(struct curl_client **out, struct uv_loop_s *loop, const str
         curl_client_free(cl);
         return rc;
     }
-    list_init(&cl->ready);
-    list_init(&cl->finishing);
-    list_init(&cl->retrying);
     id_source_init_random(&cl->random);
     uv_idle_init(loop, &cl->kick);
     uv_timer_init(loop, &cl->deadline);
