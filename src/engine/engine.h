@@ -34,10 +34,11 @@
 #include "engine/state.h"
 #include "engine/workflow.h"
 
-#define ENGINE_EVENT_BYTES_MAX    (12u << 20) /* one delta's events */
+#define ENGINE_EVENT_BYTES_MAX    (12u << 20) /* one delta's events; then the session fails */
 #define ENGINE_STEPS_MAX          100000 /* node starts in one session; then it fails: runaway */
-#define ENGINE_WITHHELD_BYTES_MAX (1u << 20) /* then the model is held back (mode hold) */
-#define ENGINE_OUTPUT_BYTES_MAX   (4u << 20) /* of one node */
+#define ENGINE_WITHHELD_BYTES_MAX (1u << 20)  /* then the model is held back (mode hold) */
+#define ENGINE_OUTPUT_BYTES_MAX   (4u << 20)  /* of one node, as JSON */
+#define ENGINE_REQUEST_BYTES_MAX  (16u << 20) /* of one model call, script or review */
 
 struct expr_vm;
 struct session;
@@ -50,13 +51,16 @@ struct session_params {
     const struct session_meta *meta; /* copied */
     bool start_paused;
 };
-/* A new session, pending, nothing emitted yet: IN_START begins it. Takes a reference on wf. */
+/* A new session, pending, nothing emitted yet: IN_START begins it. Takes a reference on wf. The
+ * meta of its first delta points into the session, which must live until that delta is stored. */
 struct session *session_create(struct workflow *wf, struct expr_vm *vm,
                                const struct session_params *p);
 void session_destroy(struct session *s);
 
-/* A stored session: rows as store_session_load gives them (all runs with their outputs, effects,
- * timers, withheld). ERR_CORRUPT with a sentence when they do not fit together. Then IN_RECOVER. */
+/* A stored session: rows as store_session_load gives them. row->core.last_seq must be that of the
+ * event log: chunks cost events without touching the session's row. Of runs, those of each node's
+ * newest iteration are enough. ERR_CORRUPT with a sentence when they do not fit together. Then
+ * IN_RECOVER. */
 struct session_image {
     const struct session_row *row;
     const struct run_row *runs;

@@ -1,0 +1,324 @@
+#include <string.h>
+
+#include "engine/session.h"
+
+/* What was produced since the last take, as rows. Run, effect, timer and message rows are made when
+ * they happen; the session's own row is made here, once, from the state as it is now. */
+
+#define EVENTS_BYTES_HARD                                                                          \
+    (64u << 20) /* what one step can add to ENGINE_EVENT_BYTES_MAX at worst                        \
+                 */
+
+void out_reset(struct session *s)
+{
+    memset(&s->out, 0, sizeof(s->out));
+    arena_init(&s->out.arena);
+    buf_init(&s->out.events, EVENTS_BYTES_HARD);
+    s->out_any = s->core_dirty = false;
+    s->runs_tail = &s->out.runs;
+    s->messages_tail = &s->out.messages;
+    s->effects = NULL;
+    s->effects_tail = &s->effects;
+    s->chunk_node = -1;
+    s->gen++;
+}
+
+/* ---- the session's row ---- */
+
+static struct str take(struct arena *a, struct buf *b)
+{
+    struct str out = {arena_strdup(a, buf_str(b)), b->len};
+    buf_clear(b);
+    return out;
+}
+
+static struct str copy(struct arena *a, struct str text)
+{
+    if (!text.p)
+        return STR_NULL;
+    return (struct str){arena_strdup(a, text), text.n};
+}
+
+static void statuses_write(const struct session *s, struct jw *w)
+{
+    jw_object(w);
+    for (unsigned n = 0; n < s->wf->node_count; n++) {
+        jw_key_str(w, node_def(s, n)->id);
+        jw_stringz(w, node_status_word(s->nodes[n].status));
+    }
+    jw_end(w);
+}
+
+static void waiting_write(struct session *s, struct jw *w)
+{
+    static const char *const keys[] = {"interrupt_id", "kind", "reason", "actions"};
+    jw_array(w);
+    for (unsigned n = 0; n < s->wf->node_count; n++) {
+        if (s->nodes[n].phase != PHASE_SUSPENDED)
+            continue;
+        struct json asked = json_root(s->nodes[n].work->interrupt);
+        struct timer *expiry = timer_of(s, FOR_EXPIRY, (int)n);
+        jw_object(w);
+        jw_kv_string(w, "node_id", node_def(s, n)->id);
+        for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+            jw_kv_raw(w, keys[i], json_raw(json_get(asked, keys[i])));
+        jw_kv_time(w, "expires_at", expiry && !expiry->frozen ? expiry->due_at : 0);
+        jw_end(w);
+    }
+    jw_end(w);
+}
+
+static void usage_write(const struct session *s, struct jw *w)
+{
+    jw_object(w);
+    jw_kv_i64(w, "input_tokens", s->input_tokens);
+    jw_kv_i64(w, "output_tokens", s->output_tokens);
+    jw_key(w, "cost_usd");
+    jw_null(w);
+    jw_end(w);
+}
+
+/* ---- the engine's own state ---- */
+
+static void id_write(struct jw *w, const char *key, struct id id)
+{
+    char text[ID_TEXT_BYTES + 1];
+    if (id_is_zero(id))
+        return;
+    id_format(id, text);
+    jw_kv_stringz(w, key, text);
+}
+
+/* The text shown so far, of a stream that a pause holds: after a restart a cancel still keeps it.
+ */
+static void stream_write(const struct session *s, struct jw *w, const struct work *work)
+{
+    if (s->status != SESSION_PAUSED || work->kind != WORK_MODEL)
+        return;
+    jw_kv_i64(w, "index", work->next_index);
+    if (work->text.len)
+        jw_kv_string(w, "text", buf_str(&work->text));
+}
+
+static void node_write(const struct session *s, struct jw *w, unsigned n)
+{
+    const struct node_state *ns = &s->nodes[n];
+    if (ns->phase == PHASE_IDLE && !ns->iteration)
+        return;
+    jw_key_str(w, node_def(s, n)->id);
+    jw_object(w);
+    jw_kv_stringz(w, "phase", phase_word(ns->phase));
+    jw_kv_i64(w, "iteration", ns->iteration);
+    jw_kv_i64(w, "attempt", ns->attempt);
+    if (ns->failures)
+        jw_kv_i64(w, "failures", ns->failures);
+    if (ns->retry)
+        jw_kv_bool(w, "retry", true);
+    if (ns->next_round)
+        jw_kv_bool(w, "next_round", true);
+    id_write(w, "run", ns->run_id);
+    if (phase_is_active(ns->phase)) {
+        id_write(w, "key", ns->logical_id);
+        id_write(w, "message", ns->message_id);
+    }
+    if (ns->work)
+        stream_write(s, w, ns->work);
+    /* Rows of older iterations are not read back, so an output that outlived its own stands here.
+     */
+    if (ns->output.p && ns->output_iteration != ns->iteration)
+        jw_kv_raw(w, "output", ns->output);
+    jw_end(w);
+}
+
+static void bits_write(struct jw *w, const char *key, const uint64_t *bits, unsigned words)
+{
+    jw_key(w, key);
+    jw_array(w);
+    for (unsigned i = 0; i < words; i++)
+        for (uint64_t left = bits[i]; left; left &= left - 1)
+            jw_i64(w, i * 64 + (unsigned)__builtin_ctzll(left));
+    jw_end(w);
+}
+
+static void queues_write(const struct session *s, struct jw *w)
+{
+    jw_key(w, "ready");
+    jw_array(w);
+    for (unsigned i = s->ready_head; i < s->ready_len; i++)
+        if (s->nodes[s->ready[i]].phase == PHASE_READY)
+            jw_i64(w, s->ready[i]);
+    jw_end(w);
+    jw_key(w, "queued");
+    jw_array(w);
+    for (unsigned i = 0; i < s->queued_len; i++)
+        if (s->nodes[s->wf->edges[s->queued[i]].to].phase == PHASE_QUEUED)
+            jw_i64(w, s->queued[i]);
+    jw_end(w);
+}
+
+static void loops_write(const struct session *s, struct jw *w)
+{
+    jw_key(w, "loops");
+    jw_object(w);
+    for (unsigned i = 0; i < s->loop_count; i++) {
+        const struct loop_state *l = &s->loops[i];
+        if (!l->round)
+            continue;
+        jw_key_str(w, node_def(s, l->node)->id);
+        jw_object(w);
+        jw_kv_i64(w, "round", l->round);
+        jw_key(w, "history");
+        jw_array(w);
+        for (unsigned k = 0; k < l->history_len; k++)
+            jw_double(w, l->history[k]);
+        jw_end(w);
+        jw_end(w);
+    }
+    jw_end(w);
+}
+
+static void frozen_write(const struct session *s, struct jw *w)
+{
+    jw_key(w, "frozen");
+    jw_array(w);
+    list_foreach(it, &s->timers)
+    {
+        const struct timer *t = container_of(it, struct timer, link);
+        if (!t->frozen)
+            continue;
+        jw_object(w);
+        jw_kv_stringz(w, "for", timer_purpose_word(t->purpose));
+        if (t->node >= 0)
+            jw_kv_string(w, "node", node_def(s, (unsigned)t->node)->id);
+        jw_kv_i64(w, "left_ms", t->left_ms);
+        jw_end(w);
+    }
+    jw_end(w);
+}
+
+static void state_write(const struct session *s, struct jw *w)
+{
+    jw_object(w);
+    if (!session_over(s)) {
+        jw_kv_i64(w, "v", 1);
+        jw_kv_i64(w, "nodes", s->wf->node_count);
+        jw_kv_i64(w, "edges", s->wf->edge_count);
+        jw_kv_i64(w, "starts", s->starts);
+        jw_kv_i64(w, "ord", s->next_ord);
+        jw_kv_bool(w, "hold", s->hold);
+        jw_kv_bool(w, "timers_run", s->timers_run);
+        jw_key(w, "runs");
+        jw_object(w);
+        for (unsigned n = 0; n < s->wf->node_count; n++)
+            node_write(s, w, n);
+        jw_end(w);
+        bits_write(w, "live", s->live, s->edge_words);
+        bits_write(w, "fresh", s->fresh, s->edge_words);
+        queues_write(s, w);
+        loops_write(s, w);
+        frozen_write(s, w);
+    }
+    jw_end(w);
+}
+
+void core_fill(struct session *s, struct arena *a, struct session_core *core)
+{
+    struct buf b;
+    struct jw w;
+    buf_init(&b, EVENTS_BYTES_HARD);
+    jw_init(&w, &b);
+    statuses_write(s, &w);
+    core->node_statuses_json = take(a, &b);
+    jw_init(&w, &b);
+    waiting_write(s, &w);
+    core->waiting_json = take(a, &b);
+    jw_init(&w, &b);
+    usage_write(s, &w);
+    core->usage_json = take(a, &b);
+    jw_init(&w, &b);
+    state_write(s, &w);
+    core->state_json = take(a, &b);
+    buf_deinit(&b);
+    core->status = str_of(session_status_word(s->status));
+    core->reason = copy(a, s->reason);
+    core->output_json = copy(a, s->output);
+    core->error_json = copy(a, s->error);
+    core->vars_json = copy(a, vars_text(s));
+    core->last_seq = s->seq;
+    core->busy = s->status == SESSION_RUNNING && (s->busy_count || s->stirred);
+    core->started_at = s->started_at;
+    core->ended_at = s->ended_at;
+    core->updated_at = s->updated_at;
+}
+
+/* ---- the take ---- */
+
+static void rows_drop_undone(struct session *s)
+{
+    for (struct effect_row **r = &s->out.effects_new; *r;)
+        if (id_is_zero((*r)->run_id))
+            *r = (*r)->next;
+        else
+            r = &(*r)->next;
+    for (struct timer_row **r = &s->out.timers_set; *r;)
+        if (id_is_zero((*r)->timer_id))
+            *r = (*r)->next;
+        else
+            r = &(*r)->next;
+}
+
+static void rows_add_withheld(struct session *s)
+{
+    struct withheld_row **tail = &s->out.withheld;
+    list_foreach(it, &s->withheld)
+    {
+        struct withheld *w = container_of(it, struct withheld, link);
+        if (w->stored)
+            continue;
+        struct withheld_row *r = arena_alloc(&s->out.arena, sizeof(*r));
+        r->ord = w->ord;
+        r->input_json = copy(&s->out.arena, buf_str(&w->json));
+        *tail = r;
+        tail = &r->next;
+        w->stored = true;
+    }
+}
+
+static struct effect *effects_alive(struct session *s)
+{
+    struct effect *first = NULL, **tail = &first;
+    for (struct effect_out *o = s->effects; o; o = o->next) {
+        if (o->dead)
+            continue;
+        o->e.next = NULL;
+        *tail = &o->e;
+        tail = &o->e.next;
+    }
+    return first;
+}
+
+bool engine_take_delta(struct session *s, int64_t now_ms, struct delta *d, struct effect **effects)
+{
+    if (!session_has_output(s))
+        return false;
+    rows_drop_undone(s);
+    rows_add_withheld(s);
+    s->out.session_id = s->id;
+    s->out.epoch = s->epoch;
+    s->out.at = now_ms;
+    if (s->core_dirty || s->is_new) {
+        struct session_core *core = arena_alloc(&s->out.arena, sizeof(*core));
+        core_fill(s, &s->out.arena, core);
+        s->out.core = core;
+    }
+    if (s->is_new) {
+        s->out.is_new = true;
+        s->out.created_at = s->created_at;
+        s->out.meta = &s->meta;
+        s->is_new = false;
+    }
+    *effects = effects_alive(s);
+    *d = s->out;
+    out_reset(s);
+    return true;
+}

@@ -1,0 +1,230 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "engine/session.h"
+
+/* Effects and timers are rows (durable until done) and effects (told to the shell after the
+ * commit). What is undone before the delta was taken leaves no trace of either. */
+
+struct effect_out *effect_push(struct session *s, enum effect_kind kind)
+{
+    struct effect_out *o = arena_alloc(&s->out.arena, sizeof(*o));
+    o->e.kind = kind;
+    *s->effects_tail = o;
+    s->effects_tail = &o->next;
+    s->out_any = true;
+    return o;
+}
+
+static void id_list_push(struct session *s, struct id_list **head, struct id id)
+{
+    struct id_list *l = arena_alloc(&s->out.arena, sizeof(*l));
+    l->id = id;
+    l->next = *head;
+    *head = l;
+    s->out_any = true;
+}
+
+static struct str out_copy(struct session *s, struct str text)
+{
+    return (struct str){arena_strdup(&s->out.arena, text), text.n};
+}
+
+/* ---- runs ---- */
+
+void effect_start(struct session *s, struct work *w, struct str request)
+{
+    struct node_state *ns = &s->nodes[w->node];
+    bool is_model = w->kind == WORK_MODEL;
+    struct effect_out *o = effect_push(s, is_model ? EFFECT_MODEL_START : EFFECT_SCRIPT_START);
+    o->e.run_id = ns->run_id;
+    o->e.idempotency_key = ns->logical_id;
+    o->e.request_json = out_copy(s, request);
+    struct effect_row *r = arena_alloc(&s->out.arena, sizeof(*r));
+    r->run_id = ns->run_id;
+    r->kind = is_model ? STR("model") : STR("script");
+    r->request_json = o->e.request_json;
+    r->next = s->out.effects_new;
+    s->out.effects_new = r;
+    w->gen = s->gen;
+    w->row = r;
+    w->start = o;
+}
+
+void effect_finish(struct session *s, struct work *w, bool cancel)
+{
+    struct id run_id = s->nodes[w->node].run_id;
+    if (w->gen == s->gen && w->row) {
+        w->row->run_id = (struct id){{0}}; /* dropped at the take */
+        w->row = NULL;
+    } else {
+        id_list_push(s, &s->out.effects_done, run_id);
+    }
+    if (w->gen == s->gen && w->start)
+        w->start->dead = true;
+    else if (cancel && !w->lost)
+        effect_push(s, EFFECT_RUN_CANCEL)->e.run_id = run_id;
+}
+
+void effect_hold_all(struct session *s, bool hold)
+{
+    if (s->held == hold)
+        return;
+    s->held = hold;
+    for (unsigned n = 0; n < s->wf->node_count; n++) {
+        struct work *w = s->nodes[n].work;
+        if (w && w->kind == WORK_MODEL && !w->lost)
+            effect_push(s, hold ? EFFECT_RUN_HOLD : EFFECT_RUN_UNHOLD)->e.run_id =
+                s->nodes[n].run_id;
+    }
+}
+
+/* ---- timers ---- */
+
+static const char *const purposes[] = {
+    [FOR_TIMEOUT] = "timeout", [FOR_WAIT] = "wait",         [FOR_RETRY] = "retry",
+    [FOR_EXPIRY] = "expiry",   [FOR_REMINDER] = "reminder", [FOR_CONTINUE] = "continue",
+};
+
+const char *timer_purpose_word(enum timer_purpose p)
+{
+    return purposes[p];
+}
+
+bool timer_purpose_parse(struct json v, enum timer_purpose *out)
+{
+    for (unsigned i = 0; i < sizeof(purposes) / sizeof(purposes[0]); i++) {
+        if (json_string_eq(v, purposes[i])) {
+            *out = (enum timer_purpose)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static void timer_arm(struct session *s, struct timer *t)
+{
+    struct buf b;
+    buf_init(&b, 512);
+    struct jw w;
+    jw_init(&w, &b);
+    jw_object(&w);
+    jw_kv_stringz(&w, "for", purposes[t->purpose]);
+    if (t->node >= 0)
+        jw_kv_string(&w, "node", node_def(s, (unsigned)t->node)->id);
+    jw_end(&w);
+    t->frozen = false;
+    t->id = id_new(s->in->ids, (uint64_t)s->now);
+    struct timer_row *r = arena_alloc(&s->out.arena, sizeof(*r));
+    r->timer_id = t->id;
+    r->due_at = t->due_at;
+    r->purpose_json = out_copy(s, buf_str(&b));
+    buf_deinit(&b);
+    r->next = s->out.timers_set;
+    s->out.timers_set = r;
+    struct effect_out *o = effect_push(s, EFFECT_TIMER_SET);
+    o->e.timer_id = t->id;
+    o->e.due_at = t->due_at;
+    t->gen = s->gen;
+    t->row = r;
+    t->set = o;
+}
+
+/* Takes row and effect back, or has them deleted and cleared. */
+static void timer_disarm(struct session *s, struct timer *t)
+{
+    if (t->frozen)
+        return;
+    if (t->gen == s->gen && t->row) {
+        t->row->timer_id = (struct id){{0}};
+        t->set->dead = true;
+        return;
+    }
+    id_list_push(s, &s->out.timers_done, t->id);
+    struct effect_out *o = effect_push(s, EFFECT_TIMER_CLEAR);
+    o->e.timer_id = t->id;
+    o->e.due_at = t->due_at;
+}
+
+void timer_add(struct session *s, enum timer_purpose purpose, int node, int64_t delay_ms)
+{
+    struct timer *t = mem_zalloc(sizeof(*t));
+    t->purpose = purpose;
+    t->node = node;
+    t->due_at = s->now + delay_ms;
+    list_append(&s->timers, &t->link);
+    timer_arm(s, t);
+    s->core_dirty = true;
+}
+
+struct timer *timer_find(struct session *s, struct id id)
+{
+    list_foreach(it, &s->timers)
+    {
+        struct timer *t = container_of(it, struct timer, link);
+        if (!t->frozen && id_eq(t->id, id))
+            return t;
+    }
+    return NULL;
+}
+
+struct timer *timer_of(struct session *s, enum timer_purpose purpose, int node)
+{
+    list_foreach(it, &s->timers)
+    {
+        struct timer *t = container_of(it, struct timer, link);
+        if (t->purpose == purpose && t->node == node)
+            return t;
+    }
+    return NULL;
+}
+
+void timer_remove(struct session *s, struct timer *t)
+{
+    timer_disarm(s, t);
+    list_remove(&t->link);
+    free(t);
+    s->core_dirty = true;
+}
+
+void timers_clear_node(struct session *s, int node)
+{
+    list_foreach_safe(it, tmp, &s->timers)
+    {
+        struct timer *t = container_of(it, struct timer, link);
+        if (t->node == node)
+            timer_remove(s, t);
+    }
+}
+
+void timers_clear_all(struct session *s)
+{
+    while (!list_empty(&s->timers))
+        timer_remove(s, container_of(s->timers.next, struct timer, link));
+}
+
+void timers_freeze(struct session *s)
+{
+    list_foreach(it, &s->timers)
+    {
+        struct timer *t = container_of(it, struct timer, link);
+        if (t->frozen)
+            continue;
+        t->left_ms = t->due_at > s->now ? t->due_at - s->now : 0;
+        timer_disarm(s, t);
+        t->frozen = true;
+    }
+}
+
+void timers_thaw(struct session *s)
+{
+    list_foreach(it, &s->timers)
+    {
+        struct timer *t = container_of(it, struct timer, link);
+        if (!t->frozen)
+            continue;
+        t->due_at = s->now + t->left_ms;
+        timer_arm(s, t);
+    }
+}

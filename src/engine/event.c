@@ -1,0 +1,190 @@
+#include <assert.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "engine/session.h"
+
+/* Events are printed straight into the delta's buffer: one line of JSON each, joined by '\n'. */
+
+static const char *event_stamp(struct session *s)
+{
+    if (s->stamp_ms != s->now || !s->stamp[0]) {
+        clock_format_rfc3339(s->now, s->stamp);
+        s->stamp_ms = s->now;
+    }
+    return s->stamp;
+}
+
+static void event_append_key(struct buf *b, const char *key, const char *value)
+{
+    buf_append_z(b, key);
+    buf_append_z(b, value);
+    buf_append_char(b, '"');
+}
+
+/* Everything up to and including `"data":`. */
+static void event_head(struct session *s, const char *type, int node)
+{
+    struct buf *b = &s->out.events;
+    if (b->len)
+        buf_append_char(b, '\n');
+    s->seq++;
+    if (!s->out.seq_first)
+        s->out.seq_first = s->seq;
+    s->out.seq_last = s->seq;
+    s->out_any = true;
+    s->chunk_node = -1;
+    buf_append(b, "{\"seq\":", 7);
+    buf_append_i64(b, s->seq);
+    event_append_key(b, ",\"session_id\":\"", s->id_text);
+    event_append_key(b, ",\"type\":\"", type);
+    event_append_key(b, ",\"timestamp\":\"", event_stamp(s));
+    if (node >= 0) {
+        char run[ID_TEXT_BYTES + 1];
+        buf_append_z(b, ",\"node_id\":\"");
+        buf_append_str(b, node_def(s, (unsigned)node)->id);
+        id_format(s->nodes[node].run_id, run);
+        event_append_key(b, "\",\"run_id\":\"", run);
+    }
+    buf_append(b, ",\"data\":", 8);
+}
+
+struct jw *event_begin(struct session *s, const char *type, int node)
+{
+    event_head(s, type, node);
+    jw_init(&s->jw, &s->out.events);
+    jw_object(&s->jw);
+    return &s->jw;
+}
+
+void event_end(struct session *s)
+{
+    jw_end(&s->jw);
+    buf_append_char(&s->out.events, '}');
+}
+
+void event_node_move(struct session *s, unsigned n, enum node_status from, struct str output,
+                     struct str error)
+{
+    const struct node_state *ns = &s->nodes[n];
+    const struct node_def *def = node_def(s, n);
+    struct jw *w = event_begin(s, "node_state_change", (int)n);
+    jw_kv_stringz(w, "from", node_status_word(from));
+    jw_kv_stringz(w, "to", node_status_word(ns->status));
+    jw_kv_i64(w, "attempt", ns->attempt);
+    jw_kv_i64(w, "iteration", ns->iteration);
+    if (def->branch.p)
+        jw_kv_string(w, "branch", def->branch);
+    if (output.p)
+        jw_kv_raw(w, "output", output);
+    if (error.p)
+        jw_kv_raw(w, "error", error);
+    if (ns->status == NODE_SUSPENDED) {
+        char id[ID_TEXT_BYTES + 1];
+        id_format(ns->work->interrupt_id, id);
+        jw_kv_stringz(w, "interrupt_id", id);
+    }
+    event_end(s);
+    s->core_dirty = true;
+}
+
+void event_session_move(struct session *s, enum session_status from)
+{
+    struct jw *w = event_begin(s, "session_state_change", -1);
+    jw_kv_stringz(w, "from", session_status_word(from));
+    jw_kv_stringz(w, "to", session_status_word(s->status));
+    if (s->reason.p)
+        jw_kv_string(w, "reason", s->reason);
+    if (s->status == SESSION_PAUSED)
+        jw_kv_bool(w, "quiesced", true);
+    if (s->status == SESSION_COMPLETED)
+        jw_kv_raw(w, "output", s->output);
+    if (s->error.p)
+        jw_kv_raw(w, "error", s->error);
+    event_end(s);
+    s->core_dirty = true;
+}
+
+void event_log(struct session *s, int node, const char *level, struct str text)
+{
+    struct jw *w = event_begin(s, "log", node);
+    jw_kv_stringz(w, "level", level);
+    jw_kv_string(w, "text", text);
+    event_end(s);
+}
+
+/* ---- token_stream: the hot one ---- */
+
+#define CHUNK_EVENT_BYTES_MAX (64u << 10) /* then a new event begins */
+
+static const char *chunk_tail(bool is_thinking)
+{
+    return is_thinking ? ",\"is_thinking\":true}}" : ",\"is_thinking\":false}}";
+}
+
+/* The last event is a chunk of the same message: it grows. */
+static void chunk_extend(struct buf *b, struct str text, const char *tail)
+{
+    buf_truncate(b, b->len - strlen(tail) - 1); /* and the closing quote */
+    size_t at = b->len;
+    if (json_write_string(b, text))
+        return;
+    memmove(b->data + at, b->data + at + 1, b->len - at - 1); /* not the opening one */
+    buf_truncate(b, b->len - 1);
+    buf_append_z(b, tail);
+}
+
+void event_chunk(struct session *s, unsigned n, struct str text, bool is_thinking)
+{
+    struct buf *b = &s->out.events;
+    struct work *w = s->nodes[n].work;
+    const char *tail = chunk_tail(is_thinking);
+    if (s->chunk_node == (int)n && s->chunk_thinking == is_thinking &&
+        text.n < CHUNK_EVENT_BYTES_MAX) {
+        chunk_extend(b, text, tail);
+        return;
+    }
+    char id[ID_TEXT_BYTES + 1];
+    event_head(s, "token_stream", (int)n);
+    id_format(s->nodes[n].message_id, id);
+    event_append_key(b, "{\"message_id\":\"", id);
+    struct str agent = node_agent_id(s, n);
+    if (agent.p) {
+        buf_append_z(b, ",\"agent_id\":");
+        json_write_string(b, agent);
+    }
+    buf_append_z(b, ",\"index\":");
+    buf_append_i64(b, w->next_index++);
+    buf_append_z(b, ",\"chunk\":");
+    size_t at = b->len;
+    json_write_string(b, text);
+    bool long_already = b->len - at > CHUNK_EVENT_BYTES_MAX;
+    buf_append_z(b, tail);
+    w->shown = true;
+    s->chunk_node = long_already ? -1 : (int)n;
+    s->chunk_thinking = is_thinking;
+}
+
+/* ---- errors ---- */
+
+struct str error_json(struct session *s, const char *code, struct str message, const char *node_id)
+{
+    struct buf b;
+    buf_init(&b, 64u << 10);
+    struct jw w;
+    jw_init(&w, &b);
+    jw_object(&w);
+    jw_kv_stringz(&w, "code", code);
+    if (message.n > 4000) {
+        message.n = 4000;
+        while (message.n && ((unsigned char)message.p[message.n] & 0xc0) == 0x80)
+            message.n--; /* a cut may not split a character */
+    }
+    jw_kv_string(&w, "message", message);
+    if (node_id)
+        jw_kv_stringz(&w, "node_id", node_id);
+    jw_end(&w);
+    struct str out = tmp_copy(s, buf_str(&b));
+    buf_deinit(&b);
+    return out;
+}

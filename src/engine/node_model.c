@@ -1,0 +1,303 @@
+#include <string.h>
+
+#include "engine/schema.h"
+#include "engine/session.h"
+
+/* Nodes that call a model: llm, agent, and end with a prompt.
+ *
+ * The request is rendered once, when the run starts, and kept as the effect's row, so that a
+ * restart sends the same. Chunks are events at once; the whole text is kept for the message. */
+
+struct str node_agent_id(struct session *s, unsigned n)
+{
+    const struct node_def *def = node_def(s, n);
+    if (def->kind != KIND_AGENT)
+        return STR_NULL;
+    struct str id = prop_text(s, n, "agent_id");
+    return id.p ? id : def->id;
+}
+
+/* A property of an agent: inline under `agent`, or beside it. */
+static struct json agent_prop(const struct session *s, unsigned n, const char *key)
+{
+    struct json v = json_get_set(prop(s, n, "agent"), key);
+    return json_exists(v) ? v : prop(s, n, key);
+}
+
+/* ---- the request ---- */
+
+static void message_write(struct jw *w, const char *role, struct str content)
+{
+    jw_object(w);
+    jw_kv_stringz(w, "role", role);
+    jw_kv_string(w, "content", content);
+    jw_end(w);
+}
+
+static void output_append(struct buf *b, struct str output)
+{
+    struct json v = json_root(output);
+    if (json_type(v) == JSON_STRING)
+        json_string(v, b);
+    else
+        buf_append_str(b, output);
+}
+
+static bool kind_says_something(enum node_kind k)
+{
+    return k != KIND_START && k != KIND_PARALLEL && k != KIND_LOOP && k != KIND_SWITCH &&
+           k != KIND_WAIT;
+}
+
+/* Without a prompt: the topic, then what the direct predecessors said. */
+static struct str prompt_default(struct session *s, unsigned n)
+{
+    const struct node_def *def = node_def(s, n);
+    struct str input = s->meta.input_json.p ? s->meta.input_json : STR("null");
+    struct json topic = json_get_set(json_root(input), "topic");
+    struct buf b;
+    buf_init(&b, ENGINE_OUTPUT_BYTES_MAX);
+    output_append(&b, json_exists(topic) ? json_raw(topic) : input);
+    for (unsigned i = 0; i < def->in_count; i++) {
+        unsigned from = s->wf->edges[def->in[i]].from;
+        if (!bit_get(s->live, def->in[i]) || !s->nodes[from].output.p ||
+            !kind_says_something(node_def(s, from)->kind))
+            continue;
+        buf_append_z(&b, "\n\n## ");
+        buf_append_str(&b, node_def(s, from)->name);
+        buf_append_z(&b, "\n\n");
+        output_append(&b, s->nodes[from].output);
+    }
+    struct str out = buf_error(&b) ? STR_NULL : tmp_copy(s, buf_str(&b));
+    buf_deinit(&b);
+    return out;
+}
+
+static int messages_listed(struct session *s, unsigned n, struct json list, struct jw *w,
+                           struct errbuf *e)
+{
+    struct json_iter it;
+    json_iter_init(&it, list);
+    while (json_iter_next(&it)) {
+        struct json role = json_get_set(it.value, "role");
+        struct json content = json_get_set(it.value, "content");
+        struct str text;
+        if (json_type(role) != JSON_STRING || json_type(content) != JSON_STRING)
+            return err_set(e, ERR_INVALID, "messages[%zu] needs a role and a content.", it.index);
+        int rc = eval_template(s, n, json_text(s, content), &text, e);
+        if (rc)
+            return rc;
+        jw_object(w);
+        jw_kv_raw(w, "role", json_raw(role));
+        jw_kv_string(w, "content", text);
+        jw_end(w);
+    }
+    return 0;
+}
+
+static int messages_write(struct session *s, unsigned n, struct jw *w, struct errbuf *e)
+{
+    bool is_agent = node_def(s, n)->kind == KIND_AGENT;
+    struct json system = is_agent ? agent_prop(s, n, "persona") : prop(s, n, "system");
+    struct json list = prop(s, n, "messages"), prompt = prop(s, n, "prompt");
+    struct str text;
+    int rc = 0;
+    jw_key(w, "messages");
+    jw_array(w);
+    if (json_type(system) == JSON_STRING) {
+        rc = eval_template(s, n, json_text(s, system), &text, e);
+        if (rc)
+            return rc;
+        message_write(w, "system", text);
+    }
+    if (json_type(list) == JSON_ARRAY) {
+        rc = messages_listed(s, n, list, w, e);
+    } else if (json_type(prompt) == JSON_STRING) {
+        rc = eval_template(s, n, json_text(s, prompt), &text, e);
+        if (!rc)
+            message_write(w, "user", text);
+    } else {
+        text = prompt_default(s, n);
+        if (!text.p)
+            return err_set(e, ERR_TOO_LARGE, "What came in is too large for a prompt.");
+        message_write(w, "user", text);
+    }
+    jw_end(w);
+    return rc;
+}
+
+static int request_write(struct session *s, unsigned n, struct buf *b, struct errbuf *e)
+{
+    static const char *const numbers[] = {"temperature", "top_p", "max_tokens"};
+    struct json provider = agent_prop(s, n, "provider"), model = agent_prop(s, n, "model");
+    struct json schema = prop(s, n, "response_schema");
+    struct jw w;
+    jw_init(&w, b);
+    jw_object(&w);
+    if (json_type(provider) == JSON_STRING)
+        jw_kv_raw(&w, "provider", json_raw(provider));
+    if (json_type(model) == JSON_STRING)
+        jw_kv_raw(&w, "model", json_raw(model));
+    int rc = messages_write(s, n, &w, e);
+    if (rc)
+        return rc;
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        struct json v = agent_prop(s, n, numbers[i]);
+        if (json_type(v) == JSON_NUMBER)
+            jw_kv_raw(&w, numbers[i], json_raw(v));
+    }
+    if (json_exists(schema))
+        jw_kv_raw(&w, "response_schema", json_raw(schema));
+    jw_end(&w);
+    return buf_error(b) ? err_set(e, ERR_TOO_LARGE, "The request is larger than allowed.") : 0;
+}
+
+void node_start_model(struct session *s, unsigned n)
+{
+    struct node_state *ns = &s->nodes[n];
+    struct errbuf e = {{0}};
+    struct buf b;
+    buf_init(&b, ENGINE_REQUEST_BYTES_MAX);
+    int rc = request_write(s, n, &b, &e);
+    if (rc == ERR_TOO_LARGE) {
+        node_failz(s, n, "request_too_large", e.text);
+    } else if (rc) {
+        node_failz(s, n, "invalid_template", e.text);
+    } else {
+        if (id_is_zero(ns->message_id))
+            ns->message_id = id_new(s->in->ids, (uint64_t)s->now);
+        effect_start(s, work_begin(s, n, WORK_MODEL), buf_str(&b));
+    }
+    buf_deinit(&b);
+}
+
+/* ---- the answer ---- */
+
+void model_chunk(struct session *s, struct work *w, const struct engine_input *in)
+{
+    if (!in->text.n)
+        return;
+    if (!in->is_thinking && buf_append_str(&w->text, in->text)) {
+        node_fail(s, w->node, "output_too_large", STR("The answer is longer than allowed."), -1,
+                  true);
+        return;
+    }
+    event_chunk(s, w->node, in->text, in->is_thinking);
+}
+
+void message_add(struct session *s, struct message_row row)
+{
+    struct message_row *r = arena_alloc(&s->out.arena, sizeof(*r));
+    struct str *texts[] = {&row.node_id, &row.role, &row.agent_id, &row.content,
+                           &row.finish_reason};
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+        if (texts[i]->p)
+            texts[i]->p = arena_strdup(&s->out.arena, *texts[i]);
+    *r = row;
+    r->next = NULL;
+    r->seq = s->seq;
+    r->created_at = s->now;
+    *s->messages_tail = r;
+    s->messages_tail = &r->next;
+    s->out_any = true;
+}
+
+/* tokens: -1 unknown, then a fourth of the bytes, as a rule of thumb. */
+static void message_emit(struct session *s, unsigned n, struct str finish_reason, int64_t tokens)
+{
+    struct node_state *ns = &s->nodes[n];
+    struct str content = buf_str(&ns->work->text), agent = node_agent_id(s, n);
+    char id[ID_TEXT_BYTES + 1];
+    if (!content.p)
+        content = STR("");
+    if (tokens < 0)
+        tokens = (int64_t)((content.n + 3) / 4);
+    id_format(ns->message_id, id);
+    struct jw *w = event_begin(s, "message", (int)n);
+    jw_kv_stringz(w, "message_id", id);
+    jw_kv_stringz(w, "role", "assistant");
+    if (agent.p)
+        jw_kv_string(w, "agent_id", agent);
+    jw_kv_string(w, "content", content);
+    jw_kv_i64(w, "token_count", tokens);
+    jw_kv_string(w, "finish_reason", finish_reason);
+    event_end(s);
+    message_add(s, (struct message_row){.message_id = ns->message_id,
+                                        .run_id = ns->run_id,
+                                        .node_id = node_def(s, n)->id,
+                                        .role = STR("assistant"),
+                                        .agent_id = agent,
+                                        .content = content,
+                                        .finish_reason = finish_reason,
+                                        .token_count = tokens});
+}
+
+void model_keep_partial(struct session *s, unsigned n, const char *finish_reason)
+{
+    struct work *w = s->nodes[n].work;
+    if (w && w->kind == WORK_MODEL && w->text.len)
+        message_emit(s, n, str_of(finish_reason), -1);
+}
+
+static void tokens_write(struct jw *w, const char *key, int64_t tokens)
+{
+    jw_key(w, key);
+    if (tokens < 0)
+        jw_null(w);
+    else
+        jw_i64(w, tokens);
+}
+
+static void usage_emit(struct session *s, unsigned n, const struct engine_input *in)
+{
+    if (in->input_tokens > 0)
+        s->input_tokens += in->input_tokens;
+    if (in->output_tokens > 0)
+        s->output_tokens += in->output_tokens;
+    struct jw *w = event_begin(s, "token_usage", (int)n);
+    jw_kv_string(w, "model", in->model);
+    jw_kv_string(w, "provider", in->provider);
+    tokens_write(w, "input_tokens", in->input_tokens);
+    tokens_write(w, "output_tokens", in->output_tokens);
+    jw_key(w, "cost_usd");
+    jw_null(w);
+    jw_key(w, "session");
+    jw_object(w);
+    jw_kv_i64(w, "input_tokens", s->input_tokens);
+    jw_kv_i64(w, "output_tokens", s->output_tokens);
+    jw_key(w, "cost_usd");
+    jw_null(w);
+    jw_end(w);
+    event_end(s);
+    s->core_dirty = true;
+}
+
+/* With a response_schema the text must be a value that holds to it. */
+static int text_check(struct session *s, unsigned n, struct str text, struct errbuf *e)
+{
+    struct errbuf inner = {{0}};
+    if (json_check(text, NULL, &inner))
+        return err_set(e, ERR_INVALID, "The answer is not JSON: %.400s", inner.text);
+    if (schema_validate(prop(s, n, "response_schema"), json_root(text), &inner))
+        return err_set(e, ERR_INVALID, "The answer does not hold to the schema: %.400s",
+                       inner.text);
+    return 0;
+}
+
+void model_done(struct session *s, struct work *w, const struct engine_input *in)
+{
+    unsigned n = w->node;
+    bool checked = json_exists(prop(s, n, "response_schema"));
+    struct str text = buf_str(&w->text), output;
+    struct errbuf e = {{0}};
+    if (!text.p)
+        text = STR("");
+    usage_emit(s, n, in);
+    if (checked && text_check(s, n, text, &e)) {
+        node_fail(s, n, "schema_mismatch", str_of(e.text), -1, false);
+        return;
+    }
+    output = checked ? tmp_copy(s, json_raw(json_root(text))) : quote(s, text);
+    message_emit(s, n, in->finish_reason.n ? in->finish_reason : STR("stop"), in->output_tokens);
+    node_complete(s, n, output, node_def(s, n)->kind == KIND_END ? EDGES_NONE : EDGES_NEXT);
+}

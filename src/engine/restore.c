@@ -1,0 +1,459 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "engine/session.h"
+
+/* From rows back to a session: the inverse of delta.c. Stored bytes are judged like a peer's: what
+ * does not fit together is ERR_CORRUPT, with a sentence that says where. */
+
+struct restore {
+    struct session *s;
+    const struct session_image *image;
+    struct errbuf *e;
+};
+
+static int corrupt(struct restore *r, const char *what)
+{
+    return err_set(r->e, ERR_CORRUPT, "Session %s does not read back: %s.", r->s->id_text, what);
+}
+
+static int checked(struct restore *r, struct str text, enum json_type type, const char *what,
+                   struct json *out)
+{
+    struct json_limits limits = {.bytes_max = 256u << 20, .depth_max = 0};
+    char sentence[100];
+    snprintf(sentence, sizeof(sentence), "its %s is damaged", what);
+    if (!text.p || json_check(text, &limits, NULL))
+        return corrupt(r, sentence);
+    *out = json_root(text);
+    return json_type(*out) == type ? 0 : corrupt(r, sentence);
+}
+
+static bool id_get(struct json v, const char *key, struct id *out)
+{
+    struct json m = json_get_set(v, key);
+    return json_type(m) == JSON_STRING && id_parse((struct str){m.p + 1, m.n - 2}, out);
+}
+
+static int64_t i64_get(struct json v, const char *key, int64_t otherwise)
+{
+    json_i64(json_get_set(v, key), &otherwise);
+    return otherwise;
+}
+
+static bool bool_get(struct json v, const char *key)
+{
+    bool out = false;
+    return json_bool(json_get_set(v, key), &out) && out;
+}
+
+/* Node by an id that needs no unescaping (node ids are plain). */
+static int node_get(const struct session *s, struct json v)
+{
+    if (json_type(v) != JSON_STRING)
+        return -1;
+    return workflow_find(s->wf, (struct str){v.p + 1, v.n - 2});
+}
+
+/* ---- the row's own columns ---- */
+
+static int restore_columns(struct restore *r)
+{
+    struct session *s = r->s;
+    const struct session_core *c = &r->image->row->core;
+    struct json usage, vars;
+    struct json_iter it;
+    if (!session_status_parse(c->status, &s->status))
+        return corrupt(r, "its status is unknown");
+    if (checked(r, c->usage_json, JSON_OBJECT, "usage", &usage) ||
+        checked(r, c->vars_json, JSON_OBJECT, "vars", &vars))
+        return ERR_CORRUPT;
+    own_set(&s->reason, c->reason);
+    own_set(&s->output, c->output_json);
+    own_set(&s->error, c->error_json);
+    s->input_tokens = i64_get(usage, "input_tokens", 0);
+    s->output_tokens = i64_get(usage, "output_tokens", 0);
+    json_iter_init(&it, vars);
+    while (json_iter_next(&it)) {
+        struct buf name;
+        buf_init(&name, it.key.n + 1);
+        json_iter_key(&it, &name);
+        var_set(s, buf_str(&name), json_raw(it.value));
+        buf_deinit(&name);
+    }
+    s->seq = c->last_seq;
+    s->created_at = r->image->row->created_at;
+    s->started_at = c->started_at;
+    s->ended_at = c->ended_at;
+    s->updated_at = c->updated_at;
+    return 0;
+}
+
+static int restore_statuses(struct restore *r)
+{
+    struct json all;
+    struct json_iter it;
+    if (checked(r, r->image->row->core.node_statuses_json, JSON_OBJECT, "node_statuses", &all))
+        return ERR_CORRUPT;
+    json_iter_init(&it, all);
+    while (json_iter_next(&it)) {
+        int n = workflow_find(r->s->wf, it.key);
+        if (n < 0 || json_type(it.value) != JSON_STRING ||
+            !node_status_parse((struct str){it.value.p + 1, it.value.n - 2},
+                               &r->s->nodes[n].status))
+            return corrupt(r, "node_statuses has a node or a status that the workflow has not");
+    }
+    return 0;
+}
+
+/* ---- runs ---- */
+
+static const struct run_row *run_find(const struct restore *r, struct id run_id)
+{
+    for (const struct run_row *row = r->image->runs; row; row = row->next)
+        if (id_eq(row->run_id, run_id))
+            return row;
+    return NULL;
+}
+
+static enum work_kind work_kind_of(enum node_kind k)
+{
+    switch (k) {
+    case KIND_LLM:
+    case KIND_AGENT:
+    case KIND_END:
+        return WORK_MODEL;
+    case KIND_SCRIPT:
+        return WORK_SCRIPT;
+    case KIND_HUMAN_REVIEW:
+    case KIND_USER_INPUT:
+        return WORK_HUMAN;
+    case KIND_WAIT:
+    case KIND_START:
+    case KIND_TRANSFORM:
+    case KIND_SWITCH:
+    case KIND_PARALLEL:
+    case KIND_LOOP:
+    case KIND_COUNT:
+        break;
+    }
+    return WORK_WAIT;
+}
+
+static int work_restore_effect(struct restore *r, struct work *w)
+{
+    const struct effect_row *row = r->image->effects;
+    while (row && !id_eq(row->run_id, r->s->nodes[w->node].run_id))
+        row = row->next;
+    if (!row || !row->request_json.p)
+        return corrupt(r, "a running run has no effect");
+    own_set(&w->request, row->request_json);
+    w->lost = true;
+    return 0;
+}
+
+/* Did its end come in while the session was paused? Then its work is done. */
+static void work_restore_end(struct restore *r, struct work *w)
+{
+    list_foreach(it, &r->s->withheld)
+    {
+        const struct withheld *held = container_of(it, struct withheld, link);
+        bool ends = held->kind == IN_MODEL_DONE || held->kind == IN_SCRIPT_DONE ||
+                    held->kind == IN_RUN_FAILED;
+        if (ends && id_eq(held->run_id, r->s->nodes[w->node].run_id))
+            w->lost = false;
+    }
+}
+
+static int work_restore(struct restore *r, unsigned n, struct json v)
+{
+    struct session *s = r->s;
+    struct node_state *ns = &s->nodes[n];
+    struct work *w = work_begin(s, n, work_kind_of(node_def(s, n)->kind));
+    struct json text = json_get_set(v, "text"), asked;
+    const struct run_row *row;
+    switch (w->kind) {
+    case WORK_MODEL:
+        w->next_index = i64_get(v, "index", 0);
+        w->shown = true; /* chunks cost no row of their own: some may be out */
+        if (json_type(text) == JSON_STRING)
+            json_string(text, &w->text);
+        if (work_restore_effect(r, w))
+            return ERR_CORRUPT;
+        work_restore_end(r, w);
+        break;
+    case WORK_SCRIPT:
+        if (work_restore_effect(r, w))
+            return ERR_CORRUPT;
+        work_restore_end(r, w);
+        break;
+    case WORK_HUMAN:
+        row = run_find(r, ns->run_id);
+        if (!row || checked(r, row->interrupt_json, JSON_OBJECT, "interrupt", &asked) ||
+            !id_get(asked, "interrupt_id", &w->interrupt_id))
+            return corrupt(r, "a suspended node has no interrupt");
+        own_set(&w->interrupt, json_raw(asked));
+        break;
+    case WORK_WAIT:
+        break;
+    }
+    return 0;
+}
+
+static int restore_run(struct restore *r, unsigned n, struct json v)
+{
+    struct session *s = r->s;
+    struct node_state *ns = &s->nodes[n];
+    enum phase phase;
+    if (!phase_parse(json_get_set(v, "phase"), &phase))
+        return corrupt(r, "a node's phase is unknown");
+    ns->iteration = i64_get(v, "iteration", 0);
+    ns->attempt = i64_get(v, "attempt", 0);
+    ns->failures = i64_get(v, "failures", 0);
+    ns->retry = bool_get(v, "retry");
+    ns->next_round = bool_get(v, "next_round");
+    id_get(v, "run", &ns->run_id);
+    id_get(v, "key", &ns->logical_id);
+    id_get(v, "message", &ns->message_id);
+    if (json_exists(json_get_set(v, "output")) || json_exists(json_get(v, "output")))
+        own_set(&ns->output, json_raw(json_get(v, "output")));
+    if (ns->iteration)
+        bit_clear(s->unsettled, n);
+    const struct run_row *row = run_find(r, ns->run_id);
+    if (row)
+        ns->started_at = row->started_at;
+    phase_set(s, n, phase);
+    bool running = phase == PHASE_RUNNING, suspended = phase == PHASE_SUSPENDED;
+    if ((running && ns->status != NODE_RUNNING) || (suspended && ns->status != NODE_SUSPENDED))
+        return corrupt(r, "a node's status is not that of its run");
+    return running || suspended ? work_restore(r, n, v) : 0;
+}
+
+static int restore_runs(struct restore *r, struct json state)
+{
+    struct json_iter it;
+    json_iter_init(&it, json_get_set(state, "runs"));
+    while (json_iter_next(&it)) {
+        int n = workflow_find(r->s->wf, it.key);
+        if (n < 0)
+            return corrupt(r, "its state has a node that the workflow has not");
+        if (restore_run(r, (unsigned)n, it.value))
+            return ERR_CORRUPT;
+    }
+    return 0;
+}
+
+/* Each node's newest output: of the runs that have one, the last. */
+static int restore_outputs(struct restore *r)
+{
+    struct session *s = r->s;
+    int64_t *attempts = mem_calloc(s->wf->node_count, sizeof(*attempts));
+    for (const struct run_row *row = r->image->runs; row; row = row->next) {
+        int n = workflow_find(s->wf, row->node_id);
+        if (n < 0) {
+            free(attempts);
+            return corrupt(r, "a run is of a node that the workflow has not");
+        }
+        struct node_state *ns = &s->nodes[n];
+        if (!row->output_json.p || row->iteration < ns->output_iteration ||
+            (row->iteration == ns->output_iteration && row->attempt < attempts[n]))
+            continue;
+        own_set(&ns->output, row->output_json);
+        ns->output_iteration = row->iteration;
+        attempts[n] = row->attempt;
+    }
+    free(attempts);
+    return 0;
+}
+
+/* ---- sets and queues ---- */
+
+static int restore_bits(struct restore *r, struct json list, uint64_t *bits)
+{
+    struct json_iter it;
+    int64_t edge;
+    json_iter_init(&it, list);
+    while (json_iter_next(&it)) {
+        if (!json_i64(it.value, &edge) || edge < 0 || edge >= r->s->wf->edge_count)
+            return corrupt(r, "its state has an edge that the workflow has not");
+        bit_set(bits, (unsigned)edge);
+    }
+    return 0;
+}
+
+static int restore_queues(struct restore *r, struct json state)
+{
+    struct session *s = r->s;
+    struct json_iter it;
+    int64_t i;
+    json_iter_init(&it, json_get_set(state, "ready"));
+    while (json_iter_next(&it)) {
+        if (!json_i64(it.value, &i) || i < 0 || i >= s->wf->node_count ||
+            s->nodes[i].phase != PHASE_READY)
+            return corrupt(r, "its ready queue is damaged");
+        ready_push(s, (unsigned)i);
+    }
+    json_iter_init(&it, json_get_set(state, "queued"));
+    while (json_iter_next(&it)) {
+        if (!json_i64(it.value, &i) || i < 0 || i >= s->wf->edge_count ||
+            s->nodes[s->wf->edges[i].to].phase != PHASE_QUEUED)
+            return corrupt(r, "its queue of branches is damaged");
+        queue_push(s, (unsigned)i);
+    }
+    return 0;
+}
+
+static int restore_loops(struct restore *r, struct json state)
+{
+    struct json_iter it, scores;
+    double score;
+    json_iter_init(&it, json_get_set(state, "loops"));
+    while (json_iter_next(&it)) {
+        int n = workflow_find(r->s->wf, it.key);
+        struct loop_state *l = n < 0 ? NULL : loop_find(r->s, (unsigned)n);
+        if (!l)
+            return corrupt(r, "its state has a loop that the workflow has not");
+        l->round = i64_get(it.value, "round", 0);
+        json_iter_init(&scores, json_get_set(it.value, "history"));
+        while (json_iter_next(&scores))
+            if (json_double(scores.value, &score))
+                loop_push_score(l, score);
+    }
+    return 0;
+}
+
+/* ---- timers ---- */
+
+static int timer_restore(struct restore *r, struct json v, struct timer **out)
+{
+    struct timer *t = mem_zalloc(sizeof(*t));
+    list_append(&r->s->timers, &t->link);
+    t->node = -1;
+    if (!timer_purpose_parse(json_get_set(v, "for"), &t->purpose))
+        return corrupt(r, "a timer's purpose is unknown");
+    if (t->purpose != FOR_CONTINUE) {
+        t->node = node_get(r->s, json_get_set(v, "node"));
+        if (t->node < 0 || !phase_is_active(r->s->nodes[t->node].phase))
+            return corrupt(r, "a timer is of a node that does not wait");
+    }
+    *out = t;
+    return 0;
+}
+
+static int restore_timers(struct restore *r, struct json state)
+{
+    struct timer *t;
+    struct json_iter it;
+    for (const struct timer_row *row = r->image->timers; row; row = row->next) {
+        struct json v;
+        if (checked(r, row->purpose_json, JSON_OBJECT, "timer", &v) || timer_restore(r, v, &t))
+            return ERR_CORRUPT;
+        t->id = row->timer_id;
+        t->due_at = row->due_at;
+    }
+    json_iter_init(&it, json_get_set(state, "frozen"));
+    while (json_iter_next(&it)) {
+        if (timer_restore(r, it.value, &t))
+            return ERR_CORRUPT;
+        t->frozen = true;
+        t->left_ms = i64_get(it.value, "left_ms", 0);
+    }
+    return 0;
+}
+
+static int restore_withheld(struct restore *r)
+{
+    struct session *s = r->s;
+    for (const struct withheld_row *row = r->image->withheld; row; row = row->next) {
+        struct engine_input in;
+        struct json v;
+        if (checked(r, row->input_json, JSON_OBJECT, "withheld input", &v) ||
+            !withheld_parse(row->input_json, s, &in))
+            return corrupt(r, "a withheld input is damaged");
+        struct withheld *w = mem_zalloc(sizeof(*w));
+        w->ord = row->ord;
+        w->kind = in.kind;
+        w->run_id = in.run_id;
+        w->is_thinking = in.is_thinking;
+        w->stored = true;
+        buf_init(&w->json, row->input_json.n + 1);
+        buf_append_str(&w->json, row->input_json);
+        s->withheld_bytes += w->json.len;
+        list_append(&s->withheld, &w->link);
+        if (row->ord > s->next_ord)
+            s->next_ord = row->ord;
+    }
+    return 0;
+}
+
+/* ---- all of it ---- */
+
+static int restore_state(struct restore *r)
+{
+    struct session *s = r->s;
+    struct json state;
+    if (checked(r, r->image->row->core.state_json, JSON_OBJECT, "state", &state))
+        return ERR_CORRUPT;
+    if (i64_get(state, "v", 0) != 1 || i64_get(state, "nodes", 0) != s->wf->node_count ||
+        i64_get(state, "edges", 0) != s->wf->edge_count)
+        return corrupt(r, "its state is of another workflow or version");
+    s->starts = i64_get(state, "starts", 0);
+    s->next_ord = i64_get(state, "ord", 0);
+    s->hold = bool_get(state, "hold");
+    s->timers_run = bool_get(state, "timers_run");
+    if (restore_withheld(r) || restore_runs(r, state) || restore_outputs(r) ||
+        restore_bits(r, json_get_set(state, "live"), s->live) ||
+        restore_bits(r, json_get_set(state, "fresh"), s->fresh) || restore_queues(r, state) ||
+        restore_loops(r, state) || restore_timers(r, state))
+        return ERR_CORRUPT;
+    s->end_ran = s->end_check = true; /* looked at again in the next drain */
+    s->recheck = s->stirred = true;
+    return 0;
+}
+
+int session_restore(struct session **out, struct workflow *wf, struct expr_vm *vm, uint64_t epoch,
+                    const struct session_image *image, struct errbuf *e)
+{
+    struct session *s = session_alloc(wf, vm);
+    struct restore r = {.s = s, .image = image, .e = e};
+    session_set_id(s, image->row->id);
+    s->epoch = epoch;
+    session_copy_meta(s, &image->row->meta);
+    arena_init(&s->tmp);
+    int rc = restore_columns(&r);
+    if (!rc)
+        rc = restore_statuses(&r);
+    if (!rc && !session_over(s))
+        rc = restore_state(&r);
+    arena_deinit(&s->tmp);
+    s->core_dirty = false; /* as stored */
+    if (rc)
+        session_destroy(s);
+    else
+        *out = s;
+    return rc;
+}
+
+/* IN_RECOVER: what the old process held in its hands is taken up again. */
+void session_recover(struct session *s)
+{
+    if (session_over(s))
+        return;
+    list_foreach(it, &s->timers)
+    {
+        struct timer *t = container_of(it, struct timer, link);
+        if (t->frozen)
+            continue;
+        struct effect_out *o = effect_push(s, EFFECT_TIMER_SET);
+        o->e.timer_id = t->id;
+        o->e.due_at = t->due_at;
+    }
+    if (s->status == SESSION_PAUSED) {
+        effect_push(s, EFFECT_GATE_CLOSE);
+        return; /* nothing may be seen before the resume: lost runs wait for it */
+    }
+    lost_restart(s);
+}

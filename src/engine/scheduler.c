@@ -1,0 +1,461 @@
+#include <assert.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "engine/session.h"
+
+/* Who starts next, and when it is all over.
+ *
+ * A step marks edges and fills the ready queue; scheduler_drain() then turns the queue until
+ * nothing more can start. Joins that wait are looked at again when the queue is empty and something
+ * has stopped being active since. */
+
+#define DRAIN_STARTS_MAX  2000       /* in one step; a timer due at once goes on */
+#define DRAIN_EVENT_BYTES (1u << 20) /* likewise */
+
+/* ---- phases ---- */
+
+void phase_set(struct session *s, unsigned n, enum phase p)
+{
+    struct node_state *ns = &s->nodes[n];
+    bool was = phase_is_active(ns->phase), is = phase_is_active(p);
+    ns->phase = p;
+    if (p == PHASE_WAITING)
+        bit_set(s->waiting, n);
+    else
+        bit_clear(s->waiting, n);
+    s->core_dirty = true;
+    s->stirred = true;
+    if (was == is)
+        return;
+    s->reach_valid = false;
+    if (is) {
+        bit_set(s->active, n);
+        s->active_count++;
+    } else {
+        bit_clear(s->active, n);
+        s->active_count--;
+        s->recheck = true;
+        s->end_check = s->end_ran;
+    }
+}
+
+void ready_push(struct session *s, unsigned n)
+{
+    phase_set(s, n, PHASE_READY);
+    if (s->ready_head == s->ready_len)
+        s->ready_head = s->ready_len = 0;
+    if (s->ready_len == s->ready_cap) {
+        s->ready_cap = s->ready_cap ? s->ready_cap * 2 : 8;
+        s->ready = mem_realloc(s->ready, s->ready_cap * sizeof(*s->ready));
+    }
+    s->ready[s->ready_len++] = (uint16_t)n;
+}
+
+/* An entry whose node is not ready any more (cancelled, reset) is passed over. */
+static int ready_peek(struct session *s)
+{
+    while (s->ready_head < s->ready_len) {
+        unsigned n = s->ready[s->ready_head];
+        if (s->nodes[n].phase == PHASE_READY)
+            return (int)n;
+        s->ready_head++;
+    }
+    return -1;
+}
+
+/* ---- edges ---- */
+
+static void waiting_try(struct session *s, unsigned n)
+{
+    switch (join_check(s, n)) {
+    case JOIN_WAIT:
+        break;
+    case JOIN_GO:
+        ready_push(s, n);
+        break;
+    case JOIN_IMPOSSIBLE:
+        node_start_unmet(s, n);
+        break;
+    }
+}
+
+static void edge_live(struct session *s, unsigned edge)
+{
+    unsigned to = s->wf->edges[edge].to;
+    bit_set(s->live, edge);
+    bit_set(s->fresh, edge);
+    s->core_dirty = true;
+    if (s->nodes[to].phase != PHASE_IDLE)
+        return; /* started already in this iteration, or about to */
+    phase_set(s, to, PHASE_WAITING);
+    if (node_def(s, to)->join == JOIN_ANY || join_check(s, to) == JOIN_GO)
+        ready_push(s, to);
+}
+
+/* What follows v forgets that it ran: its edges are dead again, and lives that came from outside
+ * count for joins but start nothing. */
+static void node_reset(struct session *s, unsigned n, const uint64_t *set)
+{
+    const struct node_def *def = node_def(s, n);
+    if (phase_is_active(s->nodes[n].phase))
+        node_cancel(s, n, "superseded", "A new iteration began before this run had ended.");
+    for (unsigned i = 0; i < def->out_count; i++) {
+        bit_clear(s->live, def->out[i]);
+        bit_clear(s->fresh, def->out[i]);
+    }
+    for (unsigned i = 0; i < def->in_count; i++)
+        if (!bit_get(set, s->wf->edges[def->in[i]].from))
+            bit_clear(s->fresh, def->in[i]);
+    if (def->kind == KIND_END)
+        s->end_check = true;
+    s->nodes[n].retry = s->nodes[n].next_round = false;
+    phase_set(s, n, PHASE_IDLE);
+}
+
+static void back_edge_fire(struct session *s, unsigned edge)
+{
+    const struct edge *e = &s->wf->edges[edge];
+    unsigned words = s->wf->words, v = e->to;
+    const uint64_t *set = s->wf->reach_forward + (size_t)v * words;
+    for (unsigned i = 0; i < words; i++)
+        for (uint64_t left = set[i]; left; left &= left - 1)
+            node_reset(s, i * 64 + (unsigned)__builtin_ctzll(left), set);
+    bit_set(s->live, edge); /* only so that v sees whose output it follows */
+    struct loop_state *l = loop_find(s, v);
+    s->nodes[v].next_round = l && bit_get(l->body, e->from);
+    ready_push(s, v);
+}
+
+/* ---- branches ---- */
+
+static unsigned parallel_limit(struct session *s, unsigned n)
+{
+    int64_t limit;
+    if (json_i64(prop(s, n, "max_concurrent"), &limit) && limit > 0 && limit < WORKFLOW_EDGES_MAX)
+        return (unsigned)limit;
+    return WORKFLOW_EDGES_MAX;
+}
+
+/* Branches with something active in what only they lead to, those still queued left out. */
+static unsigned parallel_busy(struct session *s, unsigned n)
+{
+    const struct node_def *def = node_def(s, n);
+    unsigned words = s->wf->words, busy = 0;
+    uint64_t *once = s->bits[0], *more = s->bits[1];
+    memset(once, 0, words * sizeof(*once));
+    memset(more, 0, words * sizeof(*more));
+    for (unsigned i = 0; i < def->out_count; i++) {
+        const uint64_t *row = s->wf->reach_forward + (size_t)s->wf->edges[def->out[i]].to * words;
+        for (unsigned k = 0; k < words; k++) {
+            more[k] |= once[k] & row[k];
+            once[k] |= row[k];
+        }
+    }
+    for (unsigned i = 0; i < def->out_count; i++) {
+        const struct edge *e = &s->wf->edges[def->out[i]];
+        const uint64_t *row = s->wf->reach_forward + (size_t)e->to * words;
+        uint64_t any = 0;
+        for (unsigned k = 0; k < words; k++)
+            any |= row[k] & ~more[k] & s->active[k];
+        if (e->kind == EDGE_NEXT && any && s->nodes[e->to].phase != PHASE_QUEUED)
+            busy++;
+    }
+    return busy;
+}
+
+void queue_push(struct session *s, unsigned edge)
+{
+    if (s->queued_len == s->queued_cap) {
+        s->queued_cap = s->queued_cap ? s->queued_cap * 2 : 8;
+        s->queued = mem_realloc(s->queued, s->queued_cap * sizeof(*s->queued));
+    }
+    s->queued[s->queued_len++] = (uint16_t)edge;
+    phase_set(s, s->wf->edges[edge].to, PHASE_QUEUED);
+}
+
+static void parallel_fire(struct session *s, unsigned n)
+{
+    const struct node_def *def = node_def(s, n);
+    unsigned limit = parallel_limit(s, n), begun = 0;
+    for (unsigned i = 0; i < def->out_count; i++) {
+        const struct edge *e = &s->wf->edges[def->out[i]];
+        if (e->kind != EDGE_NEXT)
+            continue;
+        if (begun >= limit && s->nodes[e->to].phase == PHASE_IDLE) {
+            queue_push(s, def->out[i]);
+        } else {
+            edge_live(s, def->out[i]);
+            begun++;
+        }
+    }
+}
+
+/* Starts queued branches for which there is room now. True when one was. */
+static bool branches_release(struct session *s)
+{
+    unsigned kept = 0;
+    int full = -1;
+    bool any = false;
+    for (unsigned i = 0; i < s->queued_len; i++) {
+        unsigned edge = s->queued[i], from = s->wf->edges[edge].from, to = s->wf->edges[edge].to;
+        if (s->nodes[to].phase != PHASE_QUEUED)
+            continue;
+        if (full == (int)from || parallel_busy(s, from) >= parallel_limit(s, from)) {
+            full = (int)from;
+            s->queued[kept++] = (uint16_t)edge;
+            continue;
+        }
+        phase_set(s, to, PHASE_IDLE);
+        edge_live(s, edge);
+        any = true;
+    }
+    s->queued_len = kept;
+    return any;
+}
+
+void edges_fire(struct session *s, unsigned n, int chosen)
+{
+    const struct node_def *def = node_def(s, n);
+    if (chosen >= 0) {
+        if (s->wf->edges[chosen].back)
+            back_edge_fire(s, (unsigned)chosen);
+        else
+            edge_live(s, (unsigned)chosen);
+        return;
+    }
+    if (chosen == EDGES_NONE)
+        return;
+    if (def->kind == KIND_PARALLEL) {
+        parallel_fire(s, n);
+        return;
+    }
+    /* Back edges first: their reset would take the lives of the others away again. */
+    for (unsigned i = 0; i < def->out_count; i++) {
+        const struct edge *e = &s->wf->edges[def->out[i]];
+        if (e->kind == EDGE_NEXT && e->back)
+            back_edge_fire(s, def->out[i]);
+    }
+    for (unsigned i = 0; i < def->out_count; i++) {
+        const struct edge *e = &s->wf->edges[def->out[i]];
+        if (e->kind == EDGE_NEXT && !e->back)
+            edge_live(s, def->out[i]);
+    }
+}
+
+/* ---- the end ---- */
+
+static void end_forget(struct session *s)
+{
+    timers_clear_all(s);
+    withheld_drop(s);
+    s->ready_head = s->ready_len = 0;
+    s->queued_len = 0;
+    s->hold = s->timers_run = s->held = false;
+}
+
+/* The one terminal event. The reason, output or error has been set. */
+void session_end(struct session *s, enum session_status to)
+{
+    enum session_status from = s->status;
+    assert(session_move_is_legal(from, to));
+    for (unsigned n = 0; n < s->wf->node_count; n++)
+        if (phase_is_active(s->nodes[n].phase))
+            node_cancel(s, n, "cancelled", "The session ended before this run had.");
+    assert(s->active_count == 0);
+    s->status = to;
+    s->ended_at = s->now;
+    event_session_move(s, from);
+    end_forget(s);
+    effect_push(s, EFFECT_GATE_BREAK);
+}
+
+void session_fail(struct session *s, const char *code, struct str message, int node)
+{
+    char id[NAME_BYTES_MAX + 1] = {0};
+    if (session_over(s))
+        return;
+    if (node >= 0)
+        memcpy(id, node_def(s, (unsigned)node)->id.p, node_def(s, (unsigned)node)->id.n);
+    own_set(&s->error, error_json(s, code, message, node >= 0 ? id : NULL));
+    session_end(s, SESSION_FAILED);
+}
+
+static bool end_has_run(const struct session *s, unsigned n)
+{
+    return s->nodes[n].phase == PHASE_DONE && s->nodes[n].status == NODE_COMPLETED;
+}
+
+/* The output of the end that ran; of several, an object of them by id. */
+static struct str session_output(struct session *s)
+{
+    unsigned ran = 0, last = 0;
+    struct buf b;
+    struct jw w;
+    for (unsigned n = 0; n < s->wf->node_count; n++) {
+        if (bit_get(s->ends, n) && end_has_run(s, n)) {
+            last = n;
+            ran++;
+        }
+    }
+    if (ran == 1)
+        return s->nodes[last].output;
+    buf_init(&b, ENGINE_OUTPUT_BYTES_MAX);
+    jw_init(&w, &b);
+    jw_object(&w);
+    for (unsigned n = 0; n < s->wf->node_count; n++) {
+        if (!bit_get(s->ends, n) || !end_has_run(s, n))
+            continue;
+        jw_key_str(&w, node_def(s, n)->id);
+        jw_raw(&w, s->nodes[n].output);
+    }
+    jw_end(&w);
+    struct str out = buf_error(&b) ? STR_NULL : tmp_copy(s, buf_str(&b));
+    buf_deinit(&b);
+    return out;
+}
+
+static void session_complete(struct session *s)
+{
+    struct str output = session_output(s);
+    if (!output.p) {
+        session_fail(s, "output_too_large", STR("The outputs of all ends together are too large."),
+                     -1);
+        return;
+    }
+    own_set(&s->output, output);
+    session_end(s, SESSION_COMPLETED);
+}
+
+/* Has an end run since its last reset, and which? into bits[0]. */
+static bool ends_ran(struct session *s)
+{
+    unsigned words = s->wf->words;
+    uint64_t any = 0;
+    for (unsigned i = 0; i < words; i++) {
+        s->bits[0][i] = 0;
+        for (uint64_t left = s->ends[i]; left; left &= left - 1) {
+            unsigned n = i * 64 + (unsigned)__builtin_ctzll(left);
+            if (end_has_run(s, n))
+                bit_set(s->bits[0], n);
+        }
+        any |= s->bits[0][i];
+    }
+    return any != 0;
+}
+
+/* Can nothing that is active reach an end that has not run? */
+static bool rest_is_moot(struct session *s)
+{
+    unsigned words = s->wf->words;
+    for (unsigned i = 0; i < words; i++) {
+        for (uint64_t left = s->active[i]; left; left &= left - 1) {
+            unsigned n = i * 64 + (unsigned)__builtin_ctzll(left);
+            const uint64_t *row = s->wf->reach_any + (size_t)n * words;
+            if (bit_get(s->ends, n))
+                return false;
+            for (unsigned k = 0; k < words; k++)
+                if (row[k] & s->ends[k] & ~s->bits[0][k])
+                    return false;
+        }
+    }
+    return true;
+}
+
+/* Never run, and nothing active leads there any more. */
+static void skip_unreachable(struct session *s)
+{
+    unsigned words = s->wf->words;
+    uint64_t *reach = s->bits[0];
+    uint64_t any = 0;
+    for (unsigned i = 0; i < words; i++)
+        any |= s->unsettled[i] & ~s->active[i];
+    if (!any)
+        return;
+    memcpy(reach, s->active, words * sizeof(*reach));
+    for (unsigned i = 0; i < words; i++) {
+        for (uint64_t left = s->active[i]; left; left &= left - 1) {
+            unsigned n = i * 64 + (unsigned)__builtin_ctzll(left);
+            const uint64_t *row = s->wf->reach_any + (size_t)n * words;
+            for (unsigned k = 0; k < words; k++)
+                reach[k] |= row[k];
+        }
+    }
+    for (unsigned i = 0; i < words; i++)
+        for (uint64_t left = s->unsettled[i] & ~reach[i]; left; left &= left - 1)
+            node_skip(s, i * 64 + (unsigned)__builtin_ctzll(left));
+}
+
+/* Called when an end has run and something stopped being active since. */
+static void cut_rest(struct session *s)
+{
+    s->end_check = false;
+    s->end_ran = ends_ran(s);
+    if (!s->end_ran || !s->active_count || !rest_is_moot(s))
+        return;
+    for (unsigned n = 0; n < s->wf->node_count; n++)
+        if (phase_is_active(s->nodes[n].phase))
+            node_cancel(s, n, "cancelled", "The session reached its end on another path.");
+}
+
+static void session_settle(struct session *s)
+{
+    skip_unreachable(s);
+    s->stirred = false;
+    if (s->active_count)
+        return;
+    if (ends_ran(s))
+        session_complete(s);
+    else
+        session_fail(s, "no_end_reached",
+                     STR("No end node was reached: every path was skipped, failed or routed away."),
+                     -1);
+}
+
+/* ---- the drain ---- */
+
+static void waiting_recheck(struct session *s)
+{
+    s->recheck = false;
+    for (unsigned i = 0; i < s->wf->words; i++)
+        for (uint64_t left = s->waiting[i]; left && !session_over(s); left &= left - 1) {
+            unsigned n = i * 64 + (unsigned)__builtin_ctzll(left);
+            if (s->nodes[n].phase == PHASE_WAITING)
+                waiting_try(s, n);
+        }
+}
+
+/* Enough for one step: the rest follows in the next loop turn. */
+static void drain_yield(struct session *s)
+{
+    if (!timer_of(s, FOR_CONTINUE, -1))
+        timer_add(s, FOR_CONTINUE, -1, 0);
+}
+
+void scheduler_drain(struct session *s)
+{
+    for (unsigned started = 0; s->stirred && s->status == SESSION_RUNNING;) {
+        if (s->out.events.len > ENGINE_EVENT_BYTES_MAX) {
+            session_fail(s, "output_too_large", STR("The session produced too much at once."), -1);
+            return;
+        }
+        if (s->end_check)
+            cut_rest(s);
+        int n = ready_peek(s);
+        if (n >= 0) {
+            if (started >= DRAIN_STARTS_MAX ||
+                (started && s->out.events.len > s->step_events + DRAIN_EVENT_BYTES)) {
+                drain_yield(s);
+                return;
+            }
+            started++;
+            s->ready_head++;
+            node_start(s, (unsigned)n);
+        } else if (s->recheck) {
+            waiting_recheck(s);
+        } else if (!s->queued_len || !branches_release(s)) {
+            session_settle(s);
+            return;
+        }
+    }
+}

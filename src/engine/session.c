@@ -1,0 +1,224 @@
+#include "engine/session.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+/* ---- small ---- */
+
+void own_set(struct str *dst, struct str src)
+{
+    char *copy = src.p ? str_dup(src) : NULL;
+    free((char *)dst->p);
+    *dst = (struct str){copy, src.p ? src.n : 0};
+}
+
+static const char *const phases[] = {
+    [PHASE_IDLE] = "idle",       [PHASE_WAITING] = "waiting", [PHASE_QUEUED] = "queued",
+    [PHASE_READY] = "ready",     [PHASE_RUNNING] = "running", [PHASE_SUSPENDED] = "suspended",
+    [PHASE_BACKOFF] = "backoff", [PHASE_DONE] = "done",
+};
+
+const char *phase_word(enum phase p)
+{
+    return phases[p];
+}
+
+bool phase_parse(struct json v, enum phase *out)
+{
+    for (unsigned i = 0; i < sizeof(phases) / sizeof(phases[0]); i++) {
+        if (json_string_eq(v, phases[i])) {
+            *out = (enum phase)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- life ---- */
+
+static void session_init_bits(struct session *s)
+{
+    const struct workflow *wf = s->wf;
+    unsigned words = wf->words;
+    s->edge_words = (wf->edge_count + 63) / 64;
+    uint64_t *at =
+        arena_calloc(&s->arena, (size_t)words * 7 + (size_t)s->edge_words * 2, sizeof(*at));
+    uint64_t **sets[] = {&s->active,  &s->waiting, &s->unsettled, &s->reach,
+                         &s->bits[0], &s->bits[1], &s->ends};
+    for (size_t i = 0; i < sizeof(sets) / sizeof(sets[0]); i++, at += words)
+        *sets[i] = at;
+    s->live = at;
+    s->fresh = at + s->edge_words;
+    for (unsigned n = 0; n < wf->node_count; n++) {
+        bit_set(s->unsettled, n);
+        if (wf->nodes[n].kind == KIND_END)
+            bit_set(s->ends, n);
+    }
+}
+
+/* A session of nothing but its workflow. */
+struct session *session_alloc(struct workflow *wf, struct expr_vm *vm)
+{
+    struct session *s = mem_zalloc(sizeof(*s));
+    s->wf = workflow_ref(wf);
+    s->vm = vm;
+    arena_init(&s->arena);
+    s->nodes = arena_calloc(&s->arena, wf->node_count, sizeof(*s->nodes));
+    session_init_bits(s);
+    loops_init(s);
+    table_init(&s->runs);
+    list_init(&s->timers);
+    list_init(&s->withheld);
+    out_reset(s);
+    return s;
+}
+
+void session_set_id(struct session *s, struct id id)
+{
+    s->id = id;
+    id_format(id, s->id_text);
+}
+
+static struct str arena_copy(struct arena *a, struct str text)
+{
+    if (!text.p)
+        return STR_NULL;
+    return (struct str){arena_strdup(a, text), text.n};
+}
+
+void session_copy_meta(struct session *s, const struct session_meta *meta)
+{
+    struct session_meta *m = &s->meta;
+    *m = *meta;
+    struct str *texts[] = {
+        &m->workspace,           &m->name,          &m->group_id,      &m->user_id,
+        &m->tags_json,           &m->metadata_json, &m->settings_json, &m->thread_configs_json,
+        &m->workflow_state_json, &m->workflow_id,   &m->graph_json,    &m->input_json,
+        &m->budget_json};
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+        *texts[i] = arena_copy(&s->arena, *texts[i]);
+}
+
+static void session_init_vars(struct session *s)
+{
+    struct json_iter it;
+    json_iter_init(&it, s->wf->vars);
+    while (json_exists(s->wf->vars) && json_iter_next(&it)) {
+        struct buf name;
+        buf_init(&name, it.key.n + 1);
+        json_iter_key(&it, &name);
+        var_set(s, buf_str(&name), json_raw(it.value));
+        buf_deinit(&name);
+    }
+}
+
+struct session *session_create(struct workflow *wf, struct expr_vm *vm,
+                               const struct session_params *p)
+{
+    struct session *s = session_alloc(wf, vm);
+    session_set_id(s, p->id);
+    s->epoch = p->epoch;
+    s->is_new = true;
+    s->start_paused = p->start_paused;
+    session_copy_meta(s, p->meta);
+    session_init_vars(s);
+    return s;
+}
+
+static void session_free_lists(struct session *s)
+{
+    struct list *l;
+    while ((l = list_pop(&s->timers)))
+        free(container_of(l, struct timer, link));
+    while ((l = list_pop(&s->withheld)))
+        withheld_free(container_of(l, struct withheld, link));
+}
+
+void session_destroy(struct session *s)
+{
+    if (!s)
+        return;
+    for (unsigned n = 0; n < s->wf->node_count; n++) {
+        work_free(s->nodes[n].work);
+        free((char *)s->nodes[n].output.p);
+    }
+    for (unsigned i = 0; i < s->var_count; i++) {
+        free((char *)s->vars[i].name.p);
+        free((char *)s->vars[i].value.p);
+    }
+    struct str owned[] = {s->reason, s->output, s->error, s->vars_text, s->session_text};
+    for (size_t i = 0; i < sizeof(owned) / sizeof(owned[0]); i++)
+        free((char *)owned[i].p);
+    session_free_lists(s);
+    loops_deinit(s);
+    free(s->vars);
+    free(s->ready);
+    free(s->queued);
+    table_deinit(&s->runs);
+    buf_deinit(&s->out.events);
+    arena_deinit(&s->out.arena);
+    workflow_unref(s->wf);
+    arena_deinit(&s->arena);
+    free(s);
+}
+
+/* ---- looking ---- */
+
+struct id session_id(const struct session *s)
+{
+    return s->id;
+}
+
+enum session_status session_status_of(const struct session *s)
+{
+    return s->status;
+}
+
+int64_t session_last_seq(const struct session *s)
+{
+    return s->seq;
+}
+
+bool session_has_output(const struct session *s)
+{
+    return s->out_any || s->core_dirty;
+}
+
+bool session_is_idle(const struct session *s)
+{
+    if (session_has_output(s) || s->status == SESSION_PENDING ||
+        (s->stirred && s->status == SESSION_RUNNING))
+        return false;
+    for (unsigned n = 0; s->busy_count && n < s->wf->node_count; n++) {
+        struct work *w = s->nodes[n].work;
+        if (w && !w->lost && (w->kind == WORK_MODEL || w->kind == WORK_SCRIPT))
+            return false;
+    }
+    return true;
+}
+
+size_t session_bytes(const struct session *s)
+{
+    size_t total = sizeof(*s) + s->arena.bytes + s->out.arena.bytes + s->out.events.cap +
+                   s->withheld_bytes + s->output.n + s->error.n + s->vars_text.n;
+    for (unsigned n = 0; n < s->wf->node_count; n++) {
+        const struct work *w = s->nodes[n].work;
+        total += s->nodes[n].output.n;
+        if (w)
+            total += sizeof(*w) + w->text.cap + w->request.n + w->interrupt.n;
+    }
+    return total;
+}
+
+void session_describe(const struct session *s, struct arena *a, struct session_row *out)
+{
+    memset(out, 0, sizeof(*out));
+    out->id = s->id;
+    out->epoch = s->epoch;
+    out->created_at = s->created_at;
+    out->meta = s->meta;
+    core_fill((struct session *)s, a, &out->core);
+}

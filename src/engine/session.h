@@ -1,0 +1,375 @@
+/* What the files of the engine share: a session's state in memory. Outside them, engine.h.
+ *
+ *     step.c        one input: may it come now, and to whom does it go
+ *     step_pause.c  pause, resume, and inputs that are withheld meanwhile
+ *     scheduler.c   ready queue, edges, back edges, what is skipped, when the session ends
+ *     join.c        may a waiting node start
+ *     loop.c        rounds, scores, history
+ *     node_run.c    a run's life: started, completed, failed, tried again, cancelled
+ *     node_*.c      the kinds of nodes
+ *     event.c       frames for people
+ *     effects.c     work for the shell, timers
+ *     delta.c       all of it as rows;  restore.c the way back
+ *
+ * A node's phase is where it stands since its last reset (a back edge resets what follows it); its
+ * status is the word people see, and outlives a reset:
+ *
+ *     IDLE ──> WAITING ──> READY ──> RUNNING <──> SUSPENDED      DONE: completed, failed, skipped
+ *      │ edge    join        ^          └───────────┴──> DONE ──reset──> IDLE
+ *      └──> QUEUED ──────────┘          failed ──> BACKOFF ──> READY
+ *
+ * Active = every phase but IDLE and DONE. Nothing here recurses over the graph: a completion marks
+ * edges and fills the ready queue, and scheduler_drain() turns it.
+ */
+#ifndef SLUICE_ENGINE_SESSION_H
+#define SLUICE_ENGINE_SESSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/json.h"
+#include "base/list.h"
+#include "base/table.h"
+#include "engine/engine.h"
+#include "engine/expr.h"
+
+enum phase {
+    PHASE_IDLE,
+    PHASE_WAITING, /* a fresh live edge came in, the join does not hold yet */
+    PHASE_QUEUED,  /* head of a branch that waits for max_concurrent */
+    PHASE_READY,   /* in the ready queue */
+    PHASE_RUNNING,
+    PHASE_SUSPENDED,
+    PHASE_BACKOFF, /* failed; a timer starts the next attempt */
+    PHASE_DONE,
+};
+
+enum work_kind { WORK_MODEL, WORK_SCRIPT, WORK_WAIT, WORK_HUMAN };
+
+/* What a run needs while it lasts. */
+struct work {
+    unsigned node;
+    enum work_kind kind;
+    /* Not taken yet (valid while gen is the session's): they can still be undone. */
+    unsigned gen;
+    struct effect_row *row;
+    struct effect_out *start;
+    /* After a restart: the shell knows nothing of it, it must be started again by this request. */
+    bool lost;
+    struct str request;
+    /* WORK_MODEL */
+    struct buf text;    /* shown and not thinking, since the last reset */
+    int64_t next_index; /* of the message's next token_stream */
+    bool shown;         /* chunks are (or may be) with the readers */
+    /* WORK_HUMAN: as in run_row.interrupt_json */
+    struct str interrupt;
+    struct id interrupt_id;
+};
+
+struct node_state {
+    enum phase phase;
+    enum node_status status;
+    bool retry;                 /* READY: another attempt of the same iteration */
+    bool next_round;            /* READY: a loop node that its own body came back to */
+    int64_t iteration, attempt; /* of the newest run; 0: none yet */
+    int64_t failures;           /* of this iteration, for the retry policy */
+    int64_t output_iteration;   /* whose output it is */
+    struct id run_id, logical_id, message_id;
+    struct str output; /* heap, or NULL */
+    int64_t started_at;
+    struct work *work;   /* RUNNING (unless it completes at once), SUSPENDED */
+    struct run_row *row; /* of the newest run, in the delta being made */
+    unsigned row_gen;
+};
+
+enum timer_purpose { FOR_TIMEOUT, FOR_WAIT, FOR_RETRY, FOR_EXPIRY, FOR_REMINDER, FOR_CONTINUE };
+
+struct timer {
+    struct list link;
+    struct id id; /* zero while frozen */
+    int64_t due_at, left_ms;
+    enum timer_purpose purpose;
+    int node; /* or -1 */
+    bool frozen;
+    unsigned gen; /* as in struct work */
+    struct timer_row *row;
+    struct effect_out *set;
+};
+
+struct effect_out {
+    struct effect_out *next;
+    struct effect e;
+    bool dead;
+};
+
+struct loop_state {
+    unsigned node;
+    uint64_t *body; /* bit set of nodes */
+    unsigned body_size;
+    int64_t round;
+    double *history; /* scores, one a round */
+    unsigned history_len, history_cap;
+};
+
+struct var {
+    struct str name, value; /* heap */
+};
+
+struct withheld {
+    struct list link;
+    int64_t ord;
+    struct buf json;
+    struct id run_id;
+    enum input_kind kind;
+    bool is_thinking, stored;
+};
+
+struct session {
+    struct id id;
+    char id_text[ID_TEXT_BYTES + 1];
+    uint64_t epoch;
+    struct workflow *wf;
+    struct expr_vm *vm;
+    struct arena arena; /* meta and the arrays below */
+    struct session_meta meta;
+    bool is_new, start_paused;
+
+    enum session_status status;
+    struct str reason, output, error; /* heap, or NULL */
+    int64_t created_at, started_at, ended_at, updated_at;
+    int64_t input_tokens, output_tokens;
+
+    struct node_state *nodes;
+    uint64_t *live, *fresh; /* edges */
+    unsigned edge_words;
+    uint64_t *active, *waiting, *unsettled; /* nodes; unsettled: never ran, never skipped */
+    uint64_t *reach;   /* what active nodes reach over forward edges, when reach_valid */
+    uint64_t *bits[2]; /* for one function at a time */
+    uint64_t *ends;    /* end nodes */
+    unsigned active_count;
+    bool reach_valid;
+    bool stirred;   /* phases have changed since the last drain ended */
+    bool recheck;   /* something stopped being active: joins may hold now */
+    bool end_check; /* and an end has run: the rest may be cut */
+    bool end_ran;
+    int64_t starts; /* of nodes, for ENGINE_STEPS_MAX */
+
+    uint16_t *ready;
+    unsigned ready_head, ready_len, ready_cap;
+    uint16_t *queued; /* edges to branch heads that wait for max_concurrent */
+    unsigned queued_len, queued_cap;
+
+    struct loop_state *loops;
+    unsigned loop_count;
+    struct var *vars;
+    unsigned var_count, var_cap;
+    struct str vars_text, session_text; /* heap; NULL: to be made */
+
+    struct table runs;   /* struct work by run id */
+    struct list timers;  /* struct timer */
+    unsigned busy_count; /* model and script runs */
+
+    /* pause */
+    bool hold, timers_run, held; /* held: EFFECT_RUN_HOLD was given */
+    struct list withheld;
+    int64_t next_ord;
+    size_t withheld_bytes;
+
+    /* the step under way */
+    const struct engine_input *in;
+    int64_t now;
+    struct arena tmp;
+    size_t step_events; /* bytes of events at its start */
+
+    /* what was produced since the last take */
+    unsigned gen;
+    struct delta out;
+    bool out_any, core_dirty;
+    struct run_row **runs_tail;
+    struct message_row **messages_tail;
+    struct effect_out *effects, **effects_tail;
+    int64_t seq;
+    struct jw jw;
+    int64_t stamp_ms;
+    char stamp[32];
+    int chunk_node; /* the last event is a token_stream of it; or -1 */
+    bool chunk_thinking;
+};
+
+/* ---- small ---- */
+
+static inline bool bit_get(const uint64_t *b, unsigned i)
+{
+    return b[i / 64] >> (i % 64) & 1;
+}
+static inline void bit_set(uint64_t *b, unsigned i)
+{
+    b[i / 64] |= UINT64_C(1) << (i % 64);
+}
+static inline void bit_clear(uint64_t *b, unsigned i)
+{
+    b[i / 64] &= ~(UINT64_C(1) << (i % 64));
+}
+static inline bool session_over(const struct session *s)
+{
+    return session_status_is_terminal(s->status);
+}
+static inline const struct node_def *node_def(const struct session *s, unsigned n)
+{
+    return &s->wf->nodes[n];
+}
+static inline bool phase_is_active(enum phase p)
+{
+    return p != PHASE_IDLE && p != PHASE_DONE;
+}
+void own_set(struct str *dst, struct str src);           /* a heap copy, or NULL; frees the old */
+struct str tmp_copy(struct session *s, struct str text); /* lives as long as the step */
+
+/* ---- event.c ---- */
+
+/* Opens a frame; the data object is open, to be filled. node -1: none. */
+struct jw *event_begin(struct session *s, const char *type, int node);
+void event_end(struct session *s);
+void event_node_move(struct session *s, unsigned n, enum node_status from, struct str output,
+                     struct str error);
+void event_session_move(struct session *s, enum session_status from);
+void event_chunk(struct session *s, unsigned n, struct str text, bool is_thinking);
+void event_log(struct session *s, int node, const char *level, struct str text);
+struct str error_json(struct session *s, const char *code, struct str message, const char *node_id);
+
+/* ---- effects.c ---- */
+
+struct effect_out *effect_push(struct session *s, enum effect_kind kind);
+void effect_start(struct session *s, struct work *w, struct str request);
+/* The run is over; its effect row goes. `cancel`: the shell still works on it. */
+void effect_finish(struct session *s, struct work *w, bool cancel);
+void effect_hold_all(struct session *s, bool hold);
+void timer_add(struct session *s, enum timer_purpose purpose, int node, int64_t delay_ms);
+struct timer *timer_find(struct session *s, struct id id);
+struct timer *timer_of(struct session *s, enum timer_purpose purpose, int node);
+void timer_remove(struct session *s, struct timer *t); /* fired or not wanted any more */
+void timers_clear_node(struct session *s, int node);
+void timers_clear_all(struct session *s);
+void timers_freeze(struct session *s);
+void timers_thaw(struct session *s);
+const char *timer_purpose_word(enum timer_purpose p);
+bool timer_purpose_parse(struct json v, enum timer_purpose *out);
+
+/* ---- scheduler.c ---- */
+
+void phase_set(struct session *s, unsigned n, enum phase p);
+void ready_push(struct session *s, unsigned n);
+#define EDGES_NEXT (-1)
+#define EDGES_NONE (-2)
+/* The out edges of a node that has settled: all of next_ids, none, or the one chosen. */
+void queue_push(struct session *s, unsigned edge); /* a branch that waits for room */
+void edges_fire(struct session *s, unsigned n, int chosen);
+void scheduler_drain(struct session *s);
+void session_fail(struct session *s, const char *code, struct str message, int node);
+void session_end(struct session *s, enum session_status to);
+
+/* ---- join.c ---- */
+
+enum join_verdict { JOIN_WAIT, JOIN_GO, JOIN_IMPOSSIBLE };
+enum join_verdict join_check(struct session *s, unsigned n);
+void reach_update(struct session *s);
+
+/* ---- loop.c ---- */
+
+void loops_init(struct session *s);
+void loops_deinit(struct session *s);
+struct loop_state *loop_find(const struct session *s, unsigned loop_node);
+struct loop_state *loop_around(const struct session *s, unsigned n); /* innermost, or NULL */
+struct str loop_text(struct session *s, unsigned n); /* what `loop` is for node n; NULL outside */
+void loop_push_score(struct loop_state *l, double score);
+void node_start_loop(struct session *s, unsigned n);
+
+/* ---- node_run.c ---- */
+
+void node_start(struct session *s, unsigned n);
+void node_start_unmet(struct session *s, unsigned n); /* its join can no longer hold */
+void node_complete(struct session *s, unsigned n, struct str output, int chosen);
+/* retry_after_ms: -1 none. The run's outside work is over, or is ended here when `cancel`. */
+void node_fail(struct session *s, unsigned n, const char *code, struct str message,
+               int64_t retry_after_ms, bool cancel);
+void node_failz(struct session *s, unsigned n, const char *code, const char *message);
+void node_skip(struct session *s, unsigned n);
+/* Ends an active node from outside; the node is DONE, or IDLE as before when it had not started. */
+void node_cancel(struct session *s, unsigned n, const char *code, const char *message);
+struct work *work_begin(struct session *s, unsigned n, enum work_kind kind);
+void work_free(struct work *w);
+void run_row_sync(struct session *s, unsigned n);
+/* A lost run ends as interrupted and goes on as a new attempt. */
+void run_restart(struct session *s, unsigned n);
+void node_suspend(struct session *s, unsigned n, struct str interrupt, struct id interrupt_id);
+
+/* ---- node_eval.c ---- */
+
+/* Properties, unescaped; NULL when absent. They live as long as the step. */
+struct str prop_text(struct session *s, unsigned n, const char *key);
+struct str json_text(struct session *s, struct json string);
+struct json prop(const struct session *s, unsigned n, const char *key);
+bool prop_is_true(const struct session *s, unsigned n, const char *key);
+int eval_json(struct session *s, unsigned n, struct str code, struct str *out, struct errbuf *e);
+int eval_bool(struct session *s, unsigned n, struct str code, bool *out, struct errbuf *e);
+int eval_template(struct session *s, unsigned n, struct str tmpl, struct str *out,
+                  struct errbuf *e);
+/* Every string in the value is an expression. */
+int eval_tree(struct session *s, unsigned n, struct json v, struct str *out, struct errbuf *e);
+struct str vars_text(struct session *s);
+void var_set(struct session *s, struct str name, struct str value);
+struct str session_text(struct session *s);
+/* Quoted and escaped, in the step's memory. */
+struct str quote(struct session *s, struct str text);
+
+/* ---- node kinds ---- */
+
+void node_start_start(struct session *s, unsigned n);
+void node_start_end(struct session *s, unsigned n);
+void node_start_transform(struct session *s, unsigned n);
+void node_start_switch(struct session *s, unsigned n);
+void node_start_parallel(struct session *s, unsigned n);
+void node_start_wait(struct session *s, unsigned n);
+void node_start_script(struct session *s, unsigned n);
+void node_start_model(struct session *s, unsigned n);
+void node_start_review(struct session *s, unsigned n);
+void node_start_input(struct session *s, unsigned n);
+
+struct str end_output(struct session *s, unsigned n);
+void model_chunk(struct session *s, struct work *w, const struct engine_input *in);
+void model_done(struct session *s, struct work *w, const struct engine_input *in);
+/* Keeps what was shown of an unfinished message: a message event and row. */
+void model_keep_partial(struct session *s, unsigned n, const char *finish_reason);
+struct str node_agent_id(struct session *s, unsigned n); /* NULL unless an agent */
+int human_answer(struct session *s, const struct engine_input *in, struct errbuf *e);
+int human_say(struct session *s, const struct engine_input *in, struct errbuf *e);
+void human_expire(struct session *s, unsigned n);
+void human_remind(struct session *s, unsigned n);
+void message_add(struct session *s, struct message_row row);
+
+/* ---- step.c, step_pause.c ---- */
+
+void step_result(struct session *s, const struct engine_input *in);
+void step_log(struct session *s, const struct engine_input *in);
+int step_pause(struct session *s, const struct engine_input *in, struct errbuf *e);
+int step_resume(struct session *s, const struct engine_input *in, struct errbuf *e);
+void session_pause(struct session *s);
+void lost_restart(struct session *s);
+void withhold(struct session *s, const struct engine_input *in);
+void withheld_drop(struct session *s); /* memory and rows */
+void withheld_free(struct withheld *w);
+bool withheld_parse(struct str text, struct session *s, struct engine_input *out);
+
+/* ---- delta.c, restore.c ---- */
+
+void out_reset(struct session *s);
+void core_fill(struct session *s, struct arena *a, struct session_core *core);
+struct session *session_alloc(struct workflow *wf, struct expr_vm *vm);
+void session_copy_meta(struct session *s, const struct session_meta *meta);
+void session_set_id(struct session *s, struct id id);
+void session_recover(struct session *s);
+const char *phase_word(enum phase p);
+bool phase_parse(struct json v, enum phase *out);
+
+#endif

@@ -1,0 +1,256 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "engine/session.h"
+
+/* Pause and resume. Between the two nothing of the session is seen: what comes in is withheld, as
+ * rows, and replayed in order after the resume's own event. */
+
+/* ---- withheld inputs ---- */
+
+static const struct {
+    enum input_kind kind;
+    const char *word;
+} withheld_kinds[] = {
+    {IN_CHUNK, "chunk"},
+    {IN_MODEL_DONE, "model_done"},
+    {IN_SCRIPT_DONE, "script_done"},
+    {IN_RUN_FAILED, "run_failed"},
+    {IN_LOG, "log"},
+    {IN_TIMER, "timer"},
+};
+#define WITHHELD_KINDS (sizeof(withheld_kinds) / sizeof(withheld_kinds[0]))
+
+static void id_write(struct jw *w, const char *key, struct id id)
+{
+    char text[ID_TEXT_BYTES + 1];
+    id_format(id, text);
+    jw_kv_stringz(w, key, text);
+}
+
+static void string_write(struct jw *w, const char *key, struct str text)
+{
+    if (text.p)
+        jw_kv_string(w, key, text);
+}
+
+/* `text` stands last, so that a chunk can grow at its end. */
+static void withheld_write(struct buf *b, const struct engine_input *in)
+{
+    struct jw w;
+    jw_init(&w, b);
+    jw_object(&w);
+    for (size_t i = 0; i < WITHHELD_KINDS; i++)
+        if (withheld_kinds[i].kind == in->kind)
+            jw_kv_stringz(&w, "kind", withheld_kinds[i].word);
+    if (in->kind == IN_TIMER)
+        id_write(&w, "timer_id", in->timer_id);
+    else
+        id_write(&w, "run_id", in->run_id);
+    string_write(&w, "finish_reason", in->finish_reason);
+    string_write(&w, "model", in->model);
+    string_write(&w, "provider", in->provider);
+    string_write(&w, "error_code", in->error_code);
+    string_write(&w, "error_text", in->error_text);
+    string_write(&w, "level", in->level);
+    if (in->kind == IN_MODEL_DONE) {
+        jw_kv_i64(&w, "input_tokens", in->input_tokens);
+        jw_kv_i64(&w, "output_tokens", in->output_tokens);
+    }
+    if (in->kind == IN_RUN_FAILED)
+        jw_kv_i64(&w, "retry_after_ms", in->retry_after_ms);
+    if (in->kind == IN_SCRIPT_DONE)
+        jw_kv_raw(&w, "output", in->output_json);
+    if (in->is_thinking)
+        jw_kv_bool(&w, "is_thinking", true);
+    string_write(&w, "text", in->text);
+    jw_end(&w);
+}
+
+static struct str text_get(struct session *s, struct json v, const char *key)
+{
+    struct json m = json_get_set(v, key);
+    return json_type(m) == JSON_STRING ? json_text(s, m) : STR_NULL;
+}
+
+static bool id_get(struct json v, const char *key, struct id *out)
+{
+    struct json m = json_get_set(v, key);
+    return json_type(m) == JSON_STRING && id_parse((struct str){m.p + 1, m.n - 2}, out);
+}
+
+bool withheld_parse(struct str text, struct session *s, struct engine_input *out)
+{
+    struct json v = json_root(text), kind = json_get_set(v, "kind");
+    size_t i = 0;
+    while (i < WITHHELD_KINDS && !json_string_eq(kind, withheld_kinds[i].word))
+        i++;
+    if (i == WITHHELD_KINDS)
+        return false;
+    *out = (struct engine_input){.kind = withheld_kinds[i].kind,
+                                 .input_tokens = -1,
+                                 .output_tokens = -1,
+                                 .retry_after_ms = -1};
+    bool has_id = out->kind == IN_TIMER ? id_get(v, "timer_id", &out->timer_id)
+                                        : id_get(v, "run_id", &out->run_id);
+    out->finish_reason = text_get(s, v, "finish_reason");
+    out->model = text_get(s, v, "model");
+    out->provider = text_get(s, v, "provider");
+    out->error_code = text_get(s, v, "error_code");
+    out->error_text = text_get(s, v, "error_text");
+    out->level = text_get(s, v, "level");
+    out->text = text_get(s, v, "text");
+    json_i64(json_get_set(v, "input_tokens"), &out->input_tokens);
+    json_i64(json_get_set(v, "output_tokens"), &out->output_tokens);
+    json_i64(json_get_set(v, "retry_after_ms"), &out->retry_after_ms);
+    json_bool(json_get_set(v, "is_thinking"), &out->is_thinking);
+    out->output_json = json_raw(json_get(v, "output"));
+    return has_id;
+}
+
+void withheld_free(struct withheld *w)
+{
+    buf_deinit(&w->json);
+    free(w);
+}
+
+/* The last withheld input is a chunk of the same message that was not stored yet: it grows. */
+static bool withheld_extend(struct session *s, const struct engine_input *in)
+{
+    if (in->kind != IN_CHUNK || list_empty(&s->withheld))
+        return false;
+    struct withheld *w = container_of(s->withheld.prev, struct withheld, link);
+    if (w->stored || w->kind != IN_CHUNK || w->is_thinking != in->is_thinking ||
+        !id_eq(w->run_id, in->run_id) || w->json.len > (64u << 10))
+        return false;
+    buf_truncate(&w->json, w->json.len - 2); /* "} */
+    size_t at = w->json.len;
+    json_write_string(&w->json, in->text);
+    memmove(w->json.data + at, w->json.data + at + 1, w->json.len - at - 1);
+    buf_truncate(&w->json, w->json.len - 1);
+    buf_append_char(&w->json, '}');
+    s->withheld_bytes += w->json.len - at;
+    return true;
+}
+
+static bool withhold_wanted(struct session *s, const struct engine_input *in)
+{
+    if (in->kind == IN_TIMER)
+        return timer_find(s, in->timer_id) != NULL; /* frozen ones start again at the resume */
+    struct work *w = table_get(&s->runs, in->run_id);
+    return w && !w->lost && !(in->kind == IN_CHUNK && !in->text.n);
+}
+
+void withhold(struct session *s, const struct engine_input *in)
+{
+    if (!withhold_wanted(s, in))
+        return;
+    s->out_any = true;
+    if (!withheld_extend(s, in)) {
+        struct withheld *w = mem_zalloc(sizeof(*w));
+        w->ord = ++s->next_ord;
+        w->kind = in->kind;
+        w->run_id = in->run_id;
+        w->is_thinking = in->is_thinking;
+        buf_init(&w->json, ENGINE_REQUEST_BYTES_MAX * 6);
+        withheld_write(&w->json, in);
+        s->withheld_bytes += w->json.len;
+        list_append(&s->withheld, &w->link);
+    }
+    if (s->withheld_bytes > ENGINE_WITHHELD_BYTES_MAX)
+        effect_hold_all(s, true);
+}
+
+/* Also those that never became rows. */
+void withheld_drop(struct session *s)
+{
+    bool stored = false;
+    struct list *l;
+    while ((l = list_pop(&s->withheld))) {
+        struct withheld *w = container_of(l, struct withheld, link);
+        stored = stored || w->stored;
+        withheld_free(w);
+    }
+    s->withheld_bytes = 0;
+    if (stored) {
+        s->out.withheld_clear = true;
+        s->out_any = true;
+    }
+}
+
+/* ---- pause ---- */
+
+void session_pause(struct session *s)
+{
+    s->status = SESSION_PAUSED;
+    event_session_move(s, SESSION_RUNNING);
+    effect_push(s, EFFECT_GATE_CLOSE);
+    if (!s->timers_run)
+        timers_freeze(s);
+    if (s->hold)
+        effect_hold_all(s, true);
+}
+
+int step_pause(struct session *s, const struct engine_input *in, struct errbuf *e)
+{
+    if (s->status != SESSION_RUNNING)
+        return err_set(e, ERR_CONFLICT, "The session is %s; only a running one can be paused.",
+                       session_status_word(s->status));
+    own_set(&s->reason, in->reason);
+    s->hold = in->hold;
+    s->timers_run = in->timers_run;
+    session_pause(s);
+    return 0;
+}
+
+/* ---- resume ---- */
+
+void lost_restart(struct session *s)
+{
+    for (unsigned n = 0; n < s->wf->node_count; n++)
+        if (s->nodes[n].work && s->nodes[n].work->lost)
+            run_restart(s, n);
+}
+
+static void withheld_replay(struct session *s, const struct engine_input *in)
+{
+    struct list items, *l;
+    list_init(&items);
+    list_splice(&items, &s->withheld);
+    s->withheld_bytes = 0;
+    while ((l = list_pop(&items))) {
+        struct withheld *w = container_of(l, struct withheld, link);
+        struct engine_input replayed;
+        if (w->stored) {
+            s->out.withheld_clear = true;
+            s->out_any = true;
+        }
+        if (s->status == SESSION_RUNNING && withheld_parse(buf_str(&w->json), s, &replayed)) {
+            replayed.now_ms = in->now_ms;
+            replayed.ids = in->ids;
+            step_result(s, &replayed);
+            scheduler_drain(s);
+        }
+        withheld_free(w);
+    }
+}
+
+int step_resume(struct session *s, const struct engine_input *in, struct errbuf *e)
+{
+    if (s->status != SESSION_PAUSED)
+        return err_set(e, ERR_CONFLICT, "The session is %s; only a paused one can be resumed.",
+                       session_status_word(s->status));
+    own_set(&s->reason, STR_NULL);
+    s->status = SESSION_RUNNING;
+    event_session_move(s, SESSION_PAUSED);
+    s->hold = s->timers_run = false;
+    lost_restart(s);
+    timers_thaw(s);
+    withheld_replay(s, in);
+    if (session_over(s))
+        return 0; /* what was withheld has ended it */
+    effect_hold_all(s, false);
+    effect_push(s, EFFECT_GATE_OPEN);
+    return 0;
+}
