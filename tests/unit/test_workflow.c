@@ -213,6 +213,14 @@ static void properties_are_checked(void **state)
          "error nodes.a.properties wrong_type: properties must be an object, not array\n"},
         {WRAP("  a: { type: agent, properties: { name: A }, next_ids: [e] }\n"),
          "error nodes.a.properties missing: an agent node needs properties.persona\n"},
+    };
+    check_rows(rows, ROWS(rows));
+}
+
+static void properties_of_flow_are_checked(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
         {WRAP("  a: { type: wait, properties: { until: tomorrow }, next_ids: [e] }\n"),
          "error nodes.a.properties.until out_of_range: until must be a time such as "
          "2030-01-31T09:00:00Z, not \"tomorrow\"\n"},
@@ -629,6 +637,7 @@ int main(void)
         cmocka_unit_test(the_document_is_checked),
         cmocka_unit_test(fields_are_checked),
         cmocka_unit_test(properties_are_checked),
+        cmocka_unit_test(properties_of_flow_are_checked),
         cmocka_unit_test(reviews_are_checked),
         cmocka_unit_test(graphs_are_checked),
         cmocka_unit_test(all_errors_come_at_once_in_order),
