@@ -6,8 +6,8 @@
  * are skipped, several `data` lines are joined by LF. Nothing is allocated per event once the
  * buffers have grown: an event of one data line that came whole is a slice of the caller's bytes.
  */
-#ifndef SLUICE_LLM_SSE_H
-#define SLUICE_LLM_SSE_H
+#ifndef SLUICE_BASE_SSE_H
+#define SLUICE_BASE_SSE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/err.h"
-#include "llm/sse.h"
+#include "base/sse.h"
 
 /* Events written as name|data; with \n kept, for comparing. */
 static void dump(struct buf *out, const struct sse_event *ev)

@@ -1,4 +1,4 @@
-#include "llm/sse.h"
+#include "base/sse.h"
 
 #include <string.h>
 
