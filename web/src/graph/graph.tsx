@@ -1,0 +1,182 @@
+// The workflow as a picture. The layout is computed once per workflow; what moves while a session runs -
+// the state of each node and each arrow - is read by the node and the arrow themselves.
+
+import {
+  BaseEdge, Handle, Position, ReactFlow, ReactFlowProvider, useNodesInitialized, useReactFlow,
+  type Edge, type EdgeProps, type Node, type NodeProps,
+} from "@xyflow/react";
+import { memo, useContext, useEffect, useMemo, useRef } from "react";
+import type { Workflow, WorkflowNode } from "../client/types";
+import { StoreContext, useSession } from "../session/hooks";
+import type { NodeView } from "../session/model";
+import { kindName, nodeName } from "../ui/format";
+import { Icon } from "../ui/icons";
+import { StatusDot, statusWord } from "../ui/status";
+import { NODE_HEIGHT, NODE_WIDTH, pathThrough, placeColumn, placeWorkflow, type PlacedEdge } from "./layout";
+
+type StepData = { node?: WorkflowNode; name: string; selected: boolean };
+type ArrowData = { arrow: PlacedEdge };
+
+function badges(view: NodeView | undefined): string[] {
+  if (!view) return [];
+  const out: string[] = [];
+  if (view.loop) out.push(`round ${view.loop.round}${view.loop.maxRounds ? `/${view.loop.maxRounds}` : ""}`);
+  else if (view.iteration > 1) out.push(`×${view.iteration}`);
+  if (view.attempt > 1) out.push(`attempt ${view.attempt}`);
+  return out;
+}
+
+function StepFace({ id, data, view, status }: { id: string; data: StepData; view?: NodeView; status: string }) {
+  const marks = badges(view);
+  return (
+    <div className="step" data-status={status} data-node={id} data-selected={data.selected || undefined} data-testid={`node-${id}`}
+      title={`${data.name} · ${kindName(data.node?.type)} · ${statusWord(status)}`}>
+      <Handle type="target" position={Position.Top} isConnectable={false} />
+      <span className="step-icon"><Icon name={data.node?.type ?? "node"} /></span>
+      <span className="step-words">
+        <span className="step-name">{data.name}</span>
+        <span className="step-kind">
+          {kindName(data.node?.type)}
+          {marks.map((m) => <span key={m} className="step-mark">{m}</span>)}
+        </span>
+      </span>
+      {status !== "idle" && <StatusDot status={status} />}
+      <Handle type="source" position={Position.Bottom} isConnectable={false} />
+    </div>
+  );
+}
+
+function LiveStep({ id, data }: { id: string; data: StepData }) {
+  const view = useSession((s) => s.view.nodes[id]);
+  return <StepFace id={id} data={data} view={view} status={view?.status ?? "pending"} />;
+}
+
+const Step = memo(function Step({ id, data }: NodeProps<Node<StepData>>) {
+  // Without a session it is a preview.
+  return useContext(StoreContext) ? <LiveStep id={id} data={data} /> : <StepFace id={id} data={data} status="idle" />;
+});
+
+type Flow = "idle" | "taken" | "active";
+
+function flowOf(arrow: PlacedEdge, from: NodeView | undefined, to: NodeView | undefined): Flow {
+  if (!from || !to || from.runIds.length === 0) return "idle";
+  if (from.status !== "completed" && from.status !== "running") return "idle";
+  if (to.status === "pending" || to.status === "skipped" || to.runIds.length === 0) return "idle";
+  if (arrow.back && to.runIds.length < 2) return "idle";
+  if (arrow.error && from.status === "completed") return "idle";
+  return to.status === "running" && from.status === "completed" ? "active" : "taken";
+}
+
+function ArrowFace({ arrow, flow }: { arrow: PlacedEdge; flow: Flow }) {
+  const path = pathThrough(arrow.points, arrow.back || arrow.from === arrow.to);
+  const width = arrow.label.length * 6 + 12;
+  return (
+    <g className="arrow" data-flow={flow} data-back={arrow.back || undefined} data-error={arrow.error || undefined}
+      data-testid={`edge-${arrow.from}-${arrow.to}`}>
+      <BaseEdge path={path} markerEnd={`url(#tip-${flow})`} interactionWidth={0} />
+      {arrow.label && (
+        <g transform={`translate(${arrow.labelAt.x},${arrow.labelAt.y})`}>
+          <rect x={-width / 2} y={-8.500} width={width} height={17} rx={8.500} />
+          <text textAnchor="middle" dominantBaseline="central">{arrow.label}</text>
+        </g>
+      )}
+    </g>
+  );
+}
+
+function LiveArrow({ arrow }: { arrow: PlacedEdge }) {
+  const flow = useSession((s) => flowOf(arrow, s.view.nodes[arrow.from], s.view.nodes[arrow.to]));
+  return <ArrowFace arrow={arrow} flow={flow} />;
+}
+
+const Arrow = memo(function Arrow({ data }: EdgeProps<Edge<ArrowData>>) {
+  const live = useContext(StoreContext) !== null;
+  if (!data) return null;
+  return live ? <LiveArrow arrow={data.arrow} /> : <ArrowFace arrow={data.arrow} flow="idle" />;
+});
+
+const nodeTypes = { step: Step };
+const edgeTypes = { arrow: Arrow };
+const FIT = { padding: 0.08, maxZoom: 1.1, minZoom: 0.35 };
+
+interface Props {
+  workflow?: Workflow;
+  /** When the workflow is not to be had: the nodes that were seen. */
+  nodeIds?: string[];
+  selected?: string;
+  onSelect?: (id: string | undefined) => void;
+}
+
+export function WorkflowGraph(props: Props) {
+  return (
+    <ReactFlowProvider>
+      <Inner {...props} />
+    </ReactFlowProvider>
+  );
+}
+
+function Inner({ workflow, nodeIds, selected, onSelect }: Props) {
+  const box = useRef<HTMLDivElement>(null);
+  const flow = useReactFlow();
+  const ready = useNodesInitialized();
+  const placed = useMemo(
+    () => (workflow?.nodes ? placeWorkflow(workflow) : placeColumn(nodeIds ?? [])), [workflow, nodeIds]);
+  const nodes = useMemo<Node<StepData>[]>(() => placed.nodes.map((n) => {
+    const node = workflow?.nodes?.[n.id];
+    const name = nodeName(n.id, node);
+    return {
+      id: n.id, type: "step", position: { x: n.x, y: n.y }, width: NODE_WIDTH, height: NODE_HEIGHT,
+      data: { node, name, selected: n.id === selected }, draggable: false, connectable: false, deletable: false,
+      ariaLabel: `${name}, ${kindName(node?.type)}`,
+    };
+  }), [placed, workflow, selected]);
+  const edges = useMemo<Edge<ArrowData>[]>(() => placed.edges.map((arrow) => ({
+    id: arrow.id, source: arrow.from, target: arrow.to, type: "arrow", data: { arrow },
+    selectable: false, focusable: false, deletable: false,
+  })), [placed]);
+
+  useEffect(() => {
+    const element = box.current;
+    if (!element || !ready) return;
+    // Lanes of back edges are not nodes, so fitView would cut them off: fit what was laid out.
+    const fit = () => void flow.fitBounds({ x: 0, y: 0, width: placed.width, height: placed.height }, { padding: FIT.padding });
+    fit();
+    const observer = new ResizeObserver(fit);
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, [ready, placed, flow]);
+
+  return (
+    <div className="graph" ref={box}>
+      <ReactFlow nodes={nodes} edges={edges} nodeTypes={nodeTypes} edgeTypes={edgeTypes}
+        minZoom={0.2} maxZoom={1.600} nodesDraggable={false} nodesConnectable={false} nodesFocusable={Boolean(onSelect)}
+        edgesFocusable={false} elementsSelectable={Boolean(onSelect)} deleteKeyCode={null} selectionKeyCode={null}
+        multiSelectionKeyCode={null} zoomOnDoubleClick={false} preventScrolling={Boolean(onSelect)} zoomOnScroll={Boolean(onSelect)}
+        panOnDrag={Boolean(onSelect)} proOptions={{ hideAttribution: true }}
+        onNodeClick={(_, node) => onSelect?.(node.id === selected ? undefined : node.id)}
+        onSelectionChange={({ nodes: chosen }) => { if (chosen[0]) onSelect?.(chosen[0].id); }}
+        onPaneClick={() => onSelect?.(undefined)}>
+        <svg className="tips" aria-hidden="true">
+          <defs>
+            {(["idle", "taken", "active"] as const).map((f) => (
+              <marker key={f} id={`tip-${f}`} viewBox="0 0 10 10" refX="8.500" refY="5" markerWidth="7" markerHeight="7"
+                orient="auto-start-reverse" markerUnits="userSpaceOnUse">
+                <path d="M1 1.500L8.500 5 1 8.500z" className={`tip tip-${f}`} />
+              </marker>
+            ))}
+          </defs>
+        </svg>
+      </ReactFlow>
+      {onSelect && (
+        <div className="graph-tools" role="group" aria-label="Graph zoom">
+          <button type="button" onClick={() => void flow.zoomIn()} aria-label="Zoom in"><Icon name="plus" size={14} /></button>
+          <button type="button" onClick={() => void flow.zoomOut()} aria-label="Zoom out"><Icon name="minus" size={14} /></button>
+          <button type="button" aria-label="Show the whole graph"
+            onClick={() => void flow.fitBounds({ x: 0, y: 0, width: placed.width, height: placed.height }, { padding: FIT.padding, duration: 200 })}>
+            <Icon name="fit" size={14} />
+          </button>
+        </div>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,61 @@
+import { describe, expect, it } from "vitest";
+import type { Workflow } from "../client/types";
+import { edgesOf } from "./edges";
+import { NODE_HEIGHT, NODE_WIDTH, pathThrough, placeWorkflow } from "./layout";
+
+const workflow: Workflow = {
+  id: "w", start_node_id: "start",
+  nodes: {
+    start: { type: "start", next_ids: ["rounds"] },
+    rounds: { type: "loop", next_ids: ["draft", "review"] },
+    draft: { type: "agent", next_ids: ["rounds"], on_error: "sorry" },
+    review: { type: "human_review", next_ids: ["end"], routes: { approve: "end", modify: "end", reject: "rounds" } },
+    pick: { type: "switch", properties: { cases: [{ when: "x", to: "end" }], default: "gone" } },
+    sorry: { type: "llm", next_ids: ["end"] },
+    end: { type: "end" },
+  },
+};
+
+describe("edgesOf", () => {
+  const edges = edgesOf(workflow);
+  const edge = (from: string, to: string) => edges.find((e) => e.from === from && e.to === to);
+  it("knows back edges", () => {
+    expect(edges.filter((e) => e.back).map((e) => `${e.from}>${e.to}`).sort()).toEqual(["draft>rounds", "review>rounds"]);
+  });
+  it("merges routes to one node and names the ways out of a loop", () => {
+    expect(edge("review", "end")?.label).toBe("approve / modify");
+    expect(edge("rounds", "draft")?.label).toBe("round");
+    expect(edge("rounds", "review")?.label).toBe("exit");
+    expect(edge("draft", "sorry")).toMatchObject({ error: true, label: "on error" });
+  });
+  it("leaves out arrows to nowhere", () => {
+    expect(edge("pick", "end")?.label).toBe("case 1");
+    expect(edge("pick", "gone")).toBeUndefined();
+  });
+  it("walks a long chain", () => {
+    const nodes: NonNullable<Workflow["nodes"]> = {};
+    for (let i = 0; i < 20_000; i++) nodes[`n${i}`] = { type: "llm", next_ids: [`n${i + 1}`] };
+    expect(edgesOf({ id: "w", start_node_id: "n0", nodes })).toHaveLength(19_999);
+  });
+});
+
+describe("placeWorkflow", () => {
+  const placed = placeWorkflow(workflow);
+  it("places every node, none over another", () => {
+    expect(placed.nodes).toHaveLength(7);
+    for (const a of placed.nodes) for (const b of placed.nodes) {
+      if (a.id === b.id) continue;
+      expect(Math.abs(a.x - b.x) >= NODE_WIDTH || Math.abs(a.y - b.y) >= NODE_HEIGHT, `${a.id} over ${b.id}`).toBe(true);
+    }
+  });
+  it("leads back edges around the right side, each in its own lane", () => {
+    const right = Math.max(...placed.nodes.map((n) => n.x + NODE_WIDTH));
+    const lanes = placed.edges.filter((e) => e.back).map((e) => e.points[1]?.x ?? 0);
+    expect(new Set(lanes).size).toBe(2);
+    for (const x of lanes) expect(x).toBeGreaterThan(right);
+    for (const x of lanes) expect(x).toBeLessThan(placed.width);
+  });
+  it("draws paths", () => {
+    for (const e of placed.edges) expect(pathThrough(e.points, e.back)).toMatch(/^M[-\d.]+,[-\d.]+[LC]/);
+  });
+});

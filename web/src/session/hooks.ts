@@ -1,0 +1,27 @@
+import { createContext, useContext, useRef, useSyncExternalStore } from "react";
+import type { SessionState, SessionStore } from "./store";
+
+export const StoreContext = createContext<SessionStore | null>(null);
+
+export function useStore(): SessionStore {
+  const store = useContext(StoreContext);
+  if (!store) throw new Error("no session here");
+  return store;
+}
+
+/** A part of the session's state; the component renders again only when that part is another object. */
+export function useSession<T>(select: (state: SessionState) => T): T {
+  const store = useStore();
+  return useSyncExternalStore(store.subscribe, () => select(store.get()));
+}
+
+/** The same for a part that is built anew each time: compared element by element. */
+export function useSessionList<T>(select: (state: SessionState) => T[]): T[] {
+  const store = useStore();
+  const last = useRef<T[]>([]);
+  return useSyncExternalStore(store.subscribe, () => {
+    const next = select(store.get());
+    if (next.length !== last.current.length || next.some((v, i) => v !== last.current[i])) last.current = next;
+    return last.current;
+  });
+}

@@ -1,0 +1,28 @@
+import react from "@vitejs/plugin-react";
+import { defineConfig } from "vitest/config";
+
+// In development the page is served by Vite and everything else by a Sluice server (or the fake one).
+const server = process.env.SLUICE_URL ?? "http://127.0.0.1:8080";
+
+export default defineConfig({
+  base: "/ui/",
+  plugins: [react()],
+  build: {
+    target: "es2022",
+    // The polyfill would be one more script for browsers that the target already leaves out.
+    modulePreload: { polyfill: false },
+    // Inlined assets would need data: in the content-security policy.
+    assetsInlineLimit: 0,
+    chunkSizeWarningLimit: 900,
+  },
+  server: {
+    proxy: {
+      "/api": { target: server },
+      "/ws": { target: server, ws: true },
+    },
+  },
+  test: {
+    environment: "node",
+    include: ["src/**/*.test.ts"],
+  },
+});
