@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <stdarg.h>
 
 #include "app/app.h"
@@ -104,6 +105,7 @@ static const svc_handler svc_handlers[SVC_OP_COUNT] = {
 
 static void svc_pass(struct app *a, struct svc_req *req)
 {
+    assert(req->op < SVC_OP_COUNT);
     svc_handlers[req->op](a, req);
 }
 

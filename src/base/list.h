@@ -43,8 +43,7 @@ static inline void list_prepend(struct list *head, struct list *l) /* as the fir
 }
 static inline void list_remove(struct list *l)
 {
-    /* The analyser does not see that what was removed and freed is not linked any more. */
-    l->prev->next = l->next; /* NOLINT(clang-analyzer-unix.Malloc) */
+    l->prev->next = l->next;
     l->next->prev = l->prev;
     list_init(l);
 }

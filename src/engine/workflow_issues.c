@@ -85,8 +85,9 @@ static struct str arena_str(struct arena *a, const char *p, size_t n)
     return (struct str){arena_strdup(a, (struct str){p, n}), n};
 }
 
-static void issue_add(struct wf_parse *p, bool is_error, const char *at, const char *code,
-                      const char *fmt, va_list ap)
+__attribute__((format(printf, 5, 0))) static void issue_add(struct wf_parse *p, bool is_error,
+                                                            const char *at, const char *code,
+                                                            const char *fmt, va_list ap)
 {
     unsigned i;
     struct workflow_issue *it = issue_slot(p, is_error, &i);
