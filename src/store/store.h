@@ -64,6 +64,7 @@ struct store_req {
 void store_req_init(struct store_req *req, enum store_op op, void (*done)(struct store_req *),
                     void *data);
 void store_req_deinit(struct store_req *req);
+bool store_op_is_write(const struct store_req *req); /* a session's load is one when it claims */
 
 /* ---- writes ---- */
 

@@ -1,0 +1,12 @@
+DROP TABLE idempotency_keys;
+DROP TABLE withheld_inputs;
+DROP TABLE timers;
+DROP TABLE effects;
+DROP TABLE session_messages;
+DROP TABLE node_runs;
+DROP TABLE session_events;
+DROP TABLE session_details;
+DROP TABLE sessions;
+DROP TABLE workflow_versions;
+DROP TABLE workflows;
+DROP TABLE workspaces;

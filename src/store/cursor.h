@@ -1,0 +1,39 @@
+/* The `cursor` of a list: where the next page begins, as text that a client hands back.
+ *
+ * To a client it is opaque. It is made of the keys of the last row of a page, so a page costs the
+ * same wherever it is, and rows that come or go in between neither shift nor repeat others. A
+ * checksum refuses what we did not make or made for another list; it is no signature: a forged
+ * cursor only moves within rows that the request may see anyway.
+ */
+#ifndef SLUICE_STORE_CURSOR_H
+#define SLUICE_STORE_CURSOR_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/id.h"
+
+enum cursor_kind {
+    CURSOR_SESSIONS = 1, /* a: created_at, b: the session's key */
+    CURSOR_WORKFLOWS,    /* key: the workflow's id */
+    CURSOR_VERSIONS,     /* a: version */
+    CURSOR_MESSAGES,     /* a: created_at, b: seq, key: message id */
+    CURSOR_RUNS,         /* key: run id */
+};
+
+struct cursor {
+    int64_t a, b;
+    size_t key_bytes;
+    uint8_t key[NAME_BYTES_MAX];
+};
+
+/* The text lives in the arena. A key of more than NAME_BYTES_MAX is a mistake of ours. */
+struct str cursor_encode(struct arena *arena, enum cursor_kind kind, int64_t a, int64_t b,
+                         struct str key);
+/* ERR_INVALID: not a cursor of this kind of list. */
+int cursor_decode(struct str text, enum cursor_kind kind, struct cursor *out, struct errbuf *e);
+
+#endif

@@ -1,0 +1,31 @@
+# cmake -DFOLDER=… -DOUT=… -P embed_migrations.cmake: writes a C file with the text of every pair
+# NNN_name.up.sql / NNN_name.down.sql of FOLDER, in order (see sqlite_migrations.h).
+file(GLOB ups ${FOLDER}/*.up.sql)
+list(SORT ups)
+set(texts "")
+set(rows "")
+set(expected 1)
+foreach(up ${ups})
+    get_filename_component(file ${up} NAME)
+    if(NOT file MATCHES "^([0-9][0-9][0-9])_([a-z0-9_]+)\\.up\\.sql$")
+        message(FATAL_ERROR "${up}: the name is not NNN_name.up.sql")
+    endif()
+    set(number ${CMAKE_MATCH_1})
+    set(name ${CMAKE_MATCH_2})
+    math(EXPR value "1${number} - 1000")
+    if(NOT value EQUAL expected)
+        message(FATAL_ERROR "${up}: number ${expected} is missing or given twice")
+    endif()
+    math(EXPR expected "${expected} + 1")
+    foreach(way up down)
+        file(READ ${FOLDER}/${number}_${name}.${way}.sql hex HEX)
+        string(REGEX REPLACE "(..)" "0x\\1," bytes "${hex}")
+        string(REGEX REPLACE "((0x..,)(0x..,)(0x..,)(0x..,)(0x..,)(0x..,)(0x..,)(0x..,))" "\\1\n"
+               bytes "${bytes}")
+        string(APPEND texts "static const char ${way}_${number}[] = {\n${bytes}0\n};\n")
+    endforeach()
+    string(APPEND rows "    { ${value}, \"${name}\", up_${number}, down_${number} },\n")
+endforeach()
+file(WRITE ${OUT} "/* Generated from ${FOLDER} by embed_migrations.cmake. */\n"
+    "#include \"store/sqlite_migrations.h\"\n\n${texts}\n"
+    "const struct sqlite_migration sqlite_migrations[] = {\n${rows}    { 0, NULL, NULL, NULL },\n};\n")

@@ -1,0 +1,121 @@
+#include "store/rules.h"
+
+#include <string.h>
+
+#include "base/json.h"
+#include "engine/state.h"
+
+static char rules_lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c + 'a' - 'A') : c;
+}
+
+bool rules_contains(struct str text, struct str part)
+{
+    for (size_t at = 0; part.n <= text.n && at <= text.n - part.n; at++) {
+        size_t i = 0;
+        while (i < part.n && rules_lower(text.p[at + i]) == rules_lower(part.p[i]))
+            i++;
+        if (i == part.n)
+            return true;
+    }
+    return part.n == 0;
+}
+
+static bool rules_has_tag(struct str tags_json, struct str tag)
+{
+    struct json_iter it;
+    struct buf text;
+    bool found = false;
+
+    if (!tags_json.p)
+        return false;
+    buf_init(&text, tags_json.n);
+    json_iter_init(&it, json_root(tags_json));
+    while (!found && json_iter_next(&it)) {
+        buf_clear(&text);
+        found = json_string(it.value, &text) && str_eq(buf_str(&text), tag);
+    }
+    buf_deinit(&text);
+    return found;
+}
+
+static bool rules_equal_if_set(struct str filter, struct str value)
+{
+    return !filter.p || (value.p && str_eq(filter, value));
+}
+
+bool rules_session_matches(const struct store_session_list *l, const struct session_row *row)
+{
+    char id[ID_TEXT_BYTES + 1];
+
+    if (!rules_equal_if_set(l->status, row->core.status) ||
+        !rules_equal_if_set(l->workflow_id, row->meta.workflow_id) ||
+        !rules_equal_if_set(l->group_id, row->meta.group_id) ||
+        !rules_equal_if_set(l->user_id, row->meta.user_id))
+        return false;
+    if (l->tag.p && !rules_has_tag(row->meta.tags_json, l->tag))
+        return false;
+    if (!l->q.p || rules_contains(row->meta.name, l->q))
+        return true;
+    id_format(row->id, id);
+    return rules_contains(str_of(id), l->q);
+}
+
+bool rules_workflow_matches(const struct store_workflow_list *l, const struct workflow_row *row)
+{
+    return rules_equal_if_set(l->type, row->type) &&
+           (!l->q.p || rules_contains(row->id, l->q) || rules_contains(row->name, l->q));
+}
+
+bool rules_session_is_live(const struct session_row *row)
+{
+    enum session_status status;
+
+    return !row->meta.stored_only &&
+           !(session_status_parse(row->core.status, &status) && session_status_is_terminal(status));
+}
+
+struct page page_of(int limit)
+{
+    if (limit <= 0)
+        limit = STORE_LIMIT_DEFAULT;
+    return (struct page){limit > STORE_LIMIT_MAX ? STORE_LIMIT_MAX : limit, 0};
+}
+
+enum page_verdict page_see(struct page *p, bool matches)
+{
+    if (p->examined == STORE_EXAMINED_MAX || (matches && p->left == 0))
+        return PAGE_STOP;
+    p->examined++;
+    if (!matches)
+        return PAGE_SKIP;
+    p->left--;
+    return PAGE_TAKE;
+}
+
+struct str rules_workspace(struct str workspace)
+{
+    return workspace.p ? workspace : STR(STORE_WORKSPACE_DEFAULT);
+}
+
+bool rules_frames_are_whole(int64_t seq_first, int64_t seq_last, struct str frames)
+{
+    int64_t count = 1;
+    const char *p = frames.p, *end = frames.p + frames.n;
+
+    if (seq_first < 1 || seq_last < seq_first || frames.n < 2 || *p != '{' || end[-1] != '}')
+        return false;
+    while ((p = memchr(p, '\n', (size_t)(end - p))) != NULL) {
+        if (p[-1] != '}' || p[1] != '{')
+            return false;
+        count++;
+        p++;
+    }
+    return count == seq_last - seq_first + 1;
+}
+
+struct str rules_copy(struct arena *a, struct str s)
+{
+    return (struct str){s.p ? arena_strdup(a, s) : NULL, s.n};
+}

@@ -1,0 +1,37 @@
+/* What every store decides the same way, whatever it keeps its rows in. */
+#ifndef SLUICE_STORE_RULES_H
+#define SLUICE_STORE_RULES_H
+
+#include "store/store.h"
+
+/* Rows that one page of a filtered list may look at. */
+#define STORE_EXAMINED_MAX 20000
+
+#define STORE_WORKSPACE_DEFAULT "default"
+
+/* Which rows that a list walks over make its page. Where the next one begins is kept by the caller:
+ * after the last row that was taken or skipped. */
+enum page_verdict {
+    PAGE_TAKE,
+    PAGE_SKIP,
+    PAGE_STOP, /* this row belongs to the next page: there is one */
+};
+struct page {
+    int left, examined;
+};
+struct page page_of(int limit); /* default and maximum applied */
+enum page_verdict page_see(struct page *p, bool matches);
+
+/* Part of text, any case (ASCII letters). An empty or NULL part is in every text. */
+bool rules_contains(struct str text, struct str part);
+/* Whether the filters of l but workspace and time hold for the row. */
+bool rules_session_matches(const struct store_session_list *l, const struct session_row *row);
+bool rules_workflow_matches(const struct store_workflow_list *l, const struct workflow_row *row);
+/* A session that may be deleted only by force: it runs, or could go on. */
+bool rules_session_is_live(const struct session_row *row);
+struct str rules_workspace(struct str workspace); /* NULL: the default one */
+/* Frames that a row of events holds when it is whole. */
+bool rules_frames_are_whole(int64_t seq_first, int64_t seq_last, struct str frames);
+struct str rules_copy(struct arena *a, struct str s); /* NULL stays NULL */
+
+#endif

@@ -1,0 +1,328 @@
+/* STORE_COMMIT: the rows of many sessions in one transaction.
+ *
+ * Each delta is either written whole or left out and marked refused: by its epoch (somebody else
+ * owns the session), because its session is gone, because an Idempotency-Key is taken. All that can
+ * refuse is looked at before the delta's first row is written.
+ *
+ * A delta that stands in the store already (the same events under the same numbers) is passed over
+ * and counts as written, so that a batch whose outcome was unknown can simply be submitted again.
+ */
+#include <assert.h>
+#include <string.h>
+
+#include "store/rules.h"
+#include "store/sqlite_store.h"
+
+#define JSON_EMPTY_OBJECT STR("{}")
+#define JSON_EMPTY_ARRAY  STR("[]")
+
+static struct str commit_or(struct str s, struct str otherwise)
+{
+    return s.p ? s : otherwise;
+}
+
+/* In the order of SQL_SESSION_UPDATE and of the end of SQL_SESSION_INSERT. */
+static void commit_bind_core(struct sqlq *q, const struct session_core *core)
+{
+    sqlq_bind_i64(q, core->busy);
+    sqlq_bind_str(q, core->status);
+    sqlq_bind_str(q, core->reason);
+    sqlq_bind_i64(q, core->last_seq);
+    sqlq_bind_i64(q, core->started_at);
+    sqlq_bind_i64(q, core->ended_at);
+    sqlq_bind_i64(q, core->updated_at);
+    sqlq_bind_str(q, core->output_json);
+    sqlq_bind_str(q, core->error_json);
+    sqlq_bind_str(q, commit_or(core->node_statuses_json, JSON_EMPTY_OBJECT));
+    sqlq_bind_str(q, core->waiting_json);
+    sqlq_bind_str(q, core->usage_json);
+    sqlq_bind_str(q, core->vars_json);
+    sqlq_bind_str(q, core->state_json);
+}
+
+static int commit_session_insert(struct sqlite_db *db, const struct delta *d, int64_t *key)
+{
+    const struct session_meta *meta = d->meta;
+    int64_t workspace = 0;
+    struct sqlq q;
+
+    int status = sqlite_workspace_make(db, meta->workspace, &workspace);
+    if (status < 0)
+        return status;
+    sqlq_start(&q, db, SQL_SESSION_INSERT);
+    sqlq_bind_id(&q, &d->session_id);
+    sqlq_bind_i64(&q, workspace);
+    sqlq_bind_i64(&q, (int64_t)d->epoch);
+    sqlq_bind_i64(&q, d->created_at);
+    sqlq_bind_i64(&q, meta->stored_only);
+    sqlq_bind_str(&q, meta->name);
+    sqlq_bind_str(&q, meta->group_id);
+    sqlq_bind_str(&q, meta->user_id);
+    sqlq_bind_str(&q, commit_or(meta->tags_json, JSON_EMPTY_ARRAY));
+    sqlq_bind_str(&q, meta->workflow_id);
+    sqlq_bind_i64(&q, meta->workflow_version);
+    commit_bind_core(&q, d->core);
+    status = sqlq_run(&q);
+    if (status < 0)
+        return status;
+    *key = sqlite3_last_insert_rowid(db->handle);
+
+    sqlq_start(&q, db, SQL_DETAILS_INSERT);
+    sqlq_bind_i64(&q, *key);
+    sqlq_bind_str(&q, meta->input_json);
+    sqlq_bind_str(&q, meta->metadata_json);
+    sqlq_bind_str(&q, meta->settings_json);
+    sqlq_bind_str(&q, meta->thread_configs_json);
+    sqlq_bind_str(&q, meta->workflow_state_json);
+    sqlq_bind_str(&q, meta->budget_json);
+    sqlq_bind_str(&q, meta->graph_json);
+    return sqlq_run(&q);
+}
+
+static int commit_session_update(struct sqlite_db *db, const struct delta *d, int64_t key)
+{
+    struct sqlq q;
+
+    sqlq_start(&q, db, SQL_SESSION_UPDATE);
+    commit_bind_core(&q, d->core);
+    sqlq_bind_i64(&q, key);
+    return sqlq_run(&q);
+}
+
+/* 1: written; 0: there is a row with these numbers already. */
+static int commit_events(struct sqlite_db *db, const struct delta *d, int64_t key)
+{
+    struct sqlq q;
+
+    sqlq_start(&q, db, SQL_EVENTS_INSERT);
+    sqlq_bind_i64(&q, key);
+    sqlq_bind_i64(&q, d->seq_last);
+    sqlq_bind_i64(&q, d->seq_first);
+    sqlq_bind_i64(&q, d->at);
+    sqlq_bind_str(&q, buf_str(&d->events));
+    int status = sqlq_run(&q);
+    return status < 0 ? status : sqlite3_changes(db->handle) > 0;
+}
+
+static int commit_runs(struct sqlite_db *db, const struct delta *d, int64_t key)
+{
+    int status = 0;
+    struct sqlq q;
+
+    for (const struct run_row *r = d->runs; r && status == 0; r = r->next) {
+        sqlq_start(&q, db, SQL_RUN_UPSERT);
+        sqlq_bind_i64(&q, key);
+        sqlq_bind_id(&q, &r->run_id);
+        sqlq_bind_str(&q, r->node_id);
+        sqlq_bind_str(&q, r->kind);
+        sqlq_bind_i64(&q, r->iteration);
+        sqlq_bind_i64(&q, r->attempt);
+        sqlq_bind_str(&q, r->status);
+        sqlq_bind_str(&q, r->branch);
+        sqlq_bind_i64(&q, r->started_at);
+        sqlq_bind_i64(&q, r->ended_at);
+        sqlq_bind_str(&q, r->output_json);
+        sqlq_bind_str(&q, r->error_json);
+        sqlq_bind_str(&q, r->interrupt_json);
+        status = sqlq_run(&q);
+    }
+    return status;
+}
+
+static int commit_delete_ids(struct sqlite_db *db, enum sqlite_sql sql, int64_t key,
+                             const struct id_list *ids)
+{
+    int status = 0;
+    struct sqlq q;
+
+    for (; ids && status == 0; ids = ids->next) {
+        sqlq_start(&q, db, sql);
+        sqlq_bind_i64(&q, key);
+        sqlq_bind_id(&q, &ids->id);
+        status = sqlq_run(&q);
+    }
+    return status;
+}
+
+static int commit_effects(struct sqlite_db *db, const struct delta *d, int64_t key)
+{
+    int status = 0;
+    struct sqlq q;
+
+    for (const struct effect_row *f = d->effects_new; f && status == 0; f = f->next) {
+        sqlq_start(&q, db, SQL_EFFECT_INSERT);
+        sqlq_bind_i64(&q, key);
+        sqlq_bind_id(&q, &f->run_id);
+        sqlq_bind_str(&q, f->kind);
+        sqlq_bind_str(&q, f->request_json);
+        status = sqlq_run(&q);
+    }
+    return status < 0 ? status : commit_delete_ids(db, SQL_EFFECT_DELETE, key, d->effects_done);
+}
+
+static int commit_timers(struct sqlite_db *db, const struct delta *d, int64_t key)
+{
+    int status = 0;
+    struct sqlq q;
+
+    for (const struct timer_row *t = d->timers_set; t && status == 0; t = t->next) {
+        sqlq_start(&q, db, SQL_TIMER_UPSERT);
+        sqlq_bind_i64(&q, key);
+        sqlq_bind_id(&q, &t->timer_id);
+        sqlq_bind_i64(&q, t->due_at);
+        sqlq_bind_str(&q, t->purpose_json);
+        status = sqlq_run(&q);
+    }
+    return status < 0 ? status : commit_delete_ids(db, SQL_TIMER_DELETE, key, d->timers_done);
+}
+
+static int commit_messages(struct sqlite_db *db, const struct delta *d, int64_t key)
+{
+    int status = 0;
+    struct sqlq q;
+
+    for (const struct message_row *m = d->messages; m && status == 0; m = m->next) {
+        sqlq_start(&q, db, SQL_MESSAGE_INSERT);
+        sqlq_bind_i64(&q, key);
+        sqlq_bind_i64(&q, m->created_at);
+        sqlq_bind_i64(&q, m->seq);
+        sqlq_bind_id(&q, &m->message_id);
+        sqlq_bind_id_or_null(&q, &m->run_id);
+        sqlq_bind_str(&q, m->node_id);
+        sqlq_bind_str(&q, m->role);
+        sqlq_bind_str(&q, m->agent_id);
+        sqlq_bind_str(&q, m->finish_reason);
+        sqlq_bind_i64(&q, m->token_count);
+        sqlq_bind_str(&q, commit_or(m->content, STR("")));
+        status = sqlq_run(&q);
+    }
+    return status;
+}
+
+static int commit_withheld(struct sqlite_db *db, const struct delta *d, int64_t key)
+{
+    int status = 0;
+    struct sqlq q;
+
+    if (d->withheld_clear) {
+        sqlq_start(&q, db, SQL_WITHHELD_CLEAR);
+        sqlq_bind_i64(&q, key);
+        status = sqlq_run(&q);
+    }
+    for (const struct withheld_row *w = d->withheld; w && status == 0; w = w->next) {
+        sqlq_start(&q, db, SQL_WITHHELD_INSERT);
+        sqlq_bind_i64(&q, key);
+        sqlq_bind_i64(&q, w->ord);
+        sqlq_bind_str(&q, w->input_json);
+        status = sqlq_run(&q);
+    }
+    return status;
+}
+
+/* Whether the very events of the delta are stored: it was written before. Without events there is
+ * nothing to tell by, and nothing to lose either: its other rows may be written twice. */
+static int commit_is_repeated(struct sqlite_db *db, const struct delta *d, int64_t key, bool *out)
+{
+    struct sqlq q;
+
+    *out = false;
+    sqlq_start(&q, db, SQL_EVENTS_SAME);
+    sqlq_bind_i64(&q, key);
+    sqlq_bind_i64(&q, d->seq_last);
+    sqlq_bind_i64(&q, d->seq_first);
+    sqlq_bind_str(&q, buf_str(&d->events));
+    int more = sqlq_next(&q);
+    if (more > 0) {
+        *out = sqlq_i64(&q) != 0;
+        sqlq_end(&q);
+    }
+    return more < 0 ? more : 0;
+}
+
+static int commit_parts(struct sqlite_db *db, const struct delta *d, int64_t key)
+{
+    int status = commit_runs(db, d, key);
+
+    if (status == 0)
+        status = commit_effects(db, d, key);
+    if (status == 0)
+        status = commit_timers(db, d, key);
+    if (status == 0)
+        status = commit_messages(db, d, key);
+    if (status == 0)
+        status = commit_withheld(db, d, key);
+    if (status == 0)
+        status = sqlite_idempotency_insert(db, d->idempotency);
+    return status;
+}
+
+/* A session that is there already: 0 and *repeated, or a refusal. */
+static int commit_admit(struct sqlite_db *db, const struct delta *d, int64_t key, uint64_t epoch,
+                        bool *repeated)
+{
+    char id[ID_TEXT_BYTES + 1];
+
+    *repeated = false;
+    id_format(d->session_id, id);
+    if (d->epoch < epoch)
+        return sqlite_db_refuse(db, ERR_STALE, "session %s has another owner by now", id);
+    /* Only these two can have been written before and do harm: see the top of the file. */
+    if (d->seq_last > 0 && (d->is_new || d->idempotency)) {
+        int status = commit_is_repeated(db, d, key, repeated);
+        if (status < 0 || *repeated)
+            return status;
+    }
+    if (d->is_new)
+        return sqlite_db_refuse(db, ERR_CONFLICT, "session %s exists already", id);
+    return 0;
+}
+
+/* One delta: 0, or why it was left out or has failed (db->failed). */
+static int commit_delta(struct sqlite_db *db, struct arena *a, const struct delta *d)
+{
+    int64_t key = 0;
+    uint64_t epoch = 0;
+    bool repeated = false;
+
+    int status = sqlite_session_find(db, &d->session_id, &key, &epoch);
+    bool exists = status == 0;
+    if (!exists && !(status == ERR_NOT_FOUND && d->is_new))
+        return status;
+    status = exists ? commit_admit(db, d, key, epoch, &repeated) : 0;
+    if (status < 0 || repeated)
+        return status;
+    status = sqlite_idempotency_check(db, a, d->idempotency);
+    if (status < 0)
+        return status;
+
+    if (d->is_new)
+        status = commit_session_insert(db, d, &key);
+    if (status == 0 && d->seq_last > 0) {
+        int written = commit_events(db, d, key);
+        if (written == 0) { /* before anything else of a delta for an old session */
+            status = commit_is_repeated(db, d, key, &repeated);
+            if (status == 0 && !repeated)
+                status = sqlite_db_refuse(db, ERR_CONFLICT, "other events have these numbers");
+            return status;
+        }
+        status = written < 0 ? written : 0;
+    }
+    if (status == 0 && d->core && !d->is_new)
+        status = commit_session_update(db, d, key);
+    return status < 0 ? status : commit_parts(db, d, key);
+}
+
+int sqlite_commit_run(struct sqlite_db *db, struct store_commit *c)
+{
+    for (size_t i = 0; i < c->count; i++) {
+        const struct delta *d = c->deltas[i];
+        assert(!d->is_new || (d->meta && d->core));
+        int status = commit_delta(db, &c->req.arena, d);
+        if (db->failed)
+            return status;
+        c->refused[i] = status < 0;
+        if (status < 0)
+            c->req.error = db->error; /* for the log; the request itself succeeds */
+    }
+    return 0;
+}

@@ -1,0 +1,365 @@
+/* The reader's side: which function carries out a request, and the reads that are a few lines. */
+#include <assert.h>
+
+#include "store/cursor.h"
+#include "store/rules.h"
+#include "store/sqlite_store.h"
+
+void sqlite_run_columns(struct sqlq *q, struct arena *a, struct run_row *row)
+{
+    *row = (struct run_row){.next = NULL};
+    sqlq_id(q, &row->run_id);
+    row->node_id = sqlq_str(q, a);
+    row->kind = sqlq_str(q, a);
+    row->iteration = sqlq_i64(q);
+    row->attempt = sqlq_i64(q);
+    row->status = sqlq_str(q, a);
+    row->branch = sqlq_str(q, a);
+    row->started_at = sqlq_i64(q);
+    row->ended_at = sqlq_i64(q);
+    row->output_json = sqlq_json(q, a);
+    row->error_json = sqlq_json(q, a);
+    row->interrupt_json = sqlq_json(q, a);
+}
+
+static int read_corrupt(struct sqlq *q, const struct id *session, const char *what,
+                        const struct id *id)
+{
+    char session_text[ID_TEXT_BYTES + 1], text[ID_TEXT_BYTES + 1];
+
+    id_format(*session, session_text);
+    id_format(*id, text);
+    sqlq_end(q);
+    return sqlite_db_corrupt(q->db, "session %s: %s %s does not read back", session_text, what,
+                             text);
+}
+
+/* ---- events ---- */
+
+static int read_event_bounds(struct sqlite_db *db, struct store_events_read *r, int64_t *key)
+{
+    struct session_row row;
+    struct sqlq q;
+
+    int status = sqlite_session_get(db, &r->req.arena, STR_NULL, &r->session_id, &row, key);
+    if (status < 0)
+        return status;
+    r->last_seq = row.core.last_seq;
+    sqlq_start(&q, db, SQL_EVENTS_FIRST);
+    sqlq_bind_i64(&q, *key);
+    int more = sqlq_next(&q);
+    if (more > 0) {
+        r->first_seq_held = sqlq_i64(&q);
+        sqlq_end(&q);
+    }
+    return more < 0 ? more : 0;
+}
+
+/* NULL: the row does not read back. */
+static struct event_row *read_event_row(struct sqlq *q, struct store_events_read *r)
+{
+    struct event_row *row = arena_alloc(&r->req.arena, sizeof(*row));
+    char id[ID_TEXT_BYTES + 1];
+
+    row->seq_first = sqlq_i64(q);
+    row->seq_last = sqlq_i64(q);
+    row->frames = sqlq_str(q, &r->req.arena);
+    if (!q->corrupt && rules_frames_are_whole(row->seq_first, row->seq_last, row->frames))
+        return row;
+    sqlq_end(q);
+    id_format(r->session_id, id);
+    sqlite_db_corrupt(q->db, "session %s: events %lld to %lld do not read back", id,
+                      (long long)row->seq_first, (long long)row->seq_last);
+    return NULL;
+}
+
+static int read_events(struct sqlite_db *db, struct store_events_read *r)
+{
+    struct event_row **tail = &r->rows;
+    int64_t key = 0, limit = r->limit > 0 ? r->limit : STORE_LIMIT_DEFAULT;
+    size_t bytes = 0;
+    struct sqlq q;
+    int more;
+
+    r->rows = NULL;
+    r->first_seq_held = 0;
+    int status = read_event_bounds(db, r, &key);
+    if (status < 0)
+        return status;
+    sqlq_start(&q, db, SQL_EVENTS_READ);
+    sqlq_bind_i64(&q, key);
+    sqlq_bind_i64(&q, r->after);
+    while ((more = sqlq_next(&q)) > 0) {
+        struct event_row *row = read_event_row(&q, r);
+        if (!row)
+            return ERR_CORRUPT;
+        *tail = row;
+        tail = &row->next;
+        bytes += row->frames.n;
+        limit -= row->seq_last - (r->after >= row->seq_first ? r->after : row->seq_first - 1);
+        if (bytes >= r->bytes_max || limit <= 0) {
+            sqlq_end(&q);
+            return 0;
+        }
+    }
+    return more;
+}
+
+/* ---- messages, runs ---- */
+
+static int read_message_row(struct sqlq *q, struct store_messages_list *l, struct message_row *row)
+{
+    struct arena *a = &l->req.arena;
+
+    row->created_at = sqlq_i64(q);
+    row->seq = sqlq_i64(q);
+    sqlq_id(q, &row->message_id);
+    sqlq_id(q, &row->run_id);
+    row->node_id = sqlq_str(q, a);
+    row->role = sqlq_str(q, a);
+    row->agent_id = sqlq_str(q, a);
+    row->finish_reason = sqlq_str(q, a);
+    row->token_count = sqlq_i64(q);
+    row->content = sqlq_str(q, a);
+    return q->corrupt ? read_corrupt(q, &l->session_id, "message", &row->message_id) : 0;
+}
+
+static int read_messages_page(struct sqlq *q, struct store_messages_list *l)
+{
+    struct message_row **tail = &l->rows, *last = NULL;
+    struct page page = page_of(l->limit);
+    int more;
+
+    while ((more = sqlq_next(q)) > 0) {
+        if (page_see(&page, true) == PAGE_STOP) {
+            assert(last);
+            sqlq_end(q);
+            l->next_cursor =
+                cursor_encode(&l->req.arena, CURSOR_MESSAGES, last->created_at, last->seq,
+                              (struct str){(const char *)last->message_id.b, 16});
+            return 0;
+        }
+        last = arena_alloc(&l->req.arena, sizeof(*last));
+        int status = read_message_row(q, l, last);
+        if (status < 0)
+            return status;
+        *tail = last;
+        tail = &last->next;
+    }
+    return more;
+}
+
+/* The id that a cursor holds; zero when there is no cursor. */
+static int read_cursor(struct str text, enum cursor_kind kind, struct cursor *c, struct id *id,
+                       struct errbuf *e)
+{
+    *c = (struct cursor){.a = INT64_MIN, .b = INT64_MIN};
+    *id = (struct id){{0}};
+    if (text.n == 0)
+        return 0;
+    int status = cursor_decode(text, kind, c, e);
+    if (status == 0 && c->key_bytes != sizeof(id->b))
+        status = err_set(e, ERR_INVALID, "cursor is not one that this list gave");
+    if (status == 0)
+        *id = *(struct id *)c->key;
+    return status;
+}
+
+static int read_messages(struct sqlite_db *db, struct store_messages_list *l)
+{
+    struct cursor c;
+    struct id after;
+    int64_t key = 0;
+    struct sqlq q;
+
+    l->rows = NULL;
+    l->next_cursor = STR_NULL;
+    int status = read_cursor(l->cursor, CURSOR_MESSAGES, &c, &after, &db->error);
+    if (status == 0)
+        status = sqlite_session_find(db, &l->session_id, &key, NULL);
+    if (status < 0)
+        return status;
+    sqlq_start(&q, db, SQL_MESSAGES_LIST);
+    sqlq_bind_i64(&q, key);
+    sqlq_bind_i64(&q, c.a);
+    sqlq_bind_i64(&q, c.b);
+    sqlq_bind_id(&q, &after);
+    return read_messages_page(&q, l);
+}
+
+static int read_runs(struct sqlite_db *db, struct store_runs_list *l)
+{
+    struct run_row **tail = &l->rows, *last = NULL;
+    struct page page = page_of(l->limit);
+    struct cursor c;
+    struct id after;
+    int64_t key = 0;
+    struct sqlq q;
+    int more;
+
+    l->rows = NULL;
+    l->next_cursor = STR_NULL;
+    int status = read_cursor(l->cursor, CURSOR_RUNS, &c, &after, &db->error);
+    if (status == 0)
+        status = sqlite_session_find(db, &l->session_id, &key, NULL);
+    if (status < 0)
+        return status;
+    sqlq_start(&q, db, SQL_RUNS_LIST);
+    sqlq_bind_i64(&q, key);
+    sqlq_bind_id(&q, &after);
+    while ((more = sqlq_next(&q)) > 0) {
+        if (page_see(&page, true) == PAGE_STOP) {
+            assert(last);
+            sqlq_end(&q);
+            l->next_cursor = cursor_encode(&l->req.arena, CURSOR_RUNS, 0, 0,
+                                           (struct str){(const char *)last->run_id.b, 16});
+            return 0;
+        }
+        last = arena_alloc(&l->req.arena, sizeof(*last));
+        sqlite_run_columns(&q, &l->req.arena, last);
+        if (q.corrupt)
+            return read_corrupt(&q, &l->session_id, "node run", &last->run_id);
+        *tail = last;
+        tail = &last->next;
+    }
+    return more;
+}
+
+/* ---- scans ---- */
+
+static int read_busy(struct sqlite_db *db, struct store_scan_busy *s)
+{
+    struct id_list **tail = &s->ids;
+    struct sqlq q;
+    int more;
+
+    s->ids = NULL;
+    sqlq_start(&q, db, SQL_SCAN_BUSY);
+    sqlq_bind_id(&q, &s->after);
+    sqlq_bind_i64(&q, s->limit > 0 ? s->limit : STORE_LIMIT_DEFAULT);
+    while ((more = sqlq_next(&q)) > 0) {
+        struct id_list *item = arena_alloc(&s->req.arena, sizeof(*item));
+        sqlq_id(&q, &item->id);
+        *tail = item;
+        tail = &item->next;
+    }
+    return more == 0 && q.corrupt ? sqlite_db_corrupt(db, "the index of busy sessions") : more;
+}
+
+static int read_next_timer(struct sqlite_db *db, struct store_scan_timers *s)
+{
+    struct sqlq q;
+
+    sqlq_start(&q, db, SQL_TIMERS_NEXT);
+    sqlq_bind_i64(&q, s->until);
+    int more = sqlq_next(&q);
+    if (more > 0) {
+        s->next_due_at = sqlq_i64(&q);
+        sqlq_end(&q);
+    }
+    return more < 0 ? more : 0;
+}
+
+static int read_timers(struct sqlite_db *db, struct store_scan_timers *s)
+{
+    struct timer_due **tail = &s->rows;
+    int left = s->limit > 0 ? s->limit : STORE_LIMIT_DEFAULT;
+    struct timer_due row = {.next = NULL};
+    struct sqlq q;
+    int more;
+
+    s->rows = NULL;
+    s->next_due_at = 0;
+    sqlq_start(&q, db, SQL_TIMERS_DUE);
+    sqlq_bind_i64(&q, s->until);
+    while ((more = sqlq_next(&q)) > 0) {
+        sqlq_id(&q, &row.session_id);
+        sqlq_id(&q, &row.timer_id);
+        row.due_at = sqlq_i64(&q);
+        if (q.corrupt)
+            return read_corrupt(&q, &row.session_id, "timer", &row.timer_id);
+        if (left-- == 0) {
+            sqlq_end(&q);
+            s->next_due_at = row.due_at;
+            return 0;
+        }
+        *tail = arena_alloc(&s->req.arena, sizeof(row));
+        **tail = row;
+        tail = &(*tail)->next;
+    }
+    return more < 0 ? more : read_next_timer(db, s);
+}
+
+/* ---- idempotency ---- */
+
+int sqlite_idempotency_get(struct sqlite_db *db, struct arena *a, struct str workspace,
+                           struct str key, struct idempotency_row *row)
+{
+    int64_t workspace_key = 0;
+    struct sqlq q;
+
+    int status = sqlite_workspace_find(db, workspace, &workspace_key);
+    if (status < 0)
+        return status;
+    sqlq_start(&q, db, SQL_IDEMPOTENCY_GET);
+    sqlq_bind_i64(&q, workspace_key);
+    sqlq_bind_str(&q, key);
+    int more = sqlq_next(&q);
+    if (more < 0)
+        return more;
+    if (more == 0)
+        return sqlite_db_refuse(db, ERR_NOT_FOUND, "this Idempotency-Key was not used");
+    *row = (struct idempotency_row){.workspace = rules_copy(a, rules_workspace(workspace))};
+    row->key = sqlq_str(&q, a);
+    row->body_hash[0] = (uint64_t)sqlq_i64(&q);
+    row->body_hash[1] = (uint64_t)sqlq_i64(&q);
+    row->http_status = (int)sqlq_i64(&q);
+    row->body_json = sqlq_json(&q, a);
+    row->created_at = sqlq_i64(&q);
+    sqlq_end(&q);
+    return q.corrupt
+               ? sqlite_db_corrupt(db, "Idempotency-Key \"%.*s\": its answer does not read back",
+                                   STR_FMT(key))
+               : 0;
+}
+
+/* A session's whole load reads several tables: all of them as of one moment. */
+int sqlite_read_run(struct sqlite_db *db, struct store_req *req)
+{
+    switch (req->op) {
+    case STORE_WORKFLOW_GET:
+        return sqlite_workflow_get(db, container_of(req, struct store_workflow_get, req));
+    case STORE_WORKFLOW_LIST:
+        return sqlite_workflow_list(db, container_of(req, struct store_workflow_list, req));
+    case STORE_WORKFLOW_VERSIONS:
+        return sqlite_workflow_versions(db, container_of(req, struct store_workflow_versions, req));
+    case STORE_SESSION_GET:
+        return sqlite_session_read(db, container_of(req, struct store_session_get, req));
+    case STORE_SESSION_LIST:
+        return sqlite_session_list(db, container_of(req, struct store_session_list, req));
+    case STORE_SESSION_LOAD:
+        return sqlite_session_load(db, container_of(req, struct store_session_load, req));
+    case STORE_EVENTS_READ:
+        return read_events(db, container_of(req, struct store_events_read, req));
+    case STORE_MESSAGES_LIST:
+        return read_messages(db, container_of(req, struct store_messages_list, req));
+    case STORE_RUNS_LIST:
+        return read_runs(db, container_of(req, struct store_runs_list, req));
+    case STORE_SCAN_BUSY:
+        return read_busy(db, container_of(req, struct store_scan_busy, req));
+    case STORE_SCAN_TIMERS:
+        return read_timers(db, container_of(req, struct store_scan_timers, req));
+    case STORE_IDEMPOTENCY_GET: {
+        struct store_idempotency_get *g = container_of(req, struct store_idempotency_get, req);
+        return sqlite_idempotency_get(db, &req->arena, g->workspace, g->key, &g->row);
+    }
+    case STORE_COMMIT:
+    case STORE_WORKFLOW_PUT:
+    case STORE_WORKFLOW_DELETE:
+    case STORE_SESSION_DELETE:
+    case STORE_IDEMPOTENCY_PUT:
+    case STORE_OP_COUNT:
+        break;
+    }
+    return sqlite_db_refuse(db, ERR_INTERNAL, "operation %d is no read", (int)req->op);
+}

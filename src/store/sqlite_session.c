@@ -1,0 +1,431 @@
+/* Reading sessions: one, a page of them, or one with all that the engine needs to go on. */
+#include "store/cursor.h"
+#include "store/rules.h"
+#include "store/sqlite_store.h"
+
+int sqlite_session_find(struct sqlite_db *db, const struct id *id, int64_t *key, uint64_t *epoch)
+{
+    struct sqlq q;
+
+    sqlq_start(&q, db, SQL_SESSION_FIND);
+    sqlq_bind_id(&q, id);
+    int more = sqlq_next(&q);
+    if (more < 0)
+        return more;
+    if (more == 0)
+        return sqlite_db_refuse(db, ERR_NOT_FOUND, "no such session");
+    *key = sqlq_i64(&q);
+    if (epoch)
+        *epoch = (uint64_t)sqlq_i64(&q);
+    sqlq_end(&q);
+    return 0;
+}
+
+static int session_corrupt(struct sqlite_db *db, const struct id *id, const char *what)
+{
+    char text[ID_TEXT_BYTES + 1];
+
+    id_format(*id, text);
+    return sqlite_db_corrupt(db, "session %s: its %s do not read back", text, what);
+}
+
+/* SESSION_COLUMNS of sqlite_sql.c. */
+static void session_columns(struct sqlq *q, struct arena *a, struct session_row *row, int64_t *key)
+{
+    *row = (struct session_row){.version = 0};
+    *key = sqlq_i64(q);
+    sqlq_id(q, &row->id);
+    row->version = sqlq_i64(q);
+    row->epoch = (uint64_t)sqlq_i64(q);
+    row->core.busy = sqlq_i64(q) != 0;
+    row->meta.stored_only = sqlq_i64(q) != 0;
+    row->core.status = sqlq_str(q, a);
+    row->core.reason = sqlq_str(q, a);
+    row->meta.name = sqlq_str(q, a);
+    row->meta.group_id = sqlq_str(q, a);
+    row->meta.user_id = sqlq_str(q, a);
+    row->meta.tags_json = sqlq_json(q, a);
+    row->meta.workflow_id = sqlq_str(q, a);
+    row->meta.workflow_version = sqlq_i64(q);
+    row->core.last_seq = sqlq_i64(q);
+    row->created_at = sqlq_i64(q);
+    row->core.started_at = sqlq_i64(q);
+    row->core.ended_at = sqlq_i64(q);
+    row->core.updated_at = sqlq_i64(q);
+    row->core.output_json = sqlq_json(q, a);
+    row->core.error_json = sqlq_json(q, a);
+    row->core.node_statuses_json = sqlq_json(q, a);
+    row->core.waiting_json = sqlq_json(q, a);
+    row->core.usage_json = sqlq_json(q, a);
+    row->core.vars_json = sqlq_json(q, a);
+    row->meta.workspace = sqlq_str(q, a);
+}
+
+static int session_details(struct sqlite_db *db, struct arena *a, int64_t key, bool with_graph,
+                           struct session_row *row)
+{
+    struct session_meta *meta = &row->meta;
+    struct sqlq q;
+
+    sqlq_start(&q, db, SQL_DETAILS_GET);
+    sqlq_bind_i64(&q, key);
+    sqlq_bind_i64(&q, with_graph);
+    int more = sqlq_next(&q);
+    if (more < 0)
+        return more;
+    if (more == 0)
+        return session_corrupt(db, &row->id, "details");
+    meta->input_json = sqlq_json(&q, a);
+    meta->metadata_json = sqlq_json(&q, a);
+    meta->settings_json = sqlq_json(&q, a);
+    meta->thread_configs_json = sqlq_json(&q, a);
+    meta->workflow_state_json = sqlq_json(&q, a);
+    meta->budget_json = sqlq_json(&q, a);
+    meta->graph_json = sqlq_json(&q, a);
+    sqlq_end(&q);
+    return q.corrupt ? session_corrupt(db, &row->id, "details") : 0;
+}
+
+/* The row's last_seq is of when the row was last written: events that came alone count further. */
+static int session_seq(struct sqlite_db *db, int64_t key, int64_t *last_seq)
+{
+    struct sqlq q;
+
+    sqlq_start(&q, db, SQL_SESSION_SEQ);
+    sqlq_bind_i64(&q, key);
+    int more = sqlq_next(&q);
+    if (more <= 0)
+        return more;
+    int64_t seq = sqlq_i64(&q);
+    sqlq_end(&q);
+    if (seq > *last_seq)
+        *last_seq = seq;
+    return 0;
+}
+
+static int session_rest(struct sqlite_db *db, struct arena *a, int64_t key, bool with_graph,
+                        struct session_row *row)
+{
+    int status = session_details(db, a, key, with_graph, row);
+
+    return status < 0 ? status : session_seq(db, key, &row->core.last_seq);
+}
+
+int sqlite_session_get(struct sqlite_db *db, struct arena *a, struct str workspace,
+                       const struct id *id, struct session_row *row, int64_t *key)
+{
+    struct sqlq q;
+
+    sqlq_start(&q, db, SQL_SESSION_GET);
+    sqlq_bind_id(&q, id);
+    int more = sqlq_next(&q);
+    if (more < 0)
+        return more;
+    if (more > 0) {
+        session_columns(&q, a, row, key);
+        sqlq_end(&q);
+        if (q.corrupt)
+            return session_corrupt(db, id, "row");
+    }
+    if (more == 0 || (workspace.p && !str_eq(workspace, row->meta.workspace)))
+        return sqlite_db_refuse(db, ERR_NOT_FOUND, "no such session");
+    return session_seq(db, *key, &row->core.last_seq);
+}
+
+int sqlite_session_read(struct sqlite_db *db, struct store_session_get *g)
+{
+    int64_t key = 0;
+
+    int status = sqlite_session_get(db, &g->req.arena, g->workspace, &g->id, &g->row, &key);
+    return status < 0 ? status : session_details(db, &g->req.arena, key, false, &g->row);
+}
+
+/* ---- a page ---- */
+
+/* The index that a page is walked along: of the filters given, the one that is likely to leave
+ * the fewest rows. The others are looked at row by row. */
+static enum sqlite_sql session_walk(const struct store_session_list *l, struct str *value)
+{
+    enum sqlite_sql sql;
+
+    if (l->user_id.p) {
+        *value = l->user_id;
+        sql = SQL_SESSIONS_BY_USER;
+    } else if (l->group_id.p) {
+        *value = l->group_id;
+        sql = SQL_SESSIONS_BY_GROUP;
+    } else if (l->status.p && !(l->workflow_id.p && str_eqz(l->status, "completed"))) {
+        *value = l->status;
+        sql = SQL_SESSIONS_BY_STATUS;
+    } else if (l->workflow_id.p) {
+        *value = l->workflow_id;
+        sql = SQL_SESSIONS_BY_WORKFLOW;
+    } else {
+        *value = STR_NULL;
+        sql = SQL_SESSIONS_BY_TIME;
+    }
+    return l->ascending ? sql + 1 : sql;
+}
+
+/* Where the page begins and where the whole list ends, both excluded. */
+struct session_range {
+    int64_t begin_at, begin_key, end_at;
+};
+
+static int session_range(const struct store_session_list *l, struct session_range *r,
+                         struct errbuf *e)
+{
+    int64_t after = l->created_after ? l->created_after : INT64_MIN;
+    int64_t before = l->created_before ? l->created_before : INT64_MAX;
+    struct cursor c;
+
+    if (l->ascending)
+        *r = (struct session_range){after, INT64_MAX, before};
+    else
+        *r = (struct session_range){before, INT64_MIN, after};
+    if (l->cursor.n == 0)
+        return 0;
+    int status = cursor_decode(l->cursor, CURSOR_SESSIONS, &c, e);
+    if (status < 0)
+        return status;
+    if (l->ascending ? c.a > after : c.a < before) {
+        r->begin_at = c.a;
+        r->begin_key = c.b;
+    }
+    return 0;
+}
+
+/* Whether the row that q stands on passes the filters; its bytes are not kept. */
+static bool session_matches(struct sqlq *q, const struct store_session_list *l, int64_t *at,
+                            int64_t *key)
+{
+    struct session_row row;
+    struct arena scratch;
+
+    arena_init(&scratch);
+    session_columns(q, &scratch, &row, key);
+    *at = row.created_at;
+    bool matches = q->corrupt || rules_session_matches(l, &row);
+    arena_deinit(&scratch);
+    sqlq_rewind(q);
+    return matches; /* a corrupt row is reported by whoever reads it next */
+}
+
+static int session_take(struct sqlq *q, struct arena *a, struct session_item **out)
+{
+    struct session_item *item = arena_alloc(a, sizeof(*item));
+    int64_t key = 0;
+
+    session_columns(q, a, &item->row, &key);
+    if (q->corrupt)
+        return session_corrupt(q->db, &item->row.id, "row");
+    *out = item;
+    return session_rest(q->db, a, key, false, &item->row);
+}
+
+static int session_page(struct sqlq *q, struct store_session_list *l)
+{
+    struct session_item **tail = &l->rows;
+    struct page page = page_of(l->limit);
+    int64_t at = 0, key = 0, last_at = 0, last_key = 0;
+    int more;
+
+    while ((more = sqlq_next(q)) > 0) {
+        enum page_verdict verdict = page_see(&page, session_matches(q, l, &at, &key));
+        if (verdict == PAGE_STOP) {
+            l->next_cursor =
+                cursor_encode(&l->req.arena, CURSOR_SESSIONS, last_at, last_key, STR_NULL);
+            sqlq_end(q);
+            return 0;
+        }
+        last_at = at;
+        last_key = key;
+        if (verdict == PAGE_SKIP)
+            continue;
+        int status = session_take(q, &l->req.arena, tail);
+        if (status < 0) {
+            sqlq_end(q);
+            return status;
+        }
+        tail = &(*tail)->next;
+    }
+    return more;
+}
+
+int sqlite_session_list(struct sqlite_db *db, struct store_session_list *l)
+{
+    struct session_range range;
+    struct str value;
+    int64_t workspace = 0;
+    struct sqlq q;
+
+    l->rows = NULL;
+    l->next_cursor = STR_NULL;
+    int status = session_range(l, &range, &db->error);
+    if (status < 0)
+        return status;
+    status = sqlite_workspace_find(db, l->workspace, &workspace);
+    if (status == ERR_NOT_FOUND)
+        return 0;
+    if (status < 0)
+        return status;
+    sqlq_start(&q, db, session_walk(l, &value));
+    sqlq_bind_i64(&q, workspace);
+    sqlq_bind_i64(&q, range.end_at);
+    sqlq_bind_i64(&q, range.begin_at);
+    sqlq_bind_i64(&q, range.begin_key);
+    if (value.p)
+        sqlq_bind_str(&q, value);
+    return session_page(&q, l);
+}
+
+/* ---- all that hangs on a session ---- */
+
+static int session_effects(struct sqlite_db *db, struct store_session_load *l, int64_t key)
+{
+    struct effect_row **tail = &l->effects;
+    struct sqlq q;
+    int more;
+
+    sqlq_start(&q, db, SQL_EFFECTS_LOAD);
+    sqlq_bind_i64(&q, key);
+    while ((more = sqlq_next(&q)) > 0) {
+        struct effect_row *row = arena_alloc(&l->req.arena, sizeof(*row));
+        sqlq_id(&q, &row->run_id);
+        row->kind = sqlq_str(&q, &l->req.arena);
+        row->request_json = sqlq_json(&q, &l->req.arena);
+        *tail = row;
+        tail = &row->next;
+    }
+    return more == 0 && q.corrupt ? session_corrupt(db, &l->id, "effects") : more;
+}
+
+static int session_timers(struct sqlite_db *db, struct store_session_load *l, int64_t key)
+{
+    struct timer_row **tail = &l->timers;
+    struct sqlq q;
+    int more;
+
+    sqlq_start(&q, db, SQL_TIMERS_LOAD);
+    sqlq_bind_i64(&q, key);
+    while ((more = sqlq_next(&q)) > 0) {
+        struct timer_row *row = arena_alloc(&l->req.arena, sizeof(*row));
+        sqlq_id(&q, &row->timer_id);
+        row->due_at = sqlq_i64(&q);
+        row->purpose_json = sqlq_json(&q, &l->req.arena);
+        *tail = row;
+        tail = &row->next;
+    }
+    return more == 0 && q.corrupt ? session_corrupt(db, &l->id, "timers") : more;
+}
+
+static int session_withheld(struct sqlite_db *db, struct store_session_load *l, int64_t key)
+{
+    struct withheld_row **tail = &l->withheld;
+    struct sqlq q;
+    int more;
+
+    sqlq_start(&q, db, SQL_WITHHELD_LOAD);
+    sqlq_bind_i64(&q, key);
+    while ((more = sqlq_next(&q)) > 0) {
+        struct withheld_row *row = arena_alloc(&l->req.arena, sizeof(*row));
+        row->ord = sqlq_i64(&q);
+        row->input_json = sqlq_json(&q, &l->req.arena);
+        *tail = row;
+        tail = &row->next;
+    }
+    return more == 0 && q.corrupt ? session_corrupt(db, &l->id, "withheld inputs") : more;
+}
+
+static int session_runs(struct sqlite_db *db, struct store_session_load *l, int64_t key)
+{
+    struct run_row **tail = &l->runs;
+    struct sqlq q;
+    int more;
+
+    sqlq_start(&q, db, SQL_RUNS_NEWEST);
+    sqlq_bind_i64(&q, key);
+    while ((more = sqlq_next(&q)) > 0) {
+        struct run_row *row = arena_alloc(&l->req.arena, sizeof(*row));
+        sqlite_run_columns(&q, &l->req.arena, row);
+        *tail = row;
+        tail = &row->next;
+    }
+    return more == 0 && q.corrupt ? session_corrupt(db, &l->id, "node runs") : more;
+}
+
+static int session_state(struct sqlite_db *db, struct store_session_load *l, int64_t key)
+{
+    struct sqlq q;
+
+    sqlq_start(&q, db, SQL_SESSION_STATE);
+    sqlq_bind_i64(&q, key);
+    int more = sqlq_next(&q);
+    if (more <= 0)
+        return more;
+    l->row.core.state_json = sqlq_json(&q, &l->req.arena);
+    sqlq_end(&q);
+    return q.corrupt ? session_corrupt(db, &l->id, "state") : 0;
+}
+
+/* The text of the workflow: the session's own, or the version's that it was started with. */
+static int session_workflow(struct sqlite_db *db, struct store_session_load *l)
+{
+    const struct session_meta *meta = &l->row.meta;
+    struct workflow_row workflow;
+    int64_t workspace = 0;
+
+    l->workflow_json = meta->graph_json;
+    if (meta->graph_json.p || !meta->workflow_id.p || meta->stored_only)
+        return 0;
+    int status = sqlite_workspace_find(db, meta->workspace, &workspace);
+    if (status == 0)
+        status = sqlite_version_get(db, &l->req.arena, workspace, meta->workflow_id,
+                                    meta->workflow_version, &workflow);
+    if (status == ERR_NOT_FOUND)
+        return session_corrupt(db, &l->id, "workflow's text");
+    if (status == 0)
+        l->workflow_json = workflow.graph_json;
+    return status;
+}
+
+static int session_claim(struct sqlite_db *db, struct store_session_load *l, int64_t key)
+{
+    struct sqlq q;
+
+    if (l->row.epoch > l->claim_epoch)
+        return sqlite_db_refuse(db, ERR_STALE, "the session has another owner by now");
+    l->row.epoch = l->claim_epoch;
+    sqlq_start(&q, db, SQL_SESSION_CLAIM);
+    sqlq_bind_i64(&q, (int64_t)l->claim_epoch);
+    sqlq_bind_i64(&q, key);
+    return sqlq_run(&q);
+}
+
+int sqlite_session_load(struct sqlite_db *db, struct store_session_load *l)
+{
+    int64_t key = 0;
+
+    l->runs = NULL;
+    l->effects = NULL;
+    l->timers = NULL;
+    l->withheld = NULL;
+    int status = sqlite_session_get(db, &l->req.arena, STR_NULL, &l->id, &l->row, &key);
+    if (status == 0)
+        status = session_details(db, &l->req.arena, key, true, &l->row);
+    if (status == 0)
+        status = session_state(db, l, key);
+    if (status == 0)
+        status = session_workflow(db, l);
+    if (status == 0)
+        status = session_runs(db, l, key);
+    if (status == 0)
+        status = session_effects(db, l, key);
+    if (status == 0)
+        status = session_timers(db, l, key);
+    if (status == 0)
+        status = session_withheld(db, l, key);
+    if (status == 0 && l->claim_epoch > 0) /* last: a session that cannot be read is not claimed */
+        status = session_claim(db, l, key);
+    return status;
+}

@@ -1,0 +1,164 @@
+/* Every statement of the SQLite store, in the order of the enum. Reads name the index they walk
+ * (INDEXED BY), so that no statistics can ever turn a page of a list into a scan. */
+#include "store/sqlite_sql.h"
+
+/* As sqlite_session_columns() reads them. */
+#define SESSION_COLUMNS                                                                            \
+    "s.key, s.id, s.version, s.epoch, s.busy, s.stored_only, s.status, s.reason, s.name,"          \
+    " s.group_id, s.user_id, s.tags, s.workflow_id, s.workflow_version, s.last_seq,"               \
+    " s.created_at, s.started_at, s.ended_at, s.updated_at, s.output, s.error,"                    \
+    " s.node_statuses, s.waiting, s.usage, s.vars, w.name"
+
+/* ?1 workspace, ?2 not before, ?3 ?4 where the page begins (excluded), ?5 the filter's value. */
+#define SESSIONS_WALK(index, condition, bound, beyond, way)                                        \
+    "SELECT " SESSION_COLUMNS " FROM sessions AS s INDEXED BY " index                              \
+    " CROSS JOIN workspaces AS w ON w.key = s.workspace"                                           \
+    " WHERE s.workspace = ?1 " condition " AND s.created_at " bound " ?2"                          \
+    " AND (s.created_at, s.key) " beyond " (?3, ?4)"                                               \
+    " ORDER BY s.created_at " way ", s.key " way
+#define SESSIONS_DOWN(index, condition) SESSIONS_WALK(index, condition, ">", "<", "DESC")
+#define SESSIONS_UP(index, condition)   SESSIONS_WALK(index, condition, "<", ">", "ASC")
+
+/* As sqlite_run_columns() reads them. */
+#define RUN_COLUMNS                                                                                \
+    "r.run_id, r.node_id, r.kind, r.iteration, r.attempt, r.status, r.branch, r.started_at,"       \
+    " r.ended_at, r.output, r.error, r.interrupt"
+
+/* As sqlite_workflow_columns() reads them. */
+#define WORKFLOW_COLUMNS                                                                           \
+    "f.id, f.name, f.type, f.description, f.version, f.created_at, f.updated_at"
+#define VERSION_COLUMNS                                                                            \
+    "v.workflow_id, v.name, v.type, v.description, v.version, f.created_at, v.created_at"
+
+const char *const sqlite_sql_texts[SQL_COUNT] = {
+    [SQL_BEGIN_READ] = "BEGIN",
+    [SQL_BEGIN_WRITE] = "BEGIN IMMEDIATE",
+    [SQL_COMMIT] = "COMMIT",
+    [SQL_ROLLBACK] = "ROLLBACK",
+
+    [SQL_WORKSPACE_FIND] = "SELECT key FROM workspaces WHERE name = ?1",
+    [SQL_WORKSPACE_INSERT] = "INSERT INTO workspaces (name) VALUES (?1)",
+
+    [SQL_SESSION_FIND] = "SELECT key, epoch FROM sessions WHERE id = ?1",
+    [SQL_SESSION_INSERT] =
+        "INSERT INTO sessions (id, workspace, epoch, created_at, stored_only, name, group_id,"
+        " user_id, tags, workflow_id, workflow_version, busy, status, reason, last_seq, started_at,"
+        " ended_at, updated_at, output, error, node_statuses, waiting, usage, vars, state)"
+        " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+    [SQL_SESSION_UPDATE] =
+        "UPDATE sessions SET busy = ?1, status = ?2, reason = ?3, last_seq = ?4, started_at = ?5,"
+        " ended_at = ?6, updated_at = ?7, output = ?8, error = ?9, node_statuses = ?10,"
+        " waiting = ?11, usage = ?12, vars = ?13, state = ?14 WHERE key = ?15",
+    [SQL_SESSION_CLAIM] = "UPDATE sessions SET epoch = ?1 WHERE key = ?2",
+    [SQL_SESSION_DELETE] = "DELETE FROM sessions WHERE key = ?1",
+    [SQL_SESSION_GET] = "SELECT " SESSION_COLUMNS " FROM sessions AS s"
+                        " CROSS JOIN workspaces AS w ON w.key = s.workspace WHERE s.id = ?1",
+    [SQL_SESSION_SEQ] = "SELECT seq_last FROM session_events WHERE session = ?1"
+                        " ORDER BY seq_last DESC LIMIT 1",
+    [SQL_SESSION_STATE] = "SELECT state FROM sessions WHERE key = ?1",
+    [SQL_DETAILS_INSERT] =
+        "INSERT INTO session_details (session, input, metadata, settings, thread_configs,"
+        " workflow_state, budget, graph) VALUES (?,?,?,?,?,?,?,?)",
+    [SQL_DETAILS_GET] = "SELECT input, metadata, settings, thread_configs, workflow_state, budget,"
+                        " CASE WHEN ?2 THEN graph END FROM session_details WHERE session = ?1",
+    [SQL_SCAN_BUSY] = "SELECT id FROM sessions INDEXED BY sessions_busy"
+                      " WHERE busy = 1 AND id > ?1 ORDER BY id LIMIT ?2",
+
+    [SQL_SESSIONS_BY_TIME] = SESSIONS_DOWN("sessions_by_time", ""),
+    [SQL_SESSIONS_BY_TIME_UP] = SESSIONS_UP("sessions_by_time", ""),
+    [SQL_SESSIONS_BY_STATUS] = SESSIONS_DOWN("sessions_by_status", "AND s.status = ?5"),
+    [SQL_SESSIONS_BY_STATUS_UP] = SESSIONS_UP("sessions_by_status", "AND s.status = ?5"),
+    [SQL_SESSIONS_BY_WORKFLOW] = SESSIONS_DOWN("sessions_by_workflow", "AND s.workflow_id = ?5"),
+    [SQL_SESSIONS_BY_WORKFLOW_UP] = SESSIONS_UP("sessions_by_workflow", "AND s.workflow_id = ?5"),
+    [SQL_SESSIONS_BY_GROUP] = SESSIONS_DOWN("sessions_by_group", "AND s.group_id = ?5"),
+    [SQL_SESSIONS_BY_GROUP_UP] = SESSIONS_UP("sessions_by_group", "AND s.group_id = ?5"),
+    [SQL_SESSIONS_BY_USER] = SESSIONS_DOWN("sessions_by_user", "AND s.user_id = ?5"),
+    [SQL_SESSIONS_BY_USER_UP] = SESSIONS_UP("sessions_by_user", "AND s.user_id = ?5"),
+
+    [SQL_EVENTS_INSERT] =
+        "INSERT INTO session_events (session, seq_last, seq_first, at, frames) VALUES (?,?,?,?,?)"
+        " ON CONFLICT (session, seq_last) DO NOTHING",
+    [SQL_EVENTS_SAME] = "SELECT seq_first = ?3 AND frames = ?4 FROM session_events"
+                        " WHERE session = ?1 AND seq_last = ?2",
+    [SQL_EVENTS_FIRST] = "SELECT seq_first FROM session_events WHERE session = ?1"
+                         " ORDER BY seq_last LIMIT 1",
+    [SQL_EVENTS_READ] = "SELECT seq_first, seq_last, frames FROM session_events"
+                        " WHERE session = ?1 AND seq_last > ?2 ORDER BY seq_last",
+    [SQL_RUN_UPSERT] =
+        "INSERT INTO node_runs (session, run_id, node_id, kind, iteration, attempt, status, branch,"
+        " started_at, ended_at, output, error, interrupt) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)"
+        " ON CONFLICT (session, run_id) DO UPDATE SET node_id = excluded.node_id,"
+        " kind = excluded.kind, iteration = excluded.iteration, attempt = excluded.attempt,"
+        " status = excluded.status, branch = excluded.branch, started_at = excluded.started_at,"
+        " ended_at = excluded.ended_at, output = excluded.output, error = excluded.error,"
+        " interrupt = excluded.interrupt",
+    [SQL_RUNS_LIST] = "SELECT " RUN_COLUMNS " FROM node_runs AS r"
+                      " WHERE r.session = ?1 AND r.run_id > ?2 ORDER BY r.run_id",
+    [SQL_RUNS_NEWEST] = "WITH newest AS MATERIALIZED (SELECT node_id, max(iteration) AS iteration"
+                        " FROM node_runs WHERE session = ?1 GROUP BY node_id)"
+                        " SELECT " RUN_COLUMNS " FROM node_runs AS r JOIN newest AS n"
+                        " ON n.node_id = r.node_id AND n.iteration = r.iteration"
+                        " WHERE r.session = ?1 ORDER BY r.run_id",
+    [SQL_EFFECT_INSERT] = "INSERT INTO effects (session, run_id, kind, request) VALUES (?,?,?,?)"
+                          " ON CONFLICT (session, run_id) DO NOTHING",
+    [SQL_EFFECT_DELETE] = "DELETE FROM effects WHERE session = ?1 AND run_id = ?2",
+    [SQL_EFFECTS_LOAD] = "SELECT run_id, kind, request FROM effects WHERE session = ?1"
+                         " ORDER BY run_id",
+    [SQL_TIMER_UPSERT] = "INSERT INTO timers (session, timer_id, due_at, purpose) VALUES (?,?,?,?)"
+                         " ON CONFLICT (session, timer_id) DO UPDATE SET due_at = excluded.due_at,"
+                         " purpose = excluded.purpose",
+    [SQL_TIMER_DELETE] = "DELETE FROM timers WHERE session = ?1 AND timer_id = ?2",
+    [SQL_TIMERS_LOAD] = "SELECT timer_id, due_at, purpose FROM timers WHERE session = ?1"
+                        " ORDER BY timer_id",
+    [SQL_TIMERS_DUE] = "SELECT s.id, t.timer_id, t.due_at FROM timers AS t INDEXED BY timers_by_due"
+                       " CROSS JOIN sessions AS s ON s.key = t.session WHERE t.due_at <= ?1"
+                       " ORDER BY t.due_at, t.session, t.timer_id",
+    [SQL_TIMERS_NEXT] = "SELECT due_at FROM timers INDEXED BY timers_by_due WHERE due_at > ?1"
+                        " ORDER BY due_at LIMIT 1",
+    [SQL_MESSAGE_INSERT] =
+        "INSERT INTO session_messages (session, created_at, seq, message_id, run_id, node_id, role,"
+        " agent_id, finish_reason, token_count, content) VALUES (?,?,?,?,?,?,?,?,?,?,?)"
+        " ON CONFLICT DO NOTHING",
+    [SQL_MESSAGES_LIST] =
+        "SELECT created_at, seq, message_id, run_id, node_id, role, agent_id, finish_reason,"
+        " token_count, content FROM session_messages INDEXED BY session_messages_by_time"
+        " WHERE session = ?1 AND (created_at, seq, message_id) > (?2, ?3, ?4)"
+        " ORDER BY created_at, seq, message_id",
+    [SQL_WITHHELD_INSERT] = "INSERT INTO withheld_inputs (session, ord, input) VALUES (?,?,?)"
+                            " ON CONFLICT (session, ord) DO NOTHING",
+    [SQL_WITHHELD_CLEAR] = "DELETE FROM withheld_inputs WHERE session = ?1",
+    [SQL_WITHHELD_LOAD] = "SELECT ord, input FROM withheld_inputs WHERE session = ?1 ORDER BY ord",
+
+    [SQL_IDEMPOTENCY_INSERT] =
+        "INSERT INTO idempotency_keys (workspace, key, hash_a, hash_b, status, body, created_at)"
+        " VALUES (?,?,?,?,?,?,?)",
+    [SQL_IDEMPOTENCY_GET] = "SELECT key, hash_a, hash_b, status, body, created_at"
+                            " FROM idempotency_keys WHERE workspace = ?1 AND key = ?2",
+
+    [SQL_WORKFLOW_GET] = "SELECT " WORKFLOW_COLUMNS ", f.first_version, f.deleted"
+                         " FROM workflows AS f WHERE f.workspace = ?1 AND f.id = ?2",
+    [SQL_WORKFLOW_LIST] = "SELECT " WORKFLOW_COLUMNS " FROM workflows AS f"
+                          " WHERE f.workspace = ?1 AND f.id > ?2 AND f.deleted = 0"
+                          " ORDER BY f.id",
+    [SQL_WORKFLOW_UPSERT] =
+        "INSERT INTO workflows (workspace, id, name, type, description, version, first_version,"
+        " created_at, updated_at) VALUES (?,?,?,?,?,?,?,?,?)"
+        " ON CONFLICT (workspace, id) DO UPDATE SET name = excluded.name, type = excluded.type,"
+        " description = excluded.description, version = excluded.version,"
+        " first_version = excluded.first_version, created_at = excluded.created_at,"
+        " updated_at = excluded.updated_at, deleted = 0",
+    [SQL_WORKFLOW_DELETE] = "UPDATE workflows SET deleted = 1 WHERE workspace = ?1 AND id = ?2",
+    [SQL_VERSION_INSERT] =
+        "INSERT INTO workflow_versions (workspace, workflow_id, version, name, type, description,"
+        " created_at, graph) VALUES (?,?,?,?,?,?,?,?)",
+    [SQL_VERSION_GET] = "SELECT " VERSION_COLUMNS ", v.graph FROM workflow_versions AS v"
+                        " JOIN workflows AS f ON f.workspace = v.workspace"
+                        " AND f.id = v.workflow_id"
+                        " WHERE v.workspace = ?1 AND v.workflow_id = ?2 AND v.version = ?3",
+    [SQL_VERSION_LIST] = "SELECT " VERSION_COLUMNS " FROM workflow_versions AS v"
+                         " JOIN workflows AS f ON f.workspace = v.workspace"
+                         " AND f.id = v.workflow_id"
+                         " WHERE v.workspace = ?1 AND v.workflow_id = ?2"
+                         " AND v.version >= f.first_version AND v.version < ?3"
+                         " ORDER BY v.version DESC",
+};

@@ -1,0 +1,133 @@
+/* The SQLite store: who runs where.
+ *
+ *     loop ── submit ──> writes ──> writer thread ──> one transaction for all that waits ─┐
+ *      ^                 reads ───> reader threads (each its own connection) ─────────────┤
+ *      └──── uv_async <── done <──────────────────────────────────────────────────────────┘
+ *                        checkpoint thread: copies the WAL back while the writer writes on
+ *
+ * One mutex guards the three queues and the counters; it is never held during work on the file.
+ * All threads sleep on condition variables while there is nothing to do: an idle store makes no
+ * query and no wake-up.
+ */
+#ifndef SLUICE_STORE_SQLITE_STORE_H
+#define SLUICE_STORE_SQLITE_STORE_H
+
+#include <stdbool.h>
+#include <uv.h>
+
+#include "base/list.h"
+#include "store/sqlite_db.h"
+#include "store/store.h"
+
+#define SQLITE_READERS     2
+#define SQLITE_STACK_BYTES (512u << 10)
+/* Frames (pages of 4 kB) in the WAL that start a checkpoint. The file does not shrink: written
+ * again from its start it needs no new space, and a commit is the quicker for it. */
+#define SQLITE_CHECKPOINT_FRAMES 4000
+
+struct sqlite_store {
+    /* The loop's */
+    struct store base;
+    char *path; /* of the database */
+    int lock_fd;
+    uv_async_t finished; /* something is in done, or the writer has ended */
+
+    uv_mutex_t mutex;
+    uv_cond_t writes_cond, reads_cond, checkpoint_cond, ended_cond;
+    struct list writes, reads, done; /* struct store_req */
+    struct store_stats stats;
+    bool closing;
+    bool checkpoint_due;    /* for the checkpoint thread */
+    bool checkpoint_rest;   /* for the writer: only the newest frames are left to copy */
+    bool checkpoint_active; /* from due until the writer has copied them */
+    int threads_running;    /* all but the writer */
+    bool writer_ended;
+
+    uv_thread_t writer_thread, checkpoint_thread;
+    struct sqlite_db writer, checkpointer;
+    struct sqlite_reader {
+        struct sqlite_store *store;
+        struct sqlite_db db;
+        uv_thread_t thread;
+    } readers[SQLITE_READERS];
+
+    void (*closed)(void *data);
+    void *closed_data;
+};
+
+/* Thread mains. Each closes its own connection. */
+void sqlite_writer_main(void *store);
+void sqlite_checkpoint_main(void *store);
+void sqlite_reader_main(void *reader);
+
+/* Hands finished requests (of one list) to the loop. */
+void sqlite_store_finish(struct sqlite_store *s, struct list *requests);
+void sqlite_store_thread_ended(struct sqlite_store *s); /* of all but the writer */
+void sqlite_store_writer_ended(struct sqlite_store *s); /* the last thing it does */
+
+/* Carries out one request within a transaction that is under way and gives its status; a status
+ * below 0 without db->failed has changed nothing. The sentence stands in db->error. */
+int sqlite_write_run(struct sqlite_db *db, struct store_req *req);
+int sqlite_read_run(struct sqlite_db *db, struct store_req *req);
+
+/* ---- shared by writes and reads ---- */
+
+/* The key of a workspace; ERR_NOT_FOUND. */
+int sqlite_workspace_find(struct sqlite_db *db, struct str name, int64_t *key);
+/* As above, but makes it. */
+int sqlite_workspace_make(struct sqlite_db *db, struct str name, int64_t *key);
+/* Key and epoch of a session; ERR_NOT_FOUND. */
+int sqlite_session_find(struct sqlite_db *db, const struct id *id, int64_t *key, uint64_t *epoch);
+/* The row without details and state; also its key. ERR_NOT_FOUND; also when it belongs to another
+ * workspace than the one given (NULL: any). */
+int sqlite_session_get(struct sqlite_db *db, struct arena *a, struct str workspace,
+                       const struct id *id, struct session_row *row, int64_t *key);
+int sqlite_session_read(struct sqlite_db *db, struct store_session_get *g);
+int sqlite_session_load(struct sqlite_db *db, struct store_session_load *load);
+
+/* RUN_COLUMNS of sqlite_sql.c. */
+void sqlite_run_columns(struct sqlq *q, struct arena *a, struct run_row *row);
+
+struct sqlite_workflow {
+    struct workflow_row row;
+    int64_t first_version;
+    bool deleted;
+};
+/* The newest version, deleted or not, without graph; ERR_NOT_FOUND when there never was one. */
+int sqlite_workflow_find(struct sqlite_db *db, struct arena *a, int64_t workspace, struct str id,
+                         struct sqlite_workflow *out);
+/* One version's text and all; ERR_NOT_FOUND. */
+int sqlite_version_get(struct sqlite_db *db, struct arena *a, int64_t workspace, struct str id,
+                       int64_t version, struct workflow_row *row);
+int sqlite_idempotency_get(struct sqlite_db *db, struct arena *a, struct str workspace,
+                           struct str key, struct idempotency_row *row);
+/* ERR_CONFLICT: one of the keys is taken. */
+int sqlite_idempotency_check(struct sqlite_db *db, struct arena *a,
+                             const struct idempotency_row *rows);
+int sqlite_idempotency_insert(struct sqlite_db *db, const struct idempotency_row *rows);
+
+/* ---- by file ---- */
+
+int sqlite_commit_run(struct sqlite_db *db, struct store_commit *c);         /* sqlite_commit.c */
+int sqlite_session_list(struct sqlite_db *db, struct store_session_list *l); /* sqlite_session.c */
+int sqlite_workflow_put(struct sqlite_db *db, struct store_workflow_put *p); /* sqlite_workflow.c */
+int sqlite_workflow_delete(struct sqlite_db *db, struct store_workflow_delete *d);
+int sqlite_workflow_get(struct sqlite_db *db, struct store_workflow_get *g);
+int sqlite_workflow_list(struct sqlite_db *db, struct store_workflow_list *l);
+int sqlite_workflow_versions(struct sqlite_db *db, struct store_workflow_versions *l);
+
+/* ---- opening ---- */
+
+#define SQLITE_MIGRATE_CHECK (-2)
+
+/* Makes DIR if it is missing and locks it for this process, as long as *fd is open; waits up to
+ * wait_ms for another one to go. ERR_UNAVAILABLE: another process has it. ERR_IO. */
+int sqlite_lock(const char *dir, int wait_ms, int *fd, struct errbuf *e);
+char *sqlite_path(const char *dir); /* free() it */
+/* Moves the schema to `target` (-1: the newest); SQLITE_MIGRATE_CHECK moves nothing, and gives
+ * ERR_CORRUPT unless it is the newest. The sentence stands in db->error. The caller has locked the
+ * folder. */
+int sqlite_migrate_db(struct sqlite_db *db, int target, void (*say)(const char *line),
+                      struct migrate_status *out);
+
+#endif

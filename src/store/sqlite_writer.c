@@ -1,0 +1,293 @@
+/* The writer thread, and the one that copies its WAL back.
+ *
+ * The writer takes all that waits, and writes it as one transaction: the next one is what came
+ * while it was under way, so load makes batches by itself and no timer is needed. A request that
+ * is refused leaves nothing in the transaction. When a write fails (a full disk, an input error),
+ * the transaction is rolled back, and each of its requests is tried alone, so that one that cannot
+ * be written does not take others with it.
+ *
+ * The WAL grows until a checkpoint has copied all of it, and while commits go on there is always a
+ * bit more. So the checkpoint thread copies the bulk beside the writer; when it has come to the
+ * end, the writer itself copies what was added meanwhile, and begins the file anew.
+ */
+#include "base/clock.h"
+#include "base/log.h"
+#include "store/rules.h"
+#include "store/sqlite_store.h"
+
+/* ---- writes that are a few lines ---- */
+
+int sqlite_idempotency_check(struct sqlite_db *db, struct arena *a,
+                             const struct idempotency_row *rows)
+{
+    for (const struct idempotency_row *row = rows; row; row = row->next) {
+        struct idempotency_row found;
+        int status = sqlite_idempotency_get(db, a, row->workspace, row->key, &found);
+        if (status == 0)
+            return sqlite_db_refuse(db, ERR_CONFLICT, "this Idempotency-Key is in use");
+        if (status != ERR_NOT_FOUND)
+            return status;
+    }
+    return 0;
+}
+
+int sqlite_idempotency_insert(struct sqlite_db *db, const struct idempotency_row *rows)
+{
+    int status = 0;
+    int64_t workspace = 0;
+    struct sqlq q;
+
+    for (const struct idempotency_row *row = rows; row && status == 0; row = row->next) {
+        status = sqlite_workspace_make(db, row->workspace, &workspace);
+        if (status < 0)
+            return status;
+        sqlq_start(&q, db, SQL_IDEMPOTENCY_INSERT);
+        sqlq_bind_i64(&q, workspace);
+        sqlq_bind_str(&q, row->key);
+        sqlq_bind_i64(&q, (int64_t)row->body_hash[0]);
+        sqlq_bind_i64(&q, (int64_t)row->body_hash[1]);
+        sqlq_bind_i64(&q, row->http_status);
+        sqlq_bind_str(&q, row->body_json);
+        sqlq_bind_i64(&q, row->created_at);
+        status = sqlq_run(&q);
+    }
+    return status;
+}
+
+static int write_idempotency(struct sqlite_db *db, struct store_idempotency_put *p)
+{
+    struct idempotency_row row = p->row;
+
+    row.next = NULL;
+    int status = sqlite_idempotency_check(db, &p->req.arena, &row);
+    return status < 0 ? status : sqlite_idempotency_insert(db, &row);
+}
+
+static int write_session_delete(struct sqlite_db *db, struct store_session_delete *d)
+{
+    struct session_row row;
+    int64_t key = 0;
+    struct sqlq q;
+
+    int status = sqlite_session_get(db, &d->req.arena, d->workspace, &d->id, &row, &key);
+    if (status < 0)
+        return status;
+    if (d->expected_version > 0 && d->expected_version != row.version)
+        return sqlite_db_refuse(db, ERR_STALE, "the session is at version %lld, not %lld",
+                                (long long)row.version, (long long)d->expected_version);
+    if (d->terminal_only && rules_session_is_live(&row))
+        return sqlite_db_refuse(db, ERR_CONFLICT, "the session has not ended: it is %.*s",
+                                STR_FMT(row.core.status));
+    sqlq_start(&q, db, SQL_SESSION_DELETE);
+    sqlq_bind_i64(&q, key);
+    return sqlq_run(&q);
+}
+
+int sqlite_write_run(struct sqlite_db *db, struct store_req *req)
+{
+    switch (req->op) {
+    case STORE_COMMIT:
+        return sqlite_commit_run(db, container_of(req, struct store_commit, req));
+    case STORE_WORKFLOW_PUT:
+        return sqlite_workflow_put(db, container_of(req, struct store_workflow_put, req));
+    case STORE_WORKFLOW_DELETE:
+        return sqlite_workflow_delete(db, container_of(req, struct store_workflow_delete, req));
+    case STORE_SESSION_DELETE:
+        return write_session_delete(db, container_of(req, struct store_session_delete, req));
+    case STORE_SESSION_LOAD:
+        return sqlite_session_load(db, container_of(req, struct store_session_load, req));
+    case STORE_IDEMPOTENCY_PUT:
+        return write_idempotency(db, container_of(req, struct store_idempotency_put, req));
+    case STORE_WORKFLOW_GET:
+    case STORE_WORKFLOW_LIST:
+    case STORE_WORKFLOW_VERSIONS:
+    case STORE_SESSION_GET:
+    case STORE_SESSION_LIST:
+    case STORE_EVENTS_READ:
+    case STORE_MESSAGES_LIST:
+    case STORE_RUNS_LIST:
+    case STORE_SCAN_BUSY:
+    case STORE_SCAN_TIMERS:
+    case STORE_IDEMPOTENCY_GET:
+    case STORE_OP_COUNT:
+        break;
+    }
+    return sqlite_db_refuse(db, ERR_INTERNAL, "operation %d is no write", (int)req->op);
+}
+
+/* ---- the transaction ---- */
+
+/* Carries out the requests in one transaction. On failure nothing is written. */
+static int writer_try(struct sqlite_db *db, struct list *requests)
+{
+    int status = sqlite_db_begin(db, true);
+
+    if (status < 0)
+        return status;
+    list_foreach(it, requests)
+    {
+        struct store_req *req = container_of(it, struct store_req, link);
+        req->status = sqlite_write_run(db, req);
+        if (db->failed) {
+            status = req->status;
+            sqlite_db_rollback(db);
+            return status;
+        }
+        if (req->status < 0)
+            req->error = db->error;
+    }
+    return sqlite_db_commit(db);
+}
+
+/* Each in a transaction of its own; gives how many failed. */
+static unsigned writer_try_each(struct sqlite_db *db, struct list *requests)
+{
+    struct list tried;
+    unsigned failures = 0;
+
+    list_init(&tried);
+    while (!list_empty(requests)) {
+        struct list one;
+        struct store_req *req = container_of(list_pop(requests), struct store_req, link);
+        list_init(&one);
+        list_append(&one, &req->link);
+        int status = writer_try(db, &one);
+        if (status < 0) {
+            req->status = status;
+            req->error = db->error;
+            failures++;
+        }
+        list_splice(&tried, &one);
+    }
+    list_splice(requests, &tried);
+    return failures;
+}
+
+static void writer_count(struct sqlite_store *s, struct list *requests, unsigned failures,
+                         uint64_t ns, int64_t rows)
+{
+    bool has_commit = false;
+
+    uv_mutex_lock(&s->mutex);
+    list_foreach(it, requests)
+    {
+        s->stats.writes++;
+        if (container_of(it, struct store_req, link)->op == STORE_COMMIT)
+            has_commit = true;
+    }
+    s->stats.failures += failures;
+    if (has_commit) {
+        s->stats.commits++;
+        s->stats.commit_rows += (uint64_t)rows;
+        s->stats.commit_ns_last = ns;
+        s->stats.commit_ns_total += ns;
+    }
+    uv_mutex_unlock(&s->mutex);
+}
+
+static void writer_write(struct sqlite_store *s, struct list *requests)
+{
+    struct sqlite_db *db = &s->writer;
+    int64_t rows = sqlite3_total_changes64(db->handle);
+    uint64_t start = clock_mono_ns();
+    unsigned failures = 0;
+
+    if (writer_try(db, requests) < 0) {
+        log_warn("store", "transaction failed: %s", db->error.text);
+        failures = writer_try_each(db, requests);
+    }
+    writer_count(s, requests, failures, clock_mono_ns() - start,
+                 sqlite3_total_changes64(db->handle) - rows);
+    sqlite_store_finish(s, requests);
+}
+
+/* ---- checkpoints ---- */
+
+/* How much of the WAL is copied back is SQLite's to say; gives the frames left, or -1. */
+static int checkpoint_run(struct sqlite_db *db)
+{
+    int frames = 0, copied = 0;
+    int code =
+        sqlite3_wal_checkpoint_v2(db->handle, NULL, SQLITE_CHECKPOINT_PASSIVE, &frames, &copied);
+
+    if (code == SQLITE_OK)
+        return frames - copied;
+    sqlite_db_fail(db, code);
+    if ((code & 0xff) != SQLITE_BUSY)
+        log_warn("store", "checkpoint: %s", db->error.text);
+    return -1;
+}
+
+/* SQLite calls this after each commit with the length of the WAL. */
+static int writer_wal_grew(void *data, sqlite3 *handle, const char *name, int frames)
+{
+    struct sqlite_store *s = data;
+
+    (void)handle;
+    (void)name;
+    if (frames < SQLITE_CHECKPOINT_FRAMES)
+        return SQLITE_OK;
+    uv_mutex_lock(&s->mutex);
+    if (!s->checkpoint_active) {
+        s->checkpoint_active = s->checkpoint_due = true;
+        uv_cond_signal(&s->checkpoint_cond);
+    }
+    uv_mutex_unlock(&s->mutex);
+    return SQLITE_OK;
+}
+
+void sqlite_checkpoint_main(void *store)
+{
+    struct sqlite_store *s = store;
+
+    uv_mutex_lock(&s->mutex);
+    for (;;) {
+        while (!s->checkpoint_due && !s->closing)
+            uv_cond_wait(&s->checkpoint_cond, &s->mutex);
+        if (s->closing)
+            break;
+        s->checkpoint_due = false;
+        uv_mutex_unlock(&s->mutex);
+        bool copied = checkpoint_run(&s->checkpointer) >= 0;
+        uv_mutex_lock(&s->mutex);
+        s->checkpoint_rest = copied;
+        s->checkpoint_active = copied;
+    }
+    uv_mutex_unlock(&s->mutex);
+    sqlite_db_close(&s->checkpointer);
+    sqlite_store_thread_ended(s);
+}
+
+/* ---- the thread ---- */
+
+void sqlite_writer_main(void *store)
+{
+    struct sqlite_store *s = store;
+    struct list requests;
+
+    list_init(&requests);
+    sqlite3_wal_hook(s->writer.handle, writer_wal_grew, s);
+    uv_mutex_lock(&s->mutex);
+    for (;;) {
+        while (list_empty(&s->writes) && !s->closing)
+            uv_cond_wait(&s->writes_cond, &s->mutex);
+        if (list_empty(&s->writes))
+            break;
+        list_splice(&requests, &s->writes);
+        bool rest = s->checkpoint_rest;
+        s->checkpoint_rest = false;
+        uv_mutex_unlock(&s->mutex);
+        if (rest)
+            checkpoint_run(&s->writer);
+        writer_write(s, &requests);
+        uv_mutex_lock(&s->mutex);
+        if (rest)
+            s->checkpoint_active = false;
+    }
+    /* The last connection to close copies the WAL back and removes it: that is work for here. */
+    while (s->threads_running > 0)
+        uv_cond_wait(&s->ended_cond, &s->mutex);
+    uv_mutex_unlock(&s->mutex);
+    sqlite_db_close(&s->writer);
+    sqlite_store_writer_ended(s);
+}

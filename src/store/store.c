@@ -1,0 +1,42 @@
+#include "store/store.h"
+
+void store_req_init(struct store_req *req, enum store_op op, void (*done)(struct store_req *),
+                    void *data)
+{
+    *req = (struct store_req){.done = done, .data = data, .op = op};
+    arena_init(&req->arena);
+    list_init(&req->link);
+}
+
+void store_req_deinit(struct store_req *req)
+{
+    arena_deinit(&req->arena);
+}
+
+bool store_op_is_write(const struct store_req *req)
+{
+    switch (req->op) {
+    case STORE_COMMIT:
+    case STORE_WORKFLOW_PUT:
+    case STORE_WORKFLOW_DELETE:
+    case STORE_SESSION_DELETE:
+    case STORE_IDEMPOTENCY_PUT:
+        return true;
+    case STORE_SESSION_LOAD:
+        return container_of(req, struct store_session_load, req)->claim_epoch > 0;
+    case STORE_WORKFLOW_GET:
+    case STORE_WORKFLOW_LIST:
+    case STORE_WORKFLOW_VERSIONS:
+    case STORE_SESSION_GET:
+    case STORE_SESSION_LIST:
+    case STORE_EVENTS_READ:
+    case STORE_MESSAGES_LIST:
+    case STORE_RUNS_LIST:
+    case STORE_SCAN_BUSY:
+    case STORE_SCAN_TIMERS:
+    case STORE_IDEMPOTENCY_GET:
+    case STORE_OP_COUNT:
+        return false;
+    }
+    return false;
+}
