@@ -1,0 +1,119 @@
+/* What the store in memory keeps: sorted vectors of rows, each row in an arena of its own. */
+#ifndef SLUICE_STORE_MEM_DATA_H
+#define SLUICE_STORE_MEM_DATA_H
+
+#include "base/table.h"
+#include "store/store.h"
+
+/* Every row begins with the arena that holds it and all it points to. */
+struct mem_row {
+    struct arena arena;
+};
+
+/* Rows in the order of a comparison; the vector owns them. */
+struct mem_vec {
+    struct mem_row **rows;
+    size_t count, cap;
+};
+typedef int mem_cmp(const struct mem_row *a, const struct mem_row *b);
+
+/* A zeroed row of `size` bytes, in an arena of its own. */
+void *mem_row_create(size_t size);
+void mem_row_destroy(void *row);
+/* The index of the first row that is not less than key; *found: it is equal. */
+size_t mem_vec_find(const struct mem_vec *v, const void *key, mem_cmp *cmp, bool *found);
+void *mem_vec_get(const struct mem_vec *v, const void *key, mem_cmp *cmp); /* or NULL */
+void mem_vec_put(struct mem_vec *v, void *row, mem_cmp *cmp); /* replaces and frees an equal one */
+void mem_vec_remove(struct mem_vec *v, const void *key, mem_cmp *cmp); /* if there is one */
+void mem_vec_clear(struct mem_vec *v);
+
+struct mem_run {
+    struct arena arena;
+    struct run_row row;
+};
+struct mem_effect {
+    struct arena arena;
+    struct effect_row row;
+};
+struct mem_timer {
+    struct arena arena;
+    struct timer_row row;
+};
+struct mem_message {
+    struct arena arena;
+    struct message_row row;
+};
+struct mem_withheld {
+    struct arena arena;
+    struct withheld_row row;
+};
+struct mem_events {
+    struct arena arena;
+    struct event_row row;
+};
+struct mem_core {
+    struct arena arena;
+    struct session_core core;
+};
+struct mem_idempotency {
+    struct arena arena;
+    struct idempotency_row row;
+};
+struct mem_version {
+    struct arena arena;
+    struct workflow_row row;
+};
+struct mem_workflow {
+    struct arena arena;
+    struct str workspace, id;
+    int64_t first_version, created_at;
+    bool deleted;
+    struct mem_vec versions; /* struct mem_version */
+};
+struct mem_session {
+    struct arena arena;     /* with meta */
+    struct session_row row; /* without core */
+    int64_t key;
+    struct mem_core *core;
+    struct mem_vec events, runs, effects, timers, messages, withheld;
+};
+
+struct mem_data {
+    struct table sessions_by_id;
+    struct mem_vec sessions; /* by created_at, key */
+    struct mem_vec workflows, idempotency;
+    int64_t last_key;
+};
+
+void mem_data_deinit(struct mem_data *d);
+void mem_session_remove(struct mem_data *d, struct mem_session *s);
+
+mem_cmp mem_cmp_events, mem_cmp_run, mem_cmp_effect, mem_cmp_timer, mem_cmp_message,
+    mem_cmp_withheld, mem_cmp_session, mem_cmp_workflow, mem_cmp_version, mem_cmp_idempotency;
+
+/* Copies with all strings, into the arena. */
+struct session_meta mem_copy_meta(struct arena *a, const struct session_meta *m);
+struct session_core mem_copy_core(struct arena *a, const struct session_core *c);
+struct run_row mem_copy_run(struct arena *a, const struct run_row *r);
+struct effect_row mem_copy_effect(struct arena *a, const struct effect_row *r);
+struct timer_row mem_copy_timer(struct arena *a, const struct timer_row *r);
+struct message_row mem_copy_message(struct arena *a, const struct message_row *r);
+struct withheld_row mem_copy_withheld(struct arena *a, const struct withheld_row *r);
+struct event_row mem_copy_events(struct arena *a, const struct event_row *r);
+struct workflow_row mem_copy_workflow(struct arena *a, const struct workflow_row *r);
+struct idempotency_row mem_copy_idempotency(struct arena *a, const struct idempotency_row *r);
+
+/* mem_write.c, mem_read.c: one request; its status is returned, its sentence set. */
+int mem_write_run(struct mem_data *d, struct store_req *req);
+int mem_read_run(struct mem_data *d, struct store_req *req);
+
+struct mem_workflow *mem_workflow_get(const struct mem_data *d, struct str workspace,
+                                      struct str id);
+const struct workflow_row *mem_workflow_newest(const struct mem_workflow *w);
+struct mem_session *mem_session_get(const struct mem_data *d, struct str workspace, struct id id);
+struct session_row mem_session_row(struct arena *a, const struct mem_session *s, bool whole);
+const struct idempotency_row *mem_idempotency_get(const struct mem_data *d, struct str workspace,
+                                                  struct str key);
+int mem_session_load(struct mem_data *d, struct store_session_load *l);
+
+#endif
