@@ -79,8 +79,9 @@ const npm = (...args) =>
   execFileSync("npm", args, { cwd: web, stdio: ["ignore", "inherit", "inherit"], env: { ...process.env, CI: "1" } });
 
 withLock(() => {
-  const lockHash = hashOf("package-lock.json", "package.json");
-  unlessStamped(join(web, "node_modules/.sluice-stamp"), lockHash, () => npm("ci", "--no-audit", "--no-fund"));
+  // The same stamp as script/bootstrap's, which may have been here before: the output of sha256sum.
+  const lock = createHash("sha256").update(readFileSync(join(web, "package-lock.json"))).digest("hex");
+  unlessStamped(join(web, "node_modules/.sluice-lock"), `${lock}  -\n`, () => npm("ci", "--no-audit", "--no-fund"));
   const sources = hashOf("package-lock.json", "package.json", "index.html", "vite.config.ts", "tsconfig.json", "public", "src");
   unlessStamped(join(web, "dist/.sluice-stamp"), sources, () => npm("run", "--silent", "build"));
   mkdirSync(outDir, { recursive: true });

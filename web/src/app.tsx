@@ -36,6 +36,7 @@ function Shell() {
   const [list, setList] = useState<SessionList>();
   const [menu, setMenu] = useState(false);
   const closeMenu = useCallback(() => setMenu(false), []);
+  const touchList = useCallback(() => list?.touch(), [list]);
   const openMenu = useCallback(() => setMenu(true), []);
   useEffect(() => {
     const opened = new SessionList();
@@ -46,7 +47,7 @@ function Shell() {
   return (
     <div className="shell">
       {list && <Sidebar list={list} currentId={route.page === "session" ? route.id : undefined} open={menu} onClose={closeMenu} />}
-      {route.page === "session" && <SessionPage key={route.id} id={route.id} onMenu={openMenu} />}
+      {route.page === "session" && <SessionPage key={route.id} id={route.id} onMenu={openMenu} onWaiting={touchList} />}
       {route.page === "start" && <StartPage workflowId={route.workflowId} from={route.from} onMenu={openMenu} />}
       {route.page === "lost" && (
         <main className="start">

@@ -2,10 +2,10 @@
 // the state of each node and each arrow - is read by the node and the arrow themselves.
 
 import {
-  BaseEdge, Handle, Position, ReactFlow, ReactFlowProvider, useNodesInitialized, useReactFlow,
+  BaseEdge, Handle, Position, ReactFlow, ReactFlowProvider, useReactFlow,
   type Edge, type EdgeProps, type Node, type NodeProps,
 } from "@xyflow/react";
-import { memo, useContext, useEffect, useMemo, useRef } from "react";
+import { memo, useCallback, useContext, useEffect, useMemo, useRef, useState } from "react";
 import type { Workflow, WorkflowNode } from "../client/types";
 import { StoreContext, useSession } from "../session/hooks";
 import type { NodeView } from "../session/model";
@@ -28,6 +28,7 @@ function badges(view: NodeView | undefined): string[] {
 
 function StepFace({ id, data, view, status }: { id: string; data: StepData; view?: NodeView; status: string }) {
   const marks = badges(view);
+  const kind = kindName(data.node?.type);
   return (
     <div className="step" data-status={status} data-node={id} data-selected={data.selected || undefined} data-testid={`node-${id}`}
       title={`${data.name} · ${kindName(data.node?.type)} · ${statusWord(status)}`}>
@@ -35,10 +36,12 @@ function StepFace({ id, data, view, status }: { id: string; data: StepData; view
       <span className="step-icon"><Icon name={data.node?.type ?? "node"} /></span>
       <span className="step-words">
         <span className="step-name">{data.name}</span>
-        <span className="step-kind">
-          {kindName(data.node?.type)}
-          {marks.map((m) => <span key={m} className="step-mark">{m}</span>)}
-        </span>
+        {(kind !== data.name || marks.length > 0) && (
+          <span className="step-kind">
+            {!view?.loop && kind !== data.name && <span>{kind}</span>}
+            {marks.map((m) => <span key={m} className="step-mark">{m}</span>)}
+          </span>
+        )}
       </span>
       {status !== "idle" && <StatusDot status={status} />}
       <Handle type="source" position={Position.Bottom} isConnectable={false} />
@@ -97,7 +100,8 @@ const Arrow = memo(function Arrow({ data }: EdgeProps<Edge<ArrowData>>) {
 
 const nodeTypes = { step: Step };
 const edgeTypes = { arrow: Arrow };
-const FIT = { padding: 0.08, maxZoom: 1.1, minZoom: 0.35 };
+const MARGIN_PX = 18;
+const ZOOM_FIT_MAX = 1.05;
 
 interface Props {
   workflow?: Workflow;
@@ -118,7 +122,7 @@ export function WorkflowGraph(props: Props) {
 function Inner({ workflow, nodeIds, selected, onSelect }: Props) {
   const box = useRef<HTMLDivElement>(null);
   const flow = useReactFlow();
-  const ready = useNodesInitialized();
+  const [ready, setReady] = useState(false);
   const placed = useMemo(
     () => (workflow?.nodes ? placeWorkflow(workflow) : placeColumn(nodeIds ?? [])), [workflow, nodeIds]);
   const nodes = useMemo<Node<StepData>[]>(() => placed.nodes.map((n) => {
@@ -135,21 +139,29 @@ function Inner({ workflow, nodeIds, selected, onSelect }: Props) {
     selectable: false, focusable: false, deletable: false,
   })), [placed]);
 
+  // Lanes of back edges are not nodes, and fitView would cut them off: fit what was laid out.
+  const fit = useCallback((ms = 0) => {
+    const element = box.current;
+    if (!element || !element.clientWidth || !element.clientHeight) return;
+    const { clientWidth: w, clientHeight: h } = element;
+    const zoom = Math.min((w - 2 * MARGIN_PX) / placed.width, (h - 2 * MARGIN_PX) / placed.height, ZOOM_FIT_MAX);
+    void flow.setViewport(
+      { x: (w - placed.width * zoom) / 2, y: (h - placed.height * zoom) / 2, zoom }, { duration: ms });
+  }, [flow, placed]);
+
   useEffect(() => {
     const element = box.current;
     if (!element || !ready) return;
-    // Lanes of back edges are not nodes, so fitView would cut them off: fit what was laid out.
-    const fit = () => void flow.fitBounds({ x: 0, y: 0, width: placed.width, height: placed.height }, { padding: FIT.padding });
     fit();
-    const observer = new ResizeObserver(fit);
+    const observer = new ResizeObserver(() => fit());
     observer.observe(element);
     return () => observer.disconnect();
-  }, [ready, placed, flow]);
+  }, [ready, fit]);
 
   return (
     <div className="graph" ref={box}>
       <ReactFlow nodes={nodes} edges={edges} nodeTypes={nodeTypes} edgeTypes={edgeTypes}
-        minZoom={0.2} maxZoom={1.600} nodesDraggable={false} nodesConnectable={false} nodesFocusable={Boolean(onSelect)}
+        onInit={() => setReady(true)} minZoom={0.1} maxZoom={1.600} nodesDraggable={false} nodesConnectable={false} nodesFocusable={Boolean(onSelect)}
         edgesFocusable={false} elementsSelectable={Boolean(onSelect)} deleteKeyCode={null} selectionKeyCode={null}
         multiSelectionKeyCode={null} zoomOnDoubleClick={false} preventScrolling={Boolean(onSelect)} zoomOnScroll={Boolean(onSelect)}
         panOnDrag={Boolean(onSelect)} proOptions={{ hideAttribution: true }}
@@ -172,7 +184,7 @@ function Inner({ workflow, nodeIds, selected, onSelect }: Props) {
           <button type="button" onClick={() => void flow.zoomIn()} aria-label="Zoom in"><Icon name="plus" size={14} /></button>
           <button type="button" onClick={() => void flow.zoomOut()} aria-label="Zoom out"><Icon name="minus" size={14} /></button>
           <button type="button" aria-label="Show the whole graph"
-            onClick={() => void flow.fitBounds({ x: 0, y: 0, width: placed.width, height: placed.height }, { padding: FIT.padding, duration: 200 })}>
+            onClick={() => fit(200)}>
             <Icon name="fit" size={14} />
           </button>
         </div>

@@ -35,6 +35,16 @@ function midway(points: Point[]): Point {
   return { x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 };
 }
 
+function misordered(workflow: Workflow, x: (id: string) => number): boolean {
+  let wrong = 0;
+  for (const node of Object.values(workflow.nodes ?? {})) {
+    if (node.type !== "parallel") continue;
+    const heads = (node.next_ids ?? []).filter((id) => workflow.nodes?.[id]);
+    for (let i = 1; i < heads.length; i++) wrong += Math.sign(x(heads[i - 1]!) - x(heads[i]!));
+  }
+  return wrong > 0;
+}
+
 export function placeWorkflow(workflow: Workflow): Placed {
   const ids = Object.keys(workflow.nodes ?? {});
   const edges = edgesOf(workflow);
@@ -52,18 +62,21 @@ export function placeWorkflow(workflow: Workflow): Placed {
   }
   dagreLayout(g);
 
-  const at = new Map(ids.map((id) => {
-    const n = g.node(id) as unknown as Point;
-    return [id, { x: n.x, y: n.y }] as const;
-  }));
+  const centre = (id: string) => g.node(id) as unknown as Point;
+  // dagre minds crossings, not order. Where its mirror image has the branches more as they were written,
+  // and as the conversation shows them, take that.
+  const mirror = misordered(workflow, (id) => centre(id).x) ? (g.graph() as { width?: number }).width ?? 0 : undefined;
+  const flip = <T extends Point>(p: T): T => (mirror === undefined ? p : { ...p, x: mirror - p.x });
+  const at = new Map(ids.map((id) => [id, flip({ x: centre(id).x, y: centre(id).y })] as const));
   const nodes = ids.map((id) => ({
     id, x: (at.get(id)?.x ?? 0) - NODE_WIDTH / 2, y: (at.get(id)?.y ?? 0) - NODE_HEIGHT / 2,
   }));
 
   const placed: PlacedEdge[] = edges.filter((e) => !e.back && e.from !== e.to).map((e) => {
     const d = g.edge(e.from, e.to) as unknown as { points: Point[]; x?: number; y?: number };
-    const labelAt = e.label && d.x !== undefined && d.y !== undefined ? { x: d.x, y: d.y } : midway(d.points);
-    return { ...e, id: `${e.from}>${e.to}`, points: d.points, labelAt };
+    const points = d.points.map(flip);
+    const labelAt = e.label && d.x !== undefined && d.y !== undefined ? flip({ x: d.x, y: d.y }) : midway(points);
+    return { ...e, id: `${e.from}>${e.to}`, points, labelAt };
   });
 
   let right = Math.max(...nodes.map((n) => n.x + NODE_WIDTH), ...placed.flatMap((e) => e.points.map((p) => p.x)), 0);

@@ -14,7 +14,8 @@ const LABELS: Record<string, string> = {
   input: "Send", answer: "Send",
 };
 const label = (action: string) => LABELS[action] ?? words(action);
-const isGood = (action: string) => ["approve", "submit", "accept", "yes", "input", "answer", "edit"].includes(action);
+const isGood = (action: string, editing: boolean) =>
+  ["approve", "submit", "accept", "yes", "input", "answer"].includes(action) || (editing && needsEdit(action));
 const needsEdit = (action: string) => action === "modify" || action === "edit";
 
 function useCountdown(until: string | undefined): string {
@@ -25,9 +26,10 @@ function useCountdown(until: string | undefined): string {
     return () => clearInterval(timer);
   }, [until]);
   if (!until) return "";
-  const minutes = Math.ceil((Date.parse(until) - now) / 60_000);
-  if (Number.isNaN(minutes)) return "";
-  return minutes <= 0 ? "time is up" : minutes < 120 ? `${minutes} min left` : `${Math.round(minutes / 60)} h left`;
+  const left = Date.parse(until) - now;
+  if (Number.isNaN(left)) return "";
+  const minutes = Math.max(1, Math.round(left / 60_000));
+  return left <= 0 ? "time is up" : minutes < 120 ? `${minutes} min left` : `${Math.round(minutes / 60)} h left`;
 }
 
 function useSending() {
@@ -61,15 +63,18 @@ function Review({ interrupt }: { interrupt: InterruptView }) {
   const id = useId();
   const paused = useSession((s) => s.view.status === "paused");
   const hasDraft = interrupt.draft !== undefined && interrupt.draft !== null;
-  const actions = interrupt.actions.length ? interrupt.actions : ["approve", "reject"];
+  const asked = interrupt.actions.length ? interrupt.actions : ["approve", "reject"];
   const original = draftText(interrupt.draft);
   const [comment, setComment] = useState("");
   const [draft, setDraft] = useState(original);
   const [editing, setEditing] = useState(interrupt.kind === "edit_content");
+  // A changed text approved as it was, or as it is? Once it is open for change, only the latter is offered.
+  const actions = editing && asked.some(needsEdit)
+    ? [...asked.filter(needsEdit), ...asked.filter((a) => !needsEdit(a) && a !== "approve")] : asked;
   const [form, setForm] = useState<FormValues>(() => valuesFrom(interrupt.formSchema, interrupt.draft));
   const [errors, setErrors] = useState<Record<string, string>>({});
   const { sending, problem, send } = useSending();
-  const editable = hasDraft && (interrupt.kind === "edit_content" || actions.some(needsEdit));
+  const editable = hasDraft && (interrupt.kind === "edit_content" || asked.some(needsEdit));
   const draftBox = useRef<HTMLTextAreaElement>(null);
 
   const answer = (action: string) => {
@@ -121,7 +126,7 @@ function Review({ interrupt }: { interrupt: InterruptView }) {
       <div className="dock-actions">
         {actions.map((action) => (
           <button key={action} type={action === actions[0] ? "submit" : "button"} data-testid={`action-${action}`}
-            className={isGood(action) ? "primary" : ""} disabled={Boolean(sending)}
+            className={isGood(action, editing) ? "primary" : ""} disabled={Boolean(sending)}
             onClick={action === actions[0] ? undefined : () => answer(action)}>
             {sending === action && <span className="spinner" aria-hidden="true" />}
             {needsEdit(action) && editable && !editing ? "Change the text…" : label(action)}

@@ -9,16 +9,13 @@ import { Icon } from "../ui/icons";
 import { Markdown } from "../ui/markdown";
 import { StatusPill } from "../ui/status";
 
-const hueOf = (text: string): number => {
-  let h = 7;
-  for (const c of text) h = (h * 31 + (c.codePointAt(0) ?? 0)) % 360;
-  return h;
-};
+// Neighbours in the workflow get hues far apart: the golden angle, from the accent's own.
+const hueOf = (nth: number): number => Math.round(186 + nth * 137.508) % 360;
 
-export function Avatar({ name, icon }: { name: string; icon?: string }) {
+function Avatar({ name, nth, icon }: { name: string; nth: number; icon?: string }) {
   const initials = name.split(/\s+/).slice(0, 2).map((w) => [...w][0] ?? "").join("").toUpperCase();
   return (
-    <span className="avatar" style={{ "--hue": hueOf(name) } as React.CSSProperties} aria-hidden="true">
+    <span className="avatar" style={{ "--hue": hueOf(nth) } as React.CSSProperties} aria-hidden="true">
       {icon ? <Icon name={icon} size={14} /> : initials}
     </span>
   );
@@ -98,8 +95,8 @@ function Interrupt({ id }: { id: string }) {
   const answer = i.state === "answered" ? answerText(i) : null;
   return (
     <div className="interrupt-record" data-state={i.state} data-action={i.action} data-testid="interrupt">
-      {i.reason && <p className="interrupt-reason">{i.reason}</p>}
-      {i.state === "open" && <p className="interrupt-outcome"><Icon name="pause" size={13} />Waiting for an answer</p>}
+      {i.reason && i.state !== "open" && <p className="interrupt-reason">{i.reason}</p>}
+      {i.state === "open" && <p className="interrupt-outcome"><Icon name="pause" size={13} />Waiting for an answer, below</p>}
       {i.state === "answered" && (
         <p className="interrupt-outcome">
           <Icon name={i.action === "reject" ? "again" : "check"} size={13} />
@@ -164,6 +161,7 @@ const isSpoken = (run: RunView, node: WorkflowNode | undefined): boolean =>
 export const Run = memo(function Run({ id, plain, head }: { id: string; plain: boolean; head?: string }) {
   const run = useSession((s) => s.view.runs[id]);
   const node = useSession((s) => (run ? s.workflow?.nodes?.[run.nodeId] : undefined));
+  const nth = useSession((s) => (run ? Math.max(0, Object.keys(s.workflow?.nodes ?? s.view.nodes).indexOf(run.nodeId)) : 0));
   const [copied, setCopied] = useState(false);
   const words_ = useSession((s) => {
     const ref = run?.items.find((i) => i.kind === "message");
@@ -190,7 +188,7 @@ export const Run = memo(function Run({ id, plain, head }: { id: string; plain: b
   return (
     <article className="run" data-status={run.status} data-node={run.nodeId} data-testid={`run-${run.nodeId}`} aria-label={`${name}${run.iteration > 1 ? `, round ${run.iteration}` : ""}`}>
       <header>
-        <Avatar name={name} icon={icon} />
+        <Avatar name={name} nth={nth} icon={icon} />
         <span className="run-name">{name}</span>
         {head && head !== run.nodeId && <span className="faint">in {head}</span>}
         <span className="run-facts">{facts.join(" · ")}</span>

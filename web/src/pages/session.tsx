@@ -16,7 +16,14 @@ import { Inspector } from "./inspector";
 const PLAIN_KEY = "sluice.plain";
 const PENDING_WORD: Record<Command, string> = { pause: "pausing", resume: "resuming", cancel: "cancelling" };
 
-export function SessionPage({ id, onMenu }: { id: string; onMenu: () => void }) {
+interface Props {
+  id: string;
+  onMenu: () => void;
+  /** The session waits for a person, or no longer does. */
+  onWaiting: () => void;
+}
+
+export function SessionPage({ id, onMenu, onWaiting }: Props) {
   const [store, setStore] = useState<SessionStore>();
   useEffect(() => {
     const opened = new SessionStore(id);
@@ -27,7 +34,7 @@ export function SessionPage({ id, onMenu }: { id: string; onMenu: () => void }) 
   if (!store || store.sessionId !== id) return <main className="session" />;
   return (
     <StoreContext.Provider value={store}>
-      <SessionView onMenu={onMenu} />
+      <SessionView onMenu={onMenu} onWaiting={onWaiting} />
     </StoreContext.Provider>
   );
 }
@@ -199,6 +206,9 @@ function Header({ onMenu }: { onMenu: () => void }) {
   const startedAt = useSession((s) => s.view.startedAt);
   const pending = useSession((s) => s.pending);
   const waits = useSession((s) => s.view.open.length > 0);
+  // Nothing runs and somebody is asked: "Running" would be no help.
+  const waitsOnly = useSession((s) => s.view.status === "running" && s.view.open.length > 0 &&
+    !Object.values(s.view.nodes).some((n) => n.status === "running"));
   const title = sessionTitle(session, workflow);
   useEffect(() => {
     document.title = `${waits ? "● " : ""}${title} · Sluice`;
@@ -213,7 +223,7 @@ function Header({ onMenu }: { onMenu: () => void }) {
           {[workflow?.name ?? (session?.workflow_id ? words(session.workflow_id) : ""), startedAt && `started ${clock(startedAt)}`].filter(Boolean).join(" · ")}
         </p>
       </div>
-      {known && <StatusPill status={pending ? PENDING_WORD[pending] : status} testId="status" />}
+      {known && <StatusPill status={pending ? PENDING_WORD[pending] : waitsOnly ? "suspended" : status} testId="status" />}
       <Facts />
       <Controls />
     </header>
@@ -237,7 +247,7 @@ function Fatal({ onMenu }: { onMenu: () => void }) {
   );
 }
 
-function SessionView({ onMenu }: { onMenu: () => void }) {
+function SessionView({ onMenu, onWaiting }: Omit<Props, "id">) {
   const fatal = useSession((s) => s.fatal);
   const workflow = useSession((s) => s.workflow);
   const workflowProblem = useSession((s) => s.workflowProblem);
@@ -246,6 +256,8 @@ function SessionView({ onMenu }: { onMenu: () => void }) {
   const still = useSession((s) => s.view.status !== "running");
   const loading = useSession((s) => s.view.lastSeq === 0 && s.link.state !== "waiting");
   const replaying = useSession((s) => s.view.lastSeq < s.target);
+  const waiting = useSession((s) => s.view.open.length);
+  useEffect(onWaiting, [waiting, onWaiting]);
   const [selected, setSelected] = useState<string>();
   const [tab, setTab] = useState<"conversation" | "graph">("conversation");
   const [plain, setPlain] = useState(() => localStorage.getItem(PLAIN_KEY) === "1");
@@ -275,6 +287,7 @@ function SessionView({ onMenu }: { onMenu: () => void }) {
         </section>
         <section className="pane-talk" aria-label="Conversation and questions">
           <div className="talk-bar">
+            <h2>Conversation</h2>
             <div className="tabs" role="group" aria-label="How text is shown">
               <button type="button" aria-pressed={!plain} onClick={() => { setPlain(false); localStorage.removeItem(PLAIN_KEY); }}>Formatted</button>
               <button type="button" aria-pressed={plain} onClick={() => { setPlain(true); localStorage.setItem(PLAIN_KEY, "1"); }} data-testid="plain">Plain text</button>

@@ -14,6 +14,8 @@ export interface ListState {
 }
 
 const REFETCH_MS = 400;
+// Questions that other sessions ask come over no channel; only while something runs is there cause to look.
+const POLL_MS = 15_000;
 const PAGE = 30;
 
 export class SessionList {
@@ -22,6 +24,7 @@ export class SessionList {
   };
   private listeners = new Set<() => void>();
   private timer: ReturnType<typeof setTimeout> | undefined;
+  private poller: ReturnType<typeof setInterval> | undefined;
   private round = 0;
   private stream: EventStream;
 
@@ -42,12 +45,17 @@ export class SessionList {
 
   start(): void {
     this.stream.start();
+    this.poller = setInterval(() => {
+      const live = this.state.items.some((s) => s.status === "running");
+      if (live && !document.hidden) this.refetchSoon(0);
+    }, POLL_MS);
     void this.fetch();
   }
 
   close(): void {
     this.stream.close();
     clearTimeout(this.timer);
+    clearInterval(this.poller);
     this.listeners.clear();
   }
 
@@ -66,6 +74,11 @@ export class SessionList {
   retryNow(): void {
     this.stream.retryNow();
     this.refetchSoon(0);
+  }
+
+  /** Something changed that the channel does not tell: a question was asked or answered. */
+  touch(): void {
+    this.refetchSoon();
   }
 
   async more(): Promise<void> {
