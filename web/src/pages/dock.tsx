@@ -117,11 +117,11 @@ function Review({ interrupt }: { interrupt: InterruptView }) {
         </div>
       )}
       {interrupt.formSchema && <SchemaForm schema={interrupt.formSchema} values={form} errors={errors} onChange={setForm} disabled={Boolean(sending)} />}
-      <div className="field">
+      {!interrupt.formSchema && <div className="field">
         <label htmlFor={`${id}-comment`}>Comment<span className="optional"> optional</span></label>
         <textarea id={`${id}-comment`} rows={1} value={comment} disabled={Boolean(sending)} data-testid="comment"
           placeholder="Why, or what should be different" onChange={(e) => setComment(e.target.value)} />
-      </div>
+      </div>}
       <Problem text={problem} />
       <div className="dock-actions">
         {actions.map((action) => (

@@ -4,7 +4,7 @@ import { memo, useState } from "react";
 import type { WorkflowNode } from "../client/types";
 import { useSession } from "../session/hooks";
 import type { InterruptView, ItemRef, MessageView, NoteView, RunView, ToolView } from "../session/model";
-import { clock, count, nodeName, outputText, plural, pretty, shortDuration, words } from "../ui/format";
+import { clock, count, nodeName, outputText, personaName, plural, pretty, shortDuration, words } from "../ui/format";
 import { Icon } from "../ui/icons";
 import { Markdown } from "../ui/markdown";
 import { StatusPill } from "../ui/status";
@@ -57,7 +57,9 @@ const Message = memo(function Message({ message, plain, still }: { message: Mess
 
 const OneMessage = ({ id, plain }: { id: string; plain: boolean }) => {
   const message = useSession((s) => s.view.messages[id]);
+  const isSaid = message?.role === "user";
   const still = useSession((s) => s.view.status !== "running");
+  if (message && isSaid) return <Said text={message.text} at={message.at} />;
   return message ? <Message message={message} plain={plain} still={still} /> : null;
 };
 
@@ -92,7 +94,8 @@ const ACTION_DONE: Record<string, string> = {
 function Interrupt({ id }: { id: string }) {
   const i = useSession((s) => s.view.interrupts[id]);
   if (!i) return null;
-  const answer = i.state === "answered" ? answerText(i) : null;
+  // What was said stands there as a message of its own.
+  const answer = i.state === "answered" && !(i.kind === "user_input" && typeof i.data === "string") ? answerText(i) : null;
   return (
     <div className="interrupt-record" data-state={i.state} data-action={i.action} data-testid="interrupt">
       {i.reason && i.state !== "open" && <p className="interrupt-reason">{i.reason}</p>}
@@ -115,17 +118,19 @@ const NOTE_ICON: Partial<Record<NoteView["kind"], string>> = {
   log: "file", error: "warn", vote: "vote", tally: "vote", fact: "search", budget: "warn", breaker: "warn", signal: "warn", round: "loop",
 };
 
+function Said({ who = "You", text, at }: { who?: string; text: string; at: string }) {
+  return (
+    <div className="said">
+      <div className="said-bubble" data-testid="said-text"><span className="sr">{who} said: </span>{text}</div>
+      <span className="faint">{who} · {clock(at)}</span>
+    </div>
+  );
+}
+
 export function Note({ id }: { id: string }) {
   const note = useSession((s) => s.view.notes[id]);
   if (!note) return null;
-  if (note.kind === "said") {
-    return (
-      <div className="said">
-        <div className="said-bubble"><span className="sr">{note.who ?? "You"} said: </span>{note.text}</div>
-        <span className="faint">{note.who ?? "You"} · {clock(note.at)}</span>
-      </div>
-    );
-  }
+  if (note.kind === "said") return <Said who={note.who} text={note.text} at={note.at} />;
   if (note.kind === "round") {
     return (
       <div className="round"><span><Icon name="loop" size={12} />{note.text}{note.detail && <span className="faint">{note.detail}</span>}</span></div>
@@ -175,6 +180,7 @@ export const Run = memo(function Run({ id, plain, head }: { id: string; plain: b
   const icon = node?.type === "human_review" || node?.type === "user_input" || node?.type === "script" || node?.type === "tool" ? node.type : undefined;
   const took = run.startedAt && run.endedAt ? Date.parse(run.endedAt) - Date.parse(run.startedAt) : undefined;
   const facts = [
+    personaName(node),
     run.iteration > 1 && `round ${run.iteration}`,
     run.attempt > 1 && `attempt ${run.attempt}`,
     run.usage && run.usage.output_tokens > 0 && `${count(run.usage.output_tokens)} tokens`,

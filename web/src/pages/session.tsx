@@ -14,6 +14,9 @@ import { Dock } from "./dock";
 import { Inspector } from "./inspector";
 
 const PLAIN_KEY = "sluice.plain";
+const SPLIT_KEY = "sluice.split";
+const SPLIT_MIN = 18;
+const SPLIT_MAX = 70;
 const PENDING_WORD: Record<Command, string> = { pause: "pausing", resume: "resuming", cancel: "cancelling" };
 
 interface Props {
@@ -247,6 +250,33 @@ function Fatal({ onMenu }: { onMenu: () => void }) {
   );
 }
 
+/** How much of the width the graph takes, in percent: by pointer, or by the arrow keys. */
+function Splitter({ panes }: { panes: React.RefObject<HTMLDivElement | null> }) {
+  const [percent, setPercent] = useState(() => Number(localStorage.getItem(SPLIT_KEY)) || 34);
+  useEffect(() => {
+    panes.current?.style.setProperty("--split", `${percent}%`);
+  }, [panes, percent]);
+  const move = (to: number) => {
+    const next = Math.min(SPLIT_MAX, Math.max(SPLIT_MIN, Math.round(to)));
+    setPercent(next);
+    localStorage.setItem(SPLIT_KEY, String(next));
+  };
+  return (
+    <div className="splitter" role="separator" tabIndex={0} aria-orientation="vertical" aria-label="Width of the graph"
+      aria-valuenow={percent} aria-valuemin={SPLIT_MIN} aria-valuemax={SPLIT_MAX}
+      onKeyDown={(e) => {
+        if (e.key === "ArrowLeft") move(percent - 3);
+        if (e.key === "ArrowRight") move(percent + 3);
+      }}
+      onDoubleClick={() => move(34)}
+      onPointerDown={(e) => e.currentTarget.setPointerCapture(e.pointerId)}
+      onPointerMove={(e) => {
+        const box = panes.current?.getBoundingClientRect();
+        if (box && e.currentTarget.hasPointerCapture(e.pointerId)) move(((e.clientX - box.left) / box.width) * 100);
+      }} />
+  );
+}
+
 function SessionView({ onMenu, onWaiting }: Omit<Props, "id">) {
   const fatal = useSession((s) => s.fatal);
   const workflow = useSession((s) => s.workflow);
@@ -262,6 +292,7 @@ function SessionView({ onMenu, onWaiting }: Omit<Props, "id">) {
   const [tab, setTab] = useState<"conversation" | "graph">("conversation");
   const [plain, setPlain] = useState(() => localStorage.getItem(PLAIN_KEY) === "1");
   const nodeIds = useMemo(() => seenNodes, [seenNodes]);
+  const panes = useRef<HTMLDivElement>(null);
   const closeInspector = useMemo(() => () => setSelected(undefined), []);
   if (fatal) return <Fatal onMenu={onMenu} />;
   return (
@@ -277,7 +308,7 @@ function SessionView({ onMenu, onWaiting }: Omit<Props, "id">) {
           <button type="button" aria-pressed={tab === "graph"} onClick={() => setTab("graph")}>Graph</button>
         </div>
       </div>
-      <div className="panes" data-tab={tab}>
+      <div className="panes" data-tab={tab} ref={panes}>
         <section className="pane-graph" aria-label="Workflow graph">
           {workflow || nodeIds.length > 0
             ? <WorkflowGraph workflow={workflow} nodeIds={nodeIds} selected={selected} onSelect={setSelected} />
@@ -285,6 +316,7 @@ function SessionView({ onMenu, onWaiting }: Omit<Props, "id">) {
           {workflowProblem && <p className="graph-note">The workflow's graph could not be loaded: {workflowProblem}</p>}
           {selected && <Inspector nodeId={selected} onClose={closeInspector} />}
         </section>
+        <Splitter panes={panes} />
         <section className="pane-talk" aria-label="Conversation and questions">
           <div className="talk-bar">
             <h2>Conversation</h2>

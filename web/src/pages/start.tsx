@@ -4,10 +4,13 @@ import { useCallback, useEffect, useId, useRef, useState } from "react";
 import { api, ApiError } from "../client/http";
 import type { Json, Workflow } from "../client/types";
 import { WorkflowGraph } from "../graph/graph";
-import { plural, pretty, words } from "../ui/format";
+import { inputTitle, plural, pretty, words } from "../ui/format";
 import { Icon } from "../ui/icons";
 import { href } from "../ui/route";
 import { fieldsOf, readForm, SchemaForm, submitOnCtrlEnter, valuesFrom, type FormValues } from "../ui/schema-form";
+
+// A session's name is what the list shows and the search finds.
+const NAME_MAX = 120;
 
 interface Props {
   workflowId?: string;
@@ -186,7 +189,8 @@ function SetupForm({ workflow, given }: { workflow: Workflow; given?: Json }) {
     setProblems([]);
     setStarting(true);
     try {
-      const { session_id } = await api.execute(workflow.id, input, idempotency.current);
+      const name = inputTitle(input)?.slice(0, NAME_MAX);
+      const { session_id } = await api.execute(workflow.id, input, idempotency.current, name);
       location.hash = href.session(session_id);
     } catch (err) {
       setProblems(problemLines(err));

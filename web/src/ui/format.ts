@@ -55,20 +55,31 @@ const KINDS: Record<string, string> = {
   llm: "Model", human_review: "Review", user_input: "Your input", fact_check: "Fact check",
   memory_retrieval: "Memory", context_synth: "Summary of rounds", subworkflow: "Sub-workflow",
 };
+/** The persona that speaks in a node, where that is not its name already. */
+export function personaName(node: WorkflowNode | undefined): string {
+  const agent = node?.properties?.agent;
+  const inline = agent && typeof agent === "object" && !Array.isArray(agent) ? agent.name : node?.properties?.name;
+  const name = node?.type === "agent" ? textOf(inline) : "";
+  return name && name !== node?.name ? name : "";
+}
 export const kindName = (type: string | undefined): string => (type ? KINDS[type] ?? words(type) : "Node");
 
 export function sessionTitle(session: Session | undefined, workflow?: Workflow): string {
-  if (session?.name) return session.name;
-  const input = session?.input;
-  if (input && typeof input === "object" && !Array.isArray(input)) {
-    for (const key of ["topic", "title", "question", "prompt", "subject"]) {
-      if (textOf(input[key])) return textOf(input[key]);
-    }
-    const first = Object.values(input).find((v) => typeof v === "string" && v.trim().length > 3);
-    if (typeof first === "string") return first;
+  // A run that nobody named bears its workflow's name, and so do all the others: its topic says more.
+  const plainWord = (text: string | null | undefined) => text?.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, "");
+  const name = session?.name;
+  const isOwn = name && name !== workflow?.name && plainWord(name) !== plainWord(session?.workflow_id);
+  return isOwn ? name : inputTitle(session?.input) ?? name ?? workflow?.name ?? (session?.workflow_id ? words(session.workflow_id) : "Session");
+}
+
+/** What a run is about, from its input. */
+export function inputTitle(input: Json | undefined): string | undefined {
+  if (typeof input === "string") return input.trim() || undefined;
+  if (!input || typeof input !== "object" || Array.isArray(input)) return undefined;
+  for (const key of ["topic", "title", "question", "prompt", "subject"]) {
+    if (textOf(input[key])) return textOf(input[key]);
   }
-  if (typeof input === "string" && input.trim()) return input.trim();
-  return workflow?.name ?? (session?.workflow_id ? words(session.workflow_id) : "Session");
+  return Object.values(input).map(textOf).find((text) => text.length > 3);
 }
 
 /** A node's or session's output as text, if text is what it is. */

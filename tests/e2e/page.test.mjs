@@ -1,0 +1,230 @@
+// The page against the server, in a real browser.
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { Model } from './lib/model.mjs';
+import { Browser, hasBrowser, WHILE_AWAY } from './lib/page.mjs';
+import { isReal, Server } from './lib/server.mjs';
+import { council, interview, plain } from './lib/workflows.mjs';
+
+const real = isReal ? false : 'needs the real server';
+
+describe('the page', { skip: hasBrowser ? false : 'no Chromium here' }, () => {
+  let model, server, browser;
+
+  before(async () => {
+    model = await new Model().start();
+    server = await new Server({ env: model.env }).start();
+    await server.workflows(council, interview, plain);
+    browser = await new Browser().start();
+  });
+  after(async () => {
+    await browser?.close();
+    await server?.close();
+    await model?.close();
+  });
+
+  const open = (hash = '') => browser.open(`${server.url}/ui/${hash}`);
+
+  /** What the page shows is what the server keeps. */
+  async function sameAsStored(page, id) {
+    const stored = (await server.all(`/sessions/${id}/messages`)).filter((m) => m.role === 'assistant');
+    const want = Object.fromEntries(stored.map((m) => [m.message_id ?? m.id, m.content]));
+    assert.deepEqual(await page.texts(), want);
+    assert.ok(stored.length > 0);
+  }
+
+  test('a debate: streamed side by side, sent back, approved, the same after a reload', async () => {
+    const page = await open();
+    const id = await page.startRun('council-debate', 'Should tests sleep?');
+    await page.see('run-pro');
+    await page.see('run-con');
+    const early = await page.longer('run-con', 20);
+    const [left, right] = [await page.page.locator('[data-testid=run-pro]').boundingBox(), await page.page.locator('[data-testid=run-con]').boundingBox()];
+    assert.ok(left.x + left.width <= right.x, 'branches stand side by side');
+    await page.longer('run-con', early.length + 20);
+    await page.picture('stream');
+
+    await page.see('review-form');
+    await page.picture('review');
+    assert.equal((await page.nodeStates()).review, 'suspended');
+    assert.equal(await page.page.locator('.thinking').first().getAttribute('open'), null);
+    await page.fill('comment', 'Say it in other words.');
+    await page.click('action-reject');
+    await page.page.waitForFunction(() => document.querySelectorAll('[data-testid=run-judge]').length === 2);
+    await page.see('review-form');
+    await page.click('action-approve');
+    await page.see('ending');
+    assert.match(await page.text('ending'), /Completed/);
+    assert.match(await page.text('usage'), /\d+ tokens/);
+    const states = await page.nodeStates();
+    for (const [node, state] of Object.entries(states)) assert.equal(state, 'completed', node);
+    await page.picture('ended');
+
+    await sameAsStored(page, id);
+    const shown = await page.text('conversation');
+    await page.page.reload();
+    await page.see('ending');
+    assert.equal(await page.text('conversation'), shown);
+    await page.close();
+  });
+
+  test('pause holds in mid-stream: nothing moves for two seconds, then it goes on', async () => {
+    model.intervalMs = 30;
+    const page = await open();
+    const id = await page.startRun('council-debate', 'Is silence golden?');
+    await page.longer('run-con', 60);
+    await page.click('pause');
+    await page.see('paused');
+    assert.match(await page.text('paused'), /nothing moves/);
+    const before = [await page.text('conversation'), (await server.get(`/sessions/${id}`)).last_seq];
+    await page.picture('paused');
+    // The promise itself is about time passing.
+    await new Promise((r) => setTimeout(r, 2000));
+    assert.deepEqual([await page.text('conversation'), (await server.get(`/sessions/${id}`)).last_seq], before);
+    assert.equal(await page.page.locator('[data-testid=status]').getAttribute('data-status'), 'paused');
+    model.intervalMs = 8;
+    await page.click('resume');
+    await page.gone('paused');
+    await page.see('review-form');
+    await page.click('action-approve');
+    await page.see('ending');
+    await sameAsStored(page, id);
+    await page.close();
+  });
+
+  test('cancel stops at once and keeps what was said', async () => {
+    model.intervalMs = 30;
+    const page = await open();
+    await page.startRun('council-debate', 'Is enough enough?');
+    const said = await page.longer('run-con', 60);
+    await page.click('cancel');
+    await page.click('cancel-confirm');
+    await page.see('ending');
+    assert.match(await page.text('ending'), /Cancelled/);
+    assert.ok((await page.longer('run-con', 60)).startsWith(said.slice(0, 40)));
+    assert.equal(await page.count('pause'), 0);
+    model.intervalMs = 8;
+    await page.close();
+  });
+
+  test('kill -9 in mid-stream: the page waits, comes back, loses nothing', { skip: real }, async () => {
+    model.intervalMs = 40;
+    const page = await open();
+    const id = await page.startRun('council-debate', 'Does it survive?');
+    await page.longer('run-con', 80);
+    await server.kill('SIGKILL');
+    await page.see('reconnecting');
+    await page.picture('reconnecting');
+    model.intervalMs = 8;
+    await server.start();
+    await page.gone('reconnecting');
+    await page.see('review-form');
+    await page.click('action-approve');
+    await page.see('ending');
+    await sameAsStored(page, id);
+    await page.close(WHILE_AWAY);
+  });
+
+  test('a review outlives the server', { skip: real }, async () => {
+    const page = await open();
+    const id = await page.startRun('council-debate', 'Can it wait?');
+    await page.see('review-form');
+    await server.kill('SIGKILL');
+    await page.see('reconnecting');
+    await server.start();
+    await page.gone('reconnecting');
+    await page.click('action-modify');
+    await page.fill('draft', 'A text that a person changed.');
+    await page.click('action-modify');
+    await page.see('ending');
+    const answered = (await server.all(`/sessions/${id}/events`)).filter((e) => e.type === 'node_resumed');
+    assert.equal(answered.length, 1);
+    assert.equal(answered[0].data.data.content, 'A text that a person changed.');
+    await page.close(WHILE_AWAY);
+  });
+
+  test('a question to the person in the session', async () => {
+    const page = await open('#/new/interview');
+    await page.click('start');
+    await page.see('input-form');
+    await page.fill('said', 'Only what matters.');
+    await page.click('say');
+    await page.see('said-text');
+    assert.match(await page.text('said-text'), /Only what matters\./);
+    await page.see('ending');
+    assert.equal(await page.count('said-text'), 1);
+    await page.close();
+  });
+
+  test('a failure says what failed and why', { skip: real }, async () => {
+    const page = await open('#/new/plain');
+    await page.page.fill('[name="topic"]', 'REFUSE this');
+    await page.click('start');
+    await page.see('ending');
+    assert.match(await page.text('ending'), /Failed at Speaker/);
+    assert.match(await page.text('ending'), /does not speak of that/);
+    assert.equal((await page.nodeStates()).speak, 'failed');
+    await page.picture('failed');
+    await page.close();
+  });
+
+  test('markup from a model stays text', { skip: real }, async () => {
+    const page = await open('#/new/plain');
+    await page.page.fill('[name="topic"]', 'MARKUP please');
+    await page.click('start');
+    await page.see('ending');
+    assert.equal(await page.page.locator('[data-testid=text] img, [data-testid=text] script').count(), 0);
+    assert.equal(await page.page.locator('[data-testid=text] a[href^="javascript"]').count(), 0);
+    assert.match(await page.text('text'), /<img src=x onerror=/);
+    assert.doesNotMatch(await page.page.title(), /owned/);
+    await page.close();
+  });
+
+  test('what the form refuses is not sent, and the list leads back to a run', async () => {
+    const page = await open();
+    const name = 'Which way back?';
+    await page.page.click('[data-testid="workflow-council-debate"]');
+    await page.see('start-form');
+    await page.page.fill('[name="topic"]', '');
+    await page.click('start');
+    await page.page.waitForSelector('.field-error');
+    assert.equal(page.sessionId(), undefined);
+    const id = await page.startRun('council-debate', name);
+    await page.see('review-form');
+    await page.page.click('.brand-link');
+    await page.see('start-form');
+    const entry = page.page.locator(`[data-testid=session-list] a[href="#/sessions/${id}"]`);
+    await entry.getByText('Waits for you').waitFor();
+    await entry.click();
+    await page.see('review-form');
+    assert.equal(page.sessionId(), id);
+    await page.close();
+  });
+
+  test('a session that does not exist is said to be missing', async () => {
+    const page = await open('#/sessions/01890000-0000-7000-8000-000000000000');
+    await page.page.getByText('There is no such session').waitFor();
+    await page.close(/404/);
+  });
+
+  test('on a phone nothing is wider than the screen', async () => {
+    const phone = await new Browser().start({ viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true });
+    try {
+      const page = await phone.open(`${server.url}/ui/`);
+      await page.see('start-form');
+      const overflow = () => page.page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+      assert.equal(await overflow(), 0);
+      await page.startRun('council-debate', 'Is small beautiful?');
+      await page.see('review-form');
+      assert.equal(await overflow(), 0);
+      await page.picture('phone-review');
+      await page.page.click('.pane-tabs >> text=Graph');
+      await page.see('node-judge');
+      assert.equal(await overflow(), 0);
+      await page.picture('phone-graph');
+      await page.close();
+    } finally {
+      await phone.close();
+    }
+  });
+});
