@@ -381,7 +381,7 @@ static int lib_find(lua_State *L)
         return 1;
     }
     lua_pushinteger(L, (lua_Integer)at + 1);
-    lua_pushinteger(L, (lua_Integer)(at + needle.n));
+    lua_pushinteger(L, (lua_Integer)at + (lua_Integer)needle.n);
     return 2;
 }
 

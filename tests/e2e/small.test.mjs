@@ -1,0 +1,47 @@
+// Promise P9, the part that does not wander: size, idle memory, no query and hardly a wake-up while idle.
+import assert from 'node:assert/strict';
+import { readFileSync, readdirSync, statSync } from 'node:fs';
+import { after, before, test } from 'node:test';
+import { Server, sluiceBin } from '../integration/lib/server.mjs';
+
+let server;
+before(async () => { server = await new Server().start(); });
+after(() => server?.close());
+
+const idle = (ms) => new Promise((go) => setTimeout(go, ms));
+const status = (pid, key) => Number(new RegExp(`^${key}:\\s+(\\d+)`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]);
+const wakeups = (pid) => readdirSync(`/proc/${pid}/task`)
+  .map((t) => Number(/^voluntary_ctxt_switches:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/task/${t}/status`, 'utf8'))[1]))
+  .reduce((a, b) => a + b, 0);
+const metric = async (name) => Number(new RegExp(`^${name} (\\S+)$`, 'm').exec((await server.get('/metrics')).text)[1]);
+
+test('the binary, page inside, is under 10 MB', () => {
+  const bytes = statSync(sluiceBin()).size;
+  assert.ok(bytes < 10e6, `${bytes} bytes`);
+});
+
+test('the page is inside', async () => {
+  const page = await server.get('/ui/');
+  assert.equal(page.status, 200);
+  assert.match(page.text, /<div id="root">/);
+});
+
+test('idle it takes under 20 MB', () => {
+  const kb = status(server.pid, 'VmRSS');
+  assert.ok(kb < 20 * 1024, `${kb} kB`);
+});
+
+test('idle it makes no query and wakes up at most once a second', async () => {
+  await idle(1500); // what start and the tests before have left behind
+  const names = ['sluice_store_reads_total', 'sluice_store_writes_total', 'sluice_store_commits_total'];
+  const before = [];
+  for (const n of names) before.push(await metric(n));
+  await idle(500);
+  const woken = wakeups(server.pid);
+  await idle(5000);
+  const times = wakeups(server.pid) - woken;
+  const now = [];
+  for (const n of names) now.push(await metric(n));
+  assert.deepEqual(now, before);
+  assert.ok(times <= 5, `${times} wake-ups in 5 s`);
+});
