@@ -1,0 +1,346 @@
+/* The journal, the service and recovery over the store in memory, with its faults. */
+#include "unit.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/app.h"
+#include "engine/expr.h"
+#include "store/mem_store.h"
+
+static const char w1[] = "{\"id\":\"w1\",\"nodes\":{\"start\":{\"type\":\"start\",\"next_ids\":[\"t\"]},"
+                         "\"t\":{\"type\":\"transform\",\"properties\":{\"output\":{\"n\":\"input.n + 1\"}},"
+                         "\"next_ids\":[\"end\"]},\"end\":{\"type\":\"end\"}}}";
+static const char review[]
+    = "{\"id\":\"r\",\"nodes\":{\"start\":{\"type\":\"start\",\"next_ids\":[\"ask\"]},"
+      "\"ask\":{\"type\":\"human_review\",\"properties\":{\"review_type\":\"approve_reject\"},"
+      "\"routes\":{\"approve\":\"end\",\"reject\":\"end\"}},\"end\":{\"type\":\"end\"}}}";
+
+struct asked {
+    struct svc_req req;
+    unsigned answers;
+};
+
+static void answered(struct svc_req *req)
+{
+    struct asked *q = req->data;
+    q->answers++;
+}
+
+static void ask_init(struct asked *q, enum svc_op op)
+{
+    svc_req_init(&q->req, op);
+    q->answers = 0;
+    q->req.workspace = STR("default");
+    q->req.done = answered;
+    q->req.data = q;
+}
+
+static void ask_execute(struct asked *q, struct app *a, const char *graph)
+{
+    ask_init(q, SVC_EXECUTE);
+    q->req.execute.graph_json = str_of(graph);
+    q->req.execute.input_json = STR("{\"n\":1}");
+    service_submit(&a->service, &q->req);
+}
+
+static void turn(struct app *a, int turns)
+{
+    while (turns-- > 0)
+        uv_run(&a->loop, UV_RUN_NOWAIT);
+}
+
+static void turn_until(struct app *a, const struct asked *q)
+{
+    for (int i = 0; i < 1000 && !q->answers; i++)
+        uv_run(&a->loop, UV_RUN_ONCE);
+    assert_int_equal(q->answers, 1);
+}
+
+static struct id started(const struct asked *q)
+{
+    struct id id;
+    assert_int_equal(q->req.status, 0);
+    assert_int_equal(q->req.http_status, 202);
+    struct json v = json_get(json_root(buf_str(&q->req.body)), "session_id");
+    assert_true(id_parse((struct str) { v.p + 1, v.n - 2 }, &id));
+    return id;
+}
+
+static void timer_fired(struct timers *t, struct id session_id, struct id timer_id)
+{
+    (void)t;
+    (void)session_id;
+    (void)timer_id;
+}
+
+static struct app *app_open(void)
+{
+    struct app *a = calloc(1, sizeof(*a));
+    struct llm_provider demo = { .id = "demo", .dialect = LLM_DEMO, .default_model = "demo" };
+    struct errbuf e;
+    uv_loop_init(&a->loop);
+    id_source_init_seed(&a->ids, 1);
+    table_init(&a->live);
+    list_init(&a->loads);
+    list_init(&a->keys_in_flight);
+    plans_init(&a->plans);
+    app_service_init(a);
+    app_log_reader_init(a);
+    a->vm = expr_vm_create();
+    a->log = log_hub_create(&a->reader);
+    journal_open(&a->journal, a);
+    timers_open(&a->timers, &a->loop, timer_fired, a);
+    recovery_open(&a->recovery, a);
+    uv_timer_init(&a->loop, &a->evict_timer);
+    assert_int_equal(mem_store_open(&a->store, &a->loop), 0);
+    assert_int_equal(llm_create(&a->llm, &a->loop, &demo, 1, &e), 0);
+    assert_int_equal(script_pool_create(&a->scripts, &a->loop, 1, 4), 0);
+    return a;
+}
+
+static void closed(void *data)
+{
+    (void)data;
+}
+
+/* Everything live leaves memory, as in a shutdown. */
+static void forget_all(struct app *a)
+{
+    for (size_t i = 0; i < a->live.cap; i++) {
+        if (a->live.slots[i].value) {
+            live_destroy(a->live.slots[i].value);
+            i = (size_t)-1;
+        }
+    }
+}
+
+static void app_close(struct app *a)
+{
+    a->stopping = true;
+    forget_all(a);
+    journal_close(&a->journal);
+    timers_close(&a->timers);
+    recovery_close(&a->recovery);
+    uv_close((uv_handle_t *)&a->evict_timer, NULL);
+    store_close(a->store, closed, NULL);
+    script_pool_close(a->scripts, closed, NULL);
+    llm_close(a->llm, closed, NULL);
+    uv_run(&a->loop, UV_RUN_DEFAULT);
+    plans_deinit(&a->plans);
+    log_hub_destroy(a->log);
+    table_deinit(&a->live);
+    expr_vm_destroy(a->vm);
+    assert_int_equal(uv_loop_close(&a->loop), 0);
+    free(a);
+}
+
+static void test_nothing_is_visible_before_it_is_durable(void **state)
+{
+    struct app *a = app_open();
+    struct asked q;
+    (void)state;
+    mem_store_hold(a->store, true);
+    ask_execute(&q, a, review);
+    turn(a, 10);
+    assert_int_equal(q.answers, 0);
+    assert_int_equal(a->live.count, 1);
+    struct live *l = NULL;
+    table_foreach(slot, &a->live) l = slot->value;
+    struct id id = l->id;
+    assert_int_equal(log_last_seq(a->log, id), -1);
+    mem_store_hold(a->store, false);
+    turn_until(a, &q);
+    assert_true(id_eq(started(&q), id));
+    assert_int_equal(log_last_seq(a->log, id), session_last_seq(l->session));
+    svc_req_deinit(&q.req);
+    app_close(a);
+}
+
+static void test_a_session_that_ends_at_once_costs_one_commit(void **state)
+{
+    struct app *a = app_open();
+    struct asked q;
+    struct store_stats st;
+    (void)state;
+    ask_execute(&q, a, w1);
+    turn_until(a, &q);
+    started(&q);
+    store_stats(a->store, &st);
+    assert_int_equal(st.commits, 1);
+    assert_int_equal(a->live.count, 0);
+    svc_req_deinit(&q.req);
+    app_close(a);
+}
+
+static void test_a_failed_commit_is_tried_again_with_the_same_rows(void **state)
+{
+    struct app *a = app_open();
+    struct asked q, refused, events;
+    (void)state;
+    mem_store_fail(a->store, MEM_FAULT_WRITE_LOST, 1, 3, ERR_IO);
+    ask_execute(&q, a, w1);
+    while (!a->journal.failing)
+        uv_run(&a->loop, UV_RUN_ONCE);
+    assert_int_equal(q.answers, 0);
+    ask_execute(&refused, a, w1);
+    assert_int_equal(refused.answers, 1);
+    assert_int_equal(refused.req.status, ERR_UNAVAILABLE);
+    assert_true(refused.req.retry_after_s > 0);
+    turn_until(a, &q);
+    struct id id = started(&q);
+    assert_false(a->journal.failing);
+    ask_init(&events, SVC_EVENTS);
+    events.req.session_id = id;
+    events.req.events.limit = 500;
+    service_submit(&a->service, &events.req);
+    turn_until(a, &events);
+    int64_t seq, want = 1;
+    struct json_iter it;
+    json_iter_init(&it, json_get(json_root(buf_str(&events.req.body)), "items"));
+    while (json_iter_next(&it)) {
+        assert_true(json_i64(json_get(it.value, "seq"), &seq));
+        assert_int_equal(seq, want++);
+    }
+    assert_true(want > 5);
+    svc_req_deinit(&q.req);
+    svc_req_deinit(&refused.req);
+    svc_req_deinit(&events.req);
+    app_close(a);
+}
+
+static void ask_answer(struct asked *q, struct app *a, struct id id, const char *key)
+{
+    ask_init(q, SVC_NODE_RESUME);
+    q->req.session_id = id;
+    q->req.answer.node_id = STR("ask");
+    q->req.answer.action = STR("approve");
+    if (key) {
+        q->req.idempotency_key = str_of(key);
+        q->req.body_hash[0] = 7;
+    }
+    service_submit(&a->service, &q->req);
+}
+
+static void test_a_session_out_of_memory_is_woken_by_its_answer(void **state)
+{
+    struct app *a = app_open();
+    struct asked q, first, second;
+    (void)state;
+    ask_execute(&q, a, review);
+    turn_until(a, &q);
+    struct id id = started(&q);
+    forget_all(a);
+    ask_answer(&first, a, id, NULL);
+    ask_answer(&second, a, id, NULL);
+    turn_until(a, &first);
+    turn_until(a, &second);
+    assert_int_equal(first.req.status, 0);
+    assert_true(second.req.status == ERR_NOT_FOUND || second.req.status == ERR_CONFLICT);
+    svc_req_deinit(&q.req);
+    svc_req_deinit(&first.req);
+    svc_req_deinit(&second.req);
+    app_close(a);
+}
+
+static void test_a_key_answers_once_and_again(void **state)
+{
+    struct app *a = app_open();
+    struct asked q, first, meanwhile, again, other;
+    (void)state;
+    ask_execute(&q, a, review);
+    turn_until(a, &q);
+    struct id id = started(&q);
+    mem_store_hold(a->store, true);
+    ask_answer(&first, a, id, "k");
+    ask_answer(&meanwhile, a, id, "k");
+    assert_int_equal(meanwhile.answers, 1);
+    assert_int_equal(meanwhile.req.status, ERR_CONFLICT);
+    mem_store_hold(a->store, false);
+    turn_until(a, &first);
+    assert_int_equal(first.req.status, 0);
+    ask_answer(&again, a, id, "k");
+    turn_until(a, &again);
+    assert_int_equal(again.req.status, 0);
+    assert_string_equal(again.req.body.data, first.req.body.data);
+    ask_init(&other, SVC_CANCEL);
+    other.req.session_id = id;
+    other.req.idempotency_key = STR("k");
+    other.req.body_hash[0] = 8;
+    service_submit(&a->service, &other.req);
+    turn_until(a, &other);
+    assert_int_equal(other.req.status, ERR_CONFLICT);
+    assert_string_equal(other.req.error_code, "idempotency_key_reused");
+    svc_req_deinit(&q.req);
+    svc_req_deinit(&first.req);
+    svc_req_deinit(&meanwhile.req);
+    svc_req_deinit(&again.req);
+    svc_req_deinit(&other.req);
+    app_close(a);
+}
+
+static void test_a_corrupt_session_is_reported_and_changes_nothing(void **state)
+{
+    struct app *a = app_open();
+    struct asked q, first;
+    (void)state;
+    ask_execute(&q, a, review);
+    turn_until(a, &q);
+    struct id id = started(&q);
+    forget_all(a);
+    mem_store_corrupt_state(a->store, id);
+    ask_answer(&first, a, id, NULL);
+    turn_until(a, &first);
+    assert_int_equal(first.req.status, ERR_CORRUPT);
+    assert_int_equal(a->live.count, 0);
+    svc_req_deinit(&q.req);
+    svc_req_deinit(&first.req);
+    app_close(a);
+}
+
+static bool recovered;
+static void recovery_ready(struct app *a)
+{
+    (void)a;
+    recovered = true;
+}
+
+static void test_running_work_is_taken_up_again_at_start(void **state)
+{
+    struct app *a = app_open();
+    struct asked q;
+    (void)state;
+    ask_execute(&q, a,
+                "{\"nodes\":{\"start\":{\"type\":\"start\",\"next_ids\":[\"m\"]},\"m\":{\"type\":\"llm\","
+                "\"properties\":{\"prompt\":\"hello\"},\"next_ids\":[\"end\"]},\"end\":{\"type\":\"end\"}}}");
+    turn_until(a, &q);
+    struct id id = started(&q);
+    forget_all(a);
+    assert_null(live_find(a, id));
+    recovered = false;
+    recovery_start(&a->recovery, recovery_ready);
+    for (int i = 0; i < 1000 && !recovered; i++)
+        uv_run(&a->loop, UV_RUN_ONCE);
+    assert_true(recovered);
+    struct live *l = live_find(a, id);
+    assert_non_null(l);
+    for (int i = 0; i < 1000 && list_empty(&l->runs); i++)
+        uv_run(&a->loop, UV_RUN_ONCE);
+    assert_false(list_empty(&l->runs));
+    svc_req_deinit(&q.req);
+    app_close(a);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_nothing_is_visible_before_it_is_durable),
+        cmocka_unit_test(test_a_session_that_ends_at_once_costs_one_commit),
+        cmocka_unit_test(test_a_failed_commit_is_tried_again_with_the_same_rows),
+        cmocka_unit_test(test_a_session_out_of_memory_is_woken_by_its_answer),
+        cmocka_unit_test(test_a_key_answers_once_and_again),
+        cmocka_unit_test(test_a_corrupt_session_is_reported_and_changes_nothing),
+        cmocka_unit_test(test_running_work_is_taken_up_again_at_start),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
