@@ -1,0 +1,334 @@
+#include "cli/client.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/yaml.h"
+
+#define FILE_BYTES_MAX (11u << 20) /* a little over what the server takes, so that it can say so   \
+                                    */
+#define PREFIX_MIN             4
+#define SESSIONS_LOOKED_AT_MAX 20000 /* for a prefix */
+
+void client_complain(const char *fmt, ...)
+{
+    struct buf raw, clean;
+    va_list ap;
+    buf_init(&raw, 1u << 20);
+    buf_init(&clean, 1u << 20);
+    va_start(ap, fmt);
+    buf_vprintf(&raw, fmt, ap);
+    va_end(ap);
+    text_clean(&clean, buf_str(&raw), false);
+    fprintf(stderr, "sluice: %s\n", clean.data ? clean.data : "");
+    buf_deinit(&raw);
+    buf_deinit(&clean);
+}
+
+static int exit_code_of(long status)
+{
+    switch (status) {
+    case 401:
+    case 403:
+        return EXIT_NOT_ALLOWED;
+    case 404:
+        return EXIT_NOT_FOUND;
+    case 409:
+    case 412:
+        return EXIT_WRONG_STATE;
+    case 429:
+    case 502:
+    case 503:
+    case 504:
+        return EXIT_UNREACHABLE;
+    default:
+        return status >= 400 && status < 500 ? EXIT_USAGE : EXIT_SESSION_FAILED;
+    }
+}
+
+/* An answer that says no: its sentence, and the issues of a workflow. */
+static int refusal_tell(struct client *c, const struct http_reply *r, bool is_json)
+{
+    struct json body = is_json ? json_root(buf_str(&r->body)) : JSON_ABSENT;
+    struct json details = json_get_set(body, "details");
+    char *sentence = json_strdup(json_get_set(body, "error"));
+    if (c->json && is_json)
+        fprintf(stderr, "%.*s\n", STR_FMT(json_raw(body)));
+    else
+        client_complain("%s (HTTP %ld)", sentence ? sentence : "the server refused", r->status);
+    if (!c->json && json_type(json_get(details, "errors")) == JSON_ARRAY)
+        client_show_issues(c, details, stderr);
+    free(sentence);
+    return exit_code_of(r->status);
+}
+
+int client_call(struct client *c, const char *method, const char *path,
+                const struct http_body *body, struct http_reply *reply)
+{
+    struct errbuf e = {{0}};
+    static const struct json_limits limits = {.bytes_max = HTTP_REPLY_BYTES_MAX};
+    if (http_send(c->http, method, path, body, reply, &e)) {
+        client_complain("no answer from %s", e.text);
+        return EXIT_UNREACHABLE;
+    }
+    bool is_json = reply->body.len && json_check(buf_str(&reply->body), &limits, &e) == 0;
+    if (reply->status < 200 || reply->status >= 300)
+        return refusal_tell(c, reply, is_json);
+    if (reply->body.len && !is_json) {
+        client_complain("%s does not answer as a Sluice server does: %s", http_server(c->http),
+                        e.text);
+        return EXIT_UNREACHABLE;
+    }
+    return 0;
+}
+
+int client_post(struct client *c, const char *path, struct str json, struct http_reply *reply)
+{
+    struct http_body body = {json, "application/json"};
+    return client_call(c, "POST", path, &body, reply);
+}
+
+void client_show_issues(struct client *c, struct json verdict, FILE *to)
+{
+    static const struct {
+        const char *key, *word;
+        enum style style;
+    } kinds[] = {{"errors", "error", STYLE_RED}, {"warnings", "warning", STYLE_YELLOW}};
+    struct term t;
+    struct grid g;
+    (void)c;
+    term_init(&t, to);
+    grid_init(&g);
+    grid_column(&g, "", false, 0);
+    grid_column(&g, "WHERE", false, 48);
+    grid_column(&g, "WHAT", false, 0);
+    t.columns = 0; /* a sentence is never cut */
+    for (size_t k = 0; k < 2; k++) {
+        struct json_iter it;
+        json_iter_init(&it, json_get(verdict, kinds[k].key));
+        while (json_iter_next(&it)) {
+            char *path = json_strdup(json_get(it.value, "path"));
+            char *message = json_strdup(json_get(it.value, "message"));
+            grid_cellz(&g, kinds[k].word, kinds[k].style);
+            grid_cellz(&g, path && *path ? path : "-", STYLE_BOLD);
+            grid_cellz(&g, message ? message : "", STYLE_PLAIN);
+            free(path);
+            free(message);
+        }
+    }
+    if (g.cell_count)
+        grid_print(&g, &t);
+    grid_deinit(&g);
+}
+
+/* ---- finding sessions ---- */
+
+static int session_last(struct client *c, char id[ID_TEXT_BYTES + 1])
+{
+    struct http_reply r;
+    http_reply_init(&r);
+    int rc = client_call(c, "GET", "/sessions?limit=1", NULL, &r);
+    if (!rc) {
+        struct json_iter it;
+        json_iter_init(&it, json_get(json_root(buf_str(&r.body)), "items"));
+        char *found = json_iter_next(&it) ? json_strdup(json_get(it.value, "id")) : NULL;
+        if (found && strlen(found) == ID_TEXT_BYTES) {
+            memcpy(id, found, ID_TEXT_BYTES + 1);
+        } else {
+            client_complain("there is no session yet");
+            rc = EXIT_NOT_FOUND;
+        }
+        free(found);
+    }
+    http_reply_deinit(&r);
+    return rc;
+}
+
+struct prefix_search {
+    const char *prefix;
+    char *id;
+    unsigned found;
+};
+
+static void prefix_look(void *data, struct json session)
+{
+    struct prefix_search *p = data;
+    char *id = json_strdup(json_get(session, "id"));
+    if (id && strlen(id) == ID_TEXT_BYTES && strncasecmp(id, p->prefix, strlen(p->prefix)) == 0) {
+        memcpy(p->id, id, ID_TEXT_BYTES + 1);
+        p->found++;
+    }
+    free(id);
+}
+
+static int session_by_prefix(struct client *c, const char *prefix, char id[ID_TEXT_BYTES + 1])
+{
+    struct prefix_search p = {prefix, id, 0};
+    bool json = c->json;
+    c->json = false; /* this list is for us */
+    int rc = client_each(c, "/sessions?order=desc", SESSIONS_LOOKED_AT_MAX, prefix_look, &p);
+    c->json = json;
+    if (!rc && p.found == 0) {
+        client_complain("no session begins with \"%s\"", prefix);
+        rc = EXIT_NOT_FOUND;
+    } else if (!rc && p.found > 1) {
+        client_complain("%u sessions begin with \"%s\"", p.found, prefix);
+        rc = EXIT_USAGE;
+    }
+    return rc;
+}
+
+int client_find_session(struct client *c, const char *given, char id[ID_TEXT_BYTES + 1])
+{
+    struct id whole;
+    if (id_parse(str_of(given), &whole)) {
+        memcpy(id, given, ID_TEXT_BYTES + 1);
+        return 0;
+    }
+    if (strcmp(given, "last") == 0)
+        return session_last(c, id);
+    size_t n = strlen(given);
+    if (n < PREFIX_MIN || n >= ID_TEXT_BYTES || strspn(given, "0123456789abcdefABCDEF-") != n) {
+        client_complain("\"%.80s\" is no session: give its id, at least %d characters of its "
+                        "beginning, or last",
+                        given, PREFIX_MIN);
+        return EXIT_USAGE;
+    }
+    return session_by_prefix(c, given, id);
+}
+
+/* ---- lists ---- */
+
+/* The next page's path into `path`, which is emptied after the last. */
+static void page_next(struct json page, const char *first, struct buf *path)
+{
+    char *next = json_strdup(json_get_set(page, "next_cursor"));
+    buf_clear(path);
+    if (next) {
+        buf_printf(path, "%s%scursor=", first, strchr(first, '?') ? "&" : "?");
+        http_escape(path, next);
+    }
+    free(next);
+}
+
+static void item_give(struct client *c, long index, struct json item,
+                      void (*give)(void *data, struct json item), void *data)
+{
+    if (c->json)
+        fprintf(c->out.file, "%s%.*s", index ? "," : "{\"items\":[", STR_FMT(json_raw(item)));
+    else
+        give(data, item);
+}
+
+int client_each(struct client *c, const char *first, long limit,
+                void (*item)(void *data, struct json item), void *data)
+{
+    struct http_reply r;
+    struct buf path;
+    struct json cursor = JSON_ABSENT;
+    long seen = 0;
+    int rc = 0;
+    http_reply_init(&r);
+    buf_init(&path, 1u << 20);
+    buf_append_z(&path, first);
+    while (path.len && !rc && (!limit || seen < limit)) {
+        long want = limit && limit - seen < 500 ? limit - seen : 500;
+        buf_printf(&path, "%slimit=%ld", strchr(path.data, '?') ? "&" : "?", want);
+        rc = client_call(c, "GET", path.data, NULL, &r);
+        if (rc)
+            break;
+        struct json page = json_root(buf_str(&r.body));
+        struct json_iter it;
+        json_iter_init(&it, json_get(page, "items"));
+        while (json_iter_next(&it))
+            item_give(c, seen++, it.value, item, data);
+        cursor = json_get_set(page, "next_cursor");
+        page_next(page, first, &path);
+    }
+    if (!rc && c->json)
+        fprintf(c->out.file, "%s],\"next_cursor\":%.*s}\n", seen ? "" : "{\"items\":[",
+                cursor.p ? (int)cursor.n : 4, cursor.p ? cursor.p : "null");
+    buf_deinit(&path);
+    http_reply_deinit(&r);
+    return rc;
+}
+
+long limit_of(const struct args *a, long otherwise)
+{
+    const char *given = args_get(a, "limit");
+    char *end;
+    if (!given)
+        return otherwise;
+    long n = strtol(given, &end, 10);
+    if (*end || n < 1 || n > 1000000) {
+        client_complain("--limit must be a number from 1 to 1000000, not \"%.40s\"", given);
+        return 0;
+    }
+    return n;
+}
+
+char *member_text(struct json object, const char *key)
+{
+    struct json v = json_get_set(object, key);
+    char *s = json_strdup(v);
+    return s ? s : str_dup(json_exists(v) ? json_raw(v) : STR(""));
+}
+
+int64_t member_time(struct json object, const char *key)
+{
+    char *s = member_text(object, key);
+    int64_t ms = 0;
+    clock_parse_rfc3339(str_of(s), &ms);
+    free(s);
+    return ms;
+}
+
+/* ---- files ---- */
+
+int workflow_to_json(struct str text, const char *name, struct buf *json, struct errbuf *e)
+{
+    struct errbuf inner = {{0}};
+    size_t at = 0;
+    int rc;
+    while (at < text.n && strchr(" \t\r\n", text.p[at]))
+        at++;
+    buf_init(json, JSON_BODY_MAX);
+    /* What begins as JSON and is YAML all the same is rare, and tells its errors better as JSON. */
+    if (at < text.n && text.p[at] == '{') {
+        rc = json_check(text, NULL, &inner);
+        if (!rc)
+            rc = buf_append_str(json, text);
+    } else {
+        rc = yaml_to_json(text, NULL, json, &inner);
+    }
+    if (rc)
+        buf_deinit(json);
+    return rc ? err_set(e, rc, "%.200s: %.300s", name, inner.text) : 0;
+}
+
+int file_read(const char *path, struct buf *out, struct errbuf *e)
+{
+    bool is_stdin = strcmp(path, "-") == 0;
+    FILE *f = is_stdin ? stdin : fopen(path, "rb");
+    char chunk[65536];
+    size_t n;
+    int rc = 0;
+    if (!f)
+        return err_set(e, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, "%s: %s", path,
+                       strerror(errno));
+    buf_init(out, FILE_BYTES_MAX);
+    while (!rc && (n = fread(chunk, 1, sizeof(chunk), f)) > 0)
+        if (buf_append(out, chunk, n))
+            rc = err_set(e, ERR_TOO_LARGE, "%s is larger than %u MB", path, FILE_BYTES_MAX >> 20);
+    if (!rc && ferror(f))
+        rc = err_set(e, ERR_IO, "%s: %s", path, strerror(errno));
+    if (!is_stdin)
+        fclose(f);
+    if (rc)
+        buf_deinit(out);
+    return rc;
+}

@@ -1,0 +1,82 @@
+/* What every command has: where the server is, how to talk to it, how to show what it said. */
+#ifndef SLUICE_CLI_CLIENT_H
+#define SLUICE_CLI_CLIENT_H
+
+#include <stdbool.h>
+
+#include "base/buf.h"
+#include "base/id.h"
+#include "base/json.h"
+#include "cli/args.h"
+#include "cli/http.h"
+#include "cli/term.h"
+
+enum exit_code {
+    EXIT_DONE = 0,
+    EXIT_SESSION_FAILED = 1,
+    EXIT_USAGE = 2,
+    EXIT_NOT_FOUND = 3,
+    EXIT_WRONG_STATE = 4,
+    EXIT_UNREACHABLE = 5,
+    EXIT_NOT_ALLOWED = 6,
+    EXIT_DETACHED = 130,
+};
+
+struct client {
+    struct http *http;
+    bool json; /* for programs: JSON on standard output, nothing else */
+    struct term out;
+};
+
+/* One request. 0 and a JSON answer in reply->body (checked; may be empty), or the exit code, after
+ * the error was told on standard error. */
+int client_call(struct client *c, const char *method, const char *path,
+                const struct http_body *body, struct http_reply *reply);
+/* The same, with a JSON body. */
+int client_post(struct client *c, const char *path, struct str json, struct http_reply *reply);
+
+/* `sluice: <sentence>` on standard error. */
+void client_complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* A whole id, a prefix of at least four characters that only one session has, or `last`. 0, or the
+ * exit code after telling. */
+int client_find_session(struct client *c, const char *given, char id[ID_TEXT_BYTES + 1]);
+
+/* Walks a list, page by page, until `limit` elements were seen (0: all). path may have a query.
+ * With --json the list is printed as it is, and item() is not called. */
+int client_each(struct client *c, const char *path, long limit,
+                void (*item)(void *data, struct json item), void *data);
+
+/* A list of errors and warnings as POST /workflows/validate gives it, as a table. */
+void client_show_issues(struct client *c, struct json verdict, FILE *to);
+
+/* A workflow's text as JSON: YAML is converted, JSON checked. `name` is for sentences. */
+int workflow_to_json(struct str text, const char *name, struct buf *json, struct errbuf *e);
+/* --limit as a number; 0 when it is none (after telling). */
+long limit_of(const struct args *a, long otherwise);
+/* A member as text: strings as they are, null and nothing as "", others as JSON. free() it. */
+char *member_text(struct json object, const char *key);
+int64_t member_time(struct json object, const char *key); /* 0: none */
+
+/* A file's bytes, `-` is standard input. ERR_NOT_FOUND, ERR_TOO_LARGE, ERR_IO; e says what. */
+int file_read(const char *path, struct buf *out, struct errbuf *e);
+
+/* ---- the commands: the exit code ---- */
+
+int run_command(struct client *c, const struct args *a);
+int session_list_command(struct client *c, const struct args *a);
+int session_show_command(struct client *c, const struct args *a);
+int session_watch_command(struct client *c, const struct args *a);
+int session_move_command(struct client *c, const struct args *a); /* pause, resume, cancel, abort */
+int session_delete_command(struct client *c, const struct args *a);
+int session_answer_command(struct client *c, const struct args *a);
+int session_input_command(struct client *c, const struct args *a);
+int session_messages_command(struct client *c, const struct args *a);
+int flow_list_command(struct client *c, const struct args *a);
+int flow_show_command(struct client *c, const struct args *a);
+int flow_validate_command(struct client *c, const struct args *a);
+int flow_create_command(struct client *c, const struct args *a);
+int flow_update_command(struct client *c, const struct args *a);
+int flow_delete_command(struct client *c, const struct args *a);
+
+#endif

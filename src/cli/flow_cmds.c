@@ -1,0 +1,281 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "cli/client.h"
+#include "cli/view.h"
+
+/* ---- list, show ---- */
+
+static void cell_member(struct grid *g, struct json object, const char *key, enum style style)
+{
+    char *text = member_text(object, key);
+    grid_cellz(g, text, style);
+    free(text);
+}
+
+static void list_row(void *data, struct json w)
+{
+    struct grid *g = data;
+    char ago[32];
+    ago_format(member_time(w, "updated_at"), clock_wall_ms(), ago);
+    cell_member(g, w, "id", STYLE_BOLD);
+    cell_member(g, w, "version", STYLE_PLAIN);
+    cell_member(g, w, "type", STYLE_PLAIN);
+    grid_cellz(g, ago, STYLE_PLAIN);
+    cell_member(g, w, "name", STYLE_PLAIN);
+}
+
+int flow_list_command(struct client *c, const struct args *a)
+{
+    static const char *const filters[] = {"type", "q"};
+    long limit = limit_of(a, 100);
+    struct buf path;
+    struct grid g;
+    if (!limit)
+        return EXIT_USAGE;
+    buf_init(&path, 1u << 20);
+    buf_append_z(&path, "/workflows");
+    for (size_t i = 0; i < 2; i++) {
+        if (!args_has(a, filters[i]))
+            continue;
+        buf_printf(&path, "%s%s=", strchr(path.data, '?') ? "&" : "?", filters[i]);
+        http_escape(&path, args_get(a, filters[i]));
+    }
+    grid_init(&g);
+    grid_column(&g, "WORKFLOW", false, 0);
+    grid_column(&g, "VERSION", true, 0);
+    grid_column(&g, "TYPE", false, 20);
+    grid_column(&g, "UPDATED", false, 0);
+    grid_column(&g, "NAME", false, 0);
+    int rc = client_each(c, path.data, limit, list_row, &g);
+    if (!rc && !c->json && !g.cell_count)
+        fprintf(c->out.file, "no workflows\n");
+    else if (!rc && !c->json)
+        grid_print(&g, &c->out);
+    grid_deinit(&g);
+    buf_deinit(&path);
+    return rc;
+}
+
+static void targets_write(struct buf *out, struct json node)
+{
+    struct json_iter it;
+    json_iter_init(&it, json_get(node, "next_ids"));
+    while (json_iter_next(&it))
+        buf_printf(out, "%s%.*s", out->len ? ", " : "", it.value.n > 2 ? (int)it.value.n - 2 : 0,
+                   it.value.p + 1);
+    json_iter_init(&it, json_get(node, "routes"));
+    while (json_iter_next(&it))
+        buf_printf(out, "%s%.*s: %.*s", out->len ? ", " : "", STR_FMT(it.key),
+                   it.value.n > 2 ? (int)it.value.n - 2 : 0, it.value.p + 1);
+    json_iter_init(&it, json_get(json_get(node, "properties"), "cases"));
+    while (json_iter_next(&it)) {
+        char *to = member_text(it.value, "to");
+        buf_printf(out, "%scase: %s", out->len ? ", " : "", to);
+        free(to);
+    }
+    if (json_string_eq(json_get(node, "type"), "switch")) {
+        char *to = member_text(json_get(node, "properties"), "default");
+        buf_printf(out, "%sdefault: %s", out->len ? ", " : "", to);
+        free(to);
+    }
+}
+
+static void nodes_print(struct client *c, struct json nodes)
+{
+    struct grid g;
+    struct json_iter it;
+    grid_init(&g);
+    grid_column(&g, "NODE", false, 32);
+    grid_column(&g, "TYPE", false, 0);
+    grid_column(&g, "LEADS TO", false, 0);
+    json_iter_init(&it, nodes);
+    while (json_iter_next(&it)) {
+        struct buf to;
+        buf_init(&to, 1u << 20);
+        targets_write(&to, it.value);
+        if (json_type(nodes) == JSON_OBJECT)
+            grid_cell(&g, it.key, STYLE_BOLD);
+        else
+            cell_member(&g, it.value, "id", STYLE_BOLD);
+        cell_member(&g, it.value, "type", STYLE_PLAIN);
+        grid_cell(&g, buf_str(&to), STYLE_PLAIN);
+        buf_deinit(&to);
+    }
+    grid_print(&g, &c->out);
+    grid_deinit(&g);
+}
+
+static void workflow_print(struct client *c, struct json w)
+{
+    static const char *const keys[] = {"id",   "name",    "description",
+                                       "type", "version", "updated_at"};
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        char *text = member_text(w, keys[i]);
+        struct buf clean;
+        buf_init(&clean, 1u << 20);
+        text_clean(&clean, str_of(text), true);
+        if (*text)
+            fprintf(c->out.file, "%s%-12s%s %s\n", term_style(&c->out, STYLE_DIM), keys[i],
+                    term_reset(&c->out), clean.data);
+        buf_deinit(&clean);
+        free(text);
+    }
+    fputc('\n', c->out.file);
+    nodes_print(c, json_get(json_get(w, "graph"), "nodes"));
+}
+
+static void workflow_path(struct buf *path, const char *id)
+{
+    buf_init(path, 1u << 20);
+    buf_append_z(path, "/workflows/");
+    http_escape(path, id);
+}
+
+int flow_show_command(struct client *c, const struct args *a)
+{
+    struct http_reply r;
+    struct buf path;
+    http_reply_init(&r);
+    workflow_path(&path, a->words[0]);
+    if (args_has(a, "version")) {
+        buf_append_z(&path, "?version=");
+        http_escape(&path, args_get(a, "version"));
+    }
+    int rc = client_call(c, "GET", path.data, NULL, &r);
+    struct json w = rc ? JSON_ABSENT : json_root(buf_str(&r.body));
+    if (!rc && args_has(a, "graph")) {
+        struct buf b;
+        buf_init(&b, HTTP_REPLY_BYTES_MAX);
+        json_pretty(&b, json_get(w, "graph"));
+        fprintf(c->out.file, "%s\n", b.data ? b.data : "");
+        buf_deinit(&b);
+    } else if (!rc && c->json) {
+        fprintf(c->out.file, "%.*s\n", STR_FMT(json_raw(w)));
+    } else if (!rc) {
+        workflow_print(c, w);
+    }
+    buf_deinit(&path);
+    http_reply_deinit(&r);
+    return rc;
+}
+
+/* ---- files to the server ---- */
+
+/* A file as a body: the server reads YAML too, and tells its errors. */
+static int definition_send(struct client *c, const char *method, const char *path, const char *file,
+                           struct http_reply *r)
+{
+    struct errbuf e = {{0}};
+    struct buf text;
+    int rc = file_read(file, &text, &e);
+    if (rc) {
+        client_complain("%s", e.text);
+        return rc == ERR_NOT_FOUND ? EXIT_NOT_FOUND : EXIT_USAGE;
+    }
+    size_t at = strspn(text.data ? text.data : "", " \t\r\n");
+    bool is_json = at < text.len && text.data[at] == '{';
+    struct http_body body = {buf_str(&text), is_json ? "application/json" : "application/yaml"};
+    rc = client_call(c, method, path, &body, r);
+    buf_deinit(&text);
+    return rc;
+}
+
+int flow_validate_command(struct client *c, const struct args *a)
+{
+    struct http_reply r;
+    bool valid = false;
+    http_reply_init(&r);
+    int rc = definition_send(c, "POST", "/workflows/validate", a->words[0], &r);
+    struct json verdict = rc ? JSON_ABSENT : json_root(buf_str(&r.body));
+    if (!rc) {
+        json_bool(json_get(verdict, "valid"), &valid);
+        if (c->json)
+            fprintf(c->out.file, "%.*s\n", STR_FMT(json_raw(verdict)));
+        else
+            client_show_issues(c, verdict, c->out.file);
+        if (valid && !c->json)
+            fprintf(c->out.file, "%s is valid\n", a->words[0]);
+        rc = valid ? EXIT_DONE : EXIT_USAGE;
+    }
+    http_reply_deinit(&r);
+    return rc;
+}
+
+static int stored_tell(struct client *c, const struct http_reply *r)
+{
+    struct json w = json_root(buf_str(&r->body));
+    char *id = member_text(w, "id"), *version = member_text(w, "version");
+    if (c->json)
+        fprintf(c->out.file, "%.*s\n", STR_FMT(json_raw(w)));
+    else
+        fprintf(c->out.file, "%s version %s\n", id, version);
+    free(id);
+    free(version);
+    return 0;
+}
+
+int flow_create_command(struct client *c, const struct args *a)
+{
+    struct http_reply r;
+    http_reply_init(&r);
+    int rc = definition_send(c, "POST", "/workflows", a->words[0], &r);
+    if (!rc)
+        rc = stored_tell(c, &r);
+    http_reply_deinit(&r);
+    return rc;
+}
+
+/* The id that stands in the file; NULL after telling. */
+static char *id_in_file(const char *file)
+{
+    struct errbuf e = {{0}};
+    struct buf text, json;
+    char *id = NULL;
+    if (file_read(file, &text, &e) == 0) {
+        if (workflow_to_json(buf_str(&text), file, &json, &e) == 0) {
+            id = json_strdup(json_get(json_root(buf_str(&json)), "id"));
+            if (!id)
+                err_set(&e, ERR_INVALID, "%s has no id: sluice flow update ID FILE", file);
+            buf_deinit(&json);
+        }
+        buf_deinit(&text);
+    }
+    if (!id)
+        client_complain("%s", e.text);
+    return id;
+}
+
+int flow_update_command(struct client *c, const struct args *a)
+{
+    struct http_reply r;
+    struct buf path;
+    const char *file = a->words[a->word_count - 1];
+    char *id = a->word_count == 2 ? strdup(a->words[0]) : id_in_file(file);
+    if (!id)
+        return EXIT_USAGE;
+    http_reply_init(&r);
+    workflow_path(&path, id);
+    int rc = definition_send(c, "PUT", path.data, file, &r);
+    if (!rc)
+        rc = stored_tell(c, &r);
+    buf_deinit(&path);
+    http_reply_deinit(&r);
+    free(id);
+    return rc;
+}
+
+int flow_delete_command(struct client *c, const struct args *a)
+{
+    struct http_reply r;
+    struct buf path;
+    http_reply_init(&r);
+    workflow_path(&path, a->words[0]);
+    int rc = client_call(c, "DELETE", path.data, NULL, &r);
+    if (!rc && !c->json)
+        fprintf(c->out.file, "%s deleted\n", a->words[0]);
+    buf_deinit(&path);
+    http_reply_deinit(&r);
+    return rc;
+}

@@ -1,0 +1,468 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "cli/client.h"
+#include "cli/follow.h"
+
+#define BODY_BYTES_MAX (11u << 20)
+
+/* ---- list ---- */
+
+static void cell_member(struct grid *g, struct json object, const char *key)
+{
+    char *text = member_text(object, key);
+    grid_cellz(g, text, STYLE_PLAIN);
+    free(text);
+}
+
+static void cell_ago(struct grid *g, struct json object, const char *key)
+{
+    char text[32];
+    ago_format(member_time(object, key), clock_wall_ms(), text);
+    grid_cellz(g, text, STYLE_PLAIN);
+}
+
+static void cell_status(struct grid *g, struct json object)
+{
+    char *status = member_text(object, "status");
+    grid_cellz(g, status, status_style(str_of(status)));
+    free(status);
+}
+
+/* The nodes that wait for a person: "review, ask". */
+static void waiting_write(struct buf *out, struct json session)
+{
+    struct json_iter it;
+    json_iter_init(&it, json_get(session, "waiting_on"));
+    while (json_iter_next(&it)) {
+        char *id = member_text(it.value, "node_id");
+        buf_printf(out, "%s%s", it.index ? ", " : "", id);
+        free(id);
+    }
+}
+
+static void list_row(void *data, struct json s)
+{
+    struct grid *g = data;
+    struct buf waiting;
+    buf_init(&waiting, 1u << 20);
+    waiting_write(&waiting, s);
+    cell_member(g, s, "id");
+    cell_status(g, s);
+    cell_ago(g, s, "created_at");
+    cell_member(g, s, "workflow_id");
+    grid_cell(g, buf_str(&waiting), STYLE_YELLOW);
+    cell_member(g, s, "name");
+    buf_deinit(&waiting);
+}
+
+int session_list_command(struct client *c, const struct args *a)
+{
+    static const char *const filters[] = {"status", "workflow", "q"};
+    static const char *const keys[] = {"status", "workflow_id", "q"};
+    long limit = limit_of(a, 30);
+    struct buf path;
+    struct grid g;
+    if (!limit)
+        return EXIT_USAGE;
+    buf_init(&path, 1u << 20);
+    buf_append_z(&path, "/sessions?order=desc");
+    for (size_t i = 0; i < 3; i++) {
+        if (!args_has(a, filters[i]))
+            continue;
+        buf_printf(&path, "&%s=", keys[i]);
+        http_escape(&path, args_get(a, filters[i]));
+    }
+    grid_init(&g);
+    grid_column(&g, "SESSION", false, 0);
+    grid_column(&g, "STATUS", false, 0);
+    grid_column(&g, "CREATED", false, 0);
+    grid_column(&g, "WORKFLOW", false, 24);
+    grid_column(&g, "WAITS FOR", false, 24);
+    grid_column(&g, "NAME", false, 0);
+    int rc = client_each(c, path.data, limit, list_row, &g);
+    if (!rc && !c->json && !g.cell_count)
+        fprintf(c->out.file, "no sessions\n");
+    else if (!rc && !c->json)
+        grid_print(&g, &c->out);
+    grid_deinit(&g);
+    buf_deinit(&path);
+    return rc;
+}
+
+/* ---- show ---- */
+
+static void line_print(struct client *c, const char *label, const char *text, enum style style)
+{
+    struct buf clean;
+    if (!*text)
+        return;
+    buf_init(&clean, BODY_BYTES_MAX);
+    text_clean(&clean, str_of(text), false);
+    fprintf(c->out.file, "%s%-10s%s %s%s%s\n", term_style(&c->out, STYLE_DIM), label,
+            term_reset(&c->out), term_style(&c->out, style), clean.data ? clean.data : "",
+            style == STYLE_PLAIN ? "" : term_reset(&c->out));
+    buf_deinit(&clean);
+}
+
+static void member_print(struct client *c, const char *label, struct json object, const char *key)
+{
+    char *text = member_text(object, key);
+    line_print(c, label, text, STYLE_PLAIN);
+    free(text);
+}
+
+static void value_print(struct client *c, const char *label, struct json v)
+{
+    struct buf b;
+    char *text = json_strdup(v);
+    buf_init(&b, BODY_BYTES_MAX);
+    if (!text && json_exists(v) && json_type(v) != JSON_NULL)
+        json_pretty(&b, v);
+    line_print(c, label, text ? text : b.data ? b.data : "", STYLE_PLAIN);
+    free(text);
+    buf_deinit(&b);
+}
+
+static void ended_print(struct client *c, struct json s)
+{
+    int64_t started = member_time(s, "started_at"), ended = member_time(s, "ended_at");
+    char took[32], line[128];
+    char *at = member_text(s, "ended_at");
+    if (ended) {
+        duration_format(ended - (started ? started : ended), took);
+        snprintf(line, sizeof(line), "%.40s (%s)", at, took);
+        line_print(c, "ended", line, STYLE_PLAIN);
+    }
+    free(at);
+}
+
+static void usage_print(struct client *c, struct json usage)
+{
+    int64_t in = 0, out = 0;
+    char line[96];
+    json_i64(json_get(usage, "input_tokens"), &in);
+    json_i64(json_get(usage, "output_tokens"), &out);
+    if (in || out) {
+        snprintf(line, sizeof(line), "%lld in, %lld out", (long long)in, (long long)out);
+        line_print(c, "tokens", line, STYLE_PLAIN);
+    }
+}
+
+static void session_print(struct client *c, struct json s)
+{
+    char *status = member_text(s, "status");
+    struct buf waiting;
+    member_print(c, "session", s, "id");
+    member_print(c, "name", s, "name");
+    member_print(c, "workflow", s, "workflow_id");
+    line_print(c, "status", status, status_style(str_of(status)));
+    member_print(c, "reason", s, "reason");
+    member_print(c, "error", json_get(s, "error"), "message");
+    buf_init(&waiting, 1u << 20);
+    waiting_write(&waiting, s);
+    line_print(c, "waits for", waiting.data ? waiting.data : "", STYLE_YELLOW);
+    buf_deinit(&waiting);
+    member_print(c, "created", s, "created_at");
+    ended_print(c, s);
+    usage_print(c, json_get(s, "usage"));
+    value_print(c, "input", json_get(s, "input"));
+    value_print(c, "output", json_get(s, "output"));
+    free(status);
+}
+
+static void run_row(void *data, struct json run)
+{
+    struct grid *g = data;
+    int64_t started = member_time(run, "started_at"), ended = member_time(run, "ended_at");
+    char took[32] = "";
+    if (started && ended)
+        duration_format(ended - started, took);
+    cell_member(g, run, "node_id");
+    cell_member(g, run, "type");
+    cell_status(g, run);
+    cell_member(g, run, "iteration");
+    cell_member(g, run, "attempt");
+    grid_cellz(g, took, STYLE_PLAIN);
+    char *error = member_text(json_get(run, "error"), "message");
+    if (*error) {
+        grid_cellz(g, error, STYLE_RED);
+    } else {
+        char *output = member_text(run, "output");
+        grid_cellz(g, output, STYLE_PLAIN);
+        free(output);
+    }
+    free(error);
+}
+
+static int runs_print(struct client *c, const char *id)
+{
+    struct grid g;
+    struct buf path;
+    grid_init(&g);
+    grid_column(&g, "NODE", false, 24);
+    grid_column(&g, "TYPE", false, 0);
+    grid_column(&g, "STATUS", false, 0);
+    grid_column(&g, "ITER", true, 0);
+    grid_column(&g, "TRY", true, 0);
+    grid_column(&g, "TOOK", true, 0);
+    grid_column(&g, "OUTPUT", false, 80);
+    buf_init(&path, 4096);
+    buf_printf(&path, "/sessions/%s/nodes", id);
+    int rc = client_each(c, path.data, 0, run_row, &g);
+    if (!rc && g.cell_count) {
+        fputc('\n', c->out.file);
+        grid_print(&g, &c->out);
+    }
+    buf_deinit(&path);
+    grid_deinit(&g);
+    return rc;
+}
+
+/* GET of the session; *reply is initialised. */
+static int session_get(struct client *c, const char *given, char id[ID_TEXT_BYTES + 1],
+                       struct http_reply *r)
+{
+    struct buf path;
+    http_reply_init(r);
+    int rc = client_find_session(c, given, id);
+    if (rc)
+        return rc;
+    buf_init(&path, 4096);
+    buf_printf(&path, "/sessions/%s", id);
+    rc = client_call(c, "GET", path.data, NULL, r);
+    buf_deinit(&path);
+    return rc;
+}
+
+int session_show_command(struct client *c, const struct args *a)
+{
+    char id[ID_TEXT_BYTES + 1];
+    struct http_reply r;
+    int rc = session_get(c, a->words[0], id, &r);
+    if (!rc && c->json) {
+        fprintf(c->out.file, "%.*s\n", STR_FMT(json_raw(json_root(buf_str(&r.body)))));
+    } else if (!rc) {
+        session_print(c, json_root(buf_str(&r.body)));
+        rc = runs_print(c, id);
+    }
+    http_reply_deinit(&r);
+    return rc;
+}
+
+int session_watch_command(struct client *c, const struct args *a)
+{
+    char id[ID_TEXT_BYTES + 1];
+    struct http_reply r;
+    long after = 0;
+    char *end = NULL;
+    const char *given = args_get(a, "after");
+    if (given && ((after = strtol(given, &end, 10)) < 0 || *end || !*given)) {
+        client_complain("--after must be the number of an event");
+        return EXIT_USAGE;
+    }
+    int rc = session_get(c, a->words[0], id, &r);
+    if (!rc) {
+        struct json session = json_root(buf_str(&r.body));
+        rc = follow_session(c, id, json_get(session, "node_statuses"), after);
+    }
+    http_reply_deinit(&r);
+    return rc;
+}
+
+/* ---- moving ---- */
+
+/* POST with a body; says `<id> <status>`. */
+static int session_post(struct client *c, const char *id, const char *what, struct str body)
+{
+    struct http_reply r;
+    struct buf path;
+    http_reply_init(&r);
+    buf_init(&path, 4096);
+    buf_printf(&path, "/sessions/%s/%s", id, what);
+    int rc = client_post(c, path.data, body, &r);
+    if (!rc && c->json) {
+        fprintf(c->out.file, "%.*s\n", STR_FMT(json_raw(json_root(buf_str(&r.body)))));
+    } else if (!rc) {
+        char *status = member_text(json_root(buf_str(&r.body)), "status");
+        fprintf(c->out.file, "%s %s%s%s\n", id, term_style(&c->out, status_style(str_of(status))),
+                status, term_reset(&c->out));
+        free(status);
+    }
+    buf_deinit(&path);
+    http_reply_deinit(&r);
+    return rc;
+}
+
+int session_move_command(struct client *c, const struct args *a)
+{
+    static const char *const options[] = {"reason", "mode", "timers"};
+    const char *what = strcmp(a->command, "abort") == 0 ? "cancel" : a->command;
+    char id[ID_TEXT_BYTES + 1];
+    struct buf body;
+    struct jw w;
+    int rc = client_find_session(c, a->words[0], id);
+    if (rc)
+        return rc;
+    buf_init(&body, BODY_BYTES_MAX);
+    jw_init(&w, &body);
+    jw_object(&w);
+    for (size_t i = 0; i < 3; i++)
+        if (args_has(a, options[i]))
+            jw_kv_stringz(&w, options[i], args_get(a, options[i]));
+    jw_end(&w);
+    rc = session_post(c, id, what, buf_str(&body));
+    buf_deinit(&body);
+    return rc;
+}
+
+int session_delete_command(struct client *c, const struct args *a)
+{
+    char id[ID_TEXT_BYTES + 1];
+    struct http_reply r;
+    struct buf path;
+    int rc = client_find_session(c, a->words[0], id);
+    if (rc)
+        return rc;
+    http_reply_init(&r);
+    buf_init(&path, 4096);
+    buf_printf(&path, "/sessions/%s%s", id, args_has(a, "force") ? "?force=true" : "");
+    rc = client_call(c, "DELETE", path.data, NULL, &r);
+    if (!rc && !c->json)
+        fprintf(c->out.file, "%s deleted\n", id);
+    buf_deinit(&path);
+    http_reply_deinit(&r);
+    return rc;
+}
+
+/* ---- answers ---- */
+
+/* --data as it is; --comment as its member "comment". */
+static int answer_data(const struct args *a, struct buf *out)
+{
+    const char *data = args_get(a, "data"), *comment = args_get(a, "comment");
+    struct errbuf e = {{0}};
+    struct json v = JSON_ABSENT;
+    if (data && json_check(str_of(data), NULL, &e)) {
+        client_complain("--data: %s", e.text);
+        return EXIT_USAGE;
+    }
+    if (data)
+        v = json_root(str_of(data));
+    if (comment && data && (json_type(v) != JSON_OBJECT || json_exists(json_get(v, "comment")))) {
+        client_complain("--comment goes with --data only when that is an object without one");
+        return EXIT_USAGE;
+    }
+    if (!comment) {
+        buf_append_str(out, json_raw(v));
+        return 0;
+    }
+    buf_append_z(out, "{\"comment\":");
+    json_write_string(out, str_of(comment));
+    if (json_length(v))
+        buf_printf(out, ",%.*s", (int)v.n - 1, v.p + 1); /* its members and its brace */
+    else
+        buf_append_char(out, '}');
+    return 0;
+}
+
+int session_answer_command(struct client *c, const struct args *a)
+{
+    static const char *const options[] = {"reviewer", "interrupt"};
+    static const char *const keys[] = {"reviewer", "interrupt_id"};
+    char id[ID_TEXT_BYTES + 1];
+    struct buf data, body, what;
+    struct jw w;
+    buf_init(&data, BODY_BYTES_MAX);
+    buf_init(&body, BODY_BYTES_MAX);
+    buf_init(&what, 1u << 20);
+    int rc = answer_data(a, &data);
+    if (!rc)
+        rc = client_find_session(c, a->words[0], id);
+    if (!rc) {
+        jw_init(&w, &body);
+        jw_object(&w);
+        jw_kv_stringz(&w, "action", a->words[2]);
+        if (data.len)
+            jw_kv_raw(&w, "data", buf_str(&data));
+        for (size_t i = 0; i < 2; i++)
+            if (args_has(a, options[i]))
+                jw_kv_stringz(&w, keys[i], args_get(a, options[i]));
+        jw_end(&w);
+        buf_append_z(&what, "nodes/");
+        http_escape(&what, a->words[1]);
+        buf_append_z(&what, "/resume");
+        rc = session_post(c, id, what.data, buf_str(&body));
+    }
+    buf_deinit(&data);
+    buf_deinit(&body);
+    buf_deinit(&what);
+    return rc;
+}
+
+int session_input_command(struct client *c, const struct args *a)
+{
+    char id[ID_TEXT_BYTES + 1];
+    struct buf text, body;
+    struct jw w;
+    struct errbuf e = {{0}};
+    int rc = client_find_session(c, a->words[0], id);
+    if (rc)
+        return rc;
+    if (a->word_count == 2 && strcmp(a->words[1], "-") == 0) {
+        if (file_read("-", &text, &e)) {
+            client_complain("%s", e.text);
+            return EXIT_USAGE;
+        }
+    } else {
+        buf_init(&text, BODY_BYTES_MAX);
+        for (int i = 1; i < a->word_count; i++)
+            buf_printf(&text, "%s%s", i > 1 ? " " : "", a->words[i]);
+    }
+    buf_init(&body, BODY_BYTES_MAX);
+    jw_init(&w, &body);
+    jw_object(&w);
+    jw_kv_string(&w, "content", buf_str(&text));
+    jw_end(&w);
+    rc = session_post(c, id, "input", buf_str(&body));
+    buf_deinit(&body);
+    buf_deinit(&text);
+    return rc;
+}
+
+/* ---- messages ---- */
+
+static void message_print(void *data, struct json m)
+{
+    struct client *c = data;
+    char *who = member_text(m, "agent_id"), *node = member_text(m, "node_id");
+    char *role = member_text(m, "role"), *content = member_text(m, "content");
+    struct buf clean;
+    buf_init(&clean, HTTP_REPLY_BYTES_MAX);
+    text_clean(&clean, str_of(content), false);
+    fprintf(c->out.file, "%s%s%s\n%s\n\n", term_style(&c->out, STYLE_BOLD),
+            *who    ? who
+            : *node ? node
+                    : role,
+            term_reset(&c->out), clean.data ? clean.data : "");
+    buf_deinit(&clean);
+    free(who);
+    free(node);
+    free(role);
+    free(content);
+}
+
+int session_messages_command(struct client *c, const struct args *a)
+{
+    char id[ID_TEXT_BYTES + 1];
+    struct buf path;
+    int rc = client_find_session(c, a->words[0], id);
+    if (rc)
+        return rc;
+    buf_init(&path, 4096);
+    buf_printf(&path, "/sessions/%s/messages", id);
+    rc = client_each(c, path.data, 0, message_print, c);
+    buf_deinit(&path);
+    return rc;
+}
