@@ -7,36 +7,7 @@
 
 #include "base/yaml.h"
 #include "engine/expr.h"
-#include "engine/schema.h"
 #include "engine/workflow.h"
-
-/* Used only as long as the engine's library has none of its own. */
-__attribute__((weak)) struct expr_vm *expr_vm_create(void)
-{
-    return NULL;
-}
-__attribute__((weak)) void expr_vm_destroy(struct expr_vm *v)
-{
-    (void)v;
-}
-__attribute__((weak)) int expr_check(struct expr_vm *v, struct str code,
-                                     bool (*node_exists)(void *data, struct str id), void *data,
-                                     struct errbuf *e)
-{
-    (void)v, (void)code, (void)node_exists, (void)data, (void)e;
-    return 0;
-}
-__attribute__((weak)) int expr_check_template(struct expr_vm *v, struct str tmpl,
-                                              bool (*node_exists)(void *data, struct str id),
-                                              void *data, struct errbuf *e)
-{
-    return expr_check(v, tmpl, node_exists, data, e);
-}
-__attribute__((weak)) int schema_check(struct json schema, struct errbuf *e)
-{
-    (void)schema, (void)e;
-    return 0;
-}
 
 static struct expr_vm *vm;
 
@@ -271,6 +242,61 @@ static void properties_of_flow_are_checked(void **state)
 }
 
 #define REVIEW(props, rest) "  a: { type: human_review, properties: { " props " }, " rest " }\n"
+
+/* The sentences are those of the expression checker and of the schema checker; paths are ours. */
+static void expressions_are_checked(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *yaml, *begins;
+    } rows[] = {
+        {WRAP("  a: { type: llm, properties: { prompt: \"{{ nodes.jugde.output }}\" }, next_ids: "
+              "[e] }\n"),
+         "error nodes.a.properties.prompt bad_template: "},
+        {WRAP("  a: { type: llm, properties: { prompt: \"{{ inptu.x }}\" }, next_ids: [e] }\n"),
+         "error nodes.a.properties.prompt bad_template: "},
+        {WRAP("  a: { type: llm, properties: { prompt: \"{{ input.x \" }, next_ids: [e] }\n"),
+         "error nodes.a.properties.prompt bad_template: "},
+        {WRAP(LLM("a", "next_ids: [e], when: \"input.x ==\"")),
+         "error nodes.a.when bad_expression: "},
+        {WRAP(
+             "  a: { type: transform, properties: { output: { x: [\"1 +\"] } }, next_ids: [e] }\n"),
+         "error nodes.a.properties.output.x[0] bad_expression: "},
+        {WRAP("  a: { type: loop, properties: { max_rounds: 2, exit_when: \"nodes.x.output\" }, "
+              "next_ids: [b, e] }\n" LLM("b", "next_ids: [a]")),
+         "error nodes.a.properties.exit_when bad_expression: "},
+        {WRAP(
+             "  a: { type: agent, properties: { agent: { persona: \"{{ 1 + }}\" } }, next_ids: [e] "
+             "}\n"),
+         "error nodes.a.properties.agent.persona bad_template: "},
+        {WRAP("  a: { type: llm, properties: { messages: [{ role: user, content: \"{{ }}\" }] }, "
+              "next_ids: [e] }\n"),
+         "error nodes.a.properties.messages[0].content bad_template: "},
+        {"input_schema: { type: objct }\nnodes:\n  s: { type: start, next_ids: [e] }\n" E,
+         "error input_schema bad_schema: "},
+        {WRAP("  a: { type: llm, properties: { prompt: p, response_schema: { typ: x } }, next_ids: "
+              "[e] "
+              "}\n"),
+         "error nodes.a.properties.response_schema bad_schema: "},
+        {WRAP(LLM("a", "next_ids: [b], when: \"nodes.b.status == 'failed'\"")
+                  LLM("b", "next_ids: [e]")),
+         "warning nodes.a.when never_before: \"b\" never runs before \"a\": it may have no output "
+         "yet\n"},
+        {WRAP("  a: { type: llm, properties: { prompt: \"{{ nodes.s.output.x }} {{ vars.y }}\" }, "
+              "next_ids: [e] }\n"),
+         ""},
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct buf lines;
+        buf_init(&lines, 100000);
+        workflow_unref(parse(rows[i].yaml, &lines));
+        const char *got = lines.len ? lines.data : "", *end = strchr(got, '\n');
+        if (strncmp(got, rows[i].begins, strlen(rows[i].begins)) || (*got && strlen(end) > 1) ||
+            (!*rows[i].begins && *got))
+            fail_msg("in: %s\nwanted:\n%s\ngot:\n%s", rows[i].yaml, rows[i].begins, got);
+        buf_deinit(&lines);
+    }
+}
 
 static void reviews_are_checked(void **state)
 {
@@ -638,6 +664,7 @@ int main(void)
         cmocka_unit_test(fields_are_checked),
         cmocka_unit_test(properties_are_checked),
         cmocka_unit_test(properties_of_flow_are_checked),
+        cmocka_unit_test(expressions_are_checked),
         cmocka_unit_test(reviews_are_checked),
         cmocka_unit_test(graphs_are_checked),
         cmocka_unit_test(all_errors_come_at_once_in_order),
