@@ -7,10 +7,10 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/sse.h"
 #include "llm/curl_loop.h"
 #include "llm/curl_provider.h"
 #include "llm/openai.h"
-#include "base/sse.h"
 
 #define BODY_BYTES_MAX     (64u << 20) /* of one request */
 #define ERROR_BYTES_MAX    (64u << 10) /* what is kept of an answer with an error status */
