@@ -66,7 +66,7 @@ function Facts() {
           {plural(tokens, "token")}
         </span>
       )}
-      {typeof usage.cost_usd === "number" && usage.cost_usd > 0 && <span>{money(usage.cost_usd)}</span>}
+      {typeof usage.cost_usd === "number" && usage.cost_usd > 0 && <span className="cost">{money(usage.cost_usd)}</span>}
     </div>
   );
 }

@@ -25,7 +25,7 @@ export interface SessionState {
   fatal?: ApiError;
 }
 
-const HIDDEN_TAB_FLUSH_MS = 250;
+const SLOW_FLUSH_MS = 250;
 
 // The status that shows a command has been carried out.
 const SETTLES: Record<Command, (status: string) => boolean> = {
@@ -121,13 +121,10 @@ export class SessionStore {
 
   private enqueue(events: SessionEvent[]): void {
     for (const event of events) this.queue.push(event);
-    if (this.frame || this.timer) return;
-    if (document.hidden) {
-      this.timer = setTimeout(() => this.flush(), HIDDEN_TAB_FLUSH_MS);
-    } else {
+    // A hidden tab gets no frames, and a replay should not be drawn step by step: those wait for the timer.
+    this.timer ??= setTimeout(() => this.flush(), SLOW_FLUSH_MS);
+    if (!this.frame && this.stream.lastSeq >= this.state.target) {
       this.frame = requestAnimationFrame(() => this.flush());
-      // A tab that is hidden before the frame comes gets no frame.
-      this.timer = setTimeout(() => this.flush(), HIDDEN_TAB_FLUSH_MS);
     }
   }
 
