@@ -9,8 +9,9 @@
 #include "base/clock.h"
 #include "base/yaml.h"
 
-#define FILE_BYTES_MAX (11u << 20) /* a little over what the server takes, so that it can say so   \
-                                    */
+#define FILE_BYTES_MAX                                                                             \
+    (11u << 20) /* a little over what the server takes, so that it can say so                      \
+                 */
 #define PREFIX_MIN             4
 #define SESSIONS_LOOKED_AT_MAX 20000 /* for a prefix */
 

@@ -34,29 +34,48 @@ struct follow {
 
 /* ---- events ---- */
 
+static bool word_is_terminal(struct json status)
+{
+    return json_string_eq(status, "completed") || json_string_eq(status, "failed") ||
+           json_string_eq(status, "cancelled");
+}
+
 static bool is_terminal(struct json event)
 {
-    struct json to = json_get(json_get(event, "data"), "to");
     return json_string_eq(json_get(event, "type"), "session_state_change") &&
-           (json_string_eq(to, "completed") || json_string_eq(to, "failed") ||
-            json_string_eq(to, "cancelled"));
+           word_is_terminal(json_get(json_get(event, "data"), "to"));
 }
 
-/* A message of the stream itself: the log no longer holds what we asked for. */
-static void follow_control(struct follow *f, struct json message)
+/* The log no longer holds what we asked for: the session as it is now comes instead. */
+static void follow_snapshot(struct follow *f, struct str text)
 {
-    struct json session = json_get(message, "session");
-    if (!json_string_eq(json_get(message, "verdict"), "snapshot"))
-        return;
+    struct json message = json_root(text), session = json_get(message, "session");
+    struct json status = json_get(session, "status");
     json_i64(json_get(message, "last_seq"), &f->last_seq);
-    if (f->c->json)
-        return;
-    char *status = member_text(session, "status");
-    view_note(&f->view, STYLE_DIM, "earlier events are no longer kept; the session is %s", status);
-    free(status);
+    if (!f->c->json) {
+        char *word = member_text(session, "status");
+        view_note(&f->view, STYLE_DIM, "earlier events are no longer kept; the session is %s",
+                  word);
+        free(word);
+    }
+    if (word_is_terminal(status) && !f->ended) {
+        struct buf b;
+        struct jw w;
+        buf_init(&b, EVENT_BYTES_MAX);
+        jw_init(&w, &b);
+        jw_object(&w);
+        jw_key(&w, "data");
+        jw_object(&w);
+        jw_kv_raw(&w, "to", json_raw(status));
+        jw_kv_raw(&w, "output", json_raw(json_get(session, "output")));
+        jw_end(&w);
+        jw_end(&w);
+        f->ended = true;
+        f->ending = buf_steal(&b, NULL);
+    }
 }
 
-static void follow_event(struct follow *f, struct str text)
+static void follow_event(struct follow *f, struct str name, struct str text)
 {
     static const struct json_limits limits = {.bytes_max = EVENT_BYTES_MAX};
     int64_t seq;
@@ -67,10 +86,10 @@ static void follow_event(struct follow *f, struct str text)
         return;
     }
     struct json event = json_root(text);
-    if (!json_i64(json_get(event, "seq"), &seq)) {
-        follow_control(f, event);
+    if (str_eqz(name, "snapshot"))
+        follow_snapshot(f, text);
+    if (name.n || !json_i64(json_get(event, "seq"), &seq))
         return;
-    }
     if (seq <= f->last_seq || f->ended)
         return; /* seen before a break */
     f->last_seq = seq;
@@ -92,7 +111,7 @@ static void stream_came(void *data, struct str bytes)
     struct sse_event ev;
     int rc;
     while ((rc = sse_next(&f->sse, &bytes, &ev)) == 1)
-        follow_event(f, ev.data);
+        follow_event(f, ev.name, ev.data);
     if (rc < 0)
         f->corrupt = true;
 }
