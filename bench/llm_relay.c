@@ -57,9 +57,10 @@ static void standin_start(const char *self)
     }
     close(pipe_fds[1]);
     FILE *said = fdopen(pipe_fds[0], "r");
-    if (!said || fscanf(said, "listening on %99s", relay.url) != 1)
+    char address[100];
+    if (!said || fscanf(said, "listening on %99s", address) != 1)
         exit(1);
-    strcat(relay.url, "/v1");
+    snprintf(relay.url, sizeof(relay.url), "%s/v1", address);
 }
 
 static void finish(uv_timer_t *timer)

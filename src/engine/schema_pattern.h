@@ -12,9 +12,10 @@
 #include "base/err.h"
 
 #define SCHEMA_PATTERN_BYTES_MAX  256
-#define SCHEMA_PATTERN_COUNTS_MAX 1000        /* product of all the counts in {n,m} */
-#define SCHEMA_PATTERN_VALUE_MAX  (32u << 10) /* bytes of a string that a pattern is held against  \
-                                               */
+#define SCHEMA_PATTERN_COUNTS_MAX 1000 /* product of all the counts in {n,m} */
+#define SCHEMA_PATTERN_VALUE_MAX                                                                   \
+    (32u << 10) /* bytes of a string that a pattern is held against                                \
+                 */
 
 /* Compiles; regfree() it. ERR_INVALID: e says why (no path in front). */
 int schema_pattern_compile(const char *pattern, regex_t *out, struct errbuf *e);

@@ -85,9 +85,9 @@ static void maker_number(struct demo_maker *m, struct json schema, struct str na
 static void maker_sentence(struct demo_maker *m, struct str name, struct buf *out)
 {
     static const char *const reasons[][2] = {
-        {"The stronger points on \xE2\x80\x9C", "\xE2\x80\x9D were those that can be undone."},
-        {"On \xE2\x80\x9C", "\xE2\x80\x9D the costs were named more clearly than the gains."},
-        {"What was said about \xE2\x80\x9C", "\xE2\x80\x9D lacks figures, but points one way."},
+        {"The stronger points on “", "” were those that can be undone."},
+        {"On “", "” the costs were named more clearly than the gains."},
+        {"What was said about “", "” lacks figures, but points one way."},
     };
     static const char *const phrases[][2] = {
         {"a first step on ", ""},

@@ -19,11 +19,10 @@ struct demo_bank {
 };
 
 static const char *const pro_openings[] = {
-    "I speak for \xE2\x80\x9C{t}\xE2\x80\x9D, and I do so with conviction.",
-    "Let me make the case for \xE2\x80\x9C{t}\xE2\x80\x9D.",
-    "There are good reasons to say yes to \xE2\x80\x9C{t}\xE2\x80\x9D, and I will give the "
-    "strongest.",
-    "On \xE2\x80\x9C{t}\xE2\x80\x9D my answer is a clear yes.",
+    "I speak for “{t}”, and I do so with conviction.",
+    "Let me make the case for “{t}”.",
+    "There are good reasons to say yes to “{t}”, and I will give the strongest.",
+    "On “{t}” my answer is a clear yes.",
     NULL,
 };
 static const char *const pro_points[] = {
@@ -38,8 +37,7 @@ static const char *const pro_points[] = {
     NULL,
 };
 static const char *const pro_turns[] = {
-    "The other side will point at the risks, and they are real; but they are risks that can be "
-    "measured and bounded.",
+    "The other side will point at the risks; they are real, but they can be measured.",
     "Yes, there are objections, yet none of them tells us what we should do instead.",
     "A sceptic may ask for proof first, but proof comes from trying.",
     NULL,
@@ -52,11 +50,10 @@ static const char *const pro_closings[] = {
 };
 
 static const char *const con_openings[] = {
-    "I speak against \xE2\x80\x9C{t}\xE2\x80\x9D, and I ask for patience rather than enthusiasm.",
-    "Before we say yes to \xE2\x80\x9C{t}\xE2\x80\x9D, let us count what it would cost.",
-    "On \xE2\x80\x9C{t}\xE2\x80\x9D I remain unconvinced, for reasons that I want to lay out "
-    "plainly.",
-    "The case against \xE2\x80\x9C{t}\xE2\x80\x9D is quieter, but it is the stronger one.",
+    "I speak against “{t}”, and I ask for patience rather than enthusiasm.",
+    "Before we say yes to “{t}”, let us count what it would cost.",
+    "On “{t}” I remain unconvinced, for reasons that I want to lay out plainly.",
+    "The case against “{t}” is quieter, but it is the stronger one.",
     NULL,
 };
 static const char *const con_points[] = {
@@ -84,11 +81,9 @@ static const char *const con_closings[] = {
 };
 
 static const char *const judge_openings[] = {
-    "I have heard both sides on \xE2\x80\x9C{t}\xE2\x80\x9D, and I thank them for staying with the "
-    "matter.",
-    "The question was \xE2\x80\x9C{t}\xE2\x80\x9D, and both speakers took it seriously.",
-    "Weighing what was said about \xE2\x80\x9C{t}\xE2\x80\x9D, I find more agreement than the tone "
-    "suggested.",
+    "I have heard both sides on “{t}”, and I thank them for staying with the matter.",
+    "The question was “{t}”, and both speakers took it seriously.",
+    "Weighing what was said about “{t}”, I find more agreement than the tone suggested.",
     NULL,
 };
 static const char *const judge_points[] = {
@@ -113,11 +108,10 @@ static const char *const judge_closings[] = {
 };
 
 static const char *const neutral_openings[] = {
-    "You asked about \xE2\x80\x9C{t}\xE2\x80\x9D; here is how I would look at it.",
-    "A few thoughts on \xE2\x80\x9C{t}\xE2\x80\x9D, in no strict order.",
-    "Let us take \xE2\x80\x9C{t}\xE2\x80\x9D apart and see what it is made of.",
-    "To answer \xE2\x80\x9C{t}\xE2\x80\x9D well, it helps to separate what is known from what is "
-    "hoped.",
+    "You asked about “{t}”; here is how I would look at it.",
+    "A few thoughts on “{t}”, in no strict order.",
+    "Let us take “{t}” apart and see what it is made of.",
+    "To answer “{t}” well, it helps to separate what is known from what is hoped.",
     NULL,
 };
 static const char *const neutral_points[] = {
@@ -306,11 +300,11 @@ static struct str demo_topic_labelled(struct str text)
 /* Between typographic quotes: what an answer of ours quoted, when it comes back in a prompt. */
 static struct str demo_topic_quoted(struct str text)
 {
-    const char *open = memmem(text.p, text.n, "\xE2\x80\x9C", 3);
+    const char *open = memmem(text.p, text.n, "“", 3);
     if (!open)
         return STR_NULL;
     open += 3;
-    const char *close = memmem(open, text.n - (size_t)(open - text.p), "\xE2\x80\x9D", 3);
+    const char *close = memmem(open, text.n - (size_t)(open - text.p), "”", 3);
     if (!close || (size_t)(close - open) > TOPIC_BYTES_MAX + 4)
         return STR_NULL;
     return demo_trim((struct str){open, (size_t)(close - open)});
@@ -428,24 +422,13 @@ static void demo_put(struct demo_writer *w, const char *sentence)
     }
 }
 
-static size_t demo_count(const char *const *sentences)
-{
-    size_t n = 0;
-    while (sentences[n])
-        n++;
-    return n;
-}
-
-static void demo_put_one(struct demo_writer *w, const char *const *sentences)
-{
-    demo_put(w, sentences[demo_random(&w->random) % demo_count(sentences)]);
-}
-
-/* `wanted` different ones, in the order of a walk with a step that visits all. */
+/* `wanted` different ones of a bank's sentences, from a random one on. */
 static void demo_put_some(struct demo_writer *w, const char *const *sentences, size_t wanted)
 {
-    size_t count = demo_count(sentences);
-    size_t at = demo_random(&w->random) % count;
+    size_t count = 0;
+    while (sentences[count])
+        count++;
+    size_t at = demo_random(&w->random) % (count ? count : 1);
     for (size_t i = 0; i < wanted && i < count; i++)
         demo_put(w, sentences[(at + i) % count]);
 }
@@ -459,10 +442,10 @@ static void demo_prose(const struct demo_prompt *p, struct buf *out)
     bool is_remark_first = demo_random(&w.random) % 2;
     if (is_remark_first)
         demo_put(&w, DEMO_REMARK);
-    demo_put_one(&w, bank->openings);
+    demo_put_some(&w, bank->openings, 1);
     demo_put_some(&w, bank->points, 2 + demo_random(&w.random) % 3);
-    demo_put_one(&w, bank->turns);
-    demo_put_one(&w, bank->closings);
+    demo_put_some(&w, bank->turns, 1);
+    demo_put_some(&w, bank->closings, 1);
     if (!is_remark_first)
         demo_put(&w, DEMO_REMARK);
 }

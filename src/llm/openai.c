@@ -116,7 +116,7 @@ static uint16_t surrogate_at(const char *p, size_t n)
         return 0;
     unsigned v = 0;
     for (int i = 2; i < 6; i++) {
-        int c = p[i];
+        int c = (unsigned char)p[i];
         int lower = c | 0x20;
         if (c >= '0' && c <= '9')
             v = v << 4 | (unsigned)(c - '0');

@@ -8,13 +8,14 @@
 #include "engine/expr.h"
 #include "store/mem_store.h"
 
-static const char w1[] = "{\"id\":\"w1\",\"nodes\":{\"start\":{\"type\":\"start\",\"next_ids\":[\"t\"]},"
-                         "\"t\":{\"type\":\"transform\",\"properties\":{\"output\":{\"n\":\"input.n + 1\"}},"
-                         "\"next_ids\":[\"end\"]},\"end\":{\"type\":\"end\"}}}";
-static const char review[]
-    = "{\"id\":\"r\",\"nodes\":{\"start\":{\"type\":\"start\",\"next_ids\":[\"ask\"]},"
-      "\"ask\":{\"type\":\"human_review\",\"properties\":{\"review_type\":\"approve_reject\"},"
-      "\"routes\":{\"approve\":\"end\",\"reject\":\"end\"}},\"end\":{\"type\":\"end\"}}}";
+static const char w1[] =
+    "{\"id\":\"w1\",\"nodes\":{\"start\":{\"type\":\"start\",\"next_ids\":[\"t\"]},"
+    "\"t\":{\"type\":\"transform\",\"properties\":{\"output\":{\"n\":\"input.n + 1\"}},"
+    "\"next_ids\":[\"end\"]},\"end\":{\"type\":\"end\"}}}";
+static const char review[] =
+    "{\"id\":\"r\",\"nodes\":{\"start\":{\"type\":\"start\",\"next_ids\":[\"ask\"]},"
+    "\"ask\":{\"type\":\"human_review\",\"properties\":{\"review_type\":\"approve_reject\"},"
+    "\"routes\":{\"approve\":\"end\",\"reject\":\"end\"}},\"end\":{\"type\":\"end\"}}}";
 
 struct asked {
     struct svc_req req;
@@ -63,7 +64,7 @@ static struct id started(const struct asked *q)
     assert_int_equal(q->req.status, 0);
     assert_int_equal(q->req.http_status, 202);
     struct json v = json_get(json_root(buf_str(&q->req.body)), "session_id");
-    assert_true(id_parse((struct str) { v.p + 1, v.n - 2 }, &id));
+    assert_true(id_parse((struct str){v.p + 1, v.n - 2}, &id));
     return id;
 }
 
@@ -77,7 +78,7 @@ static void timer_fired(struct timers *t, struct id session_id, struct id timer_
 static struct app *app_open(void)
 {
     struct app *a = calloc(1, sizeof(*a));
-    struct llm_provider demo = { .id = "demo", .dialect = LLM_DEMO, .default_model = "demo" };
+    struct llm_provider demo = {.id = "demo", .dialect = LLM_DEMO, .default_model = "demo"};
     struct errbuf e;
     uv_loop_init(&a->loop);
     id_source_init_seed(&a->ids, 1);
@@ -310,9 +311,11 @@ static void test_running_work_is_taken_up_again_at_start(void **state)
     struct app *a = app_open();
     struct asked q;
     (void)state;
-    ask_execute(&q, a,
-                "{\"nodes\":{\"start\":{\"type\":\"start\",\"next_ids\":[\"m\"]},\"m\":{\"type\":\"llm\","
-                "\"properties\":{\"prompt\":\"hello\"},\"next_ids\":[\"end\"]},\"end\":{\"type\":\"end\"}}}");
+    ask_execute(
+        &q, a,
+        "{\"nodes\":{\"start\":{\"type\":\"start\",\"next_ids\":[\"m\"]},\"m\":{\"type\":\"llm\","
+        "\"properties\":{\"prompt\":\"hello\"},\"next_ids\":[\"end\"]},\"end\":{\"type\":\"end\"}}"
+        "}");
     turn_until(a, &q);
     struct id id = started(&q);
     forget_all(a);
