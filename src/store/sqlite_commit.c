@@ -10,6 +10,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "store/rules.h"
 #include "store/sqlite_store.h"
 
@@ -312,12 +313,33 @@ static int commit_delta(struct sqlite_db *db, struct arena *a, const struct delt
     return status < 0 ? status : commit_parts(db, d, key);
 }
 
+/* For a batch that failed as a whole, though the disk is well: a row that no table takes (our own
+ * mistake) must not keep the other sessions from being written, again and again. */
+static int commit_delta_alone(struct sqlite_db *db, struct arena *a, const struct delta *d)
+{
+    char id[ID_TEXT_BYTES + 1];
+
+    int status = sqlite_db_savepoint(db);
+    if (status < 0)
+        return status;
+    status = commit_delta(db, a, d);
+    if (!db->failed || status == ERR_CONFLICT || status == ERR_TOO_LARGE) {
+        id_format(d->session_id, id);
+        if (db->failed)
+            log_error("store", "session %s: rows that cannot be stored: %s", id, db->error.text);
+        int released = sqlite_db_release(db, status == 0);
+        return released < 0 ? released : status;
+    }
+    return status;
+}
+
 int sqlite_commit_run(struct sqlite_db *db, struct store_commit *c)
 {
     for (size_t i = 0; i < c->count; i++) {
         const struct delta *d = c->deltas[i];
         assert(!d->is_new || (d->meta && d->core));
-        int status = commit_delta(db, &c->req.arena, d);
+        int status = db->careful ? commit_delta_alone(db, &c->req.arena, d)
+                                 : commit_delta(db, &c->req.arena, d);
         if (db->failed)
             return status;
         c->refused[i] = status < 0;

@@ -31,6 +31,27 @@ static const char *sqlite_db_pragmas(enum sqlite_role role)
     return "";
 }
 
+static int sqlite_db_is_wal(void *out, int columns, char **values, char **names)
+{
+    (void)names;
+    *(bool *)out = columns == 1 && values[0] && strcmp(values[0], "wal") == 0;
+    return 0;
+}
+
+/* Asking for WAL is no error where it cannot be had: a network file system without shared memory.
+ */
+static int sqlite_db_check_wal(struct sqlite_db *db)
+{
+    bool is_wal = false;
+    int code = sqlite3_exec(db->handle, "PRAGMA journal_mode", sqlite_db_is_wal, &is_wal, NULL);
+
+    if (code != SQLITE_OK)
+        return sqlite_db_fail(db, code);
+    if (!is_wal)
+        return sqlite_db_refuse(db, ERR_IO, "database: this file system cannot hold a WAL");
+    return 0;
+}
+
 int sqlite_db_open(struct sqlite_db *db, const char *path, enum sqlite_role role)
 {
     char cache[64];
@@ -52,6 +73,8 @@ int sqlite_db_open(struct sqlite_db *db, const char *path, enum sqlite_role role
     int status = sqlite_db_exec(db, sqlite_db_pragmas(role));
     if (status == 0)
         status = sqlite_db_exec(db, cache);
+    if (status == 0)
+        status = sqlite_db_check_wal(db);
     if (status < 0)
         sqlite_db_close(db);
     return status;
@@ -164,6 +187,24 @@ void sqlite_db_rollback(struct sqlite_db *db)
     if (!sqlite3_get_autocommit(db->handle) && sqlite_db_simple(db, SQL_ROLLBACK) < 0)
         log_error("store", "rollback: %s", db->error.text);
     db->error = reason;
+}
+
+int sqlite_db_savepoint(struct sqlite_db *db)
+{
+    return sqlite_db_simple(db, SQL_SAVEPOINT);
+}
+
+int sqlite_db_release(struct sqlite_db *db, bool keep)
+{
+    struct errbuf reason = db->error;
+
+    db->failed = false;
+    if (!keep && sqlite_db_simple(db, SQL_SAVEPOINT_BACK) < 0)
+        return ERR_IO;
+    int status = sqlite_db_simple(db, SQL_SAVEPOINT_RELEASE);
+    if (status == 0)
+        db->error = reason;
+    return status;
 }
 
 void sqlq_start(struct sqlq *q, struct sqlite_db *db, enum sqlite_sql sql)

@@ -29,6 +29,7 @@ struct sqlite_db {
     sqlite3 *handle;
     sqlite3_stmt *stmts[SQL_COUNT];
     bool failed;         /* since sqlite_db_begin: the transaction must be rolled back */
+    bool careful;        /* a commit was refused as a whole: find out which of its deltas it was */
     struct errbuf error; /* of the last failure */
 };
 
@@ -54,6 +55,10 @@ int sqlite_db_begin(struct sqlite_db *db, bool to_write);
 /* On failure the transaction is rolled back. */
 int sqlite_db_commit(struct sqlite_db *db);
 void sqlite_db_rollback(struct sqlite_db *db);
+/* A transaction within the transaction: what was written since is taken back, and db->failed with
+ * it, or kept. */
+int sqlite_db_savepoint(struct sqlite_db *db);
+int sqlite_db_release(struct sqlite_db *db, bool keep);
 
 struct sqlq {
     struct sqlite_db *db;

@@ -72,6 +72,18 @@ static int lock_refused(int fd, const char *dir, struct errbuf *e)
                    *pid ? pid : "unknown", dir);
 }
 
+/* The file with what people said, for the user's eyes alone; SQLite gives its WAL the same mode.
+ * Only a new one: closing any descriptor of an open database would drop its locks. */
+static void lock_make_private(const char *dir)
+{
+    char *path = sqlite_path(dir);
+    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+    if (fd >= 0)
+        close(fd);
+    free(path);
+}
+
 int sqlite_lock(const char *dir, int wait_ms, int *out, struct errbuf *e)
 {
     struct timespec step = {0, MIGRATE_LOCK_STEP_MS * 1000000L};
@@ -103,6 +115,7 @@ int sqlite_lock(const char *dir, int wait_ms, int *out, struct errbuf *e)
     /* Only for the sentence above: a disk too full for it does not matter. */
     if (ftruncate(fd, 0) < 0 || dprintf(fd, "%ld\n", (long)getpid()) < 0)
         errno = 0;
+    lock_make_private(dir);
     *out = fd;
     return 0;
 }

@@ -35,6 +35,9 @@ const char *const sqlite_sql_texts[SQL_COUNT] = {
     [SQL_BEGIN_WRITE] = "BEGIN IMMEDIATE",
     [SQL_COMMIT] = "COMMIT",
     [SQL_ROLLBACK] = "ROLLBACK",
+    [SQL_SAVEPOINT] = "SAVEPOINT delta",
+    [SQL_SAVEPOINT_BACK] = "ROLLBACK TO delta",
+    [SQL_SAVEPOINT_RELEASE] = "RELEASE delta",
 
     [SQL_WORKSPACE_FIND] = "SELECT key FROM workspaces WHERE name = ?1",
     [SQL_WORKSPACE_INSERT] = "INSERT INTO workspaces (name) VALUES (?1)",

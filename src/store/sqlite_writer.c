@@ -3,8 +3,8 @@
  * The writer takes all that waits, and writes it as one transaction: the next one is what came
  * while it was under way, so load makes batches by itself and no timer is needed. A request that
  * is refused leaves nothing in the transaction. When a write fails (a full disk, an input error),
- * the transaction is rolled back, and each of its requests is tried alone, so that one that cannot
- * be written does not take others with it.
+ * the transaction is rolled back, and each of its requests is tried alone and carefully, so that
+ * one that cannot be written does not take others with it.
  *
  * The WAL grows until a checkpoint has copied all of it, and while commits go on there is always a
  * bit more. So the checkpoint thread copies the bulk beside the writer; when it has come to the
@@ -146,6 +146,7 @@ static unsigned writer_try_each(struct sqlite_db *db, struct list *requests)
     unsigned failures = 0;
 
     list_init(&tried);
+    db->careful = true;
     while (!list_empty(requests)) {
         struct list one;
         struct store_req *req = container_of(list_pop(requests), struct store_req, link);
@@ -160,6 +161,7 @@ static unsigned writer_try_each(struct sqlite_db *db, struct list *requests)
         list_splice(&tried, &one);
     }
     list_splice(requests, &tried);
+    db->careful = false;
     return failures;
 }
 

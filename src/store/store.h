@@ -68,9 +68,13 @@ bool store_op_is_write(const struct store_req *req); /* a session's load is one 
 
 /* ---- writes ---- */
 
-/* All deltas in one transaction. A delta whose epoch is lower than the stored one is left out and
- * marked refused; the others are written. A delta's parts go in this order: session, events,
- * runs, effects, timers, messages, withheld, idempotency. */
+/* All deltas in one transaction. A delta that cannot be written is left out whole and marked
+ * refused, the others are written: its epoch is lower than the stored one, its session is gone (or
+ * exists already, when it is_new), one of its Idempotency-Keys is taken, other events have its
+ * numbers. error.text then tells of the last one, though the request succeeds.
+ *
+ * A commit may be submitted again when its outcome is not known: what stands in the store already
+ * (the same events under the same numbers) counts as written and changes nothing. */
 struct store_commit {
     struct store_req req;
     struct delta *const *deltas;
@@ -97,7 +101,9 @@ struct store_workflow_put {
     const struct idempotency_row *idempotency; /* or NULL; in the same transaction */
     struct workflow_row row;                   /* Out */
 };
-struct store_workflow_delete { /* running sessions go on: their sessions keep the version's text */
+/* Its texts stay, for sessions that run on them; when the id is made again, its versions go on
+ * counting, and only the new ones are listed. */
+struct store_workflow_delete {
     struct store_req req;
     struct str workspace, id;
     int64_t expected_version;
@@ -122,8 +128,8 @@ struct store_idempotency_put { /* ERR_CONFLICT when the key exists */
 struct store_workflow_get {
     struct store_req req;
     struct str workspace, id;
-    int64_t version; /* 0: the newest. An old version of a deleted workflow that a session runs is
-                        found by number. */
+    int64_t version; /* 0: the newest. Any version that ever was is found by its number, also of
+                        a deleted workflow: a session may still run on it. */
     struct workflow_row row; /* Out */
 };
 struct store_workflow_list { /* newest versions, by id; without graph_json */
@@ -151,10 +157,15 @@ struct store_session_get {
     struct id id;
     struct session_row row; /* Out; meta.graph_json and core.state_json left NULL */
 };
-struct store_session_list { /* by created_at (id), newest first unless ascending */
+/* By created_at (of the same millisecond: as they were written), newest first unless ascending.
+ * A page may be short, even empty, and have a next_cursor: one request looks at no more than 20,000
+ * rows for what its filters want. The same holds for workflows. */
+struct store_session_list {
     struct store_req req;
-    struct str workspace, status, workflow_id, group_id, user_id, tag, q, cursor; /* NULL: any */
-    int64_t created_after, created_before;                                        /* 0: any */
+    struct str workspace;                                           /* NULL: the default one */
+    struct str status, workflow_id, group_id, user_id, tag, cursor; /* NULL: any */
+    struct str q; /* part of the name or of the id, any case (ASCII); NULL: any */
+    int64_t created_after, created_before; /* both excluded; 0: any */
     bool ascending;
     int limit;
     struct session_item *rows; /* Out; as in store_session_get */
@@ -165,8 +176,9 @@ struct store_session_list { /* by created_at (id), newest first unless ascending
 struct store_session_load {
     struct store_req req;
     struct id id;
-    uint64_t claim_epoch;     /* raises the stored epoch to this first (a write); 0: only read.
-                                 ERR_STALE when it is higher already */
+    uint64_t claim_epoch;     /* raises the stored epoch to this (a write); 0: only read.
+                                 ERR_STALE when it is higher already. A session that does not
+                                 read back is not claimed. */
     struct session_row row;   /* Out, whole */
     struct str workflow_json; /* Out: meta.graph_json, or the version's text */
     struct run_row *runs;     /* Out: of each (node) the newest iteration's runs, and of each older
@@ -202,7 +214,7 @@ struct store_messages_list { /* by created_at, seq */
     struct message_row *rows;
     struct str next_cursor;
 };
-struct store_runs_list { /* all attempts, by started order */
+struct store_runs_list { /* all attempts, in the order in which they were made (run_id) */
     struct store_req req;
     struct id session_id;
     struct str cursor;
@@ -267,13 +279,16 @@ static inline void store_close(struct store *s, void (*closed)(void *data), void
 }
 
 /* Opens (and creates) the SQLite store DIR/sluice.db, and migrates it up unless migrate is false.
- * ERR_IO, ERR_CORRUPT (checksum of an applied migration differs, schema newer than this binary). */
+ * ERR_UNAVAILABLE: another process has DIR open. ERR_IO. ERR_CORRUPT: the checksum of an applied
+ * migration differs, the schema is newer than this program, or older and not to be migrated. */
 int sqlite_store_open(struct store **out, struct uv_loop_s *loop, const char *dir, bool migrate,
                       struct errbuf *e);
 /* In memory, for tests: faults are injected by mem_store.h. */
 int mem_store_open(struct store **out, struct uv_loop_s *loop);
 
-/* Migrations by hand: direction by target: -1 = newest. Prints what it does through `say`. */
+/* Migrations by hand, while no server runs on DIR: up or down to `target` (-1: the newest, 0:
+ * nothing is left). Tells what it does through `say` (or NULL). Waits a while for another process
+ * that is at it. Errors as above, and ERR_INVALID: there is no such target. */
 struct migrate_status {
     int applied, newest; /* numbers */
 };
