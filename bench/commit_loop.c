@@ -1,0 +1,273 @@
+/* The bare limit of the SQLite store: commit_loop DIR [SECONDS]
+ *
+ * First a loop of plain SQLite with the store's settings, one small row a commit. Then the store
+ * itself, through the interface that the journal uses, with what a session of three pure nodes
+ * needs (1 session, its details, 1 row of events, 3 node runs) at several batch sizes, durable,
+ * the next batch being made while one is under way. One JSON line per run; rates per second.
+ */
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <uv.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "store/store.h"
+
+#define BATCH_MAX 1000
+#define RUNS      3
+#define EVENTS    8
+#define STEP_MAX  100000 /* times kept for the median */
+
+static double seconds = 2;
+
+static double cpu_seconds(void)
+{
+    struct rusage u;
+
+    getrusage(RUSAGE_SELF, &u);
+    return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
+           (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
+}
+
+static int compare_u64(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+    return x < y ? -1 : x > y;
+}
+
+/* ---- plain SQLite ---- */
+
+static void bare_check(sqlite3 *db, int code)
+{
+    if (code == SQLITE_OK || code == SQLITE_DONE)
+        return;
+    fprintf(stderr, "sqlite: %s\n", sqlite3_errmsg(db));
+    exit(1);
+}
+
+static void bare_run(const char *dir)
+{
+    static uint64_t times[STEP_MAX];
+    char path[4096];
+    sqlite3 *db;
+    sqlite3_stmt *stmt;
+    size_t n = 0;
+
+    snprintf(path, sizeof(path), "%s/bare.db", dir);
+    remove(path);
+    bare_check(NULL, sqlite3_open(path, &db));
+    bare_check(db, sqlite3_exec(db,
+                                "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+                                "CREATE TABLE t (k INTEGER PRIMARY KEY, v TEXT)",
+                                NULL, NULL, NULL));
+    bare_check(db, sqlite3_prepare_v2(db, "INSERT INTO t (v) VALUES ('x')", -1, &stmt, NULL));
+    uint64_t start = clock_mono_ns(), now = start;
+    while ((double)(now - start) < seconds * 1e9) {
+        bare_check(db, sqlite3_step(stmt));
+        sqlite3_reset(stmt);
+        uint64_t before = now;
+        now = clock_mono_ns();
+        if (n < STEP_MAX)
+            times[n] = now - before;
+        n++;
+    }
+    sqlite3_finalize(stmt);
+    sqlite3_close(db);
+    qsort(times, n < STEP_MAX ? n : STEP_MAX, sizeof(*times), compare_u64);
+    printf("{\"bench\":\"commit_loop\",\"what\":\"one row, plain SQLite\",\"batch\":1,"
+           "\"commits_per_s\":%.0f,\"commit_ms_p50\":%.3f}\n",
+           (double)n / ((double)(now - start) / 1e9), (double)times[n / 2] / 1e6);
+    fflush(stdout);
+}
+
+/* ---- the store ---- */
+
+/* One batch: its rows are made once, and get new ids for each commit. */
+struct batch {
+    struct store_commit commit;
+    struct loop *loop;
+    struct delta *deltas[BATCH_MAX];
+    bool refused[BATCH_MAX];
+    struct delta delta[BATCH_MAX];
+    struct run_row runs[BATCH_MAX][RUNS];
+    struct session_meta meta;
+    struct session_core core;
+    uint64_t submitted;
+};
+
+struct loop {
+    uv_loop_t uv;
+    struct store *store;
+    struct id_source ids;
+    struct batch batches[2];
+    size_t size;
+    uint64_t start, end;
+    uint64_t *times;
+    size_t commits;
+    bool over;
+};
+
+static void batch_init(struct batch *b, struct loop *l)
+{
+    b->loop = l;
+    b->meta = (struct session_meta){.workspace = STR("default"),
+                                    .name = STR("W1"),
+                                    .tags_json = STR("[]"),
+                                    .metadata_json = STR("{}"),
+                                    .settings_json = STR("{}"),
+                                    .thread_configs_json = STR("{}"),
+                                    .workflow_state_json = STR("{}"),
+                                    .workflow_id = STR("w1"),
+                                    .workflow_version = 1,
+                                    .input_json = STR("{\"n\":1}")};
+    b->core = (struct session_core){
+        .status = STR("completed"),
+        .output_json = STR("{\"n\":2}"),
+        .node_statuses_json =
+            STR("{\"start\":\"completed\",\"step\":\"completed\",\"end\":\"completed\"}"),
+        .waiting_json = STR("[]"),
+        .usage_json = STR("{\"input_tokens\":0,\"output_tokens\":0,\"cost_usd\":0}"),
+        .vars_json = STR("{}"),
+        .state_json = STR("{\"iterations\":{\"start\":1,\"step\":1,\"end\":1},\"edges\":[]}"),
+        .last_seq = EVENTS,
+        .started_at = 1,
+        .ended_at = 1,
+        .updated_at = 1,
+    };
+    for (int i = 0; i < BATCH_MAX; i++) {
+        struct delta *d = &b->delta[i];
+        *d = (struct delta){.epoch = 1, .is_new = true, .meta = &b->meta, .core = &b->core};
+        d->seq_first = 1;
+        d->seq_last = EVENTS;
+        buf_init(&d->events, 65536);
+        for (int k = 1; k <= EVENTS; k++)
+            buf_printf(&d->events,
+                       "%s{\"seq\":%d,\"session_id\":\"01890a5d-ac96-774b-bcce-b302099a8057\","
+                       "\"type\":\"node_state_change\",\"timestamp\":\"2026-01-02T03:04:05.678Z\","
+                       "\"node_id\":\"start\",\"run_id\":\"01890a5d-ac96-774b-bcce-b302099a8057\","
+                       "\"data\":{\"from\":\"running\",\"to\":\"completed\",\"attempt\":1}}",
+                       k > 1 ? "\n" : "", k);
+        for (int k = 0; k < RUNS; k++)
+            b->runs[i][k] = (struct run_row){.next = k + 1 < RUNS ? &b->runs[i][k + 1] : NULL,
+                                             .node_id = STR("start"),
+                                             .kind = STR("transform"),
+                                             .iteration = 1,
+                                             .attempt = 1,
+                                             .status = STR("completed"),
+                                             .output_json = STR("{\"n\":2}")};
+        d->runs = b->runs[i];
+        b->deltas[i] = d;
+    }
+}
+
+static void batch_renew(struct batch *b)
+{
+    struct loop *l = b->loop;
+    int64_t now = clock_wall_ms();
+
+    for (size_t i = 0; i < l->size; i++) {
+        b->delta[i].session_id = id_new(&l->ids, (uint64_t)now);
+        b->delta[i].at = b->delta[i].created_at = now;
+        for (int k = 0; k < RUNS; k++) {
+            b->runs[i][k].run_id = id_new(&l->ids, (uint64_t)now);
+            b->runs[i][k].started_at = b->runs[i][k].ended_at = now;
+        }
+    }
+}
+
+static void loop_closed(void *data)
+{
+    ((struct loop *)data)->over = true;
+}
+
+static void batch_stored(struct store_req *req)
+{
+    struct batch *b = req->data, *other = &b->loop->batches[b == &b->loop->batches[0]];
+    struct loop *l = b->loop;
+
+    l->end = clock_mono_ns();
+    if (req->status < 0 || b->refused[0]) {
+        fprintf(stderr, "commit: %s\n", req->error.text);
+        exit(1);
+    }
+    if (l->commits < STEP_MAX)
+        l->times[l->commits] = l->end - b->submitted;
+    l->commits++;
+    if ((double)(l->end - l->start) > seconds * 1e9) {
+        store_close(l->store, loop_closed, l);
+        return;
+    }
+    other->submitted = clock_mono_ns();
+    store_submit(l->store, &other->commit.req); /* made while this one was under way */
+    batch_renew(b);
+}
+
+static void loop_run(struct loop *l, const char *dir, size_t size)
+{
+    struct errbuf e;
+
+    l->size = size;
+    l->commits = 0;
+    if (sqlite_store_open(&l->store, &l->uv, dir, true, &e) < 0) {
+        fprintf(stderr, "%s\n", e.text);
+        exit(1);
+    }
+    for (int i = 0; i < 2; i++) {
+        struct batch *b = &l->batches[i];
+        store_req_init(&b->commit.req, STORE_COMMIT, batch_stored, b);
+        b->commit.deltas = b->deltas;
+        b->commit.count = size;
+        b->commit.refused = b->refused;
+        batch_renew(b);
+    }
+    double cpu = cpu_seconds();
+    l->start = l->batches[0].submitted = clock_mono_ns();
+    store_submit(l->store, &l->batches[0].commit.req);
+    uv_run(&l->uv, UV_RUN_DEFAULT);
+    cpu = cpu_seconds() - cpu;
+
+    double took = (double)(l->end - l->start) / 1e9, n = (double)(l->commits * size);
+    size_t kept = l->commits < STEP_MAX ? l->commits : STEP_MAX;
+    qsort(l->times, kept, sizeof(*l->times), compare_u64);
+    printf("{\"bench\":\"commit_loop\",\"what\":\"sessions through the store\",\"batch\":%zu,"
+           "\"sessions_per_s\":%.0f,\"rows_per_s\":%.0f,\"commits_per_s\":%.0f,"
+           "\"commit_ms_p50\":%.3f,\"commit_ms_p99\":%.3f,\"cpu_us_per_session\":%.1f}\n",
+           size, n / took, n * (3 + RUNS) / took, (double)l->commits / took,
+           (double)l->times[kept / 2] / 1e6, (double)l->times[kept * 99 / 100] / 1e6,
+           cpu * 1e6 / n);
+    fflush(stdout);
+}
+
+int main(int argc, char **argv)
+{
+    static const size_t sizes[] = {1, 16, 256, 1000};
+    struct loop *l = mem_zalloc(sizeof(*l));
+
+    if (argc < 2) {
+        fprintf(stderr, "usage: commit_loop DIR [SECONDS]\n");
+        return 2;
+    }
+    if (argc > 2)
+        seconds = strtod(argv[2], NULL);
+    log_configure(LOG_WARN, 0);
+    l->times = mem_calloc(STEP_MAX, sizeof(*l->times));
+    uv_loop_init(&l->uv);
+    id_source_init_random(&l->ids);
+    batch_init(&l->batches[0], l);
+    batch_init(&l->batches[1], l);
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++)
+        loop_run(l, argv[1], sizes[i]);
+    bare_run(argv[1]);
+    for (int i = 0; i < 2; i++)
+        for (int k = 0; k < BATCH_MAX; k++)
+            buf_deinit(&l->batches[i].delta[k].events);
+    free(l->times);
+    uv_loop_close(&l->uv);
+    free(l);
+    return 0;
+}
