@@ -23,7 +23,7 @@
 
 struct json_limits {
     size_t bytes_max;   /* 0: JSON_BODY_MAX */
-    unsigned depth_max; /* 0: JSON_DEPTH_MAX, which is also the most */
+    unsigned depth_max; /* 0: JSON_DEPTH_MAX */
 };
 
 /* Checks that text is exactly one JSON value (white space around it allowed): RFC 8259 grammar, no

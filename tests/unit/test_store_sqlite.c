@@ -1,0 +1,547 @@
+/* What only the SQLite store promises: that rows outlive the process, whole transactions at a time,
+ * and that a file or a disk that is not well gives errors, not losses. */
+#include <fcntl.h>
+#include <signal.h>
+#include <sqlite3.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "store/sqlite_sql.h"
+#include "test_store_rig.h"
+
+/* ---- helpers ---- */
+
+/* Plain SQL on the file, while the store is closed. */
+static void edit(struct rig *r, const char *sql)
+{
+    char path[512], *error = NULL;
+    sqlite3 *db;
+
+    snprintf(path, sizeof(path), "%s/sluice.db", r->dir);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    if (sqlite3_exec(db, sql, NULL, NULL, &error) != SQLITE_OK)
+        fail_msg("%s: %s", sql, error);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
+static int64_t count(const char *dir, const char *sql)
+{
+    char path[512];
+    sqlite3_stmt *stmt;
+    sqlite3 *db;
+
+    snprintf(path, sizeof(path), "%s/sluice.db", dir);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &stmt, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+    int64_t n = sqlite3_column_int64(stmt, 0);
+    sqlite3_finalize(stmt);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    return n;
+}
+
+static void reopen(struct rig *r)
+{
+    rig_close_store(r);
+    rig_open_store(r);
+}
+
+static int get_status(struct rig *r, struct id id, char text[512])
+{
+    RIG_REQ(store_session_get, g, STORE_SESSION_GET);
+    g.id = id;
+    int status = rig_run(r, &g.req);
+    if (text)
+        snprintf(text, 512, "%s", g.req.error.text);
+    store_req_deinit(&g.req);
+    return status;
+}
+
+/* ---- durability ---- */
+
+static void rows_outlive_the_store(void **state)
+{
+    struct rig *r = *state;
+    struct id id = rig_session(r, "running", T0);
+    struct rig_delta x;
+    struct stat st;
+    char path[512];
+
+    rig_events(&x, id, 2, 3);
+    assert_int_equal(rig_commit(r, &x, NULL), 0);
+    rig_delta_deinit(&x);
+    reopen(r);
+    RIG_REQ(store_events_read, e, STORE_EVENTS_READ);
+    e.session_id = id;
+    e.limit = 10;
+    e.bytes_max = 1000;
+    assert_int_equal(rig_run(r, &e.req), 0);
+    assert_str(e.rows->frames, "{\"seq\":1}");
+    assert_str(e.rows->next->frames, "{\"seq\":2}\n{\"seq\":3}");
+    assert_int_equal(e.last_seq, 3);
+    store_req_deinit(&e.req);
+    snprintf(path, sizeof(path), "%s/sluice.db", r->dir);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+}
+
+enum { KILL_BATCH = 3 };
+
+/* Commits batches of three sessions for ever, and tells each one that was reported. */
+static void kill_child(const char *dir, int out, unsigned seed)
+{
+    struct rig *r = calloc(1, sizeof(*r));
+
+    log_configure(LOG_ERROR, 0);
+    r->sqlite = true;
+    snprintf(r->dir, sizeof(r->dir), "%s", dir);
+    id_source_init_seed(&r->ids, seed);
+    uv_loop_init(&r->loop);
+    rig_open_store(r);
+    for (;;) {
+        struct rig_delta x[KILL_BATCH];
+        struct run_row runs[KILL_BATCH];
+        struct delta *deltas[KILL_BATCH];
+        bool refused[KILL_BATCH];
+        for (int i = 0; i < KILL_BATCH; i++) {
+            rig_new_session(r, &x[i], "running", T0);
+            runs[i] = (struct run_row){.run_id = rig_id(r, T0),
+                                       .node_id = STR("n"),
+                                       .iteration = 1,
+                                       .attempt = 1,
+                                       .status = STR("running")};
+            x[i].d.runs = &runs[i];
+            deltas[i] = &x[i].d;
+        }
+        if (rig_commit_many(r, deltas, KILL_BATCH, refused) != 0)
+            _exit(3);
+        for (int i = 0; i < KILL_BATCH; i++)
+            rig_delta_deinit(&x[i]);
+        if (write(out, "c", 1) != 1)
+            _exit(4);
+    }
+}
+
+/* Reads reports until `enough`, kills at once, and reads what was still reported. */
+static int64_t kill_one_round(const char *dir, unsigned round)
+{
+    int fds[2], status;
+    char reports[256];
+    int64_t reported = 0;
+    ssize_t n;
+
+    assert_int_equal(pipe(fds), 0);
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        close(fds[0]);
+        kill_child(dir, fds[1], round + 1);
+        _exit(5);
+    }
+    close(fds[1]);
+    while (reported < 1 + (int64_t)(round * 7 % 20) && (n = read(fds[0], reports, 1)) > 0)
+        reported += n;
+    kill(pid, SIGKILL);
+    while ((n = read(fds[0], reports, sizeof(reports))) > 0)
+        reported += n;
+    close(fds[0]);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+    return reported;
+}
+
+static void a_killed_process_leaves_whole_transactions(void **state)
+{
+    char dir[256];
+    int64_t reported = 0;
+
+    (void)state;
+    rig_make_dir(dir, sizeof(dir));
+    for (unsigned round = 0; round < 12; round++) {
+        reported += kill_one_round(dir, round);
+        int64_t sessions = count(dir, "SELECT count(*) FROM sessions");
+        assert_int_equal(sessions % KILL_BATCH, 0);
+        assert_true(sessions >= reported * KILL_BATCH);
+        assert_int_equal(count(dir, "SELECT count(*) FROM session_details"), sessions);
+        assert_int_equal(count(dir, "SELECT count(*) FROM session_events"), sessions);
+        assert_int_equal(count(dir, "SELECT count(*) FROM node_runs"), sessions);
+        assert_int_equal(count(dir, "SELECT count(*) FROM pragma_foreign_key_check"), 0);
+        /* At most the one that was under way was written without being reported. */
+        assert_true(sessions <= (reported + round + 1) * KILL_BATCH);
+    }
+    rig_remove_dir(dir);
+}
+
+/* ---- flushes ---- */
+
+/* The system's file layer, with the flushes of the WAL counted, or failing. */
+static struct {
+    sqlite3_vfs *real, vfs;
+    sqlite3_io_methods methods;
+    int (*sync)(sqlite3_file *file, int flags);
+    int flushes; /* of the writer's thread; read between its commits */
+    bool fail;
+} shim;
+
+static int shim_sync(sqlite3_file *file, int flags)
+{
+    shim.flushes++;
+    return shim.fail ? SQLITE_IOERR_FSYNC : shim.sync(file, flags);
+}
+
+static int shim_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags, int *out)
+{
+    int code = shim.real->xOpen(shim.real, name, file, flags, out);
+
+    (void)vfs;
+    if (code == SQLITE_OK && (flags & SQLITE_OPEN_WAL)) {
+        if (file->pMethods->xSync != shim_sync) {
+            shim.methods = *file->pMethods;
+            shim.sync = shim.methods.xSync;
+            shim.methods.xSync = shim_sync;
+        }
+        file->pMethods = &shim.methods;
+    }
+    return code;
+}
+
+static int setup_shim(void **state)
+{
+    shim.real = sqlite3_vfs_find(NULL);
+    shim.vfs = *shim.real;
+    shim.vfs.zName = "shim";
+    shim.vfs.xOpen = shim_open;
+    shim.fail = false;
+    sqlite3_vfs_register(&shim.vfs, 1);
+    return rig_setup_sqlite(state);
+}
+
+static int teardown_shim(void **state)
+{
+    int status = rig_teardown(state);
+
+    sqlite3_vfs_unregister(&shim.vfs);
+    return status;
+}
+
+static void each_commit_is_flushed_before_it_is_reported(void **state)
+{
+    struct rig *r = *state;
+
+    for (int i = 0; i < 10; i++) {
+        int before = shim.flushes;
+        rig_session(r, "running", T0 + i);
+        assert_true(shim.flushes > before);
+    }
+}
+
+static void a_commit_that_cannot_be_flushed_is_not_there(void **state)
+{
+    struct rig *r = *state;
+    struct rig_delta x;
+
+    rig_session(r, "running", T0);
+    rig_new_session(r, &x, "running", T0 + 1);
+    shim.fail = true;
+    assert_int_equal(rig_commit(r, &x, NULL), ERR_IO);
+    assert_int_equal(get_status(r, x.d.session_id, NULL), ERR_NOT_FOUND);
+    shim.fail = false;
+    assert_int_equal(rig_commit(r, &x, NULL), 0);
+    reopen(r);
+    assert_int_equal(get_status(r, x.d.session_id, NULL), 0);
+    rig_delta_deinit(&x);
+}
+
+/* ---- one process at a time ---- */
+
+static void a_second_process_is_refused(void **state)
+{
+    struct rig *r = *state;
+    struct migrate_status status;
+    struct store *second = NULL;
+    struct errbuf e = {""};
+    char pid[32];
+
+    assert_int_equal(sqlite_store_open(&second, &r->loop, r->dir, true, &e), ERR_UNAVAILABLE);
+    assert_null(second);
+    snprintf(pid, sizeof(pid), "pid %ld", (long)getpid());
+    assert_non_null(strstr(e.text, pid));
+    assert_non_null(strstr(e.text, r->dir));
+    assert_int_equal(sqlite_migrate_status(r->dir, &status, &e), 0); /* looking is allowed */
+    assert_int_equal(status.applied, status.newest);
+    rig_session(r, "running", T0); /* the first one goes on */
+}
+
+static void a_folder_that_cannot_be_is_an_error(void **state)
+{
+    struct rig *r = *state;
+    struct store *second = NULL;
+    struct errbuf e = {""};
+    char path[512];
+
+    snprintf(path, sizeof(path), "%s/sluice.db/below", r->dir);
+    assert_int_equal(sqlite_store_open(&second, &r->loop, path, true, &e), ERR_IO);
+    assert_true(*e.text);
+    assert_int_equal(sqlite_store_open(&second, &r->loop, "", true, &e), ERR_INVALID);
+    snprintf(path, sizeof(path), "%s/not-a-database", r->dir);
+    assert_int_equal(mkdir(path, 0700), 0);
+    char file[600];
+    snprintf(file, sizeof(file), "%s/sluice.db", path);
+    FILE *f = fopen(file, "w");
+    for (int i = 0; i < 1000; i++)
+        fputs("this is no database\n", f);
+    fclose(f);
+    assert_int_equal(sqlite_store_open(&second, &r->loop, path, true, &e), ERR_CORRUPT);
+    rig_remove_dir(path);
+}
+
+/* ---- what cannot be written ---- */
+
+/* Files may not grow past `bytes`: to SQLite a full disk. */
+static void limit_files(rlim_t bytes)
+{
+    struct rlimit limit;
+
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = bytes;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+static void a_full_disk_is_an_error_that_passes(void **state)
+{
+    struct rig *r = *state;
+    struct rig_delta small, large;
+    struct store_stats stats;
+
+    rig_new_session(r, &small, "running", T0);
+    rig_new_session(r, &large, "running", T0 + 1);
+    size_t n = 1 << 19;
+    char *text = malloc(n);
+    memset(text, ' ', n);
+    text[0] = '{';
+    text[n - 1] = '}';
+    large.meta.input_json = (struct str){text, n};
+    struct delta *const deltas[] = {&small.d, &large.d};
+    bool flags[2];
+
+    limit_files(1 << 18);
+    int status = rig_commit_many(r, deltas, 2, flags);
+    limit_files(RLIM_INFINITY);
+    assert_int_equal(status, ERR_IO);
+    assert_int_equal(get_status(r, small.d.session_id, NULL), ERR_NOT_FOUND);
+    store_stats(r->store, &stats);
+    assert_int_equal(stats.failures, 1);
+
+    assert_int_equal(rig_commit_many(r, deltas, 2, flags), 0); /* the same again */
+    assert_false(flags[0] || flags[1]);
+    assert_int_equal(get_status(r, large.d.session_id, NULL), 0);
+    reopen(r);
+    assert_int_equal(get_status(r, small.d.session_id, NULL), 0);
+    free(text);
+    rig_delta_deinit(&small);
+    rig_delta_deinit(&large);
+}
+
+static void rows_that_no_table_takes_do_not_stop_the_others(void **state)
+{
+    struct rig *r = *state;
+    struct rig_delta x[3];
+    struct delta *deltas[3];
+    bool refused[3];
+
+    for (int i = 0; i < 3; i++) {
+        rig_new_session(r, &x[i], "running", T0 + i);
+        deltas[i] = &x[i].d;
+    }
+    struct run_row run = {.run_id = rig_id(r, T0), .node_id = STR_NULL, .status = STR("x")};
+    x[1].d.runs = &run; /* a node run needs a node */
+    assert_int_equal(rig_commit_many(r, deltas, 3, refused), 0);
+    assert_false(refused[0]);
+    assert_true(refused[1]);
+    assert_false(refused[2]);
+    assert_int_equal(get_status(r, x[0].d.session_id, NULL), 0);
+    assert_int_equal(get_status(r, x[1].d.session_id, NULL), ERR_NOT_FOUND);
+    assert_int_equal(get_status(r, x[2].d.session_id, NULL), 0);
+    for (int i = 0; i < 3; i++)
+        rig_delta_deinit(&x[i]);
+}
+
+/* ---- what does not read back ---- */
+
+static void a_row_that_does_not_read_back_is_named(void **state)
+{
+    struct rig *r = *state;
+    static const struct {
+        const char *sql;
+        enum store_op op;
+    } table[] = {
+        {"UPDATE sessions SET node_statuses = '{\"a\":'", STORE_SESSION_GET},
+        {"UPDATE session_details SET input = 'no json'", STORE_SESSION_GET},
+        {"DELETE FROM session_details", STORE_SESSION_GET},
+        {"UPDATE sessions SET tags = '[1,'", STORE_SESSION_LIST},
+        {"UPDATE sessions SET state = '{\"a\" 1}'", STORE_SESSION_LOAD},
+        {"UPDATE session_events SET frames = '{\"seq\":1}\n{}'", STORE_EVENTS_READ},
+        {"UPDATE session_events SET frames = ''", STORE_EVENTS_READ},
+        {"UPDATE session_events SET seq_first = 0", STORE_EVENTS_READ},
+        {"UPDATE node_runs SET output = '\"'", STORE_RUNS_LIST},
+        {"UPDATE node_runs SET output = '\"'", STORE_SESSION_LOAD},
+    };
+
+    for (size_t i = 0; i < ROWS(table); i++) {
+        struct run_row run = {.run_id = rig_id(r, T0),
+                              .node_id = STR("n"),
+                              .iteration = 1,
+                              .attempt = 1,
+                              .status = STR("running")};
+        struct rig_delta x;
+        rig_new_session(r, &x, "running", T0);
+        x.d.runs = &run;
+        assert_int_equal(rig_commit(r, &x, NULL), 0);
+        rig_close_store(r);
+        edit(r, table[i].sql);
+        rig_open_store(r);
+
+        union {
+            struct store_req req;
+            struct store_session_get get;
+            struct store_session_list list;
+            struct store_session_load load;
+            struct store_events_read events;
+            struct store_runs_list runs;
+        } q;
+        char id[ID_TEXT_BYTES + 1];
+        memset(&q, 0, sizeof(q));
+        store_req_init(&q.req, table[i].op, rig_done, NULL);
+        if (table[i].op == STORE_SESSION_GET)
+            q.get.id = x.d.session_id;
+        if (table[i].op == STORE_SESSION_LOAD)
+            q.load.id = x.d.session_id;
+        if (table[i].op == STORE_EVENTS_READ)
+            q.events.session_id = x.d.session_id;
+        if (table[i].op == STORE_RUNS_LIST)
+            q.runs.session_id = x.d.session_id;
+        int status = rig_run(r, &q.req);
+        id_format(x.d.session_id, id);
+        if (status != ERR_CORRUPT || !strstr(q.req.error.text, id))
+            fail_msg("%s: %d %s", table[i].sql, status, q.req.error.text);
+        store_req_deinit(&q.req);
+        rig_delta_deinit(&x);
+        rig_close_store(r);
+        edit(r, "PRAGMA foreign_keys = ON; DELETE FROM sessions");
+        rig_open_store(r);
+    }
+}
+
+static void a_spoiled_file_gives_errors(void **state)
+{
+    struct rig *r = *state;
+    struct id id = rig_session(r, "running", T0);
+    char path[512], junk[4096];
+
+    rig_close_store(r);
+    snprintf(path, sizeof(path), "%s/sluice.db", r->dir);
+    int fd = open(path, O_RDWR);
+    struct stat st;
+    assert_int_equal(fstat(fd, &st), 0);
+    memset(junk, 0xa5, sizeof(junk));
+    for (off_t at = 3 * 4096; at < st.st_size; at += 4096) /* all but the schema */
+        assert_int_equal(pwrite(fd, junk, sizeof(junk), at), sizeof(junk));
+    close(fd);
+    struct errbuf e = {""};
+    int status = sqlite_store_open(&r->store, &r->loop, r->dir, true, &e);
+    if (status == 0) {
+        assert_int_equal(get_status(r, id, NULL), ERR_CORRUPT);
+        struct rig_delta x;
+        rig_new_session(r, &x, "running", T0);
+        assert_int_equal(rig_commit(r, &x, NULL), ERR_CORRUPT);
+        rig_delta_deinit(&x);
+    } else {
+        assert_int_equal(status, ERR_CORRUPT);
+    }
+}
+
+/* ---- cost ---- */
+
+/* Every statement walks an index: none scans a table, sorts, or builds an index of its own. The one
+ * exception sorts the runs of one session, by node. */
+static void no_statement_scans_a_table(void **state)
+{
+    struct rig *r = *state;
+    char path[512];
+    sqlite3 *db;
+
+    rig_close_store(r);
+    snprintf(path, sizeof(path), "%s/sluice.db", r->dir);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    for (int i = 0; i < SQL_COUNT; i++) {
+        char sql[4096];
+        sqlite3_stmt *stmt;
+        assert_non_null(sqlite_sql_texts[i]);
+        snprintf(sql, sizeof(sql), "EXPLAIN QUERY PLAN %s", sqlite_sql_texts[i]);
+        if (sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) != SQLITE_OK)
+            fail_msg("%s: %s", sql, sqlite3_errmsg(db));
+        while (i != SQL_RUNS_NEWEST && sqlite3_step(stmt) == SQLITE_ROW) {
+            const char *plan = (const char *)sqlite3_column_text(stmt, 3);
+            bool walks = strncmp(plan, "SCAN", 4) != 0 && !strstr(plan, "TEMP B-TREE") &&
+                         !strstr(plan, "AUTOMATIC");
+            if (!walks && !strstr(plan, "CONSTANT ROW"))
+                fail_msg("%s: %s", sqlite_sql_texts[i], plan);
+        }
+        sqlite3_finalize(stmt);
+    }
+    sqlite3_close(db);
+}
+
+/* Commits go on while the WAL is copied back and begun anew: it stays within bounds. */
+static void the_wal_does_not_grow_for_ever(void **state)
+{
+    struct rig *r = *state;
+    size_t n = 1 << 20;
+    char *text = malloc(n), path[512];
+    struct stat st;
+    off_t most = 0;
+
+    memset(text, 'x', n);
+    text[0] = text[n - 1] = '"';
+    snprintf(path, sizeof(path), "%s/sluice.db-wal", r->dir);
+    for (int i = 0; i < 150; i++) {
+        struct rig_delta x;
+        rig_new_session(r, &x, "running", T0 + i);
+        x.meta.input_json = (struct str){text, n};
+        assert_int_equal(rig_commit(r, &x, NULL), 0);
+        rig_delta_deinit(&x);
+        assert_int_equal(stat(path, &st), 0);
+        most = st.st_size > most ? st.st_size : most;
+    }
+    assert_true(most < 100 << 20); /* 150 MB were written */
+    assert_true(most > 10 << 20);
+    free(text);
+}
+
+#define SQLITE(test)                                                                               \
+    {                                                                                              \
+#test, test, rig_setup_sqlite, rig_teardown, NULL                                          \
+    }
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        SQLITE(rows_outlive_the_store),
+        cmocka_unit_test(a_killed_process_leaves_whole_transactions),
+        {"each_commit_is_flushed_before_it_is_reported",
+         each_commit_is_flushed_before_it_is_reported, setup_shim, teardown_shim, NULL},
+        {"a_commit_that_cannot_be_flushed_is_not_there",
+         a_commit_that_cannot_be_flushed_is_not_there, setup_shim, teardown_shim, NULL},
+        SQLITE(a_second_process_is_refused),
+        SQLITE(a_folder_that_cannot_be_is_an_error),
+        SQLITE(a_full_disk_is_an_error_that_passes),
+        SQLITE(rows_that_no_table_takes_do_not_stop_the_others),
+        SQLITE(a_row_that_does_not_read_back_is_named),
+        SQLITE(a_spoiled_file_gives_errors),
+        SQLITE(no_statement_scans_a_table),
+        SQLITE(the_wal_does_not_grow_for_ever),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
