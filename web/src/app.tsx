@@ -4,6 +4,7 @@ import { SessionPage } from "./pages/session";
 import { Sidebar } from "./pages/sidebar";
 import { StartPage } from "./pages/start";
 import { SessionList } from "./session/list";
+import { useAwake } from "./ui/awake";
 import { Icon, Mark } from "./ui/icons";
 import { href, parseRoute, useHash } from "./ui/route";
 
@@ -36,6 +37,12 @@ function Shell() {
   const [list, setList] = useState<SessionList>();
   const [menu, setMenu] = useState(false);
   const closeMenu = useCallback(() => setMenu(false), []);
+  const [live, setLive] = useState(false);
+  useEffect(() => {
+    const leave = list?.subscribe(() => setLive(list.get().link.state === "live"));
+    return () => void leave?.();
+  }, [list]);
+  useAwake(useCallback(() => list?.retryNow(), [list]));
   const touchList = useCallback(() => list?.touch(), [list]);
   const openMenu = useCallback(() => setMenu(true), []);
   useEffect(() => {
@@ -48,7 +55,7 @@ function Shell() {
     <div className="shell">
       {list && <Sidebar list={list} currentId={route.page === "session" ? route.id : undefined} open={menu} onClose={closeMenu} />}
       {route.page === "session" && <SessionPage key={route.id} id={route.id} onMenu={openMenu} onWaiting={touchList} />}
-      {route.page === "start" && <StartPage workflowId={route.workflowId} from={route.from} onMenu={openMenu} />}
+      {route.page === "start" && <StartPage workflowId={route.workflowId} from={route.from} onMenu={openMenu} live={live} />}
       {route.page === "lost" && (
         <main className="start">
           <div className="empty"><h1>There is nothing here</h1><p><a className="button" href={href.start()}>Start a run</a></p></div>

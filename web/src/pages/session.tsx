@@ -1,10 +1,11 @@
 // One session: its state and controls, the graph, the conversation, and what waits for a person.
 
-import { useEffect, useMemo, useRef, useState } from "react";
+import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { useSession, useSessionList, useStore, StoreContext } from "../session/hooks";
 import { TERMINAL } from "../session/model";
 import { SessionStore, type Command } from "../session/store";
 import { WorkflowGraph } from "../graph/graph";
+import { useAwake } from "../ui/awake";
 import { clock, count, duration, money, nodeName, plural, sessionTitle, words } from "../ui/format";
 import { Icon } from "../ui/icons";
 import { href } from "../ui/route";
@@ -283,17 +284,20 @@ function SessionView({ onMenu, onWaiting }: Omit<Props, "id">) {
   const workflowProblem = useSession((s) => s.workflowProblem);
   const seenNodes = useSessionList((s) => (s.workflow ? [] : Object.keys(s.view.nodes)));
   const ended = useSession((s) => TERMINAL.has(s.view.status));
-  const still = useSession((s) => s.view.status !== "running");
+  const away = useSession((s) => s.link.state === "waiting");
+  const still = useSession((s) => s.view.status !== "running") || away;
   const loading = useSession((s) => s.view.lastSeq === 0 && s.link.state !== "waiting");
   const replaying = useSession((s) => s.view.lastSeq < s.target);
   const waiting = useSession((s) => s.view.open.length);
   useEffect(onWaiting, [waiting, onWaiting]);
+  const store = useStore();
+  useAwake(useCallback(() => store.retryNow(), [store]));
   const [selected, setSelected] = useState<string>();
   const [tab, setTab] = useState<"conversation" | "graph">("conversation");
   const [plain, setPlain] = useState(() => localStorage.getItem(PLAIN_KEY) === "1");
   const nodeIds = useMemo(() => seenNodes, [seenNodes]);
   const panes = useRef<HTMLDivElement>(null);
-  const closeInspector = useMemo(() => () => setSelected(undefined), []);
+  const closeInspector = useCallback(() => setSelected(undefined), []);
   if (fatal) return <Fatal onMenu={onMenu} />;
   return (
     <main className="session" data-still={still || undefined} data-ended={ended || undefined} data-testid="session" data-replaying={replaying || undefined}>

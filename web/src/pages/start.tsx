@@ -16,9 +16,11 @@ interface Props {
   workflowId?: string;
   from?: string;
   onMenu: () => void;
+  /** The server can be reached; when it comes back, what failed is tried again. */
+  live: boolean;
 }
 
-export function StartPage({ workflowId, from, onMenu }: Props) {
+export function StartPage({ workflowId, from, onMenu, live }: Props) {
   const [workflows, setWorkflows] = useState<Workflow[]>();
   const [error, setError] = useState<ApiError>();
   const load = useCallback(async () => {
@@ -29,7 +31,7 @@ export function StartPage({ workflowId, from, onMenu }: Props) {
       setError(err instanceof ApiError ? err : new ApiError(String(err), "internal", 0));
     }
   }, []);
-  useEffect(() => void load(), [load]);
+  useEffect(() => void load(), [load, live]);
   const chosen = workflowId ?? workflows?.[0]?.id;
 
   return (
