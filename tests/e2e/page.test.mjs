@@ -86,8 +86,12 @@ describe('the page', { skip: hasBrowser ? false : 'no Chromium here' }, () => {
     await page.click('resume');
     await page.gone('paused');
     await page.see('review-form');
-    await page.click('action-approve');
+    await page.click('action-modify');
+    await page.fill('draft', 'What a person made of it.');
+    await page.picture('modify');
+    await page.click('action-modify');
     await page.see('ending');
+    assert.match(await page.text('interrupt'), /Approved with changes[^]*What a person made of it\./);
     await sameAsStored(page, id);
     await page.close();
   });

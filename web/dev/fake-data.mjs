@@ -16,9 +16,10 @@ export const workflows = [
     nodes: {
       start: { type: "start", next_ids: ["rounds"] },
       rounds: { type: "loop", name: "Rounds", properties: { max_rounds: 3 }, next_ids: ["panel", "end"] },
-      panel: { type: "parallel", name: "Panel", next_ids: ["pro", "con"] },
-      pro: { type: "agent", name: "Affirmative", properties: { agent: { name: "Affirmative", persona: "Argues for." } }, next_ids: ["judge"] },
-      con: { type: "agent", name: "Negative", properties: { agent: { name: "Negative", persona: "Argues against." } }, next_ids: ["judge"] },
+      panel: { type: "parallel", name: "Panel", next_ids: ["pro", "con", "use"] },
+      pro: { type: "agent", name: "In favour", properties: { name: "Ada", persona: "Argues for." }, next_ids: ["judge"] },
+      con: { type: "agent", name: "Against", properties: { name: "Boris", persona: "Argues against." }, next_ids: ["judge"] },
+      use: { type: "agent", name: "In practice", properties: { name: "Chen", persona: "Has to make it work." }, next_ids: ["judge"] },
       judge: { type: "llm", name: "Judge", properties: { prompt: "Weigh:\n{{ nodes.pro.output }}\n{{ nodes.con.output }}" }, next_ids: ["review"] },
       review: { type: "human_review", name: "Review", properties: { review_type: "approve_reject", timeout_minutes: 30 }, routes: { approve: "end", modify: "end", reject: "rounds" } },
       end: { type: "end" },
@@ -66,6 +67,8 @@ The objection is that others have already paid for these lessons. True, and thei
 > The cheapest component is the one whose bugs somebody else found in 2009.
 
 Boring is a feature.
+`,
+  use: (topic) => `Monday morning, then. Take the smallest part of *${topic}* that can be undone, do it for two weeks, and count one thing. If the count does not move, stop; nobody will have been hurt.
 `,
   judge: (topic, round) => `## Verdict, round ${round}
 

@@ -199,11 +199,12 @@ const scripts = {
         s.emit("loop_round", { round, max_rounds: 3, history: [] }, "rounds", run.run_id);
         return { round };
       }, { iteration: round });
-      await s.node("panel", async ({ run }) => s.emit("parallel_start", { branches: ["pro", "con"] }, "panel", run.run_id) && null, { iteration: round });
+      await s.node("panel", async ({ run }) => s.emit("parallel_start", { branches: ["pro", "con", "use"] }, "panel", run.run_id) && null, { iteration: round });
       const long = t.includes("long") ? 40 : 1;
       const sides = await Promise.allSettled([
         s.node("pro", (n) => s.say(n, "affirmative", { thinking: round === 1 ? lines.proThinking : undefined, text: lines.pro(topic, round).repeat(long), restartAt: t.includes("retry") && round === 1 ? 20 : -1, ms: long > 1 ? 2 : 28 }), { iteration: round, branch: "pro" }),
         s.node("con", (n) => s.say(n, "negative", { text: lines.con(topic, round).repeat(long), failAt: t.includes("fail") ? 25 : -1, ms: long > 1 ? 2 : 32 }), { iteration: round, branch: "con" }),
+        s.node("use", (n) => s.say(n, "pragmatist", { text: lines.use(topic), ms: 60 }), { iteration: round, branch: "use" }),
       ]);
       for (const side of sides) if (side.status === "rejected") throw side.reason;
       verdict = await s.node("judge", (n) => s.say(n, "judge", { thinking: lines.judgeThinking, text: lines.judge(topic, round) }), { iteration });

@@ -8,7 +8,7 @@ import {
 import { memo, useCallback, useContext, useEffect, useMemo, useRef, useState } from "react";
 import type { Workflow, WorkflowNode } from "../client/types";
 import { StoreContext, useSession } from "../session/hooks";
-import type { NodeView } from "../session/model";
+import type { NodeView, SessionView } from "../session/model";
 import { kindName, nodeName } from "../ui/format";
 import { Icon } from "../ui/icons";
 import { StatusDot, statusWord } from "../ui/status";
@@ -61,12 +61,24 @@ const Step = memo(function Step({ id, data }: NodeProps<Node<StepData>>) {
 
 type Flow = "idle" | "taken" | "active";
 
-function flowOf(arrow: PlacedEdge, from: NodeView | undefined, to: NodeView | undefined): Flow {
+/** A review and a loop choose among their arrows, and say what they chose. */
+function wasChosen(arrow: PlacedEdge, from: NodeView, view: SessionView): boolean {
+  if (from.loop && arrow.label === "exit") return from.loop.exitReason !== undefined;
+  const answered = Object.values(view.interrupts).filter((i) => i.nodeId === arrow.from && i.action);
+  if (!answered.length || !arrow.label) return true;
+  const labels = arrow.label.split(" / ");
+  return answered.some((i) => labels.includes(i.action ?? ""));
+}
+
+function flowOf(arrow: PlacedEdge, view: SessionView): Flow {
+  const from = view.nodes[arrow.from];
+  const to = view.nodes[arrow.to];
   if (!from || !to || from.runIds.length === 0) return "idle";
   if (from.status !== "completed" && from.status !== "running") return "idle";
   if (to.status === "pending" || to.status === "skipped" || to.runIds.length === 0) return "idle";
   if (arrow.back && to.runIds.length < 2) return "idle";
   if (arrow.error && from.status === "completed") return "idle";
+  if (!wasChosen(arrow, from, view)) return "idle";
   return to.status === "running" && from.status === "completed" ? "active" : "taken";
 }
 
@@ -88,7 +100,7 @@ function ArrowFace({ arrow, flow }: { arrow: PlacedEdge; flow: Flow }) {
 }
 
 function LiveArrow({ arrow }: { arrow: PlacedEdge }) {
-  const flow = useSession((s) => flowOf(arrow, s.view.nodes[arrow.from], s.view.nodes[arrow.to]));
+  const flow = useSession((s) => flowOf(arrow, s.view));
   return <ArrowFace arrow={arrow} flow={flow} />;
 }
 

@@ -6,9 +6,9 @@ import { Graph, layout as dagreLayout } from "@dagrejs/dagre";
 import type { Workflow } from "../client/types";
 import { edgesOf, startOf, type Edge } from "./edges";
 
-export const NODE_WIDTH = 176;
-export const NODE_HEIGHT = 56;
-const LANE_GAP = 26;
+export const NODE_WIDTH = 156;
+export const NODE_HEIGHT = 54;
+const LANE_GAP = 24;
 
 export interface Point { x: number; y: number }
 
@@ -49,7 +49,7 @@ export function placeWorkflow(workflow: Workflow): Placed {
   const ids = Object.keys(workflow.nodes ?? {});
   const edges = edgesOf(workflow);
   const g = new Graph({ directed: true, multigraph: false, compound: false });
-  g.setGraph({ rankdir: "TB", nodesep: 28, ranksep: 52, edgesep: 18, marginx: 8, marginy: 8 });
+  g.setGraph({ rankdir: "TB", nodesep: 16, ranksep: 50, edgesep: 18, marginx: 8, marginy: 8 });
   g.setDefaultEdgeLabel(() => ({}));
   const start = startOf(workflow);
   // The start first, so that dagre's order begins there.

@@ -107,7 +107,7 @@ function Review({ interrupt }: { interrupt: InterruptView }) {
   };
 
   return (
-    <form className="dock-form" data-testid="review-form" onSubmit={(e) => { e.preventDefault(); answer(actions[0] ?? "approve"); }}>
+    <form className="dock-form" data-testid="review-form" onSubmit={(e) => e.preventDefault()}>
       {editable && editing && (
         <div className="field">
           <label htmlFor={`${id}-draft`}>The text, to be changed</label>
@@ -124,10 +124,11 @@ function Review({ interrupt }: { interrupt: InterruptView }) {
       </div>}
       <Problem text={problem} />
       <div className="dock-actions">
+        {/* None submits: one that became the submit button in its own click would do so at once. */}
         {actions.map((action) => (
-          <button key={action} type={action === actions[0] ? "submit" : "button"} data-testid={`action-${action}`}
+          <button key={action} type="button" data-testid={`action-${action}`}
             className={isGood(action, editing) ? "primary" : ""} disabled={Boolean(sending)}
-            onClick={action === actions[0] ? undefined : () => answer(action)}>
+            onClick={() => answer(action)}>
             {sending === action && <span className="spinner" aria-hidden="true" />}
             {needsEdit(action) && editable && !editing ? "Change the text…" : label(action)}
           </button>

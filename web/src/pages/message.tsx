@@ -91,7 +91,7 @@ const ACTION_DONE: Record<string, string> = {
   input: "Answered", answer: "Answered", edit: "Edited",
 };
 
-function Interrupt({ id }: { id: string }) {
+function Interrupt({ id, plain }: { id: string; plain: boolean }) {
   const i = useSession((s) => s.view.interrupts[id]);
   if (!i) return null;
   // What was said stands there as a message of its own.
@@ -109,7 +109,9 @@ function Interrupt({ id }: { id: string }) {
       )}
       {i.state === "expired" && <p className="interrupt-outcome"><Icon name="wait" size={13} />Nobody answered in time{i.action ? `: ${words(i.action).toLowerCase()}` : ""}</p>}
       {i.state === "closed" && <p className="interrupt-outcome faint">No longer asked</p>}
-      {answer && <div className="interrupt-answer">{answer.plain ? <pre>{answer.text}</pre> : answer.text}</div>}
+      {answer && (answer.plain ? <div className="interrupt-answer"><pre>{answer.text}</pre></div>
+        : plain ? <div className="interrupt-answer">{answer.text}</div>
+        : <div className="interrupt-answer prose"><Markdown text={answer.text} streaming={false} /></div>)}
     </div>
   );
 }
@@ -153,7 +155,7 @@ const Item = memo(function Item({ item, plain }: { item: ItemRef; plain: boolean
   switch (item.kind) {
     case "message": return <OneMessage id={item.id} plain={plain} />;
     case "tool": return <Tool id={item.id} />;
-    case "interrupt": return <Interrupt id={item.id} />;
+    case "interrupt": return <Interrupt id={item.id} plain={plain} />;
     case "note": return <Note id={item.id} />;
   }
 });
