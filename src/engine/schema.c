@@ -29,7 +29,7 @@ struct schema_run {
     struct arena arena;
     struct {
         const char *text; /* where in the schema; NULL: free */
-        regex_t re;
+        struct schema_pattern p;
     } patterns[SCHEMA_PATTERNS];
     unsigned next_pattern;
 };
@@ -287,41 +287,42 @@ static int schema_max_properties(struct schema_at *a, struct json word)
 }
 
 /* The compiled pattern; NULL: it cannot be compiled, which schema_check() would have said. */
-static const regex_t *schema_regex(struct schema_run *run, struct json word)
+static struct schema_pattern *schema_compiled(struct schema_run *run, struct json word)
 {
-    for (unsigned i = 0; i < SCHEMA_PATTERNS; i++) {
-        if (run->patterns[i].text == word.p)
-            return &run->patterns[i].re;
+    unsigned slot;
+    for (slot = 0; slot < SCHEMA_PATTERNS; slot++) {
+        if (run->patterns[slot].text == word.p)
+            break;
     }
-    regex_t re;
+    if (slot < SCHEMA_PATTERNS && run->patterns[slot].p.growth < SCHEMA_PATTERN_GROWTH)
+        return &run->patterns[slot].p;
+    if (slot == SCHEMA_PATTERNS)
+        slot = run->next_pattern++ % SCHEMA_PATTERNS;
+    if (run->patterns[slot].text)
+        schema_pattern_deinit(&run->patterns[slot].p);
     char *pattern = json_strdup(word);
-    int err = pattern ? schema_pattern_compile(pattern, &re, NULL) : ERR_INVALID;
+    int err = pattern ? schema_pattern_init(&run->patterns[slot].p, pattern, NULL) : ERR_INVALID;
     free(pattern);
     schema_work(run, 1000);
-    if (err)
-        return NULL;
-    unsigned slot = run->next_pattern++ % SCHEMA_PATTERNS;
-    if (run->patterns[slot].text)
-        regfree(&run->patterns[slot].re);
-    run->patterns[slot].text = word.p;
-    run->patterns[slot].re = re;
-    return &run->patterns[slot].re;
+    run->patterns[slot].text = err ? NULL : word.p;
+    return err ? NULL : &run->patterns[slot].p;
 }
 
-static int schema_pattern(struct schema_at *a, struct json word)
+static int schema_pattern_hold(struct schema_at *a, struct json word)
 {
     if (a->type != JSON_STRING)
         return 0;
     if (a->value.n > SCHEMA_PATTERN_VALUE_MAX)
         return schema_fail(a, "is longer than the %u bytes that a pattern is held against",
                            SCHEMA_PATTERN_VALUE_MAX);
-    const regex_t *re = schema_regex(a->run, word);
-    if (!re)
+    struct schema_pattern *p = schema_compiled(a->run, word);
+    if (!p)
         return schema_fail(a, "cannot be held against its pattern");
-    if (!schema_work(a->run, 10 + a->value.n))
+    p->growth += a->value.n * p->size;
+    if (!schema_work(a->run, 10 + a->value.n * p->size / 32))
         return schema_too_much(a);
     char *s = json_strdup(a->value);
-    int miss = regexec(re, s, 0, NULL, 0);
+    int miss = regexec(&p->re, s, 0, NULL, 0);
     free(s);
     return miss ? schema_fail(a, "must match the pattern %.*s", schema_shown(word), word.p) : 0;
 }
@@ -644,7 +645,7 @@ static const struct {
     {"maxLength", schema_max_length},
     {"minProperties", schema_min_properties},
     {"maxProperties", schema_max_properties},
-    {"pattern", schema_pattern},
+    {"pattern", schema_pattern_hold},
     {"anyOf", schema_any_of},
     {"allOf", schema_all_of},
     {"oneOf", schema_one_of},
@@ -701,7 +702,7 @@ int schema_validate(struct json schema, struct json value, struct errbuf *e)
     arena_deinit(&run.arena);
     for (unsigned i = 0; i < SCHEMA_PATTERNS; i++) {
         if (run.patterns[i].text)
-            regfree(&run.patterns[i].re);
+            schema_pattern_deinit(&run.patterns[i].p);
     }
     return err;
 }

@@ -117,15 +117,15 @@ static int check_required(struct schema_check *c, struct json word, const struct
 static int check_pattern(struct schema_check *c, struct json word, const struct schema_path *at)
 {
     struct errbuf why;
-    regex_t re;
+    struct schema_pattern compiled;
     if (json_type(word) != JSON_STRING)
         return check_fail(c, at, "must be a string");
     char *pattern = json_strdup(word);
-    int err = schema_pattern_compile(pattern, &re, &why);
+    int err = schema_pattern_init(&compiled, pattern, &why);
     free(pattern);
     if (err)
         return check_fail(c, at, "%s", why.text);
-    regfree(&re);
+    schema_pattern_deinit(&compiled);
     return 0;
 }
 
