@@ -575,7 +575,9 @@ static void stream_pump(struct stream *s)
         return;
     }
     double wait = p->rate > 0 && s->due_ms > now ? s->due_ms - now : 0;
-    uv_timer_start(&s->timer, stream_timer_fired, (uint64_t)(wait + 0.999), 0);
+    /* At least 1 ms: libuv runs a timer that is started with 0 in its own callback in the same
+     * pass, for ever, for its clock stands still meanwhile. */
+    uv_timer_start(&s->timer, stream_timer_fired, wait > 1 ? (uint64_t)(wait + 0.999) : 1, 0);
 }
 
 static void stream_timer_closed(uv_handle_t *handle)

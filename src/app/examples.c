@@ -11,18 +11,38 @@
 
 #define EXAMPLE_BYTES_MAX (1u << 20)
 
+/* One reading of a folder; it goes when the last of its files was answered. */
+struct examples {
+    struct app *app;
+    void (*done)(struct app *a);
+    unsigned waiting;
+};
+
 struct example {
+    struct examples *all;
     struct svc_req req;
     char path[4096];
 };
+
+static void examples_answered(struct examples *all)
+{
+    if (--all->waiting > 0)
+        return;
+    struct app *a = all->app;
+    void (*done)(struct app *) = all->done;
+    free(all);
+    done(a);
+}
 
 static void example_stored(struct svc_req *req)
 {
     struct example *ex = req->data;
     if (req->status && req->status != ERR_CONFLICT)
         log_warn("examples", "%s: %s", ex->path, req->error.text);
+    struct examples *all = ex->all;
     svc_req_deinit(req);
     free(ex);
+    examples_answered(all);
 }
 
 static int example_read(const char *path, struct buf *json, struct errbuf *e)
@@ -49,7 +69,7 @@ static int example_read(const char *path, struct buf *json, struct errbuf *e)
     return rc;
 }
 
-static void example_put(struct app *a, const char *path)
+static void example_put(struct examples *all, const char *path)
 {
     struct buf json;
     struct errbuf e = {""};
@@ -61,6 +81,8 @@ static void example_put(struct app *a, const char *path)
         return;
     }
     struct example *ex = mem_zalloc(sizeof(*ex));
+    ex->all = all;
+    all->waiting++;
     snprintf(ex->path, sizeof(ex->path), "%s", path);
     svc_req_init(&ex->req, SVC_WORKFLOW_CREATE);
     ex->req.workspace = STR("default");
@@ -69,7 +91,7 @@ static void example_put(struct app *a, const char *path)
     ex->req.done = example_stored;
     ex->req.data = ex;
     buf_deinit(&json);
-    service_submit(&a->service, &ex->req);
+    service_submit(&all->app->service, &ex->req);
 }
 
 static int example_is_one(const struct dirent *d)
@@ -80,9 +102,13 @@ static int example_is_one(const struct dirent *d)
                                    (n > 4 && strcmp(d->d_name + n - 4, ".yml") == 0));
 }
 
-void examples_put(struct app *a, const char *dir)
+void examples_put(struct app *a, const char *dir, void (*done)(struct app *a))
 {
+    struct examples *all = mem_zalloc(sizeof(*all));
     struct dirent **names = NULL;
+    all->app = a;
+    all->done = done;
+    all->waiting = 1; /* this function itself */
     int n = scandir(dir, &names, example_is_one, alphasort);
     if (n < 0)
         log_warn("examples", "%s: cannot be read", dir);
@@ -90,8 +116,9 @@ void examples_put(struct app *a, const char *dir)
         char path[4096];
         int len = snprintf(path, sizeof(path), "%s/%s", dir, names[i]->d_name);
         if (len > 0 && (size_t)len < sizeof(path))
-            example_put(a, path);
+            example_put(all, path);
         free(names[i]);
     }
     free(names);
+    examples_answered(all);
 }

@@ -4,7 +4,8 @@
 
 struct app;
 
-/* Submits what it finds and returns; a file that does not validate is reported in the log. */
-void examples_put(struct app *a, const char *dir);
+/* `done` is called once, on the loop, when every file was stored, was there already, or was
+ * reported in the log; maybe at once. */
+void examples_put(struct app *a, const char *dir, void (*done)(struct app *a));
 
 #endif

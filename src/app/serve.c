@@ -109,15 +109,21 @@ static void server_timer_fired(struct timers *t, struct id session_id, struct id
         log_error("timers", "a timer was refused: %s", e.text);
 }
 
-static void server_ready(struct app *a)
+static void server_announce(struct app *a)
 {
-    if (a->config.examples)
-        examples_put(a, a->config.examples);
-    net_server_set_ready(a->net, true);
     bool v6 = strchr(a->config.host, ':') != NULL;
+    net_server_set_ready(a->net, true);
     printf("listening on http://%s%s%s:%d\n", v6 ? "[" : "", a->config.host, v6 ? "]" : "",
            net_server_port(a->net));
     fflush(stdout);
+}
+
+static void server_recovered(struct app *a)
+{
+    if (a->config.examples)
+        examples_put(a, a->config.examples, server_announce);
+    else
+        server_announce(a);
 }
 
 /* Thousands of clients and model streams want descriptors; the hard limit is the admin's word. */
@@ -222,7 +228,7 @@ int serve_main(int argc, char **argv)
         fprintf(stderr, "sluice serve: %s\n", e.text);
         return 1; /* nothing was begun: the system takes back what is open */
     }
-    recovery_start(&s->app.recovery, server_ready);
+    recovery_start(&s->app.recovery, server_recovered);
     uv_run(&s->app.loop, UV_RUN_DEFAULT);
     int code = s->exit_code;
     server_deinit(s);

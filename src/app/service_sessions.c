@@ -197,24 +197,31 @@ static void command_input(const struct svc_req *req, struct engine_input *in)
     }
 }
 
+/* The state that the command moved to: what follows from it may have come further already. */
+static const char *command_status(enum svc_op op)
+{
+    switch (op) {
+    case SVC_PAUSE:
+        return "paused";
+    case SVC_RESUME:
+        return "running";
+    case SVC_CANCEL:
+        return "cancelled";
+    case SVC_STOP:
+        return "failed";
+    case SVC_NODE_RESUME:
+        return "resumed";
+    case SVC_SIGNAL:
+        return "signal_sent";
+    default:
+        return "input_sent";
+    }
+}
+
 static void command_body(struct svc_req *req, const struct live *l)
 {
-    switch (req->op) {
-    case SVC_NODE_RESUME:
-        buf_append_z(&req->body, "{\"status\":\"resumed\"");
-        break;
-    case SVC_SIGNAL:
-        buf_append_z(&req->body, "{\"status\":\"signal_sent\"");
-        break;
-    case SVC_INPUT:
-        buf_append_z(&req->body, "{\"status\":\"input_sent\"");
-        break;
-    default:
-        buf_printf(&req->body, "{\"status\":\"%s\"",
-                   session_status_word(session_status_of(l->session)));
-        break;
-    }
-    buf_printf(&req->body, ",\"seq\":%lld}", (long long)session_last_seq(l->session));
+    buf_printf(&req->body, "{\"status\":\"%s\",\"seq\":%lld}", command_status(req->op),
+               (long long)session_last_seq(l->session));
 }
 
 static void command_on(struct live *l, struct svc_req *req)

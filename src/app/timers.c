@@ -69,7 +69,8 @@ static void timers_arm(struct timers *t)
     }
     int64_t in = t->heap[0].due_at - clock_wall_ms();
     uv_update_time(t->uv.loop);
-    uv_timer_start(&t->uv, timers_due, in > 0 ? (uint64_t)in : 0, 0);
+    /* Never 0: libuv would run it again in the same pass, and nothing else. */
+    uv_timer_start(&t->uv, timers_due, in > 0 ? (uint64_t)in : 1, 0);
 }
 
 int timers_open(struct timers *t, uv_loop_t *loop,

@@ -25,6 +25,8 @@ const talk = (prompt) => ({
     end: { type: 'end' },
   },
 });
+// The stand-in streams its prompt back, directive and all.
+const echo = (rate, text) => `[[echo rate=${rate}]]${text}`;
 const long = Array.from({ length: 80 }, (_, i) => `word${i}`).join(' ');
 
 async function finish(reader, status = 'completed') {
@@ -40,19 +42,19 @@ async function finish(reader, status = 'completed') {
 }
 
 test('execute answers 202 with a durable session, and its events come in order to one ending', async () => {
-  const r = await server.post('/workflows/execute', { graph: talk(`[[echo rate=400]]${long}`), input: {} });
+  const r = await server.post('/workflows/execute', { graph: talk(echo(400, long)), input: {} });
   assert.equal(r.status, 202);
   assert.equal(r.json.status, 'started');
   const reader = new Reader(server, r.json.session_id);
   const log = await finish(reader);
   assert.ok(log.some((e) => e.type === 'token_stream'));
   assert.ok(log.some((e) => e.type === 'node_state_change' && e.node_id === 'talk' && e.data.to === 'completed'));
-  assert.equal(log.find((e) => e.type === 'message').data.content, long);
+  assert.equal(log.find((e) => e.type === 'message').data.content, echo(400, long));
   for (const e of log.filter((x) => /^(node_|token_|message|stream_)/.test(x.type))) assert.ok(e.node_id && e.run_id, JSON.stringify(e));
 });
 
 test('a reader that comes later, or comes back, gets the same events', async () => {
-  const id = await server.execute(talk(`[[echo rate=200]]${long}`));
+  const id = await server.execute(talk(echo(200, long)));
   const first = new Reader(server, id);
   await first.until((r) => r.events.length > 5);
   const second = new Reader(server, id, { batch: true });
@@ -67,7 +69,7 @@ test('a reader that comes later, or comes back, gets the same events', async () 
 
 for (const mode of ['buffer', 'hold']) {
   test(`pause in mode ${mode}: inside the model call, quiet, and resumed to the last byte`, async () => {
-    const id = await server.execute(talk(`[[echo rate=60]]${long}`));
+    const id = await server.execute(talk(echo(60, long)));
     const reader = new Reader(server, id);
     await reader.until((r) => r.events.filter((e) => e.type === 'token_stream').length > 5);
     const paused = await server.post(`/sessions/${id}/pause`, { mode, reason: 'to think' });
@@ -84,14 +86,14 @@ for (const mode of ['buffer', 'hold']) {
     const resumed = await server.post(`/sessions/${id}/resume`);
     assert.equal(resumed.json.status, 'running');
     const log = await finish(reader);
-    assert.equal(log.find((e) => e.type === 'message').data.content, long);
+    assert.equal(log.find((e) => e.type === 'message').data.content, echo(60, long));
     assert.ok(!log.some((e) => e.type === 'stream_reset'), 'another generation was started');
     assert.equal(log.filter((e) => e.data.to === 'paused').length, 1);
   });
 }
 
 test('a paused session survives kill -9 and goes on after its resume', async () => {
-  const id = await server.execute(talk(`[[echo rate=60]]${long}`));
+  const id = await server.execute(talk(echo(60, long)));
   const reader = new Reader(server, id, { reconnect: true });
   await reader.until((r) => r.events.filter((e) => e.type === 'token_stream').length > 5);
   const { json } = await server.post(`/sessions/${id}/pause`);
@@ -102,7 +104,7 @@ test('a paused session survives kill -9 and goes on after its resume', async () 
   assert.equal((await server.get(`/sessions/${id}`)).json.status, 'paused');
   assert.equal((await server.post(`/sessions/${id}/resume`)).status, 200);
   const log = await finish(reader);
-  assert.equal(log.find((e) => e.type === 'message').data.content, long);
+  assert.equal(log.find((e) => e.type === 'message').data.content, echo(60, long));
 });
 
 const spin = (code) => ({
@@ -129,7 +131,7 @@ test('a script in an endless loop pauses in mid-computation, goes on, and is can
 });
 
 test('cancel closes the model socket, keeps what was streamed, and ends once', async () => {
-  const id = await server.execute(talk(`[[echo rate=20]]${long}`));
+  const id = await server.execute(talk(echo(20, long)));
   const reader = new Reader(server, id);
   await reader.until((r) => r.events.filter((e) => e.type === 'token_stream').length > 3);
   await server.post(`/sessions/${id}/cancel`, { reason: 'not needed' });
@@ -138,14 +140,14 @@ test('cancel closes the model socket, keeps what was streamed, and ends once', a
   assert.equal(end.data.reason, 'not needed');
   const message = log.find((e) => e.type === 'message');
   assert.equal(message.data.finish_reason, 'cancelled');
-  assert.ok(long.startsWith(message.data.content) && message.data.content.length > 0);
+  assert.ok(echo(20, long).startsWith(message.data.content) && message.data.content.length > 0);
   const stored = (await server.get(`/sessions/${id}/messages`)).json.items;
   assert.equal(stored.find((m) => m.role === 'assistant').content, message.data.content);
 });
 
 test('cancel races the start: whichever comes first, there is one ending', async () => {
   for (let i = 0; i < 20; i++) {
-    const id = await server.execute(talk(`[[echo rate=20]]${long}`));
+    const id = await server.execute(talk(echo(20, long)));
     const r = await server.post(`/sessions/${id}/cancel`);
     assert.equal(r.status, 200);
     await finish(new Reader(server, id), 'cancelled');
@@ -181,7 +183,7 @@ test('a review waits, survives a restart, is answered once, and routes by the an
   assert.equal(both.filter((r) => r.status === 200).length, 1);
   const log = await finish(reader);
   assert.equal(log.filter((e) => e.type === 'node_resumed').length, 2);
-  assert.equal(log.find((e) => e.type === 'node_state_change' && e.node_id === 'draft' && e.data.iteration === 2 && e.data.to === 'completed').data.output, 'draft of tea');
+  assert.equal(log.find((e) => e.type === 'node_state_change' && e.node_id === 'draft' && e.data.iteration === 2 && e.data.to === 'completed').data.output, '[[echo rate=0]]draft of tea');
   assert.deepEqual((await server.get(`/sessions/${id}`)).json.output, { said: 'approve' });
   const gone = await server.post(`/sessions/${id}/nodes/review/resume`, { action: 'approve' });
   assert.deepEqual([gone.status, gone.json.error], [404, 'Session not found or not active']);
@@ -232,7 +234,7 @@ test('the same Idempotency-Key starts one session; another body is refused', asy
 });
 
 test('server-sent events carry the same log and end with the session', async () => {
-  const id = await server.execute(talk(`[[echo rate=200]]${long}`));
+  const id = await server.execute(talk(echo(200, long)));
   const res = await fetch(`${server.url}/sessions/${id}/stream`, { headers: { 'last-event-id': '2' } });
   assert.equal(res.headers.get('content-type'), 'text/event-stream');
   const text = await res.text(); // the server ends it
@@ -242,7 +244,7 @@ test('server-sent events carry the same log and end with the session', async () 
 });
 
 test('SIGTERM tells WebSockets that the server is going away, and running work goes on after the start', async () => {
-  const id = await server.execute(talk(`[[echo rate=40]]${long}`));
+  const id = await server.execute(talk(echo(40, long)));
   const reader = new Reader(server, id, { reconnect: true });
   let told = null;
   reader.ws.on('message', (d) => { const m = JSON.parse(d); if (m.type === 'going_away') told = m; });
@@ -252,7 +254,7 @@ test('SIGTERM tells WebSockets that the server is going away, and running work g
   assert.ok(told && told.retry_after_ms > 0);
   await server.start();
   const log = await finish(reader);
-  assert.equal(log.filter((e) => e.type === 'message').at(-1).data.content, long);
+  assert.equal(log.filter((e) => e.type === 'message').at(-1).data.content, echo(40, long));
 });
 
 test('the council debate of examples/ runs on the demo provider to its end', async () => {
