@@ -258,18 +258,18 @@ static int commit_parts(struct sqlite_db *db, const struct delta *d, int64_t key
 }
 
 /* A session that is there already: 0 and *repeated, or a refusal. */
-static int commit_admit(struct sqlite_db *db, const struct delta *d, int64_t key, uint64_t epoch,
-                        bool *repeated)
+static int commit_admit(struct sqlite_db *db, const struct delta *d,
+                        const struct sqlite_session *session, bool *repeated)
 {
     char id[ID_TEXT_BYTES + 1];
 
     *repeated = false;
     id_format(d->session_id, id);
-    if (d->epoch < epoch)
+    if (d->epoch < session->epoch)
         return sqlite_db_refuse(db, ERR_STALE, "session %s has another owner by now", id);
     /* Only these two can have been written before and do harm: see the top of the file. */
     if (d->seq_last > 0 && (d->is_new || d->idempotency)) {
-        int status = commit_is_repeated(db, d, key, repeated);
+        int status = commit_is_repeated(db, d, session->key, repeated);
         if (status < 0 || *repeated)
             return status;
     }
@@ -278,39 +278,47 @@ static int commit_admit(struct sqlite_db *db, const struct delta *d, int64_t key
     return 0;
 }
 
+/* The events of an old session come before anything else of its delta: their numbers tell whether
+ * it was written before. 1: written; 0: it was; or a refusal. */
+static int commit_events_first(struct sqlite_db *db, const struct delta *d, int64_t key)
+{
+    bool repeated = false;
+    int written = d->seq_last > 0 ? commit_events(db, d, key) : 1;
+
+    if (written != 0)
+        return written;
+    int status = commit_is_repeated(db, d, key, &repeated);
+    if (status < 0 || repeated)
+        return status;
+    return sqlite_db_refuse(db, ERR_CONFLICT, "other events have these numbers");
+}
+
 /* One delta: 0, or why it was left out or has failed (db->failed). */
 static int commit_delta(struct sqlite_db *db, struct arena *a, const struct delta *d)
 {
-    int64_t key = 0;
-    uint64_t epoch = 0;
+    struct sqlite_session session = {.key = 0};
     bool repeated = false;
 
-    int status = sqlite_session_find(db, &d->session_id, &key, &epoch);
-    bool exists = status == 0;
-    if (!exists && !(status == ERR_NOT_FOUND && d->is_new))
-        return status;
-    status = exists ? commit_admit(db, d, key, epoch, &repeated) : 0;
+    int status = sqlite_session_find(db, &d->session_id, &session);
+    if (status == 0)
+        status = commit_admit(db, d, &session, &repeated);
+    else if (status == ERR_NOT_FOUND && d->is_new)
+        status = 0;
+    if (status == 0 && !repeated)
+        status = sqlite_idempotency_check(db, a, d->idempotency);
     if (status < 0 || repeated)
-        return status;
-    status = sqlite_idempotency_check(db, a, d->idempotency);
-    if (status < 0)
         return status;
 
     if (d->is_new)
-        status = commit_session_insert(db, d, &key);
-    if (status == 0 && d->seq_last > 0) {
-        int written = commit_events(db, d, key);
-        if (written == 0) { /* before anything else of a delta for an old session */
-            status = commit_is_repeated(db, d, key, &repeated);
-            if (status == 0 && !repeated)
-                status = sqlite_db_refuse(db, ERR_CONFLICT, "other events have these numbers");
-            return status;
-        }
-        status = written < 0 ? written : 0;
-    }
-    if (status == 0 && d->core && !d->is_new)
-        status = commit_session_update(db, d, key);
-    return status < 0 ? status : commit_parts(db, d, key);
+        status = commit_session_insert(db, d, &session.key);
+    if (status < 0)
+        return status;
+    int written = commit_events_first(db, d, session.key);
+    if (written <= 0)
+        return written;
+    if (d->core && !d->is_new)
+        status = commit_session_update(db, d, session.key);
+    return status < 0 ? status : commit_parts(db, d, session.key);
 }
 
 /* For a batch that failed as a whole, though the disk is well: a row that no table takes (our own

@@ -38,13 +38,16 @@ static int read_corrupt(struct sqlq *q, const struct id *session, const char *wh
 
 static int read_event_bounds(struct sqlite_db *db, struct store_events_read *r, int64_t *key)
 {
-    struct session_row row;
+    struct sqlite_session session = {.key = 0};
     struct sqlq q;
 
-    int status = sqlite_session_get(db, &r->req.arena, STR_NULL, &r->session_id, &row, key);
+    int status = sqlite_session_find(db, &r->session_id, &session);
+    if (status == 0)
+        status = sqlite_session_seq(db, session.key, &session.last_seq);
     if (status < 0)
         return status;
-    r->last_seq = row.core.last_seq;
+    *key = session.key;
+    r->last_seq = session.last_seq;
     sqlq_start(&q, db, SQL_EVENTS_FIRST);
     sqlq_bind_i64(&q, *key);
     int more = sqlq_next(&q);
@@ -169,18 +172,18 @@ static int read_messages(struct sqlite_db *db, struct store_messages_list *l)
 {
     struct cursor c;
     struct id after;
-    int64_t key = 0;
+    struct sqlite_session session = {.key = 0};
     struct sqlq q;
 
     l->rows = NULL;
     l->next_cursor = STR_NULL;
     int status = read_cursor(l->cursor, CURSOR_MESSAGES, &c, &after, &db->error);
     if (status == 0)
-        status = sqlite_session_find(db, &l->session_id, &key, NULL);
+        status = sqlite_session_find(db, &l->session_id, &session);
     if (status < 0)
         return status;
     sqlq_start(&q, db, SQL_MESSAGES_LIST);
-    sqlq_bind_i64(&q, key);
+    sqlq_bind_i64(&q, session.key);
     sqlq_bind_i64(&q, c.a);
     sqlq_bind_i64(&q, c.b);
     sqlq_bind_id(&q, &after);
@@ -193,7 +196,7 @@ static int read_runs(struct sqlite_db *db, struct store_runs_list *l)
     struct page page = page_of(l->limit);
     struct cursor c;
     struct id after;
-    int64_t key = 0;
+    struct sqlite_session session = {.key = 0};
     struct sqlq q;
     int more;
 
@@ -201,11 +204,11 @@ static int read_runs(struct sqlite_db *db, struct store_runs_list *l)
     l->next_cursor = STR_NULL;
     int status = read_cursor(l->cursor, CURSOR_RUNS, &c, &after, &db->error);
     if (status == 0)
-        status = sqlite_session_find(db, &l->session_id, &key, NULL);
+        status = sqlite_session_find(db, &l->session_id, &session);
     if (status < 0)
         return status;
     sqlq_start(&q, db, SQL_RUNS_LIST);
-    sqlq_bind_i64(&q, key);
+    sqlq_bind_i64(&q, session.key);
     sqlq_bind_id(&q, &after);
     while ((more = sqlq_next(&q)) > 0) {
         if (page_see(&page, true) == PAGE_STOP) {

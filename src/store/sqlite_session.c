@@ -3,7 +3,7 @@
 #include "store/rules.h"
 #include "store/sqlite_store.h"
 
-int sqlite_session_find(struct sqlite_db *db, const struct id *id, int64_t *key, uint64_t *epoch)
+int sqlite_session_find(struct sqlite_db *db, const struct id *id, struct sqlite_session *out)
 {
     struct sqlq q;
 
@@ -14,9 +14,9 @@ int sqlite_session_find(struct sqlite_db *db, const struct id *id, int64_t *key,
         return more;
     if (more == 0)
         return sqlite_db_refuse(db, ERR_NOT_FOUND, "no such session");
-    *key = sqlq_i64(&q);
-    if (epoch)
-        *epoch = (uint64_t)sqlq_i64(&q);
+    out->key = sqlq_i64(&q);
+    out->epoch = (uint64_t)sqlq_i64(&q);
+    out->last_seq = sqlq_i64(&q);
     sqlq_end(&q);
     return 0;
 }
@@ -29,26 +29,32 @@ static int session_corrupt(struct sqlite_db *db, const struct id *id, const char
     return sqlite_db_corrupt(db, "session %s: its %s do not read back", text, what);
 }
 
-/* SESSION_COLUMNS of sqlite_sql.c. */
-static void session_columns(struct sqlq *q, struct arena *a, struct session_row *row, int64_t *key)
+/* SESSION_COLUMNS of sqlite_sql.c: what filters look at, then the rest. */
+static void session_filter_columns(struct sqlq *q, struct arena *a, struct session_row *row,
+                                   int64_t *key)
 {
     *row = (struct session_row){.version = 0};
     *key = sqlq_i64(q);
     sqlq_id(q, &row->id);
-    row->version = sqlq_i64(q);
-    row->epoch = (uint64_t)sqlq_i64(q);
-    row->core.busy = sqlq_i64(q) != 0;
-    row->meta.stored_only = sqlq_i64(q) != 0;
+    row->created_at = sqlq_i64(q);
     row->core.status = sqlq_str(q, a);
-    row->core.reason = sqlq_str(q, a);
     row->meta.name = sqlq_str(q, a);
     row->meta.group_id = sqlq_str(q, a);
     row->meta.user_id = sqlq_str(q, a);
     row->meta.tags_json = sqlq_json(q, a);
     row->meta.workflow_id = sqlq_str(q, a);
+}
+
+static void session_columns(struct sqlq *q, struct arena *a, struct session_row *row, int64_t *key)
+{
+    session_filter_columns(q, a, row, key);
+    row->version = sqlq_i64(q);
+    row->epoch = (uint64_t)sqlq_i64(q);
+    row->core.busy = sqlq_i64(q) != 0;
+    row->meta.stored_only = sqlq_i64(q) != 0;
+    row->core.reason = sqlq_str(q, a);
     row->meta.workflow_version = sqlq_i64(q);
     row->core.last_seq = sqlq_i64(q);
-    row->created_at = sqlq_i64(q);
     row->core.started_at = sqlq_i64(q);
     row->core.ended_at = sqlq_i64(q);
     row->core.updated_at = sqlq_i64(q);
@@ -86,8 +92,7 @@ static int session_details(struct sqlite_db *db, struct arena *a, int64_t key, b
     return q.corrupt ? session_corrupt(db, &row->id, "details") : 0;
 }
 
-/* The row's last_seq is of when the row was last written: events that came alone count further. */
-static int session_seq(struct sqlite_db *db, int64_t key, int64_t *last_seq)
+int sqlite_session_seq(struct sqlite_db *db, int64_t key, int64_t *last_seq)
 {
     struct sqlq q;
 
@@ -108,7 +113,7 @@ static int session_rest(struct sqlite_db *db, struct arena *a, int64_t key, bool
 {
     int status = session_details(db, a, key, with_graph, row);
 
-    return status < 0 ? status : session_seq(db, key, &row->core.last_seq);
+    return status < 0 ? status : sqlite_session_seq(db, key, &row->core.last_seq);
 }
 
 int sqlite_session_get(struct sqlite_db *db, struct arena *a, struct str workspace,
@@ -129,7 +134,7 @@ int sqlite_session_get(struct sqlite_db *db, struct arena *a, struct str workspa
     }
     if (more == 0 || (workspace.p && !str_eq(workspace, row->meta.workspace)))
         return sqlite_db_refuse(db, ERR_NOT_FOUND, "no such session");
-    return session_seq(db, *key, &row->core.last_seq);
+    return sqlite_session_seq(db, *key, &row->core.last_seq);
 }
 
 int sqlite_session_read(struct sqlite_db *db, struct store_session_get *g)
@@ -203,7 +208,7 @@ static bool session_matches(struct sqlq *q, const struct store_session_list *l, 
     struct arena scratch;
 
     arena_init(&scratch);
-    session_columns(q, &scratch, &row, key);
+    session_filter_columns(q, &scratch, &row, key);
     *at = row.created_at;
     bool matches = q->corrupt || rules_session_matches(l, &row);
     arena_deinit(&scratch);

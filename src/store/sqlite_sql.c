@@ -2,12 +2,12 @@
  * (INDEXED BY), so that no statistics can ever turn a page of a list into a scan. */
 #include "store/sqlite_sql.h"
 
-/* As sqlite_session_columns() reads them. */
+/* As session_columns() of sqlite_session.c reads them; those that filters look at come first. */
 #define SESSION_COLUMNS                                                                            \
-    "s.key, s.id, s.version, s.epoch, s.busy, s.stored_only, s.status, s.reason, s.name,"          \
-    " s.group_id, s.user_id, s.tags, s.workflow_id, s.workflow_version, s.last_seq,"               \
-    " s.created_at, s.started_at, s.ended_at, s.updated_at, s.output, s.error,"                    \
-    " s.node_statuses, s.waiting, s.usage, s.vars, w.name"
+    "s.key, s.id, s.created_at, s.status, s.name, s.group_id, s.user_id, s.tags, s.workflow_id,"   \
+    " s.version, s.epoch, s.busy, s.stored_only, s.reason, s.workflow_version, s.last_seq,"        \
+    " s.started_at, s.ended_at, s.updated_at, s.output, s.error, s.node_statuses, s.waiting,"      \
+    " s.usage, s.vars, w.name"
 
 /* ?1 workspace, ?2 not before, ?3 ?4 where the page begins (excluded), ?5 the filter's value. */
 #define SESSIONS_WALK(index, condition, bound, beyond, way)                                        \
@@ -19,12 +19,12 @@
 #define SESSIONS_DOWN(index, condition) SESSIONS_WALK(index, condition, ">", "<", "DESC")
 #define SESSIONS_UP(index, condition)   SESSIONS_WALK(index, condition, "<", ">", "ASC")
 
-/* As sqlite_run_columns() reads them. */
+/* As sqlite_run_columns() reads them (sqlite_read.c). */
 #define RUN_COLUMNS                                                                                \
     "r.run_id, r.node_id, r.kind, r.iteration, r.attempt, r.status, r.branch, r.started_at,"       \
     " r.ended_at, r.output, r.error, r.interrupt"
 
-/* As sqlite_workflow_columns() reads them. */
+/* As workflow_columns() of sqlite_workflow.c reads both. */
 #define WORKFLOW_COLUMNS                                                                           \
     "f.id, f.name, f.type, f.description, f.version, f.created_at, f.updated_at"
 #define VERSION_COLUMNS                                                                            \
@@ -42,7 +42,7 @@ const char *const sqlite_sql_texts[SQL_COUNT] = {
     [SQL_WORKSPACE_FIND] = "SELECT key FROM workspaces WHERE name = ?1",
     [SQL_WORKSPACE_INSERT] = "INSERT INTO workspaces (name) VALUES (?1)",
 
-    [SQL_SESSION_FIND] = "SELECT key, epoch FROM sessions WHERE id = ?1",
+    [SQL_SESSION_FIND] = "SELECT key, epoch, last_seq FROM sessions WHERE id = ?1",
     [SQL_SESSION_INSERT] =
         "INSERT INTO sessions (id, workspace, epoch, created_at, stored_only, name, group_id,"
         " user_id, tags, workflow_id, workflow_version, busy, status, reason, last_seq, started_at,"

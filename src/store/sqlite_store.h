@@ -76,8 +76,15 @@ int sqlite_read_run(struct sqlite_db *db, struct store_req *req);
 int sqlite_workspace_find(struct sqlite_db *db, struct str name, int64_t *key);
 /* As above, but makes it. */
 int sqlite_workspace_make(struct sqlite_db *db, struct str name, int64_t *key);
-/* Key and epoch of a session; ERR_NOT_FOUND. */
-int sqlite_session_find(struct sqlite_db *db, const struct id *id, int64_t *key, uint64_t *epoch);
+struct sqlite_session {
+    int64_t key;
+    uint64_t epoch;
+    int64_t last_seq; /* of when the row was last written */
+};
+/* ERR_NOT_FOUND */
+int sqlite_session_find(struct sqlite_db *db, const struct id *id, struct sqlite_session *out);
+/* Raises *last_seq to that of the newest events: those that came alone did not touch the row. */
+int sqlite_session_seq(struct sqlite_db *db, int64_t key, int64_t *last_seq);
 /* The row without details and state; also its key. ERR_NOT_FOUND; also when it belongs to another
  * workspace than the one given (NULL: any). */
 int sqlite_session_get(struct sqlite_db *db, struct arena *a, struct str workspace,
