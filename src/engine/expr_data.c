@@ -179,7 +179,7 @@ static void data_level(lua_State *L, int idx, const struct data *d)
     if (d->kind == DATA_ARRAY || d->kind == DATA_OBJECT)
         data_decode(L, d->text, expr_push_json);
     else
-        lua_newtable(L);
+        lua_createtable(L, 0, 4);
     lua_pushvalue(L, -1);
     lua_setiuservalue(L, idx, 1);
 }
@@ -188,7 +188,7 @@ static void data_level(lua_State *L, int idx, const struct data *d)
 static void data_push_node(lua_State *L, const char *id, struct json output, const char *status)
 {
     data_push(L, DATA_NODE, JSON_ABSENT);
-    lua_createtable(L, 0, 2);
+    lua_createtable(L, 1, 2);
     lua_pushstring(L, status);
     lua_setfield(L, -2, "status");
     if (json_exists(output)) {
