@@ -1,9 +1,12 @@
 /* The bare limit of the SQLite store: commit_loop DIR [SECONDS]
  *
- * First a loop of plain SQLite with the store's settings, one small row a commit. Then the store
- * itself, through the interface that the journal uses, with what a session of three pure nodes
- * needs (1 session, its details, 1 row of events, 3 node runs) at several batch sizes, durable,
- * the next batch being made while one is under way. One JSON line per run; rates per second.
+ * The store through the interface that the journal uses, at several batch sizes, durable, the next
+ * batch being made while one is under way:
+ *   sessions  what a session of three pure nodes needs: 1 session, its details, 1 row of events,
+ *             3 node runs
+ *   tokens    one row with one event, for each of as many of 500 sessions as the batch has
+ * and beside them a loop of plain SQLite with the same settings, one small row a commit. One JSON
+ * line per run; rates per second.
  */
 #include <sqlite3.h>
 #include <stdio.h>
@@ -20,6 +23,7 @@
 #define BATCH_MAX 1000
 #define RUNS      3
 #define EVENTS    8
+#define STREAMS   500    /* sessions that tokens come for */
 #define STEP_MAX  100000 /* times kept for the median */
 
 static double seconds = 2;
@@ -106,6 +110,11 @@ struct loop {
     struct id_source ids;
     struct batch batches[2];
     size_t size;
+    bool tokens;
+    struct id streams[STREAMS];
+    int64_t seqs[STREAMS];
+    size_t next_stream;
+    struct id stored[STREAMS]; /* some sessions that are there */
     uint64_t start, end;
     uint64_t *times;
     size_t commits;
@@ -165,10 +174,37 @@ static void batch_init(struct batch *b, struct loop *l)
     }
 }
 
+/* One token for the next of the sessions, in turn. */
+static void batch_renew_tokens(struct batch *b, int64_t now)
+{
+    struct loop *l = b->loop;
+
+    for (size_t i = 0; i < l->size; i++) {
+        struct delta *d = &b->delta[i];
+        size_t stream = l->next_stream++ % STREAMS;
+        d->session_id = l->streams[stream];
+        d->at = now;
+        d->seq_first = d->seq_last = ++l->seqs[stream];
+        buf_clear(&d->events);
+        buf_printf(&d->events,
+                   "{\"seq\":%lld,\"session_id\":\"01890a5d-ac96-774b-bcce-b302099a8057\","
+                   "\"type\":\"token_stream\",\"timestamp\":\"2026-01-02T03:04:05.678Z\","
+                   "\"node_id\":\"judge\",\"run_id\":\"01890a5d-ac96-774b-bcce-b302099a8057\","
+                   "\"data\":{\"message_id\":\"01890a5d-ac96-774b-bcce-b302099a8057\",\"index\":0,"
+                   "\"chunk\":\" word\",\"is_thinking\":false}}",
+                   (long long)d->seq_last);
+    }
+}
+
 static void batch_renew(struct batch *b)
 {
     struct loop *l = b->loop;
     int64_t now = clock_wall_ms();
+
+    if (l->tokens) {
+        batch_renew_tokens(b, now);
+        return;
+    }
 
     for (size_t i = 0; i < l->size; i++) {
         b->delta[i].session_id = id_new(&l->ids, (uint64_t)now);
@@ -195,6 +231,8 @@ static void batch_stored(struct store_req *req)
         fprintf(stderr, "commit: %s\n", req->error.text);
         exit(1);
     }
+    for (size_t i = 0; !l->tokens && i < STREAMS && i < l->size; i++)
+        l->stored[i] = b->delta[i].session_id;
     if (l->commits < STEP_MAX)
         l->times[l->commits] = l->end - b->submitted;
     l->commits++;
@@ -205,6 +243,22 @@ static void batch_stored(struct store_req *req)
     other->submitted = clock_mono_ns();
     store_submit(l->store, &other->commit.req); /* made while this one was under way */
     batch_renew(b);
+}
+
+static void loop_print(struct loop *l, double cpu)
+{
+    double took = (double)(l->end - l->start) / 1e9, n = (double)(l->commits * l->size);
+    size_t kept = l->commits < STEP_MAX ? l->commits : STEP_MAX;
+
+    qsort(l->times, kept, sizeof(*l->times), compare_u64);
+    printf("{\"bench\":\"commit_loop\",\"what\":\"%s\",\"batch\":%zu,\"%s_per_s\":%.0f,"
+           "\"rows_per_s\":%.0f,\"commits_per_s\":%.0f,\"commit_ms_p50\":%.3f,"
+           "\"commit_ms_p99\":%.3f,\"cpu_us_each\":%.1f}\n",
+           l->tokens ? "tokens through the store" : "sessions through the store", l->size,
+           l->tokens ? "tokens" : "sessions", n / took, n * (l->tokens ? 1 : 3 + RUNS) / took,
+           (double)l->commits / took, (double)l->times[kept / 2] / 1e6,
+           (double)l->times[kept * 99 / 100] / 1e6, cpu * 1e6 / n);
+    fflush(stdout);
 }
 
 static void loop_run(struct loop *l, const char *dir, size_t size)
@@ -229,23 +283,29 @@ static void loop_run(struct loop *l, const char *dir, size_t size)
     l->start = l->batches[0].submitted = clock_mono_ns();
     store_submit(l->store, &l->batches[0].commit.req);
     uv_run(&l->uv, UV_RUN_DEFAULT);
-    cpu = cpu_seconds() - cpu;
+    loop_print(l, cpu_seconds() - cpu);
+}
 
-    double took = (double)(l->end - l->start) / 1e9, n = (double)(l->commits * size);
-    size_t kept = l->commits < STEP_MAX ? l->commits : STEP_MAX;
-    qsort(l->times, kept, sizeof(*l->times), compare_u64);
-    printf("{\"bench\":\"commit_loop\",\"what\":\"sessions through the store\",\"batch\":%zu,"
-           "\"sessions_per_s\":%.0f,\"rows_per_s\":%.0f,\"commits_per_s\":%.0f,"
-           "\"commit_ms_p50\":%.3f,\"commit_ms_p99\":%.3f,\"cpu_us_per_session\":%.1f}\n",
-           size, n / took, n * (3 + RUNS) / took, (double)l->commits / took,
-           (double)l->times[kept / 2] / 1e6, (double)l->times[kept * 99 / 100] / 1e6,
-           cpu * 1e6 / n);
-    fflush(stdout);
+/* From now on the batches are tokens for the sessions of the first one. */
+static void loop_start_tokens(struct loop *l)
+{
+    for (size_t i = 0; i < STREAMS; i++) {
+        l->streams[i] = l->stored[i];
+        l->seqs[i] = EVENTS;
+    }
+    l->tokens = true;
+    for (int i = 0; i < 2; i++)
+        for (size_t k = 0; k < BATCH_MAX; k++) {
+            struct delta *d = &l->batches[i].delta[k];
+            d->is_new = false;
+            d->core = NULL;
+            d->runs = NULL;
+        }
 }
 
 int main(int argc, char **argv)
 {
-    static const size_t sizes[] = {1, 16, 256, 1000};
+    static const size_t sizes[] = {1, 16, 256, 1000}, token_sizes[] = {1, 50, 500};
     struct loop *l = mem_zalloc(sizeof(*l));
 
     if (argc < 2) {
@@ -262,6 +322,9 @@ int main(int argc, char **argv)
     batch_init(&l->batches[1], l);
     for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++)
         loop_run(l, argv[1], sizes[i]);
+    loop_start_tokens(l);
+    for (size_t i = 0; i < sizeof(token_sizes) / sizeof(*token_sizes); i++)
+        loop_run(l, argv[1], token_sizes[i]);
     bare_run(argv[1]);
     for (int i = 0; i < 2; i++)
         for (int k = 0; k < BATCH_MAX; k++)
