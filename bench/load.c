@@ -234,7 +234,7 @@ static void watch_send(const char *json)
     write_all(watch_fd, f, head + n);
 }
 
-static void watch_open(const char *workflow)
+static void watch_open(void)
 {
     char text[1024];
     int n = snprintf(text, sizeof(text),
@@ -259,11 +259,7 @@ static void watch_open(const char *workflow)
         exit(1);
     }
     watch_got = 0;
-    snprintf(text, sizeof(text),
-             "{\"type\":\"subscribe\",\"channel\":\"sessions\",\"filter\":{\"workflow_id\":\"%s\","
-             "\"status\":\"completed\"}}",
-             workflow);
-    watch_send(text);
+    watch_send("{\"type\":\"subscribe\",\"channel\":\"sessions\",\"filter\":{\"status\":\"completed\"}}");
     watch_events(watch_fd);
 }
 
@@ -326,7 +322,7 @@ int main(int argc, char **argv)
     latency_cap = 4u << 20;
     latencies = malloc(latency_cap * sizeof(*latencies));
     epoll_fd = epoll_create1(0);
-    watch_open(workflow);
+    watch_open();
     for (int i = 0; i < count; i++) {
         clients[i].fd = dial();
         client_by_fd[clients[i].fd] = i;
