@@ -1,0 +1,225 @@
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "base/mem.h"
+#include "net/lws_net.h"
+
+#define TICK_MS_MIN 250
+
+struct conn *conn_create(struct net_server *s, struct lws *wsi)
+{
+    struct conn *c = mem_zalloc(sizeof(*c));
+
+    c->server = s;
+    c->wsi = wsi;
+    list_init(&c->clock_link);
+    list_init(&c->reap_link);
+    list_append(&s->conns, &c->link);
+    s->stats.connections++;
+    return c;
+}
+
+void conn_destroy(struct conn *c)
+{
+    struct net_server *s = c->server;
+
+    http_gone(c);
+    sse_gone(c);
+    ws_gone(c);
+    conn_await_stop(c);
+    conn_clock(c, NULL);
+    list_remove(&c->reap_link);
+    list_remove(&c->link);
+    s->stats.connections--;
+    free(c);
+    net_accept_again(s);
+    net_maybe_closed(s);
+}
+
+void conn_end(struct conn *c)
+{
+    if (c->ended)
+        return;
+    c->ended = true;
+    conn_await_stop(c);
+    conn_clock(c, NULL);
+    if (c->in_callback > 0)
+        return; /* the callback says so to libwebsockets */
+    list_append(&c->server->reaped, &c->reap_link);
+    uv_timer_start(&c->server->reaper, net_reap, 0, 0);
+}
+
+void net_reap(uv_timer_t *t)
+{
+    struct net_server *s = t->data;
+    struct list *l;
+
+    while ((l = list_pop(&s->reaped))) {
+        struct conn *c = container_of(l, struct conn, reap_link);
+        if (c->ws && c->close_code)
+            lws_close_reason(c->wsi, (enum lws_close_status)c->close_code,
+                             (unsigned char *)c->close_text,
+                             c->close_text ? strlen(c->close_text) : 0);
+        lws_set_timeout(c->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_SYNC);
+    }
+    /* Its timers, set from outside of its callbacks, are not armed before its next event. */
+    lws_cancel_service(s->context);
+}
+
+/* ---- holding ---- */
+
+/* The handle by which libwebsockets watches the socket, when it is active. It keeps it to itself,
+ * but the loop knows which watcher a descriptor has. */
+static uv_poll_t *conn_lws_poll(struct conn *c)
+{
+    uv_loop_t *loop = c->server->loop;
+    int fd = lws_get_socket_fd(c->wsi);
+    uv__io_t *w = fd >= 0 && (unsigned)fd < loop->nwatchers ? loop->watchers[fd] : NULL;
+
+    return w ? container_of(w, uv_poll_t, io_watcher) : NULL;
+}
+
+void conn_hold(struct conn *c)
+{
+    uv_poll_t *poll;
+
+    if (c->held || c->ended)
+        return;
+    c->held = true;
+    lws_rx_flow_control(c->wsi, 0);
+    /* With input buffered it asks for POLLOUT now, and then would not serve it: a spin. */
+    poll = conn_lws_poll(c);
+    if (poll)
+        uv_poll_stop(poll);
+}
+
+void conn_release(struct conn *c)
+{
+    conn_await_stop(c);
+    if (!c->held)
+        return;
+    c->held = false;
+    if (!c->ended)
+        lws_rx_flow_control(c->wsi, 1);
+}
+
+ssize_t conn_send(struct conn *c, const struct iovec *parts, int count)
+{
+    struct msghdr msg = {.msg_iov = (struct iovec *)parts, .msg_iovlen = (size_t)count};
+    ssize_t n;
+
+    if (c->ended)
+        return -1;
+    do
+        n = sendmsg(lws_get_socket_fd(c->wsi), &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+    while (n < 0 && errno == EINTR);
+    if (n > 0)
+        c->server->stats.bytes_sent += (unsigned long long)n;
+    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS))
+        return 0;
+    return n;
+}
+
+static void poll_closed(uv_handle_t *h)
+{
+    free(h);
+}
+
+static void poll_event(uv_poll_t *poll, int status, int events)
+{
+    struct conn *c = poll->data;
+
+    if (status < 0 || events & UV_DISCONNECT) {
+        conn_end(c);
+        return;
+    }
+    if (events & UV_WRITABLE && c->writable)
+        c->writable(c);
+}
+
+void conn_await(struct conn *c, void (*writable)(struct conn *c))
+{
+    if (c->ended)
+        return;
+    if (!c->poll) {
+        c->poll = mem_alloc(sizeof(*c->poll));
+        if (uv_poll_init(c->server->loop, c->poll, lws_get_socket_fd(c->wsi)) < 0) {
+            free(c->poll);
+            c->poll = NULL;
+            conn_end(c);
+            return;
+        }
+        c->poll->data = c;
+    }
+    c->writable = writable;
+    uv_poll_start(c->poll, UV_DISCONNECT | (writable ? UV_WRITABLE : 0), poll_event);
+}
+
+void conn_await_stop(struct conn *c)
+{
+    if (!c->poll)
+        return;
+    uv_poll_stop(c->poll);
+    uv_close((uv_handle_t *)c->poll, poll_closed);
+    c->poll = NULL;
+}
+
+/* ---- clocks ---- */
+
+void net_clock_init(struct net_clock *clock, uint64_t interval_s, void (*due)(struct conn *c))
+{
+    list_init(&clock->conns);
+    clock->interval_ms = interval_s * 1000;
+    clock->due = due;
+}
+
+void net_arm(struct net_server *s, uint64_t at)
+{
+    uint64_t now = uv_now(s->loop);
+
+    if (uv_is_active((uv_handle_t *)&s->ticker) && s->tick_at <= at)
+        return;
+    if (at < now + TICK_MS_MIN)
+        at = now + TICK_MS_MIN;
+    s->tick_at = at;
+    uv_timer_start(&s->ticker, net_tick, at - now, 0);
+}
+
+void conn_clock(struct conn *c, struct net_clock *clock)
+{
+    list_remove(&c->clock_link);
+    c->clock = clock;
+    if (!clock)
+        return;
+    c->clock_at = uv_now(c->server->loop);
+    list_append(&clock->conns, &c->clock_link);
+    net_arm(c->server, c->clock_at + clock->interval_ms);
+}
+
+static void clock_run(struct net_clock *clock, uint64_t now)
+{
+    while (!list_empty(&clock->conns)) {
+        struct conn *c = container_of(clock->conns.next, struct conn, clock_link);
+        if (c->clock_at + clock->interval_ms > now)
+            return;
+        conn_clock(c, NULL);
+        clock->due(c);
+    }
+}
+
+void net_tick(uv_timer_t *t)
+{
+    struct net_server *s = t->data;
+    struct net_clock *clocks[] = {&s->idle, &s->body, &s->stall, &s->ping, &s->beat};
+    uint64_t now = uv_now(s->loop);
+
+    net_accept_again(s);
+    for (size_t i = 0; i < sizeof(clocks) / sizeof(clocks[0]); i++)
+        clock_run(clocks[i], now);
+    for (size_t i = 0; i < sizeof(clocks) / sizeof(clocks[0]); i++)
+        if (!list_empty(&clocks[i]->conns)) {
+            struct conn *c = container_of(clocks[i]->conns.next, struct conn, clock_link);
+            net_arm(s, c->clock_at + clocks[i]->interval_ms);
+        }
+}

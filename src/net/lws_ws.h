@@ -1,0 +1,95 @@
+/* A WebSocket connection: shared by lws_ws.c (messages in) and lws_ws_out.c (subscriptions, events
+ * out).
+ *
+ * Out. Events are frames already (net/log.h) and go from the log's memory to the socket. What is no
+ * event (acks, errors, verdicts, the channel) is framed into `queue`, which goes first. A write
+ * that did not fit is finished by libwebsockets; until then (`choked`) nothing more is written, and
+ * the cursors wait.
+ */
+#ifndef SLUICE_NET_LWS_WS_H
+#define SLUICE_NET_LWS_WS_H
+
+#include "net/lws_net.h"
+#include "net/ws_msg.h"
+
+#define WS_CLOSE_ABUSE     1008
+#define WS_CLOSE_AWAY      1001
+#define WS_CLOSE_BROKEN    1011
+#define WS_CLOSE_NO_READER 4408 /* come back with the last seq */
+
+struct ws {
+    struct conn *conn;
+    struct buf in; /* of the message that is coming */
+    int in_error;  /* it is refused: the rest is skipped */
+    bool batch;
+    bool choked;
+    uint64_t choked_at; /* uv_now when the write under way began */
+    bool closing;       /* the client said so: nothing more is sent */
+    bool pumping;
+    bool silent;      /* nothing was heard since the last ping */
+    struct buf queue; /* frames */
+    struct list subs; /* struct ws_sub */
+    unsigned sub_count;
+    struct list active; /* those of them that may have something */
+    struct list reqs;   /* struct ws_req, under way */
+    unsigned req_count;
+    unsigned faults; /* since faults_at */
+    uint64_t faults_at;
+    struct log_watcher watcher;
+    bool watching;
+    struct str filter_workflow_id, filter_status; /* heap */
+};
+
+/* One session that is read. */
+struct ws_sub {
+    struct ws *ws;
+    struct list link, active_link;
+    struct id session_id;
+    int64_t after, last_seq;
+    struct log_cursor cursor;
+    bool cursor_open;
+    bool announced;      /* `subscribed` was sent */
+    bool wants_snapshot; /* the log no longer has what it wants */
+    char request_id[WS_REQUEST_ID_MAX + 3];
+    struct ws_req *get; /* asks for the session */
+};
+
+/* A command or question that the service has. */
+struct ws_req {
+    struct svc_req svc;
+    struct net_server *server;
+    struct ws *ws; /* NULL: the client has gone */
+    struct list link;
+    enum { WS_REQ_COMMAND, WS_REQ_SUB, WS_REQ_CHANNEL } kind;
+    struct ws_sub *sub; /* WS_REQ_SUB: whose session; NULL: it was dropped */
+    struct buf
+        text; /* the message, which the request's strings point into; WS_REQ_CHANNEL: the event */
+    char request_id[WS_REQUEST_ID_MAX + 3];
+};
+
+/* ---- lws_ws_out.c ---- */
+
+/* Frames into the queue. A begun message: jw on server->scratch. */
+void ws_queue(struct ws *ws, struct str json);
+void ws_queue_error(struct ws *ws, const char *request_id, int status, const char *code,
+                    const char *sentence, struct str details);
+/* Sends what the socket takes of queue and events. */
+void ws_pump(struct ws *ws);
+void ws_close(struct ws *ws, int code, const char *text);
+
+void ws_subscribe(struct ws *ws, struct id session_id, int64_t after, const char *request_id);
+bool ws_unsubscribe(struct ws *ws, struct id session_id);
+void ws_sub_drop(struct ws_sub *sub);
+/* The session that a subscription asked for, or why there is none. */
+void ws_sub_got(struct ws_sub *sub, struct svc_req *q);
+void ws_watch(struct ws *ws, const struct ws_msg *m);
+/* An event of the channel, with the session that it is about. */
+void ws_channel_got(struct ws *ws, struct svc_req *q, struct str event);
+void ws_unwatch(struct ws *ws);
+
+/* ---- lws_ws.c ---- */
+
+struct ws_req *ws_req_create(struct ws *ws, enum svc_op op, const char *request_id);
+void ws_req_submit(struct ws_req *r);
+
+#endif

@@ -1,0 +1,447 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "net/log_frames.h"
+#include "net/lws_ws.h"
+#include "net/session_view.h"
+#include "net/wire.h"
+
+/* ---- bytes ---- */
+
+/* Frames, as they go out. lws_write() would make one frame of it; as "HTTP" it leaves bytes alone.
+ */
+static void ws_write(struct ws *ws, unsigned char *bytes, size_t n)
+{
+    struct conn *c = ws->conn;
+
+    if (c->ended || ws->closing)
+        return;
+    if (lws_write(c->wsi, bytes, n, LWS_WRITE_HTTP) < 0) {
+        conn_end(c);
+        return;
+    }
+    c->server->stats.bytes_sent += n;
+    if (!ws->choked && lws_partial_buffered(c->wsi)) {
+        ws->choked = true;
+        conn_clock(c, &c->server->stall);
+    }
+}
+
+static void ws_flush(struct ws *ws)
+{
+    if (ws->queue.len == 0)
+        return;
+    ws_write(ws, (unsigned char *)ws->queue.data, ws->queue.len);
+    if (ws->queue.cap > 4096)
+        buf_deinit(&ws->queue);
+    else
+        buf_clear(&ws->queue);
+}
+
+void ws_close(struct ws *ws, int code, const char *text)
+{
+    ws->conn->close_code = code;
+    ws->conn->close_text = text;
+    conn_end(ws->conn);
+}
+
+void ws_queue(struct ws *ws, struct str json)
+{
+    unsigned char header[FRAME_HEADER_MAX];
+    size_t n = frame_write_header(header, json.n);
+
+    if (ws->conn->ended || ws->closing)
+        return;
+    if (ws->queue.len > NET_WS_QUEUE_MAX) {
+        ws_close(ws, WS_CLOSE_NO_READER, "the client does not read");
+        return;
+    }
+    buf_append(&ws->queue, header, n);
+    buf_append_str(&ws->queue, json);
+    ws->conn->server->stats.frames_sent++;
+    if (buf_error(&ws->queue) < 0)
+        ws_close(ws, WS_CLOSE_BROKEN, "an answer was too large");
+}
+
+static void ws_begin(struct ws *ws, struct jw *w, const char *type, const char *request_id)
+{
+    struct buf *b = &ws->conn->server->scratch;
+
+    buf_clear(b);
+    jw_init(w, b);
+    jw_object(w);
+    jw_kv_stringz(w, "type", type);
+    if (request_id[0])
+        jw_kv_raw(w, "request_id", str_of(request_id));
+}
+
+static void ws_end(struct ws *ws, struct jw *w)
+{
+    jw_end(w);
+    ws_queue(ws, buf_str(w->b));
+}
+
+void ws_queue_error(struct ws *ws, const char *request_id, int status, const char *code,
+                    const char *sentence, struct str details)
+{
+    struct jw w;
+
+    ws_begin(ws, &w, "error", request_id);
+    jw_kv_stringz(&w, "code", code ? code : err_word(status));
+    jw_kv_stringz(&w, "error", sentence);
+    if (details.n > 0)
+        jw_kv_raw(&w, "details", details);
+    ws_end(ws, &w);
+}
+
+/* ---- events ---- */
+
+static void ws_write_batch(struct ws *ws, struct log_run *run)
+{
+    struct buf *b = &ws->conn->server->scratch;
+    unsigned char header[FRAME_HEADER_MAX];
+    const char *sep = "";
+    struct str json;
+    int64_t seq;
+    size_t n;
+
+    buf_clear(b);
+    buf_append(b, header, sizeof(header)); /* its place */
+    buf_append_z(b, "{\"type\":\"batch\",\"events\":[");
+    while (log_run_next(run, &seq, &json)) {
+        buf_append_z(b, sep);
+        buf_append_str(b, json);
+        sep = ",";
+    }
+    buf_append_z(b, "]}");
+    n = frame_write_header(header, b->len - sizeof(header));
+    memcpy(b->data + sizeof(header) - n, header, n);
+    ws_write(ws, (unsigned char *)b->data + sizeof(header) - n, b->len - sizeof(header) + n);
+}
+
+static void ws_write_run(struct ws *ws, struct log_run *run)
+{
+    ws->conn->server->stats.frames_sent += (unsigned long long)(run->seq_last - run->seq_first + 1);
+    if (ws->batch && run->seq_last > run->seq_first)
+        ws_write_batch(ws, run);
+    else
+        ws_write(ws, run->bytes, run->len);
+}
+
+/* ---- subscriptions ---- */
+
+static void sub_announce(struct ws_sub *sub, const char *verdict, struct str session)
+{
+    struct ws *ws = sub->ws;
+    char id[ID_TEXT_BYTES + 1];
+    struct jw w;
+
+    id_format(sub->session_id, id);
+    if (sub->request_id[0]) {
+        ws_begin(ws, &w, "ack", sub->request_id);
+        jw_kv_stringz(&w, "session_id", id);
+        ws_end(ws, &w);
+    }
+    ws_begin(ws, &w, "subscribed", sub->request_id);
+    jw_kv_stringz(&w, "session_id", id);
+    jw_kv_stringz(&w, "verdict", verdict);
+    jw_kv_i64(&w, "last_seq", sub->last_seq);
+    if (session.n > 0)
+        jw_kv_raw(&w, "session", session);
+    ws_end(ws, &w);
+    sub->announced = true;
+    sub->request_id[0] = '\0';
+}
+
+static void sub_get(struct ws_sub *sub)
+{
+    struct ws_req *r = ws_req_create(sub->ws, SVC_SESSION_GET, "");
+
+    r->kind = WS_REQ_SUB;
+    r->sub = sub;
+    r->svc.session_id = sub->session_id;
+    sub->get = r;
+    ws_req_submit(r);
+}
+
+static void sub_close_cursor(struct ws_sub *sub)
+{
+    if (sub->cursor_open)
+        log_cursor_close(&sub->cursor);
+    sub->cursor_open = false;
+    list_remove(&sub->active_link);
+}
+
+void ws_sub_drop(struct ws_sub *sub)
+{
+    sub_close_cursor(sub);
+    if (sub->get)
+        sub->get->sub = NULL;
+    list_remove(&sub->link);
+    sub->ws->sub_count--;
+    free(sub);
+}
+
+static void sub_fail(struct ws_sub *sub, int status, const char *code, const char *sentence)
+{
+    char id[ID_TEXT_BYTES + 1];
+    struct jw w;
+
+    id_format(sub->session_id, id);
+    ws_begin(sub->ws, &w, "error", sub->request_id);
+    jw_kv_stringz(&w, "code", code ? code : err_word(status));
+    jw_kv_stringz(&w, "error", sentence);
+    jw_kv_stringz(&w, "session_id", id);
+    ws_end(sub->ws, &w);
+    ws_sub_drop(sub);
+}
+
+static void sub_ready(struct log_cursor *cursor)
+{
+    struct ws_sub *sub = cursor->data;
+
+    list_remove(&sub->active_link);
+    list_append(&sub->ws->active, &sub->active_link);
+    ws_pump(sub->ws);
+}
+
+void ws_sub_got(struct ws_sub *sub, struct svc_req *q)
+{
+    struct str session = buf_str(&q->body);
+    struct session_view v;
+
+    sub->get = NULL;
+    if (q->status < 0) {
+        sub_fail(sub, q->status, q->error_code,
+                 q->error.text[0] ? q->error.text : err_word(q->status));
+        return;
+    }
+    if (!session_view_read(session, &v)) {
+        sub_fail(sub, ERR_INTERNAL, NULL, "the session cannot be read");
+        return;
+    }
+    sub->last_seq = v.last_seq;
+    if (sub->wants_snapshot || sub->after > v.last_seq) {
+        sub_announce(sub, "snapshot", session);
+        sub->after = v.last_seq;
+    }
+    sub->wants_snapshot = false;
+    sub->cursor = (struct log_cursor){
+        .session_id = sub->session_id,
+        .next_seq = sub->after + 1,
+        .ready = sub_ready,
+        .data = sub,
+    };
+    log_cursor_open(sub->ws->conn->server->log, &sub->cursor);
+    sub->cursor_open = true;
+    list_append(&sub->ws->active, &sub->active_link);
+}
+
+static struct ws_sub *ws_find_sub(struct ws *ws, struct id session_id)
+{
+    list_foreach(it, &ws->subs)
+    {
+        struct ws_sub *sub = container_of(it, struct ws_sub, link);
+        if (id_eq(sub->session_id, session_id))
+            return sub;
+    }
+    return NULL;
+}
+
+void ws_subscribe(struct ws *ws, struct id session_id, int64_t after, const char *request_id)
+{
+    struct ws_sub *sub = ws_find_sub(ws, session_id);
+
+    if (sub)
+        ws_sub_drop(sub); /* it begins anew */
+    if (ws->sub_count >= NET_WS_SUBS_MAX) {
+        ws_queue_error(ws, request_id, ERR_OVERLOAD, NULL, "too many subscriptions", STR_NULL);
+        return;
+    }
+    sub = mem_zalloc(sizeof(*sub));
+    sub->ws = ws;
+    sub->session_id = session_id;
+    sub->after = after;
+    list_init(&sub->active_link);
+    snprintf(sub->request_id, sizeof(sub->request_id), "%s", request_id);
+    list_append(&ws->subs, &sub->link);
+    ws->sub_count++;
+    sub_get(sub);
+}
+
+bool ws_unsubscribe(struct ws *ws, struct id session_id)
+{
+    struct ws_sub *sub = ws_find_sub(ws, session_id);
+
+    if (sub)
+        ws_sub_drop(sub);
+    return sub != NULL;
+}
+
+/* ---- the pump ---- */
+
+/* One write for one subscription. Returns the bytes. */
+static size_t sub_step(struct ws_sub *sub)
+{
+    struct ws *ws = sub->ws;
+    struct log_run run;
+    size_t bytes;
+
+    switch (log_cursor_next(&sub->cursor, NET_RUN_BYTES, &run)) {
+    case LOG_NEXT_RUN:
+        bytes = run.len;
+        if (!sub->announced) {
+            sub_announce(sub, "recovered", STR_NULL);
+            ws_flush(ws);
+        }
+        ws_write_run(ws, &run);
+        list_remove(&sub->active_link);
+        list_append(&ws->active, &sub->active_link); /* the others first now */
+        return bytes;
+    case LOG_NEXT_WAIT:
+        if (!sub->announced && !sub->cursor.read)
+            sub_announce(sub, "recovered", STR_NULL);
+        list_remove(&sub->active_link);
+        return 0;
+    case LOG_NEXT_SNAPSHOT:
+        sub_close_cursor(sub);
+        sub->wants_snapshot = true;
+        sub_get(sub);
+        return 0;
+    case LOG_NEXT_ERROR:
+        sub_fail(sub, sub->cursor.status, NULL, "the events cannot be read");
+        return 0;
+    }
+    return 0;
+}
+
+void ws_pump(struct ws *ws)
+{
+    struct conn *c = ws->conn;
+    size_t budget = NET_TURN_BYTES;
+
+    if (ws->pumping)
+        return;
+    ws->pumping = true;
+    while (!c->ended && !ws->closing && !ws->choked) {
+        size_t bytes;
+        if (ws->queue.len > 0) {
+            ws_flush(ws);
+            continue;
+        }
+        if (list_empty(&ws->active))
+            break;
+        if (budget == 0) { /* the rest in the next turn of the loop */
+            lws_callback_on_writable(c->wsi);
+            break;
+        }
+        bytes = sub_step(container_of(ws->active.next, struct ws_sub, active_link));
+        budget -= bytes < budget ? bytes : budget;
+    }
+    ws->pumping = false;
+}
+
+/* ---- the channel ---- */
+
+static bool event_has_status(struct str event, struct str status)
+{
+    struct json to = json_get(json_get(json_root(event), "data"), "to");
+
+    return json_type(to) == JSON_STRING && str_eq((struct str){to.p + 1, to.n - 2}, status);
+}
+
+static void channel_frame(struct log_watcher *w, struct id session_id, struct str event)
+{
+    struct ws *ws = w->data;
+    struct ws_req *r;
+
+    if (ws->filter_status.p && !event_has_status(event, ws->filter_status))
+        return;
+    if (!ws->filter_workflow_id.p) {
+        ws_queue(ws, event);
+        ws_pump(ws);
+        return;
+    }
+    /* Events do not say which workflow they are of; the session does. */
+    r = ws_req_create(ws, SVC_SESSION_GET, "");
+    r->kind = WS_REQ_CHANNEL;
+    r->svc.session_id = session_id;
+    buf_append_str(&r->text, event);
+    ws_req_submit(r);
+}
+
+void ws_channel_got(struct ws *ws, struct svc_req *q, struct str event)
+{
+    struct json id = json_get(json_root(buf_str(&q->body)), "workflow_id");
+
+    if (q->status == 0 && ws->watching && ws->filter_workflow_id.p &&
+        json_type(id) == JSON_STRING &&
+        str_eq((struct str){id.p + 1, id.n - 2}, ws->filter_workflow_id))
+        ws_queue(ws, event);
+}
+
+static struct str str_keep(struct str s)
+{
+    return s.p ? (struct str){str_dup(s), s.n} : STR_NULL;
+}
+
+void ws_unwatch(struct ws *ws)
+{
+    if (ws->watching)
+        log_unwatch(&ws->watcher);
+    ws->watching = false;
+    free((char *)ws->filter_workflow_id.p);
+    free((char *)ws->filter_status.p);
+    ws->filter_workflow_id = ws->filter_status = STR_NULL;
+}
+
+void ws_watch(struct ws *ws, const struct ws_msg *m)
+{
+    ws_unwatch(ws);
+    ws->filter_workflow_id = str_keep(m->filter_workflow_id);
+    ws->filter_status = str_keep(m->filter_status);
+    ws->watcher.frame = channel_frame;
+    ws->watcher.data = ws;
+    ws->watching = true;
+    log_watch(ws->conn->server->log, &ws->watcher);
+}
+
+/* ---- time ---- */
+
+void ws_due(struct conn *c)
+{
+    static unsigned char ping[] = {0x89, 1, 's'}; /* an empty pong would not be told */
+    struct ws *ws = c->ws;
+
+    if (!ws || c->ended)
+        return;
+    if (ws->silent) {
+        conn_end(c);
+        return;
+    }
+    ws->silent = true;
+    ws_write(ws, ping, sizeof(ping));
+    if (!c->ended && !ws->choked)
+        conn_clock(c, &c->server->ping);
+}
+
+void ws_stalled(struct conn *c)
+{
+    ws_close(c->ws, WS_CLOSE_NO_READER, "the client does not read");
+}
+
+void ws_going_away(struct conn *c, int retry_after_ms)
+{
+    struct ws *ws = c->ws;
+    struct jw w;
+
+    if (c->ended)
+        return;
+    ws_begin(ws, &w, "going_away", "");
+    jw_kv_i64(&w, "retry_after_ms", retry_after_ms);
+    ws_end(ws, &w);
+    ws_flush(ws);
+    ws_close(ws, WS_CLOSE_AWAY, "the server shuts down");
+}

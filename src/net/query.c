@@ -1,0 +1,157 @@
+#include "net/query.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/utf8.h"
+
+#define OPS(op) (1u << (op))
+
+#define LISTS                                                                                      \
+    (OPS(SVC_WORKFLOW_LIST) | OPS(SVC_WORKFLOW_VERSIONS) | OPS(SVC_SESSION_LIST) |                 \
+     OPS(SVC_MESSAGES) | OPS(SVC_NODES))
+#define SESSIONS OPS(SVC_SESSION_LIST)
+
+enum query_type { QUERY_TEXT, QUERY_LIMIT, QUERY_NUMBER, QUERY_TIME, QUERY_ORDER, QUERY_BOOL };
+
+struct query_param {
+    const char *name;
+    unsigned ops;
+    enum query_type type;
+    size_t offset;
+};
+
+#define PARAM(name, ops, type, member)                                                             \
+    {                                                                                              \
+        name, ops, type, offsetof(struct svc_req, member)                                          \
+    }
+
+static const struct query_param params[] = {
+    PARAM("limit", LISTS, QUERY_LIMIT, list.limit),
+    PARAM("cursor", LISTS, QUERY_TEXT, list.cursor),
+    PARAM("q", OPS(SVC_WORKFLOW_LIST) | SESSIONS, QUERY_TEXT, list.q),
+    PARAM("type", OPS(SVC_WORKFLOW_LIST), QUERY_TEXT, list.type),
+    PARAM("status", SESSIONS, QUERY_TEXT, list.status),
+    PARAM("workflow_id", SESSIONS, QUERY_TEXT, list.workflow_id),
+    PARAM("group_id", SESSIONS, QUERY_TEXT, list.group_id),
+    PARAM("user_id", SESSIONS, QUERY_TEXT, list.user_id),
+    PARAM("tag", SESSIONS, QUERY_TEXT, list.tag),
+    PARAM("created_after", SESSIONS, QUERY_TIME, list.created_after),
+    PARAM("created_before", SESSIONS, QUERY_TIME, list.created_before),
+    PARAM("order", SESSIONS, QUERY_ORDER, list.ascending),
+    PARAM("version", OPS(SVC_WORKFLOW_GET), QUERY_NUMBER, version),
+    PARAM("force", OPS(SVC_SESSION_DELETE), QUERY_BOOL, force),
+    PARAM("after", OPS(SVC_EVENTS), QUERY_NUMBER, events.after),
+    PARAM("cursor", OPS(SVC_EVENTS), QUERY_NUMBER, events.after),
+    PARAM("limit", OPS(SVC_EVENTS), QUERY_LIMIT, events.limit),
+    PARAM("types", OPS(SVC_EVENTS), QUERY_TEXT, events.types),
+};
+
+void query_defaults(struct svc_req *req)
+{
+    req->list.limit = QUERY_LIMIT_DEFAULT;
+    req->events.limit = QUERY_LIMIT_DEFAULT;
+}
+
+bool query_number(struct str text, int64_t *out)
+{
+    int64_t n = 0;
+
+    if (text.n == 0 || text.n > 18)
+        return false;
+    for (size_t i = 0; i < text.n; i++) {
+        if (text.p[i] < '0' || text.p[i] > '9')
+            return false;
+        n = n * 10 + (text.p[i] - '0');
+    }
+    *out = n;
+    return true;
+}
+
+int query_if_match(struct str text, int64_t *out, struct errbuf *e)
+{
+    if (str_eqz(text, "*")) {
+        *out = 0;
+        return 0;
+    }
+    if (text.n > 2 && memcmp(text.p, "W/", 2) == 0) {
+        text.p += 2;
+        text.n -= 2;
+    }
+    if (text.n > 2 && text.p[0] == '"' && text.p[text.n - 1] == '"') {
+        text.p++;
+        text.n -= 2;
+    }
+    if (!query_number(text, out) || *out == 0)
+        return err_set(e, ERR_INVALID, "If-Match: expected a version");
+    return 0;
+}
+
+static int query_read_text(const struct query_param *p, struct str value, struct svc_req *req,
+                           struct errbuf *e)
+{
+    struct str *out = (struct str *)((char *)req + p->offset);
+
+    if (value.n > QUERY_VALUE_MAX)
+        return err_set(e, ERR_INVALID, "%s: longer than %d bytes", p->name, QUERY_VALUE_MAX);
+    if (!utf8_is_valid(value))
+        return err_set(e, ERR_INVALID, "%s: not valid UTF-8", p->name);
+    if (value.n == 0)
+        return 0; /* as if it was not given */
+    out->p = arena_strdup(&req->arena, value);
+    out->n = value.n;
+    return 0;
+}
+
+static int query_read_word(const struct query_param *p, struct str value, const char *no,
+                           const char *yes, bool *out, struct errbuf *e)
+{
+    *out = str_eqz(value, yes);
+    if (!*out && !str_eqz(value, no))
+        return err_set(e, ERR_INVALID, "%s: expected \"%s\" or \"%s\"", p->name, no, yes);
+    return 0;
+}
+
+static int query_read(const struct query_param *p, struct str value, struct svc_req *req,
+                      struct errbuf *e)
+{
+    void *out = (char *)req + p->offset;
+    int64_t n;
+
+    switch (p->type) {
+    case QUERY_TEXT:
+        return query_read_text(p, value, req, e);
+    case QUERY_LIMIT:
+        if (!query_number(value, &n) || n < 1 || n > QUERY_LIMIT_MAX)
+            return err_set(e, ERR_INVALID, "%s: expected 1 to %d", p->name, QUERY_LIMIT_MAX);
+        *(int *)out = (int)n;
+        return 0;
+    case QUERY_NUMBER:
+        if (!query_number(value, out))
+            return err_set(e, ERR_INVALID, "%s: expected a whole number from 0", p->name);
+        return 0;
+    case QUERY_TIME:
+        if (!clock_parse_rfc3339(value, out))
+            return err_set(e, ERR_INVALID, "%s: expected a time as 2026-01-31T12:00:00Z", p->name);
+        return 0;
+    case QUERY_ORDER:
+        return query_read_word(p, value, "desc", "asc", out, e);
+    case QUERY_BOOL:
+        return query_read_word(p, value, "false", "true", out, e);
+    }
+    return ERR_INTERNAL;
+}
+
+int query_apply(struct svc_req *req, struct str pair, struct errbuf *e)
+{
+    const char *eq = pair.n ? memchr(pair.p, '=', pair.n) : NULL;
+    struct str name = {pair.p, eq ? (size_t)(eq - pair.p) : pair.n};
+    struct str value = eq ? (struct str){eq + 1, pair.n - name.n - 1} : STR("");
+
+    if (req->op >= SVC_OP_COUNT)
+        return 0;
+    for (size_t i = 0; i < sizeof(params) / sizeof(params[0]); i++)
+        if (params[i].ops & OPS(req->op) && str_eqz(name, params[i].name))
+            return query_read(&params[i], value, req, e);
+    return 0;
+}

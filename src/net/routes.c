@@ -1,0 +1,123 @@
+#include "net/routes.h"
+
+#include <string.h>
+
+#define PREFIX "/api/v1"
+
+#define SERVICE(method, pattern, op, body)                                                         \
+    {                                                                                              \
+        method, pattern, ROUTE_SERVICE, op, body                                                   \
+    }
+#define OTHER(pattern, kind)                                                                       \
+    {                                                                                              \
+        HTTP_GET, pattern, kind, SVC_OP_COUNT, BODY_NONE                                           \
+    }
+
+const struct route routes[] = {
+    SERVICE(HTTP_POST, "/workflows/execute", SVC_EXECUTE, BODY_JSON),
+    SERVICE(HTTP_GET, "/sessions/{session_id}", SVC_SESSION_GET, BODY_NONE),
+    SERVICE(HTTP_POST, "/sessions/{session_id}/pause", SVC_PAUSE, BODY_OPTIONAL),
+    SERVICE(HTTP_POST, "/sessions/{session_id}/resume", SVC_RESUME, BODY_OPTIONAL),
+    SERVICE(HTTP_POST, "/sessions/{session_id}/cancel", SVC_CANCEL, BODY_OPTIONAL),
+    SERVICE(HTTP_POST, "/sessions/{session_id}/stop", SVC_STOP, BODY_OPTIONAL),
+    SERVICE(HTTP_POST, "/sessions/{session_id}/nodes/{node_id}/resume", SVC_NODE_RESUME, BODY_JSON),
+    SERVICE(HTTP_POST, "/sessions/{session_id}/signal", SVC_SIGNAL, BODY_JSON),
+    SERVICE(HTTP_POST, "/sessions/{session_id}/input", SVC_INPUT, BODY_JSON),
+    SERVICE(HTTP_GET, "/sessions/{session_id}/events", SVC_EVENTS, BODY_NONE),
+    OTHER("/sessions/{session_id}/stream", ROUTE_STREAM),
+    SERVICE(HTTP_GET, "/sessions/{session_id}/messages", SVC_MESSAGES, BODY_NONE),
+    SERVICE(HTTP_GET, "/sessions/{session_id}/nodes", SVC_NODES, BODY_NONE),
+    SERVICE(HTTP_DELETE, "/sessions/{session_id}", SVC_SESSION_DELETE, BODY_NONE),
+    SERVICE(HTTP_GET, "/sessions", SVC_SESSION_LIST, BODY_NONE),
+    SERVICE(HTTP_POST, "/workflows/validate", SVC_WORKFLOW_VALIDATE, BODY_WORKFLOW),
+    SERVICE(HTTP_GET, "/workflows", SVC_WORKFLOW_LIST, BODY_NONE),
+    SERVICE(HTTP_POST, "/workflows", SVC_WORKFLOW_CREATE, BODY_WORKFLOW),
+    SERVICE(HTTP_GET, "/workflows/{workflow_id}", SVC_WORKFLOW_GET, BODY_NONE),
+    SERVICE(HTTP_PUT, "/workflows/{workflow_id}", SVC_WORKFLOW_PUT, BODY_WORKFLOW),
+    SERVICE(HTTP_DELETE, "/workflows/{workflow_id}", SVC_WORKFLOW_DELETE, BODY_NONE),
+    SERVICE(HTTP_GET, "/workflows/{workflow_id}/versions", SVC_WORKFLOW_VERSIONS, BODY_NONE),
+    OTHER("/ws", ROUTE_SOCKET),
+    OTHER("/healthz", ROUTE_HEALTHZ),
+    SERVICE(HTTP_GET, "/readyz", SVC_READY, BODY_NONE),
+    SERVICE(HTTP_GET, "/metrics", SVC_METRICS, BODY_NONE),
+    OTHER("/version", ROUTE_VERSION),
+    OTHER("/openapi.json", ROUTE_OPENAPI),
+    OTHER("/asyncapi.json", ROUTE_ASYNCAPI),
+};
+const size_t routes_count = sizeof(routes) / sizeof(routes[0]);
+
+static const char *const method_words[] = {"GET",   "HEAD",   "POST",   "PUT",
+                                           "PATCH", "DELETE", "OPTIONS"};
+
+const char *http_method_word(enum http_method m)
+{
+    return method_words[m];
+}
+
+/* Where a parameter of the pattern goes; the names differ in their first letter. */
+static struct str *route_param(struct route_match *m, const char *name)
+{
+    return *name == 's' ? &m->session_id : *name == 'w' ? &m->workflow_id : &m->node_id;
+}
+
+static bool route_matches(const char *p, struct str path, struct route_match *m)
+{
+    const char *at = path.p, *end = path.p + path.n;
+
+    for (;;) {
+        while (*p && *p != '{') {
+            if (at == end || *p != *at)
+                return false;
+            p++;
+            at++;
+        }
+        if (!*p)
+            return at == end;
+        struct str *param = route_param(m, p + 1);
+        param->p = at;
+        while (at < end && *at != '/')
+            at++;
+        param->n = (size_t)(at - param->p);
+        if (param->n == 0)
+            return false;
+        p = strchr(p, '}') + 1;
+    }
+}
+
+void route_find(enum http_method method, struct str path, struct route_match *out)
+{
+    enum http_method wanted = method == HTTP_HEAD ? HTTP_GET : method;
+
+    memset(out, 0, sizeof(*out));
+    if (path.n > sizeof(PREFIX) - 1 && memcmp(path.p, PREFIX, sizeof(PREFIX) - 1) == 0 &&
+        path.p[sizeof(PREFIX) - 1] == '/') {
+        path.p += sizeof(PREFIX) - 1;
+        path.n -= sizeof(PREFIX) - 1;
+    }
+    for (size_t i = 0; i < routes_count; i++) {
+        struct route_match m = {0};
+        if (!route_matches(routes[i].pattern, path, &m))
+            continue;
+        out->allowed |= 1u << routes[i].method;
+        if (routes[i].method == HTTP_GET && routes[i].kind != ROUTE_SOCKET)
+            out->allowed |= 1u << HTTP_HEAD;
+        if (routes[i].method != wanted)
+            continue;
+        m.allowed = out->allowed;
+        m.route = &routes[i];
+        *out = m;
+        return;
+    }
+}
+
+void route_write_allowed(unsigned allowed, struct buf *out)
+{
+    const char *sep = "";
+
+    for (int m = 0; m < HTTP_METHOD_COUNT; m++)
+        if (allowed & 1u << m) {
+            buf_append_z(out, sep);
+            buf_append_z(out, method_words[m]);
+            sep = ", ";
+        }
+}
