@@ -118,6 +118,7 @@ static void run_new(struct session *s, unsigned n, bool again)
         ns->failures = 0;
         ns->logical_id = ns->run_id;
         ns->message_id = (struct id){{0}};
+        edges_consume(s, n);
     }
     ns->retry = false;
     bit_clear(s->unsettled, n);

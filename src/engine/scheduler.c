@@ -26,9 +26,9 @@ void phase_set(struct session *s, unsigned n, enum phase p)
         bit_clear(s->waiting, n);
     s->core_dirty = true;
     s->stirred = true;
+    s->reach_valid = false;
     if (was == is)
         return;
-    s->reach_valid = false;
     if (is) {
         bit_set(s->active, n);
         s->active_count++;
@@ -83,30 +83,60 @@ static void waiting_try(struct session *s, unsigned n)
 static void edge_live(struct session *s, unsigned edge)
 {
     unsigned to = s->wf->edges[edge].to;
+    enum phase p = s->nodes[to].phase;
     bit_set(s->live, edge);
-    bit_set(s->fresh, edge);
     s->core_dirty = true;
-    if (s->nodes[to].phase != PHASE_IDLE)
+    if (p != PHASE_IDLE && p != PHASE_WAITING && p != PHASE_QUEUED)
         return; /* started already in this iteration, or about to */
-    phase_set(s, to, PHASE_WAITING);
-    if (node_def(s, to)->join == JOIN_ANY || join_check(s, to) == JOIN_GO)
+    bit_set(s->fresh, edge);
+    if (p == PHASE_IDLE)
+        phase_set(s, to, PHASE_WAITING);
+    if (s->nodes[to].phase == PHASE_WAITING && join_is_full(s, to))
         ready_push(s, to);
+    else
+        s->recheck = true;
 }
 
-/* What follows v forgets that it ran: its edges are dead again, and lives that came from outside
- * count for joins but start nothing. */
+void edges_consume(struct session *s, unsigned n)
+{
+    const struct node_def *def = node_def(s, n);
+    for (unsigned i = 0; i < def->in_count; i++)
+        bit_clear(s->fresh, def->in[i]);
+}
+
+static bool has_fresh(const struct session *s, unsigned n)
+{
+    const struct node_def *def = node_def(s, n);
+    for (unsigned i = 0; i < def->in_count; i++)
+        if (bit_get(s->fresh, def->in[i]))
+            return true;
+    return false;
+}
+
+/* Does a branch head wait for room of a parallel that is not reset with it? */
+static bool queued_from_outside(const struct session *s, unsigned n, const uint64_t *set)
+{
+    if (s->nodes[n].phase != PHASE_QUEUED)
+        return false;
+    for (unsigned i = 0; i < s->queued_len; i++)
+        if (s->wf->edges[s->queued[i]].to == n && !bit_get(set, s->wf->edges[s->queued[i]].from))
+            return true;
+    return false;
+}
+
+/* What follows the target of a back edge forgets that it ran: the edges out of it are dead again.
+ * Lives from outside stay; those that started a run before count for joins but start no other. */
 static void node_reset(struct session *s, unsigned n, const uint64_t *set)
 {
     const struct node_def *def = node_def(s, n);
-    if (phase_is_active(s->nodes[n].phase))
-        node_cancel(s, n, "superseded", "A new iteration began before this run had ended.");
     for (unsigned i = 0; i < def->out_count; i++) {
         bit_clear(s->live, def->out[i]);
         bit_clear(s->fresh, def->out[i]);
     }
-    for (unsigned i = 0; i < def->in_count; i++)
-        if (!bit_get(set, s->wf->edges[def->in[i]].from))
-            bit_clear(s->fresh, def->in[i]);
+    if (queued_from_outside(s, n, set))
+        return;
+    if (phase_is_active(s->nodes[n].phase))
+        node_cancel(s, n, "superseded", "A new iteration began before this run had ended.");
     if (def->kind == KIND_END)
         s->end_check = true;
     s->nodes[n].retry = s->nodes[n].next_round = false;
@@ -121,7 +151,15 @@ static void back_edge_fire(struct session *s, unsigned edge)
     for (unsigned i = 0; i < words; i++)
         for (uint64_t left = set[i]; left; left &= left - 1)
             node_reset(s, i * 64 + (unsigned)__builtin_ctzll(left), set);
+    for (unsigned i = 0; i < words; i++) {
+        for (uint64_t left = set[i]; left; left &= left - 1) {
+            unsigned n = i * 64 + (unsigned)__builtin_ctzll(left);
+            if (n != v && s->nodes[n].phase == PHASE_IDLE && has_fresh(s, n))
+                phase_set(s, n, PHASE_WAITING);
+        }
+    }
     bit_set(s->live, edge); /* only so that v sees whose output it follows */
+    s->recheck = true;
     struct loop_state *l = loop_find(s, v);
     s->nodes[v].next_round = l && bit_get(l->body, e->from);
     ready_push(s, v);
@@ -206,7 +244,7 @@ static bool branches_release(struct session *s)
             s->queued[kept++] = (uint16_t)edge;
             continue;
         }
-        phase_set(s, to, PHASE_IDLE);
+        phase_set(s, to, has_fresh(s, to) ? PHASE_WAITING : PHASE_IDLE);
         edge_live(s, edge);
         any = true;
     }

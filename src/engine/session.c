@@ -67,6 +67,7 @@ struct session *session_alloc(struct workflow *wf, struct expr_vm *vm)
     s->vm = vm;
     arena_init(&s->arena);
     s->nodes = arena_calloc(&s->arena, wf->node_count, sizeof(*s->nodes));
+    s->stack = arena_calloc(&s->arena, wf->node_count, sizeof(*s->stack));
     session_init_bits(s);
     loops_init(s);
     table_init(&s->runs);

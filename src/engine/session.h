@@ -141,12 +141,13 @@ struct session {
     int64_t input_tokens, output_tokens;
 
     struct node_state *nodes;
-    uint64_t *live, *fresh; /* edges */
+    uint64_t *live, *fresh; /* edges; fresh: its target has not started on it yet */
     unsigned edge_words;
     uint64_t *active, *waiting, *unsettled; /* nodes; unsettled: never ran, never skipped */
-    uint64_t *reach;   /* what active nodes reach over forward edges, when reach_valid */
-    uint64_t *bits[2]; /* for one function at a time */
-    uint64_t *ends;    /* end nodes */
+    uint64_t *reach;                        /* nodes that may yet run (join.c), when reach_valid */
+    uint16_t *stack;                        /* of nodes, for that */
+    uint64_t *bits[2];                      /* for one function at a time */
+    uint64_t *ends;                         /* end nodes */
     unsigned active_count;
     bool reach_valid;
     bool stirred;   /* phases have changed since the last drain ended */
@@ -260,6 +261,7 @@ bool timer_purpose_parse(struct json v, enum timer_purpose *out);
 
 void phase_set(struct session *s, unsigned n, enum phase p);
 void ready_push(struct session *s, unsigned n);
+void edges_consume(struct session *s, unsigned n); /* n starts on what came in */
 #define EDGES_NEXT (-1)
 #define EDGES_NONE (-2)
 /* The out edges of a node that has settled: all of next_ids, none, or the one chosen. */
@@ -272,8 +274,8 @@ void session_end(struct session *s, enum session_status to);
 /* ---- join.c ---- */
 
 enum join_verdict { JOIN_WAIT, JOIN_GO, JOIN_IMPOSSIBLE };
+bool join_is_full(const struct session *s, unsigned n); /* whatever may still come */
 enum join_verdict join_check(struct session *s, unsigned n);
-void reach_update(struct session *s);
 
 /* ---- loop.c ---- */
 

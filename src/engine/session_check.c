@@ -73,6 +73,10 @@ static void edge_check(const struct session *s, unsigned i)
     if (live && !e->back && s->nodes[e->from].phase != PHASE_DONE)
         check_fail(s, "edge %u is live, but its source is %s", i,
                    phase_word(s->nodes[e->from].phase));
+    enum phase to = s->nodes[e->to].phase;
+    if (bit_get(s->fresh, i) && !session_over(s) && to != PHASE_WAITING && to != PHASE_QUEUED &&
+        to != PHASE_READY)
+        check_fail(s, "edge %u is fresh, but its target is %s", i, phase_word(to));
     if (e->back && bit_get(s->fresh, i))
         check_fail(s, "back edge %u is fresh", i);
 }

@@ -7,8 +7,10 @@
  *     pro running>completed "Hello"
  *     judge@2#3 running>failed timeout        iteration 2, attempt 3, error code
  *
- * Every step is followed by session_check(). With fix.restarts set, every take is followed by a
- * restart: the session is destroyed and restored from the rows. */
+ * or shorter, only the moves: `+pro` started, `pro` completed, `pro!timeout` failed, `pro?`
+ * suspended, `pro-` skipped, `=running` the session.
+ *
+ * Every step is followed by session_check(). */
 #ifndef SLUICE_TESTS_ENGINE_FIXTURE_H
 #define SLUICE_TESTS_ENGINE_FIXTURE_H
 
@@ -30,6 +32,7 @@ struct fix {
     int64_t now;
     struct rows rows;
     struct buf lines; /* since the last expect */
+    struct buf brief;
     struct buf effects;
     struct errbuf error;
     char last_request[4096];
@@ -106,6 +109,35 @@ static inline void fix_render_data(struct buf *out, struct json type, struct jso
             fix_render_raw(out, d, keys[i]);
 }
 
+static inline void fix_render_brief(struct fix *f, struct json e, struct json d)
+{
+    struct json type = json_get(e, "type"), to = json_get(d, "to");
+    struct buf *out = &f->brief;
+    bool is_node = json_string_eq(type, "node_state_change");
+    bool starts = is_node && json_string_eq(to, "running");
+    if (!(is_node || json_string_eq(type, "session_state_change")) ||
+        (starts && json_string_eq(json_get(d, "from"), "suspended")))
+        return;
+    if (out->len)
+        buf_append_char(out, ' ');
+    if (starts || !is_node)
+        buf_append_char(out, starts ? '+' : '=');
+    if (!is_node) {
+        fix_append_id(out, to);
+        return;
+    }
+    fix_render_node(out, e, d);
+    buf_truncate(out, out->len - 1);
+    if (json_string_eq(to, "failed")) {
+        buf_append_char(out, '!');
+        fix_append_id(out, json_get(json_get(d, "error"), "code"));
+    } else if (json_string_eq(to, "suspended")) {
+        buf_append_char(out, '?');
+    } else if (json_string_eq(to, "skipped")) {
+        buf_append_char(out, '-');
+    }
+}
+
 /* One event as a line; checks what every event must have. */
 static inline void fix_render(struct fix *f, struct str frame, int64_t seq)
 {
@@ -126,6 +158,7 @@ static inline void fix_render(struct fix *f, struct str frame, int64_t seq)
         buf_append_z(&f->lines, "session ");
     fix_render_data(&f->lines, type, d);
     buf_append_char(&f->lines, '\n');
+    fix_render_brief(f, e, d);
 }
 
 static inline void fix_render_effects(struct fix *f, const struct effect *effects)
@@ -207,6 +240,7 @@ static inline void fix_open_with(struct fix *f, const char *yaml, const char *in
     id_source_init_seed(&f->ids, 7);
     rows_init(&f->rows);
     buf_init(&f->lines, 16u << 20);
+    buf_init(&f->brief, 16u << 20);
     buf_init(&f->effects, 1u << 20);
     struct session_meta meta = {
         .workspace = STR("default"), .name = STR("A test"), .input_json = str_of(input)};
@@ -230,34 +264,50 @@ static inline void fix_close(struct fix *f)
     expr_vm_destroy(f->vm);
     rows_deinit(&f->rows);
     buf_deinit(&f->lines);
+    buf_deinit(&f->brief);
     buf_deinit(&f->effects);
+}
+
+static inline void fix_forget(struct buf *b)
+{
+    buf_clear(b);
+    if (b->data)
+        b->data[0] = 0;
+}
+static inline const char *fix_text(const struct buf *b)
+{
+    return b->data ? b->data : "";
+}
+/* Forgets what has been said so far. */
+static inline void fix_quiet(struct fix *f)
+{
+    fix_take(f);
+    fix_forget(&f->lines);
+    fix_forget(&f->brief);
+    fix_forget(&f->effects);
 }
 
 /* The events since the last time, taken first. */
 #define expect(f, text)                                                                            \
     do {                                                                                           \
         fix_take(f);                                                                               \
-        buf_append_z(&(f)->lines, "");                                                             \
-        assert_string_equal((f)->lines.data ? (f)->lines.data : "", text);                         \
-        buf_clear(&(f)->lines);                                                                    \
-        if ((f)->lines.data)                                                                       \
-            (f)->lines.data[0] = 0;                                                                \
+        assert_string_equal(fix_text(&(f)->lines), text);                                          \
+        fix_forget(&(f)->lines);                                                                   \
+        fix_forget(&(f)->brief);                                                                   \
+    } while (0)
+#define expect_moves(f, text)                                                                      \
+    do {                                                                                           \
+        fix_take(f);                                                                               \
+        assert_string_equal(fix_text(&(f)->brief), text);                                          \
+        fix_forget(&(f)->lines);                                                                   \
+        fix_forget(&(f)->brief);                                                                   \
     } while (0)
 #define expect_effects(f, text)                                                                    \
     do {                                                                                           \
         fix_take(f);                                                                               \
-        assert_string_equal((f)->effects.len ? (f)->effects.data : "", text);                      \
-        buf_clear(&(f)->effects);                                                                  \
+        assert_string_equal(fix_text(&(f)->effects), text);                                        \
+        fix_forget(&(f)->effects);                                                                 \
     } while (0)
-/* Forgets what has been said so far. */
-static inline void fix_quiet(struct fix *f)
-{
-    fix_take(f);
-    buf_clear(&f->lines);
-    if (f->lines.data)
-        f->lines.data[0] = 0;
-    buf_clear(&f->effects);
-}
 
 /* ---- inputs by node id ---- */
 

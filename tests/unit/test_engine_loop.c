@@ -1,0 +1,299 @@
+#include "engine_fixture.h"
+
+/* Back edges, iterations, rounds. */
+
+#define M(id, more) "  " id ": {type: llm, properties: {prompt: x}, " more "}\n"
+#define END         "  end: {type: end}\n"
+
+#define COUNT_LOOP(props)                                                                          \
+    "vars: {n: 0}\n"                                                                               \
+    "nodes:\n"                                                                                     \
+    "  start: {type: start, next_ids: [loop]}\n"                                                   \
+    "  loop: {type: loop, properties: {" props "}, next_ids: [body, end]}\n"                       \
+    "  body: {type: transform, properties: {output: 'loop.round * 10', vars: {n: 'vars.n + 1'}}, " \
+    "next_ids: [loop]}\n" END
+
+static void rounds_are_counted(void **state)
+{
+    (void)state;
+    struct fix f;
+    fix_open(&f, COUNT_LOOP("max_rounds: 2"));
+    expect(&f, "session pending>running\n"
+               "start pending>running\n"
+               "start running>completed {\"topic\":\"Cats\"}\n"
+               "loop pending>running\n"
+               "loop loop_round 1 []\n"
+               "loop running>completed "
+               "{\"rounds\":1,\"exit_reason\":null,\"score\":null,\"history\":[]}\n"
+               "body pending>running\n"
+               "body running>completed 10\n"
+               "loop@2 pending>running\n"
+               "loop loop_round 2 []\n"
+               "loop@2 running>completed "
+               "{\"rounds\":2,\"exit_reason\":null,\"score\":null,\"history\":[]}\n"
+               "body@2 pending>running\n"
+               "body@2 running>completed 20\n"
+               "loop@3 pending>running\n"
+               "loop loop_round 2 \"max_rounds\" []\n"
+               "loop@3 running>completed "
+               "{\"rounds\":2,\"exit_reason\":\"max_rounds\",\"score\":null,\"history\":[]}\n"
+               "end pending>running\n"
+               "end running>completed "
+               "{\"rounds\":2,\"exit_reason\":\"max_rounds\",\"score\":null,\"history\":[]}\n"
+               "session running>completed "
+               "{\"rounds\":2,\"exit_reason\":\"max_rounds\",\"score\":null,\"history\":[]}\n");
+    assert_str(f.rows.row.core.vars_json, "{\"n\":2}");
+    fix_close(&f);
+}
+
+static void exit_reasons(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *props, *output;
+    } rows[] = {
+        {"max_rounds: 9, exit_when: 'vars.n >= 3'",
+         "{\"rounds\":3,\"exit_reason\":\"exit_when\",\"score\":null,\"history\":[]}"},
+        {"max_rounds: 9, score: nodes.body.output, exit_on_score: 20",
+         "{\"rounds\":2,\"exit_reason\":\"score\",\"score\":20,\"history\":[10,20]}"},
+        {"max_rounds: 9, score: '100 - nodes.body.output', regression_delta: 15",
+         "{\"rounds\":3,\"exit_reason\":\"regression\",\"score\":70,\"history\":[90,80,70]}"},
+        {"max_rounds: 9, score: 'math.min(vars.n, 2)', stagnation_rounds: 2",
+         "{\"rounds\":4,\"exit_reason\":\"stagnation\",\"score\":2,\"history\":[1,2,2,2]}"},
+        {"max_rounds: 3, score: vars.n",
+         "{\"rounds\":3,\"exit_reason\":\"max_rounds\",\"score\":3,\"history\":[1,2,3]}"},
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct fix f;
+        char yaml[1000];
+        snprintf(yaml, sizeof(yaml), COUNT_LOOP("%s"), rows[i].props);
+        fix_open(&f, yaml);
+        fix_take(&f);
+        assert_str(f.rows.row.core.output_json, rows[i].output);
+        fix_close(&f);
+    }
+}
+
+static void review_sends_back(void **state)
+{
+    (void)state;
+    struct fix f;
+    fix_open(&f, "nodes:\n"
+                 "  start: {type: start, next_ids: [fork]}\n"
+                 "  fork: {type: parallel, next_ids: [a, b]}\n" M("a", "next_ids: [j]")
+                     M("b", "next_ids: [j]")
+                         M("j", "next_ids: [r]") "  r: {type: human_review, routes: {approve: end, "
+                                                 "reject: a}}\n" END);
+    fix_say(&f, "a", "A");
+    fix_say(&f, "b", "B");
+    fix_say(&f, "j", "J");
+    fix_quiet(&f);
+    assert_int_equal(fix_answer(&f, "r", "reject", "\"no\""), 0);
+    expect_moves(&f, "r +a@2");
+    assert_str(f.rows.row.core.node_statuses_json,
+               "{\"start\":\"completed\",\"fork\":\"completed\",\"a\":\"running\",\"b\":"
+               "\"completed\",\"j\":\"completed\",\"r\":\"completed\",\"end\":\"pending\"}");
+    fix_restart(&f); /* the output of the first round is still there */
+    assert_str(f.s->nodes[fix_node(&f, "a")].output, "\"A\"");
+    assert_str(f.s->nodes[fix_node(&f, "b")].output, "\"B\"");
+    fix_quiet(&f);
+    fix_say(&f, "a", "A2"); /* b's life is stale: it counts for the join */
+    expect_moves(&f, "a@2#2 +j@2");
+    fix_say(&f, "j", "J2");
+    assert_int_equal(fix_answer(&f, "r", "approve", "null"), 0);
+    expect_moves(&f, "j@2 +r@2 r@2? r@2 +end end =completed");
+    fix_close(&f);
+}
+
+static void running_work_is_superseded(void **state)
+{
+    (void)state;
+    struct fix f;
+    fix_open(&f, "nodes:\n"
+                 "  start: {type: start, next_ids: [top]}\n"
+                 "  top: {type: transform, properties: {output: '1'}, next_ids: [a, r]}\n" M(
+                     "a", "next_ids: [a2]")
+                     M("a2", "next_ids: [end]") "  r: {type: human_review, routes: {approve: end, "
+                                                "reject: top}}\n" END);
+    fix_chunk(&f, "a", "some");
+    fix_quiet(&f);
+    assert_int_equal(fix_answer(&f, "r", "reject", "null"), 0);
+    expect(&f, "r node_resumed \"reject\" null\n"
+               "r suspended>running\n"
+               "r running>completed {\"action\":\"reject\",\"data\":null,\"reviewer\":\"ann\"}\n"
+               "a message \"some\" \"cancelled\"\n"
+               "a running>failed superseded\n"
+               "top@2 pending>running\n"
+               "top@2 running>completed 1\n"
+               "a@2 pending>running\n"
+               "r@2 pending>running\n"
+               "r@2 running>suspended\n"
+               "r human_interaction_required \"approve_reject\" [\"approve\",\"reject\"]\n");
+    fix_close(&f);
+}
+
+/* The inner loop counts anew in each round of the outer one. */
+static void nested_loops(void **state)
+{
+    (void)state;
+    struct fix f;
+    fix_open(&f, "vars: {log: ''}\n"
+                 "nodes:\n"
+                 "  start: {type: start, next_ids: [outer]}\n"
+                 "  outer: {type: loop, properties: {max_rounds: 2}, next_ids: [inner, end]}\n"
+                 "  inner: {type: loop, properties: {max_rounds: 2}, next_ids: [t, after]}\n"
+                 "  t: {type: transform, properties: {vars: {log: 'vars.log .. loop.round'}}, "
+                 "next_ids: [inner]}\n"
+                 "  after: {type: transform, properties: {vars: {log: 'vars.log .. \"|\" .. "
+                 "loop.round'}}, next_ids: [outer]}\n"
+                 "  end: {type: end, properties: {output: vars.log}}\n");
+    fix_take(&f);
+    assert_str(f.rows.row.core.output_json, "\"12|112|2\"");
+    fix_close(&f);
+}
+
+/* A loop in one branch, restarted in mid-round; the other branch waits at the join. */
+static void loop_in_a_branch(void **state)
+{
+    (void)state;
+    struct fix f;
+    fix_open(&f,
+             "nodes:\n"
+             "  start: {type: start, next_ids: [fork]}\n"
+             "  fork: {type: parallel, next_ids: [loop, b]}\n"
+             "  loop: {type: loop, properties: {max_rounds: 2}, next_ids: [a, j]}\n" M(
+                 "a", "next_ids: [loop]") M("b", "next_ids: [j]") M("j", "next_ids: [end]") END);
+    fix_say(&f, "b", "B");
+    expect_moves(&f, "=running +start start +fork fork +loop loop +b +a b");
+    fix_say(&f, "a", "A");
+    expect_moves(&f, "a +loop@2 loop@2 +a@2");
+    fix_restart(&f);
+    fix_quiet(&f);
+    fix_say(&f, "a", "A2");
+    expect_moves(&f, "a@2#2 +loop@3 loop@3 +j");
+    fix_close(&f);
+}
+
+/* A review goes round in one branch; the join waits for it, though it has settled for now. */
+static void review_round_in_a_branch(void **state)
+{
+    (void)state;
+    struct fix f;
+    fix_open(&f, "nodes:\n"
+                 "  start: {type: start, next_ids: [fork]}\n"
+                 "  fork: {type: parallel, next_ids: [w, b]}\n" M("w", "next_ids: [r]")
+                     M("fix", "next_ids: [w]") M("b", "next_ids: [j]")
+                         M("j", "next_ids: [end]") "  r: {type: human_review, routes: {approve: j, "
+                                                   "reject: fix}}\n" END);
+    fix_say(&f, "w", "W");
+    assert_int_equal(fix_answer(&f, "r", "reject", "null"), 0);
+    fix_say(&f, "b", "B");
+    expect_moves(&f, "=running +start start +fork fork +w +b w +r r? r +fix b");
+    fix_say(&f, "fix", "F");
+    expect_moves(&f, "fix +w@2");
+    fix_say(&f, "w", "W2");
+    assert_int_equal(fix_answer(&f, "r", "approve", "null"), 0);
+    expect_moves(&f, "w@2 +r@2 r@2? r@2 +j");
+    fix_close(&f);
+}
+
+/* What came from outside before the reset, and has started nothing yet, is not lost. */
+static void waiting_join_survives_a_reset(void **state)
+{
+    (void)state;
+    struct fix f;
+    fix_open(
+        &f,
+        "nodes:\n"
+        "  start: {type: start, next_ids: [fork]}\n"
+        "  fork: {type: parallel, next_ids: [loop, b]}\n"
+        "  loop: {type: loop, properties: {max_rounds: 2}, next_ids: [a, s]}\n" M(
+            "a", "next_ids: [loop]")
+            M("b",
+              "next_ids: [j]") "  s: {type: switch, properties: {cases: [{when: 'false', to: j}], "
+                               "default: end}}\n" M("j", "next_ids: [end]") END);
+    fix_say(&f, "b", "B");
+    fix_say(&f, "a", "A");
+    fix_quiet(&f);
+    fix_say(&f, "a", "A");
+    expect_moves(&f, "a@2 +loop@3 loop@3 +s s +j");
+    fix_close(&f);
+}
+
+static void parallel_in_a_loop(void **state)
+{
+    (void)state;
+    struct fix f;
+    fix_open(&f, "nodes:\n"
+                 "  start: {type: start, next_ids: [loop]}\n"
+                 "  loop: {type: loop, properties: {max_rounds: 2}, next_ids: [fork, end]}\n"
+                 "  fork: {type: parallel, properties: {max_concurrent: 1}, next_ids: [a, b]}\n" M(
+                     "a", "next_ids: [j]") M("b", "next_ids: [j]") M("j", "next_ids: [loop]") END);
+    for (int round = 1; round <= 2; round++) {
+        fix_quiet(&f);
+        fix_say(&f, "a", "A");
+        expect_moves(&f, round == 1 ? "a +b" : "a@2 +b@2");
+        fix_say(&f, "b", "B");
+        expect_moves(&f, round == 1 ? "b +j" : "b@2 +j@2");
+        fix_say(&f, "j", "J");
+    }
+    expect_moves(&f, "j@2 +loop@3 loop@3 +end end =completed");
+    fix_close(&f);
+}
+
+/* A long loop of pure nodes does not hold the loop turn: it goes on by a timer that is due at once.
+ */
+static void long_loops_yield(void **state)
+{
+    (void)state;
+    for (int restart = 0; restart < 2; restart++) {
+        struct fix f;
+        fix_open(&f, COUNT_LOOP("max_rounds: 1000"));
+        fix_take(&f);
+        assert_int_equal(session_status_of(f.s), SESSION_RUNNING);
+        assert_true(f.rows.row.core.busy);
+        if (restart)
+            fix_restart(&f);
+        else
+            fix_fire(&f);
+        fix_take(&f);
+        assert_int_equal(session_status_of(f.s), SESSION_COMPLETED);
+        assert_str(f.rows.row.core.vars_json, "{\"n\":1000}");
+        fix_close(&f);
+    }
+}
+
+static void runaways_are_stopped(void **state)
+{
+    (void)state;
+    struct fix f;
+    fix_open(&f, "nodes:\n"
+                 "  start: {type: start, next_ids: [outer]}\n"
+                 "  outer: {type: loop, properties: {max_rounds: 1000}, next_ids: [inner, end]}\n"
+                 "  inner: {type: loop, properties: {max_rounds: 1000}, next_ids: [t, outer]}\n"
+                 "  t: {type: transform, properties: {output: '1'}, next_ids: [inner]}\n" END);
+    while (session_status_of(f.s) == SESSION_RUNNING) {
+        fix_fire(&f);
+        fix_quiet(&f);
+    }
+    assert_non_null(strstr(f.rows.row.core.error_json.p, "\"runaway\""));
+    fix_close(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rounds_are_counted),
+        cmocka_unit_test(exit_reasons),
+        cmocka_unit_test(review_sends_back),
+        cmocka_unit_test(running_work_is_superseded),
+        cmocka_unit_test(nested_loops),
+        cmocka_unit_test(loop_in_a_branch),
+        cmocka_unit_test(review_round_in_a_branch),
+        cmocka_unit_test(waiting_join_survives_a_reset),
+        cmocka_unit_test(parallel_in_a_loop),
+        cmocka_unit_test(long_loops_yield),
+        cmocka_unit_test(runaways_are_stopped),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
