@@ -296,11 +296,10 @@ static void script_nodes(struct session *s, struct jw *w)
     jw_object(w);
     for (unsigned i = 0; i < s->wf->node_count; i++) {
         const struct node_state *ns = &s->nodes[i];
-        if (!ns->output.p)
-            continue;
         jw_key_str(w, node_def(s, i)->id);
         jw_object(w);
-        jw_kv_raw(w, "output", ns->output);
+        if (ns->output.p)
+            jw_kv_raw(w, "output", ns->output);
         jw_kv_stringz(w, "status", node_status_word(ns->status));
         jw_end(w);
     }

@@ -133,6 +133,16 @@ void check_expression(struct wf_parse *p, struct json v, bool is_template, const
         issue_error(p, v.p, is_template ? "bad_template" : "bad_expression", "%s", e.text);
 }
 
+void check_code(struct wf_parse *p, struct json v, const char *name)
+{
+    struct errbuf e = {{0}};
+    if (!want_type(p, v, JSON_STRING, name, "text") || !p->vm)
+        return;
+    p->ref_at = v.p;
+    if (expr_check_script(p->vm, text_of(p, v), expression_sees, p, &e))
+        issue_error(p, v.p, "bad_script", "%s", e.text);
+}
+
 void check_schema(struct wf_parse *p, struct json v, const char *name)
 {
     if (!want_type(p, v, JSON_OBJECT, name, "a JSON Schema (an object)"))

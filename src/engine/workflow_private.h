@@ -165,6 +165,7 @@ bool want_number(struct wf_parse *p, struct json v, bool whole, double min, doub
 /* A short text for people, checked and kept in *out. */
 void text_read(struct wf_parse *p, struct json v, const char *field, struct str *out);
 void check_expression(struct wf_parse *p, struct json v, bool is_template, const char *name);
+void check_code(struct wf_parse *p, struct json v, const char *name); /* of a script */
 void check_schema(struct wf_parse *p, struct json v, const char *name);
 /* An edge from the current node; an unknown target is an issue. */
 void edge_add(struct wf_parse *p, enum edge_kind kind, struct json target, struct str label,

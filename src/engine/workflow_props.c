@@ -214,7 +214,7 @@ static void prop_check(struct wf_parse *p, const struct prop_def *def, struct js
     switch (def->type) {
     case PROP_STRING:
     case PROP_CODE:
-        want_type(p, v, JSON_STRING, def->name, "text");
+        check_code(p, v, def->name);
         break;
     case PROP_NAME:
         name_check(p, v, def->name);
