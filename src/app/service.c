@@ -14,6 +14,7 @@ void app_fail(struct svc_req *req, int status, const char *fmt, ...)
     va_start(ap, fmt);
     req->status = err_vset(&req->error, status, fmt, ap);
     va_end(ap);
+    req->http_status = 0; /* what a success would have been */
     if (status == ERR_UNAVAILABLE || status == ERR_OVERLOAD)
         req->retry_after_s = 1;
     req->done(req);
