@@ -102,7 +102,7 @@ test('401 is not tried again', async () => {
 });
 
 for (const [name, fault] of [
-  ['a truncated stream', { truncateAfterChunks: 5, chunkSize: 6 }],
+  ['a truncated stream', { truncateAfterChunks: 5, chunkSize: 6, latency: 20 }],
   ['a connection dropped in mid-stream', { disconnectAfterMs: 150, latency: 30, chunkSize: 6 }],
 ]) {
   const key = name.split(' ')[1];

@@ -202,6 +202,7 @@ test('input: by key, from a file, by the schema', async () => {
 });
 
 test('sessions: detach, list, show, watch, messages, and how they are named', async () => {
+  expect(await cli('run', file('t.json', talk('another one', 0)), '--detach'), 0);
   const detached = await cli('run', file('t.json', talk('some words to say', 0)), '--detach', '--name', 'found by name');
   expect(detached, 0);
   const id = detached.out.trim();
