@@ -277,7 +277,7 @@ static bool plan_set_pace(struct plan *p, struct str name, uint64_t number, doub
     return true;
 }
 
-static void plan_set(struct plan *p, struct str name, const struct buf *value)
+static void plan_set(struct plan *p, struct str name, const struct buf *value, struct str message)
 {
     const char *z = value->data ? value->data : "";
     uint64_t number = strtoull(z, NULL, 10);
@@ -285,6 +285,8 @@ static void plan_set(struct plan *p, struct str name, const struct buf *value)
         return;
     if (str_eqz(name, "text"))
         plan_set_text(p, buf_str(value));
+    else if (str_eqz(name, "echo"))
+        plan_set_text(p, message);
     else if (str_eqz(name, "emoji-split"))
         p->is_emoji = true;
     else if (str_eqz(name, "truncate"))
@@ -316,24 +318,6 @@ static const char *directive_end(const char *p, const char *end)
     return NULL;
 }
 
-/* The message as people would see it. */
-static void plan_set_echo(struct plan *p, struct str message)
-{
-    const char *at = message.p, *end = message.p + message.n, *open;
-    struct buf text;
-    buf_init(&text, BODY_BYTES_MAX);
-    while ((open = memmem(at, (size_t)(end - at), "[[", 2))) {
-        const char *close = directive_end(open + 2, end);
-        if (!close)
-            break;
-        buf_append(&text, at, (size_t)(open - at));
-        at = close + 2;
-    }
-    buf_append(&text, at, (size_t)(end - at));
-    plan_set_text(p, buf_str(&text));
-    buf_deinit(&text);
-}
-
 static void plan_read_directives(struct plan *p, struct str message)
 {
     const char *at = message.p, *end = message.p + message.n;
@@ -345,12 +329,8 @@ static void plan_read_directives(struct plan *p, struct str message)
         if (!close)
             break;
         struct str inner = {at + 2, (size_t)(close - at) - 2}, name;
-        while (directive_next(&inner, &name, &value)) {
-            if (str_eqz(name, "echo"))
-                plan_set_echo(p, message);
-            else
-                plan_set(p, name, &value);
-        }
+        while (directive_next(&inner, &name, &value))
+            plan_set(p, name, &value, message);
         at = close + 2;
     }
     buf_deinit(&value);

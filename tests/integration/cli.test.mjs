@@ -61,7 +61,7 @@ const file = (name, graph) => {
   writeFileSync(path, typeof graph === 'string' ? graph : JSON.stringify(graph));
   return path;
 };
-const echo = (text, rate = 0) => `[[echo rate=${rate}]]${text}`;
+const echo = (text, rate = 0) => `[[rate=${rate} text=${JSON.stringify(text)}]]`;
 const talk = (text, rate, more = {}) => ({
   id: 'talk',
   nodes: {
