@@ -46,6 +46,7 @@ function start(args, { env = {}, input, terminal } = {}) {
     return run.out.match(pattern);
   };
   run.type = (text) => child.stdin.write(text);
+  child.stdin.on('error', () => {}); // it may end without reading
   if (!terminal) child.stdin.end(input ?? '');
   return run;
 }
@@ -61,7 +62,7 @@ const file = (name, graph) => {
   writeFileSync(path, typeof graph === 'string' ? graph : JSON.stringify(graph));
   return path;
 };
-const echo = (text, rate = 0) => `[[rate=${rate} text=${JSON.stringify(text)}]]`;
+const echo = (text, rate = 0) => `[[rate=${rate} text="${text}"]]`;
 const talk = (text, rate, more = {}) => ({
   id: 'talk',
   nodes: {
