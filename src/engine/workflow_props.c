@@ -213,6 +213,8 @@ static void prop_check(struct wf_parse *p, const struct prop_def *def, struct js
     double d;
     switch (def->type) {
     case PROP_STRING:
+        want_type(p, v, JSON_STRING, def->name, "text");
+        break;
     case PROP_CODE:
         check_code(p, v, def->name);
         break;
