@@ -209,7 +209,8 @@ static void scripts(void **state)
     snprintf(
         want, sizeof(want),
         "{\"code\":\"return 1\",\"timeout_ms\":50,\"env\":{\"input\":{\"topic\":\"Cats\"},"
-        "\"nodes\":{\"start\":{\"output\":{\"topic\":\"Cats\"},\"status\":\"completed\"}},"
+        "\"nodes\":{\"start\":{\"output\":{\"topic\":\"Cats\"},\"status\":\"completed\"},"
+        "\"s\":{\"status\":\"running\"},\"end\":{\"status\":\"pending\"}},"
         "\"vars\":{\"v\":1},\"session\":{\"id\":\"%s\",\"name\":\"A test\",\"user_id\":null}}}",
         session);
     assert_string_equal(f.last_request, want);
