@@ -21,6 +21,8 @@ struct json prop(const struct session *s, unsigned n, const char *key)
 
 struct str json_text(struct session *s, struct json string)
 {
+    if (string.n < 2)
+        return STR("");
     if (!memchr(string.p, '\\', string.n))
         return (struct str){string.p + 1, string.n - 2};
     struct buf b;

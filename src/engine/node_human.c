@@ -357,7 +357,7 @@ static int input_waiting(const struct session *s, struct str node_id)
 int human_say(struct session *s, const struct engine_input *in, struct errbuf *e)
 {
     int n = input_waiting(s, in->node_id);
-    struct str data = STR_NULL;
+    struct str data;
     int rc;
     if (in->node_id.n && n < 0)
         return err_set(e, ERR_CONFLICT, "Node \"%.*s\" does not wait for input.",

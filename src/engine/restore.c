@@ -25,6 +25,7 @@ static int checked(struct restore *r, struct str text, enum json_type type, cons
 {
     struct json_limits limits = {.bytes_max = 256u << 20, .depth_max = 0};
     char sentence[100];
+    *out = JSON_ABSENT;
     snprintf(sentence, sizeof(sentence), "its %s is damaged", what);
     if (!text.p || json_check(text, &limits, NULL))
         return corrupt(r, sentence);
@@ -332,6 +333,7 @@ static int timer_restore(struct restore *r, struct json v, struct timer **out)
     struct timer *t = mem_zalloc(sizeof(*t));
     list_append(&r->s->timers, &t->link);
     t->node = -1;
+    *out = t;
     if (!timer_purpose_parse(json_get_set(v, "for"), &t->purpose))
         return corrupt(r, "a timer's purpose is unknown");
     if (t->purpose != FOR_CONTINUE) {
@@ -339,13 +341,12 @@ static int timer_restore(struct restore *r, struct json v, struct timer **out)
         if (t->node < 0 || !phase_is_active(r->s->nodes[t->node].phase))
             return corrupt(r, "a timer is of a node that does not wait");
     }
-    *out = t;
     return 0;
 }
 
 static int restore_timers(struct restore *r, struct json state)
 {
-    struct timer *t;
+    struct timer *t = NULL;
     struct json_iter it;
     for (const struct timer_row *row = r->image->timers; row; row = row->next) {
         struct json v;
