@@ -77,12 +77,12 @@ export class Page {
     return Object.fromEntries(pairs);
   }
 
-  /** Waits until `id` shows a text longer than `length`, and gives it. */
+  /** Waits until `id` (or a selector) shows a text longer than `length`, and gives it. */
   async longer(id, length) {
     const handle = await this.page.waitForFunction(([selector, n]) => {
       const text = document.querySelector(selector)?.textContent ?? '';
       return text.length > n && text;
-    }, [at(id), length]);
+    }, [id.startsWith('[') ? id : at(id), length]);
     return handle.jsonValue();
   }
 

@@ -83,7 +83,7 @@ function flowOf(arrow: PlacedEdge, view: SessionView): Flow {
 }
 
 function ArrowFace({ arrow, flow }: { arrow: PlacedEdge; flow: Flow }) {
-  const path = pathThrough(arrow.points, arrow.back || arrow.from === arrow.to);
+  const path = pathThrough(arrow.points, arrow.lane);
   const width = arrow.label.length * 6 + 12;
   return (
     <g className="arrow" data-flow={flow} data-back={arrow.back || undefined} data-error={arrow.error || undefined}

@@ -49,13 +49,24 @@ describe("placeWorkflow", () => {
     }
   });
   it("leads back edges around the right side, each in its own lane", () => {
-    const right = Math.max(...placed.nodes.map((n) => n.x + NODE_WIDTH));
     const lanes = placed.edges.filter((e) => e.back).map((e) => e.points[1]?.x ?? 0);
     expect(new Set(lanes).size).toBe(2);
-    for (const x of lanes) expect(x).toBeGreaterThan(right);
+    for (const e of placed.edges.filter((b) => b.back)) {
+      const [top, bottom] = [Math.min(...e.points.map((p) => p.y)), Math.max(...e.points.map((p) => p.y))];
+      for (const n of placed.nodes) {
+        if (n.y < bottom && n.y + NODE_HEIGHT > top) expect(e.points[1]?.x).toBeGreaterThan(n.x + NODE_WIDTH);
+      }
+    }
     for (const x of lanes) expect(x).toBeLessThan(placed.width);
   });
+  it("puts what follows a loop below its body", () => {
+    const y = (id: string) => placed.nodes.find((n) => n.id === id)?.y ?? 0;
+    expect(y("review")).toBeGreaterThan(y("draft"));
+    const exit = placed.edges.find((e) => e.from === "rounds" && e.to === "review");
+    expect(exit?.lane).toBe(true);
+    expect(exit?.points[1]?.x).toBeLessThan(Math.min(...placed.nodes.map((n) => n.x)));
+  });
   it("draws paths", () => {
-    for (const e of placed.edges) expect(pathThrough(e.points, e.back)).toMatch(/^M[-\d.]+,[-\d.]+[LC]/);
+    for (const e of placed.edges) expect(pathThrough(e.points, e.lane)).toMatch(/^M[-\d.]+,[-\d.]+[LC]/);
   });
 });

@@ -1,14 +1,15 @@
 // Where the nodes stand and where the arrows run. Forward edges go through dagre, top to bottom; a back
 // edge is not given to it (it would be bent through the ranks) but led around the right side in a lane of
-// its own, so that a loop is seen as a loop.
+// its own, so that a loop is seen as a loop. A loop's way out runs down the left side past its body.
 
 import { Graph, layout as dagreLayout } from "@dagrejs/dagre";
 import type { Workflow } from "../client/types";
 import { edgesOf, startOf, type Edge } from "./edges";
 
-export const NODE_WIDTH = 156;
+export const NODE_WIDTH = 142;
 export const NODE_HEIGHT = 54;
-const LANE_GAP = 24;
+const LANE_GAP = 22;
+const MARGIN = 10;
 
 export interface Point { x: number; y: number }
 
@@ -16,8 +17,9 @@ export interface PlacedNode { id: string; x: number; y: number }
 
 export interface PlacedEdge extends Edge {
   id: string;
+  /** Runs around the side of the graph, at right angles. */
+  lane: boolean;
   points: Point[];
-  label: string;
   labelAt: Point;
 }
 
@@ -45,19 +47,72 @@ function misordered(workflow: Workflow, x: (id: string) => number): boolean {
   return wrong > 0;
 }
 
+function reachable(edges: Edge[], from: string): Set<string> {
+  const seen = new Set([from]);
+  for (const id of seen) for (const e of edges) if (!e.back && e.from === id) seen.add(e.to);
+  return seen;
+}
+
+/**
+ * The ends of a loop's body, if its way out should start below them. A loop that stands beside what comes
+ * after it makes a wide graph that reads like a choice; below, it reads like what it is.
+ */
+function bodyEnds(workflow: Workflow, edges: Edge[], exit: Edge): string[] {
+  if (workflow.nodes?.[exit.from]?.type !== "loop" || exit.label !== "exit" || exit.back) return [];
+  const beyond = reachable(edges, exit.to);
+  return edges.filter((e) => e.back && e.to === exit.from && e.from !== exit.from && !beyond.has(e.from)).map((e) => e.from);
+}
+
+interface Box { left: number; right: number; top: number; bottom: number }
+
+const boxOf = (p: Point): Box => ({
+  left: p.x - NODE_WIDTH / 2, right: p.x + NODE_WIDTH / 2, top: p.y - NODE_HEIGHT / 2, bottom: p.y + NODE_HEIGHT / 2,
+});
+
+interface Lanes {
+  at: Map<string, Point>;
+  /** What is in the way: nodes, bends of edges, lanes taken before. */
+  boxes: Box[];
+}
+
+/** An edge led around one side of what stands between its ends, in a lane of its own. */
+function inLane(e: Edge, lanes: Lanes, side: 1 | -1): PlacedEdge {
+  const from = lanes.at.get(e.from) ?? { x: 0, y: 0 };
+  const to = lanes.at.get(e.to) ?? { x: 0, y: 0 };
+  const half = (side * NODE_WIDTH) / 2;
+  const y1 = from.y + 9;
+  const y2 = to.y - 9;
+  const [top, bottom] = [Math.min(y1, y2) - NODE_HEIGHT / 2, Math.max(y1, y2) + NODE_HEIGHT / 2];
+  const beside = lanes.boxes.filter((b) => b.top < bottom && b.bottom > top);
+  const x = side > 0
+    ? Math.max(...beside.map((b) => b.right)) + LANE_GAP
+    : Math.min(...beside.map((b) => b.left)) - LANE_GAP;
+  lanes.boxes.push({ left: x, right: x, top: Math.min(y1, y2), bottom: Math.max(y1, y2) });
+  return {
+    ...e, id: `${e.from}>${e.to}`, lane: true,
+    points: [{ x: from.x + half, y: y1 }, { x, y: y1 }, { x, y: y2 }, { x: to.x + half, y: y2 }],
+    labelAt: { x, y: (y1 + y2) / 2 },
+  };
+}
+
 export function placeWorkflow(workflow: Workflow): Placed {
   const ids = Object.keys(workflow.nodes ?? {});
   const edges = edgesOf(workflow);
+  const around = edges.filter((e) => e.back || e.from === e.to);
+  const ends = new Map(edges.map((e) => [e, bodyEnds(workflow, edges, e)] as const));
+  const skips = edges.filter((e) => ends.get(e)?.length);
+  const direct = edges.filter((e) => !around.includes(e) && !skips.includes(e));
+
   const g = new Graph({ directed: true, multigraph: false, compound: false });
-  g.setGraph({ rankdir: "TB", nodesep: 16, ranksep: 50, edgesep: 18, marginx: 8, marginy: 8 });
+  g.setGraph({ rankdir: "TB", nodesep: 14, ranksep: 50, edgesep: 16, marginx: 8, marginy: 8 });
   g.setDefaultEdgeLabel(() => ({}));
   const start = startOf(workflow);
   // The start first, so that dagre's order begins there.
   for (const id of start ? [start, ...ids.filter((i) => i !== start)] : ids) {
     g.setNode(id, { width: NODE_WIDTH, height: NODE_HEIGHT });
   }
-  for (const e of edges) {
-    if (e.back || e.from === e.to) continue;
+  for (const e of skips) for (const end of ends.get(e) ?? []) g.setEdge(end, e.to, {});
+  for (const e of direct) {
     g.setEdge(e.from, e.to, { width: e.label ? e.label.length * 6.5 + 12 : 0, height: e.label ? 16 : 0, labelpos: "c" });
   }
   dagreLayout(g);
@@ -68,40 +123,33 @@ export function placeWorkflow(workflow: Workflow): Placed {
   const mirror = misordered(workflow, (id) => centre(id).x) ? (g.graph() as { width?: number }).width ?? 0 : undefined;
   const flip = <T extends Point>(p: T): T => (mirror === undefined ? p : { ...p, x: mirror - p.x });
   const at = new Map(ids.map((id) => [id, flip({ x: centre(id).x, y: centre(id).y })] as const));
-  const nodes = ids.map((id) => ({
-    id, x: (at.get(id)?.x ?? 0) - NODE_WIDTH / 2, y: (at.get(id)?.y ?? 0) - NODE_HEIGHT / 2,
-  }));
 
-  const placed: PlacedEdge[] = edges.filter((e) => !e.back && e.from !== e.to).map((e) => {
+  const placed: PlacedEdge[] = direct.map((e) => {
     const d = g.edge(e.from, e.to) as unknown as { points: Point[]; x?: number; y?: number };
     const points = d.points.map(flip);
     const labelAt = e.label && d.x !== undefined && d.y !== undefined ? flip({ x: d.x, y: d.y }) : midway(points);
-    return { ...e, id: `${e.from}>${e.to}`, points, labelAt };
+    return { ...e, id: `${e.from}>${e.to}`, lane: false, points, labelAt };
   });
-
-  let right = Math.max(...nodes.map((n) => n.x + NODE_WIDTH), ...placed.flatMap((e) => e.points.map((p) => p.x)), 0);
-  const back = edges.filter((e) => e.back || e.from === e.to);
+  const bends = placed.flatMap((e) => e.points.map((p) => ({ left: p.x, right: p.x, top: p.y, bottom: p.y })));
+  const lanes: Lanes = { at, boxes: [...[...at.values()].map(boxOf), ...bends] };
   // Short loops inside, long ones around them.
-  const height = (e: Edge) => Math.abs((at.get(e.from)?.y ?? 0) - (at.get(e.to)?.y ?? 0));
-  back.sort((a, b) => height(a) - height(b));
-  for (const e of back) {
-    right += LANE_GAP;
-    const from = at.get(e.from);
-    const to = at.get(e.to);
-    if (!from || !to) continue;
-    const y1 = from.y + 9;
-    const y2 = to.y - 9;
-    placed.push({
-      ...e, id: `${e.from}>${e.to}`,
-      points: [
-        { x: from.x + NODE_WIDTH / 2, y: y1 }, { x: right, y: y1 },
-        { x: right, y: y2 }, { x: to.x + NODE_WIDTH / 2, y: y2 },
-      ],
-      labelAt: { x: right, y: (y1 + y2) / 2 },
-    });
-  }
-  const bottom = Math.max(...nodes.map((n) => n.y + NODE_HEIGHT), 0);
-  return { nodes, edges: placed, width: right + 8, height: bottom + 8 };
+  const span = (e: Edge) => Math.abs((at.get(e.from)?.y ?? 0) - (at.get(e.to)?.y ?? 0));
+  const bySpan = (a: Edge, b: Edge) => span(a) - span(b);
+  placed.push(...around.sort(bySpan).map((e) => inLane(e, lanes, 1)), ...skips.sort(bySpan).map((e) => inLane(e, lanes, -1)));
+
+  const left = Math.min(...lanes.boxes.map((b) => b.left));
+  const right = Math.max(...lanes.boxes.map((b) => b.right));
+  const shift = <T extends Point>(p: T): T => ({ ...p, x: p.x - left + MARGIN });
+  const nodes = ids.map((id) => {
+    const p = shift(at.get(id) ?? { x: 0, y: 0 });
+    return { id, x: p.x - NODE_WIDTH / 2, y: p.y - NODE_HEIGHT / 2 };
+  });
+  return {
+    nodes,
+    edges: placed.map((e) => ({ ...e, points: e.points.map(shift), labelAt: shift(e.labelAt) })),
+    width: right - left + 2 * MARGIN,
+    height: Math.max(...nodes.map((n) => n.y + NODE_HEIGHT), 0) + MARGIN,
+  };
 }
 
 /** Nodes without a graph (it was not to be had): a plain column. */

@@ -16,6 +16,7 @@ import { Inspector } from "./inspector";
 
 const PLAIN_KEY = "sluice.plain";
 const SPLIT_KEY = "sluice.split";
+const SPLIT = 36;
 const SPLIT_MIN = 18;
 const SPLIT_MAX = 70;
 const PENDING_WORD: Record<Command, string> = { pause: "pausing", resume: "resuming", cancel: "cancelling" };
@@ -253,7 +254,7 @@ function Fatal({ onMenu }: { onMenu: () => void }) {
 
 /** How much of the width the graph takes, in percent: by pointer, or by the arrow keys. */
 function Splitter({ panes }: { panes: React.RefObject<HTMLDivElement | null> }) {
-  const [percent, setPercent] = useState(() => Number(localStorage.getItem(SPLIT_KEY)) || 34);
+  const [percent, setPercent] = useState(() => Number(localStorage.getItem(SPLIT_KEY)) || SPLIT);
   useEffect(() => {
     panes.current?.style.setProperty("--split", `${percent}%`);
   }, [panes, percent]);
@@ -269,7 +270,7 @@ function Splitter({ panes }: { panes: React.RefObject<HTMLDivElement | null> }) 
         if (e.key === "ArrowLeft") move(percent - 3);
         if (e.key === "ArrowRight") move(percent + 3);
       }}
-      onDoubleClick={() => move(34)}
+      onDoubleClick={() => move(SPLIT)}
       onPointerDown={(e) => e.currentTarget.setPointerCapture(e.pointerId)}
       onPointerMove={(e) => {
         const box = panes.current?.getBoundingClientRect();
