@@ -19,12 +19,12 @@ function namedBy(id: string, workflow: Workflow): { to: string; label: string; e
   const node = workflow.nodes?.[id];
   if (!node) return [];
   const out: { to: string; label: string; error?: boolean }[] = [];
-  const routes = Object.entries(node.routes ?? {});
-  for (const [label, to] of routes) out.push({ to, label });
-  (node.next_ids ?? []).forEach((to, i) => {
-    if (routes.some(([, t]) => t === to)) return;
-    out.push({ to, label: node.type === "loop" ? (i === 0 ? "round" : "exit") : "" });
-  });
+  // In the server's order, for what is a back edge hangs on the order of the walk.
+  (node.next_ids ?? []).forEach((to, i) => out.push({ to, label: node.type === "loop" ? (i === 0 ? "round" : "exit") : "" }));
+  for (const [label, to] of Object.entries(node.routes ?? {})) out.push({ to, label });
+  if (node.on_error && node.on_error !== "fail" && node.on_error !== "continue") {
+    out.push({ to: node.on_error, label: "on error", error: true });
+  }
   const cases = node.properties?.cases;
   if (node.type === "switch" && Array.isArray(cases)) {
     cases.forEach((c, i) => {
@@ -36,9 +36,6 @@ function namedBy(id: string, workflow: Workflow): { to: string; label: string; e
   }
   if (node.type === "sequence") for (const to of ids(node.properties?.steps)) out.push({ to, label: "" });
   if (node.type === "map") for (const to of ids(node.properties?.body).slice(0, 1)) out.push({ to, label: "each" });
-  if (node.on_error && node.on_error !== "fail" && node.on_error !== "continue") {
-    out.push({ to: node.on_error, label: "on error", error: true });
-  }
   return out.filter((e) => workflow.nodes?.[e.to]);
 }
 

@@ -66,6 +66,22 @@ describe("placeWorkflow", () => {
     expect(exit?.lane).toBe(true);
     expect(exit?.points[1]?.x).toBeLessThan(Math.min(...placed.nodes.map((n) => n.x)));
   });
+  it("takes a way from behind a loop into its body for a way back", () => {
+    const polish = placeWorkflow({
+      id: "p", start_node_id: "start",
+      nodes: {
+        start: { type: "start", next_ids: ["drafts"] },
+        drafts: { type: "loop", next_ids: ["write", "edit"] },
+        write: { type: "agent", next_ids: ["measure"] },
+        measure: { type: "script", next_ids: ["drafts"] },
+        edit: { type: "human_review", routes: { approve: "end", reject: "write" } },
+        end: { type: "end" },
+      },
+    });
+    const y = Object.fromEntries(polish.nodes.map((n) => [n.id, n.y]));
+    expect([y.start, y.drafts, y.write, y.measure, y.edit, y.end]).toEqual(Object.values(y).sort((a, b) => a - b));
+    expect(polish.edges.filter((e) => e.back).map((e) => e.id).sort()).toEqual(["edit>write", "measure>drafts"]);
+  });
   it("draws paths", () => {
     for (const e of placed.edges) expect(pathThrough(e.points, e.lane)).toMatch(/^M[-\d.]+,[-\d.]+[LC]/);
   });

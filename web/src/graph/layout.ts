@@ -54,6 +54,24 @@ function reachable(edges: Edge[], from: string): Set<string> {
 }
 
 /**
+ * Edges that lead from behind a loop into its body: forward ones to the engine, which walked the body
+ * first, but to the eye they go back. They are marked as such.
+ */
+function markReturns(workflow: Workflow, edges: Edge[]): Edge[] {
+  const returns = new Set<Edge>();
+  for (const exit of edges) {
+    if (workflow.nodes?.[exit.from]?.type !== "loop" || exit.label !== "exit") continue;
+    const closing = edges.filter((e) => e.back && e.to === exit.from).map((e) => e.from);
+    const inside = edges.filter((e) => e.from === exit.from && e !== exit).flatMap((e) => [...reachable(edges, e.to)]);
+    const body = new Set(inside.filter((id) => closing.some((end) => reachable(edges, id).has(end))));
+    if (body.has(exit.to)) continue;
+    const behind = reachable(edges.filter((e) => !body.has(e.to)), exit.to);
+    for (const e of edges) if (behind.has(e.from) && !body.has(e.from) && body.has(e.to)) returns.add(e);
+  }
+  return edges.map((e) => (returns.has(e) ? { ...e, back: true } : e));
+}
+
+/**
  * The ends of a loop's body, if its way out should start below them. A loop that stands beside what comes
  * after it makes a wide graph that reads like a choice; below, it reads like what it is.
  */
@@ -97,7 +115,7 @@ function inLane(e: Edge, lanes: Lanes, side: 1 | -1): PlacedEdge {
 
 export function placeWorkflow(workflow: Workflow): Placed {
   const ids = Object.keys(workflow.nodes ?? {});
-  const edges = edgesOf(workflow);
+  const edges = markReturns(workflow, edgesOf(workflow));
   const around = edges.filter((e) => e.back || e.from === e.to);
   const ends = new Map(edges.map((e) => [e, bodyEnds(workflow, edges, e)] as const));
   const skips = edges.filter((e) => ends.get(e)?.length);

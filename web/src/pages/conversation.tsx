@@ -19,7 +19,7 @@ const Columns = memo(function Columns({ block, plain }: { block: Extract<Block, 
     <div className="columns" data-narrow={block.columns.length > 2 || undefined} style={{ "--columns": block.columns.length } as React.CSSProperties} data-testid="columns">
       {block.columns.map((c) => (
         <section key={c.head} className="column" aria-label={`Branch ${nodeName(c.head, workflow?.nodes?.[c.head])}`}>
-          {c.runIds.map((id) => <Run key={id} id={id} plain={plain} />)}
+          {c.runIds.map((id) => <Run key={id} id={id} plain={plain} inColumn />)}
         </section>
       ))}
     </div>

@@ -165,7 +165,14 @@ const isSpoken = (run: RunView, node: WorkflowNode | undefined): boolean =>
   run.items.length > 0 || run.error !== undefined ||
   (run.status === "running" && (node?.type === "llm" || node?.type === "agent" || node?.type === "script" || node?.type === "tool"));
 
-export const Run = memo(function Run({ id, plain, head }: { id: string; plain: boolean; head?: string }) {
+/** In a branch's column even a node that says nothing is named, so that the column is not a riddle. */
+function SilentRun({ run, node }: { run: RunView; node: WorkflowNode | undefined }) {
+  return (
+    <p className="silent"><Icon name={node?.type ?? "node"} size={14} /><span>{nodeName(run.nodeId, node)}</span><StatusPill status={run.status} /></p>
+  );
+}
+
+export const Run = memo(function Run({ id, plain, inColumn }: { id: string; plain: boolean; inColumn?: boolean }) {
   const run = useSession((s) => s.view.runs[id]);
   const node = useSession((s) => (run ? s.workflow?.nodes?.[run.nodeId] : undefined));
   const nth = useSession((s) => (run ? Math.max(0, Object.keys(s.workflow?.nodes ?? s.view.nodes).indexOf(run.nodeId)) : 0));
@@ -174,7 +181,8 @@ export const Run = memo(function Run({ id, plain, head }: { id: string; plain: b
     const ref = run?.items.find((i) => i.kind === "message");
     return ref ? s.view.messages[ref.id] : undefined;
   });
-  if (!run || !isSpoken(run, node)) return null;
+  if (!run) return null;
+  if (!isSpoken(run, node)) return inColumn && run.status !== "pending" ? <SilentRun run={run} node={node} /> : null;
   if (run.items.every((i) => i.kind === "note") && run.items.length > 0 && node?.type === "loop" && !run.error) {
     return <>{run.items.map((i) => <Note key={i.id} id={i.id} />)}</>;
   }
@@ -198,7 +206,6 @@ export const Run = memo(function Run({ id, plain, head }: { id: string; plain: b
       <header>
         <Avatar name={name} nth={nth} icon={icon} />
         <span className="run-name">{name}</span>
-        {head && head !== run.nodeId && <span className="faint">in {head}</span>}
         <span className="run-facts">{facts.join(" · ")}</span>
         {words_?.state === "done" && words_.text && (
           <button type="button" className="quiet run-copy" onClick={() => void copy()} aria-label={`Copy what ${name} said`}>{copied ? "Copied" : "Copy"}</button>

@@ -215,6 +215,7 @@ function Header({ onMenu }: { onMenu: () => void }) {
   const waitsOnly = useSession((s) => s.view.status === "running" && s.view.open.length > 0 &&
     !Object.values(s.view.nodes).some((n) => n.status === "running"));
   const title = sessionTitle(session, workflow);
+  const workflowName = workflow?.name ?? (session?.workflow_id ? words(session.workflow_id) : "");
   useEffect(() => {
     document.title = `${waits ? "● " : ""}${title} · Sluice`;
     return () => { document.title = "Sluice"; };
@@ -225,7 +226,7 @@ function Header({ onMenu }: { onMenu: () => void }) {
       <div className="session-title">
         <h1 title={title}>{title}</h1>
         <p className="faint">
-          {[workflow?.name ?? (session?.workflow_id ? words(session.workflow_id) : ""), startedAt && `started ${clock(startedAt)}`].filter(Boolean).join(" · ")}
+          {[workflowName !== title && workflowName, startedAt && `started ${clock(startedAt)}`].filter(Boolean).join(" · ")}
         </p>
       </div>
       {known && <StatusPill status={pending ? PENDING_WORD[pending] : waitsOnly ? "suspended" : status} testId="status" />}
