@@ -275,6 +275,7 @@ static void runaways_are_stopped(void **state)
     while (session_status_of(f.s) == SESSION_RUNNING) {
         fix_fire(&f);
         fix_quiet(&f);
+        f.rows.runs = NULL; /* the fixture searches them in line, 100,000 take minutes */
     }
     assert_non_null(strstr(f.rows.row.core.error_json.p, "\"runaway\""));
     fix_close(&f);
