@@ -259,7 +259,8 @@ static void watch_open(void)
         exit(1);
     }
     watch_got = 0;
-    watch_send("{\"type\":\"subscribe\",\"channel\":\"sessions\",\"filter\":{\"status\":\"completed\"}}");
+    watch_send(
+        "{\"type\":\"subscribe\",\"channel\":\"sessions\",\"filter\":{\"status\":\"completed\"}}");
     watch_events(watch_fd);
 }
 

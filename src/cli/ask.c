@@ -394,8 +394,9 @@ void ask_refresh(struct ask *a)
     if (a->step == ASK_NOTHING && a->paused)
         a->step = ASK_PAUSED;
     else if (a->step == ASK_NOTHING && a->waiting_count)
-        a->step = strcmp(a->waiting[0].kind, "user_input") || a->waiting[0].form_schema ? ASK_ACTION
-                                                                                        : ASK_SAY;
+        a->step = strcmp(a->waiting[0].kind, "user_input") == 0 && !a->waiting[0].form_schema
+                      ? ASK_SAY
+                      : ASK_ACTION;
     struct buf question;
     buf_init(&question, 1u << 20);
     question_write(a, &question);

@@ -174,8 +174,8 @@ static int definition_send(struct client *c, const char *method, const char *pat
         client_complain("%s", e.text);
         return rc == ERR_NOT_FOUND ? EXIT_NOT_FOUND : EXIT_USAGE;
     }
-    size_t at = strspn(text.data ? text.data : "", " \t\r\n");
-    bool is_json = at < text.len && text.data[at] == '{';
+    const char *start = text.data ? text.data : "";
+    bool is_json = start[strspn(start, " \t\r\n")] == '{';
     struct http_body body = {buf_str(&text), is_json ? "application/json" : "application/yaml"};
     rc = client_call(c, method, path, &body, r);
     buf_deinit(&text);

@@ -35,7 +35,7 @@ static int listen_socket(const struct addrinfo *a)
 
 static int listen_port(int fd)
 {
-    struct sockaddr_storage a;
+    struct sockaddr_storage a = {0};
     socklen_t n = sizeof(a);
 
     if (getsockname(fd, (struct sockaddr *)&a, &n) < 0)
