@@ -217,6 +217,26 @@ describe('the page', { skip: hasBrowser ? false : 'no Chromium here' }, () => {
     await page.close(/404/);
   });
 
+  test('a log that no longer reaches back: the page takes a snapshot and goes on', async () => {
+    const forgetful = await new Server({ standIn: ['--keep', '40'] }).start();
+    try {
+      const page = await browser.open(`${forgetful.url}/ui/`);
+      const id = await page.startRun('council-debate', 'What was it about?');
+      await page.longer('run-judge', 80);
+      await page.page.reload();
+      await page.page.getByText('its messages are whole').waitFor();
+      await page.see('review-form');
+      await page.click('action-approve');
+      await page.see('ending');
+      const stored = await forgetful.all(`/sessions/${id}/messages`);
+      assert.deepEqual(await page.texts(), Object.fromEntries(stored.map((m) => [m.message_id, m.content])));
+      assert.equal((await page.nodeStates()).end, 'completed');
+      await page.close();
+    } finally {
+      await forgetful.close();
+    }
+  });
+
   test('on a phone nothing is wider than the screen', async () => {
     const phone = await new Browser().start({ viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true });
     try {

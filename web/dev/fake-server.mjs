@@ -6,6 +6,7 @@
 //
 //   node dev/fake-server.mjs [--listen 127.0.0.1:8080] [--speed 1]
 //
+// With --keep N a log holds its newest N events only: whoever is further back gets the verdict "snapshot".
 // A topic with "fail" in it fails a node, with "retry" restarts an attempt, with "long" streams thousands of tokens.
 import { createHash, randomUUID } from "node:crypto";
 import { existsSync, readFileSync, statSync } from "node:fs";
@@ -22,6 +23,7 @@ const option = (name, fallback) => {
 };
 const [host, port] = option("--listen", "127.0.0.1:8080").split(":");
 const speed = Number(option("--speed", process.env.FAKE_SPEED ?? "1"));
+const keep = Number(option("--keep", "Infinity"));
 const dist = join(fileURLToPath(import.meta.url), "../../dist");
 
 const sessions = new Map();
@@ -379,8 +381,12 @@ function connected(ws, url) {
     } else if (m.type === "subscribe") {
       const session = sessions.get(m.session_id);
       if (!session) return send({ type: "error", code: "not_found", error: "There is no such session." });
-      subscribed.set(session.id, m.after ?? 0);
-      send({ type: "subscribed", session_id: session.id, verdict: "recovered", last_seq: session.log.length });
+      const lost = session.log.length - (m.after ?? 0) > keep;
+      subscribed.set(session.id, lost ? session.log.length : m.after ?? 0);
+      send({
+        type: "subscribed", session_id: session.id, verdict: lost ? "snapshot" : "recovered", last_seq: session.log.length,
+        ...(lost ? { session: session.object() } : {}),
+      });
       drain(session);
     }
   });

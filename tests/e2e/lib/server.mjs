@@ -13,7 +13,7 @@ const bin = process.env.SLUICE_BIN ?? join(repo, 'build/release/sluice');
 export const isReal = process.env.SLUICE_BIN !== undefined || existsSync(bin);
 
 export class Server {
-  // options: env
+  // options: env; standIn (flags of the page's stand-in, which is then used in any case)
   constructor(options = {}) {
     this.options = options;
     this.data = mkdtempSync(join(tmpdir(), 'sluice-e2e-'));
@@ -22,9 +22,9 @@ export class Server {
 
   async start() {
     const listen = ['--listen', `127.0.0.1:${this.port}`];
-    const [program, args] = isReal
+    const [program, args] = isReal && !this.options.standIn
       ? [bin, ['serve', ...listen, '--data', this.data]]
-      : [process.execPath, [join(repo, 'web/dev/fake-server.mjs'), ...listen, '--speed', '2']];
+      : [process.execPath, [join(repo, 'web/dev/fake-server.mjs'), ...listen, '--speed', '2', ...(this.options.standIn ?? [])]];
     const clean = { OPENAI_API_KEY: '', OPENAI_BASE_URL: '', SLUICE_MODEL: '' };
     const child = spawn(program, args, { env: { ...process.env, ...clean, ...this.options.env }, stdio: ['ignore', 'pipe', 'pipe'] });
     this.child = child;

@@ -18,9 +18,9 @@ const Columns = memo(function Columns({ block, plain }: { block: Extract<Block, 
   return (
     <div className="columns" data-narrow={block.columns.length > 2 || undefined} style={{ "--columns": block.columns.length } as React.CSSProperties} data-testid="columns">
       {block.columns.map((c) => (
-        <section key={c.head} className="column" aria-label={`Branch ${nodeName(c.head, workflow?.nodes?.[c.head])}`}>
+        <div key={c.head} className="column" role="group" aria-label={`Branch ${nodeName(c.head, workflow?.nodes?.[c.head])}`}>
           {c.runIds.map((id) => <Run key={id} id={id} plain={plain} inColumn />)}
-        </section>
+        </div>
       ))}
     </div>
   );
@@ -40,7 +40,7 @@ function Ending() {
   if (status === "failed") {
     return (
       <section className="ending" data-status="failed" data-testid="ending">
-        <h3><Icon name="cross" />{error?.code === "stopped" ? "Stopped" : "Failed"}{error?.node_id ? ` at ${nodeName(error.node_id, workflow?.nodes?.[error.node_id])}` : ""}</h3>
+        <h2><Icon name="cross" />{error?.code === "stopped" ? "Stopped" : "Failed"}{error?.node_id ? ` at ${nodeName(error.node_id, workflow?.nodes?.[error.node_id])}` : ""}</h2>
         <p>{error?.message ?? reason ?? "The server gave no reason."}</p>
         {error?.code && <p className="faint mono">{error.code}</p>}
       </section>
@@ -49,7 +49,7 @@ function Ending() {
   if (status === "cancelled") {
     return (
       <section className="ending" data-status="cancelled" data-testid="ending">
-        <h3><Icon name="stop" />Cancelled</h3>
+        <h2><Icon name="stop" />Cancelled</h2>
         <p>{reason ? `${reason}. ` : ""}Everything said until then is kept.</p>
       </section>
     );
@@ -57,7 +57,7 @@ function Ending() {
   const text = outputText(output);
   return (
     <section className="ending" data-status="completed" data-testid="ending">
-      <h3><Icon name="check" />Completed</h3>
+      <h2><Icon name="check" />Completed</h2>
       {text !== null && !repeated && <div className="prose"><Markdown text={text} streaming={false} /></div>}
       {text === null && output !== undefined && <details><summary>Result</summary><pre>{pretty(output)}</pre></details>}
     </section>
