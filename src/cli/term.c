@@ -181,7 +181,7 @@ static void widths_find(const struct grid *g, const struct term *t, int *widths)
     int sum = 0;
     for (int c = 0; c < g->column_count; c++)
         widths[c] = text_columns(str_of(g->columns[c].title));
-    for (int i = 0; g->column_count > 0 && i < g->cell_count; i++) {
+    for (int i = 0; i < g->cell_count; i++) {
         int c = i % g->column_count, w = text_columns(str_of(g->cells[i].text));
         if (w > widths[c])
             widths[c] = w;
@@ -201,7 +201,7 @@ static void widths_find(const struct grid *g, const struct term *t, int *widths)
 
 void grid_print(const struct grid *g, const struct term *t)
 {
-    int widths[GRID_COLUMNS_MAX];
+    int widths[GRID_COLUMNS_MAX] = {0};
     widths_find(g, t, widths);
     for (int c = 0; c < g->column_count; c++)
         cell_print(g, t, c, g->columns[c].title, STYLE_DIM, widths[c]);

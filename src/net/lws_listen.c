@@ -33,15 +33,20 @@ static int listen_socket(const struct addrinfo *a)
     return -1;
 }
 
+/* The port stands in the same place for both families. */
 static int listen_port(int fd)
 {
-    struct sockaddr_storage a = {0};
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } a;
     socklen_t n = sizeof(a);
 
-    if (getsockname(fd, (struct sockaddr *)&a, &n) < 0)
+    memset(&a, 0, sizeof(a));
+    if (getsockname(fd, &a.any, &n) < 0)
         return -1;
-    return ntohs(a.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&a)->sin6_port
-                                         : ((struct sockaddr_in *)&a)->sin_port);
+    return ntohs(a.any.sa_family == AF_INET6 ? a.v6.sin6_port : a.v4.sin_port);
 }
 
 /* Errors that concern the one connection; others are about room. */
