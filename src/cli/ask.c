@@ -49,7 +49,9 @@ static void waiting_add(struct ask *a, const char *node_id, struct json data)
     while (json_iter_next(&it) && w->action_count < ASK_ACTIONS_MAX)
         if (json_type(it.value) == JSON_STRING)
             w->actions[w->action_count++] = json_strdup(it.value);
-    if (!a->enabled)
+    if (!a->enabled && strcmp(w->kind, "user_input") == 0 && !w->form_schema)
+        view_note(a->v, STYLE_DIM, "answer with: sluice session input %s TEXT", a->session_id);
+    else if (!a->enabled)
         view_note(a->v, STYLE_DIM, "answer with: sluice session answer %s %s ACTION", a->session_id,
                   node_id);
 }

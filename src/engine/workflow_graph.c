@@ -51,6 +51,42 @@ static size_t path_push_edge(struct wf_parse *p, const struct edge *e)
     return mark;
 }
 
+/* ---- reachability over any edges ---- */
+
+static void bit_set(uint64_t *row, unsigned i)
+{
+    row[i / 64] |= UINT64_C(1) << (i % 64);
+}
+
+static bool bit_get(const uint64_t *row, unsigned i)
+{
+    return row[i / 64] >> (i % 64) & 1;
+}
+
+static void reach_any_fill(struct wf_parse *p)
+{
+    struct workflow *w = p->w;
+    w->words = (w->node_count + 63) / 64;
+    w->reach_any = arena_calloc(&w->arena, (size_t)w->node_count * w->words, sizeof(uint64_t));
+    uint16_t *stack = arena_calloc(&p->scratch, w->node_count + 1, sizeof(*stack));
+    for (unsigned root = 0; root < w->node_count; root++) {
+        uint64_t *row = w->reach_any + (size_t)root * w->words;
+        unsigned depth = 0;
+        stack[depth++] = (uint16_t)root;
+        while (depth) {
+            const struct node_def *n = &w->nodes[stack[--depth]];
+            for (unsigned o = 0; o < n->out_count; o++) {
+                uint16_t to = w->edges[n->out[o]].to;
+                if (bit_get(row, to))
+                    continue;
+                bit_set(row, to);
+                if (to != root) /* walked already */
+                    stack[depth++] = to;
+            }
+        }
+    }
+}
+
 /* ---- depth-first walk ---- */
 
 enum colour { WHITE, GREY, BLACK }; /* not seen, on the stack, done */
@@ -61,6 +97,9 @@ struct walk {
     unsigned depth;
     uint16_t *order; /* nodes as they are done: children first */
     unsigned done;
+    uint16_t *entered;    /* by node: how many were entered before */
+    uint16_t *exit_began; /* by depth, of a loop: how many were entered before its way out */
+    unsigned entered_count;
 };
 
 static struct walk walk_init(struct wf_parse *p)
@@ -71,40 +110,52 @@ static struct walk walk_init(struct wf_parse *p)
     k.stack = arena_calloc(&p->scratch, n, sizeof(*k.stack));
     k.next_out = arena_calloc(&p->scratch, n, sizeof(*k.next_out));
     k.order = arena_calloc(&p->scratch, n, sizeof(*k.order));
+    k.entered = arena_calloc(&p->scratch, n, sizeof(*k.entered));
+    k.exit_began = arena_calloc(&p->scratch, n, sizeof(*k.exit_began));
     return k;
 }
 
 static void walk_push(struct walk *k, uint16_t node)
 {
     k->colour[node] = GREY;
+    k->entered[node] = (uint16_t)k->entered_count++;
     k->stack[k->depth] = node;
     k->next_out[k->depth++] = 0;
 }
 
-/* Walks what is reached from root; closes() is told each edge that leads back into the stack. */
-static void walk_from(struct wf_parse *p, struct walk *k, uint16_t root,
-                      bool (*follows)(struct wf_parse *p, const struct edge *e),
-                      void (*closes)(struct wf_parse *p, const struct walk *k, unsigned edge))
+/* What a walk is told of the edges that lead to no new node. */
+struct walker {
+    bool (*follows)(struct wf_parse *p, const struct edge *e);                /* NULL: every edge */
+    void (*closes)(struct wf_parse *p, const struct walk *k, unsigned edge);  /* into the stack */
+    void (*crosses)(struct wf_parse *p, const struct walk *k, unsigned edge); /* NULL: not told */
+};
+
+static void walk_from(struct wf_parse *p, struct walk *k, uint16_t root, const struct walker *told)
 {
     struct workflow *w = p->w;
     walk_push(k, root);
     while (k->depth) {
         uint16_t at = k->stack[k->depth - 1];
         const struct node_def *n = &w->nodes[at];
-        if (k->next_out[k->depth - 1] == n->out_count) {
+        unsigned next = k->next_out[k->depth - 1]++;
+        if (next == n->out_count) {
             k->colour[at] = BLACK;
             k->order[k->done++] = at;
             k->depth--;
             continue;
         }
-        unsigned e = n->out[k->next_out[k->depth - 1]++];
+        if (next == 1)
+            k->exit_began[k->depth - 1] = (uint16_t)k->entered_count;
+        unsigned e = n->out[next];
         uint16_t to = w->edges[e].to;
-        if (follows && !follows(p, &w->edges[e]))
+        if (told->follows && !told->follows(p, &w->edges[e]))
             continue;
-        if (k->colour[to] == GREY)
-            closes(p, k, e);
-        else if (k->colour[to] == WHITE)
+        if (k->colour[to] == WHITE)
             walk_push(k, to);
+        else if (k->colour[to] == GREY)
+            told->closes(p, k, e);
+        else if (told->crosses)
+            told->crosses(p, k, e);
     }
 }
 
@@ -114,6 +165,20 @@ static void edge_goes_back(struct wf_parse *p, const struct walk *k, unsigned ed
 {
     (void)k;
     p->w->edges[edge].back = true;
+}
+
+/* From behind a loop into its body: the body has run before, so the edge goes back, although its
+ * target is no ancestor. Where the body does not lead to the loop again it only joins what follows.
+ */
+static void edge_enters_body(struct wf_parse *p, const struct walk *k, unsigned edge)
+{
+    struct edge *e = &p->w->edges[edge];
+    for (unsigned d = 0; d < k->depth && !e->back; d++) {
+        uint16_t loop = k->stack[d], entered = k->entered[e->to];
+        e->back = p->w->nodes[loop].kind == KIND_LOOP && k->next_out[d] >= 2 &&
+                  entered > k->entered[loop] && entered < k->exit_began[d] &&
+                  workflow_reaches(p->w, e->to, loop);
+    }
 }
 
 /* Edges of cycles that nothing would end. A loop ends those through its body, a person those
@@ -155,10 +220,11 @@ static void cycle_report(struct wf_parse *p, const struct walk *k, unsigned edge
 
 static void cycles_check(struct wf_parse *p)
 {
+    static const struct walker told = {.follows = edge_is_unbroken, .closes = cycle_report};
     struct walk k = walk_init(p);
     for (unsigned i = 0; i < p->w->node_count; i++)
         if (k.colour[i] == WHITE)
-            walk_from(p, &k, (uint16_t)i, edge_is_unbroken, cycle_report);
+            walk_from(p, &k, (uint16_t)i, &told);
 }
 
 /* "node <id> <what>" */
@@ -252,13 +318,15 @@ static void joins_check(struct wf_parse *p)
 
 void graph_check(struct wf_parse *p)
 {
+    static const struct walker told = {.closes = edge_goes_back, .crosses = edge_enters_body};
     struct workflow *w = p->w;
     cycles_check(p);
     /* With an edge missing, what follows would tell of its consequences only. */
     if (!p->edges_whole)
         return;
+    reach_any_fill(p);
     struct walk k = walk_init(p);
-    walk_from(p, &k, w->start, NULL, edge_goes_back);
+    walk_from(p, &k, w->start, &told);
     for (unsigned i = 0; i < w->node_count; i++)
         if (k.colour[i] == WHITE)
             node_report(p, i, "unreachable", "is not reached from the start");
@@ -267,17 +335,7 @@ void graph_check(struct wf_parse *p)
         joins_check(p);
 }
 
-/* ---- reachability, branches, warnings: of a graph without errors ---- */
-
-static void bit_set(uint64_t *row, unsigned i)
-{
-    row[i / 64] |= UINT64_C(1) << (i % 64);
-}
-
-static bool bit_get(const uint64_t *row, unsigned i)
-{
-    return row[i / 64] >> (i % 64) & 1;
-}
+/* ---- reachability over forward edges, branches, warnings: of a graph without errors ---- */
 
 static bool edge_is_forward(struct wf_parse *p, const struct edge *e)
 {
@@ -288,6 +346,7 @@ static bool edge_is_forward(struct wf_parse *p, const struct edge *e)
 static void reach_forward_fill(struct wf_parse *p, const struct walk *k)
 {
     struct workflow *w = p->w;
+    w->reach_forward = arena_calloc(&w->arena, (size_t)w->node_count * w->words, sizeof(uint64_t));
     for (unsigned i = 0; i < k->done; i++) {
         unsigned at = k->order[i];
         uint64_t *row = w->reach_forward + (size_t)at * w->words;
@@ -299,28 +358,6 @@ static void reach_forward_fill(struct wf_parse *p, const struct walk *k)
             const uint64_t *child = w->reach_forward + (size_t)e->to * w->words;
             for (unsigned word = 0; word < w->words; word++)
                 row[word] |= child[word];
-        }
-    }
-}
-
-static void reach_any_fill(struct wf_parse *p)
-{
-    struct workflow *w = p->w;
-    uint16_t *stack = arena_calloc(&p->scratch, w->node_count + 1, sizeof(*stack));
-    for (unsigned root = 0; root < w->node_count; root++) {
-        uint64_t *row = w->reach_any + (size_t)root * w->words;
-        unsigned depth = 0;
-        stack[depth++] = (uint16_t)root;
-        while (depth) {
-            const struct node_def *n = &w->nodes[stack[--depth]];
-            for (unsigned o = 0; o < n->out_count; o++) {
-                uint16_t to = w->edges[n->out[o]].to;
-                if (bit_get(row, to))
-                    continue;
-                bit_set(row, to);
-                if (to != root) /* walked already */
-                    stack[depth++] = to;
-            }
         }
     }
 }
@@ -387,13 +424,10 @@ static void refs_warn(struct wf_parse *p)
 void graph_finish(struct wf_parse *p)
 {
     struct workflow *w = p->w;
-    w->words = (w->node_count + 63) / 64;
-    w->reach_forward = arena_calloc(&w->arena, (size_t)w->node_count * w->words, sizeof(uint64_t));
-    w->reach_any = arena_calloc(&w->arena, (size_t)w->node_count * w->words, sizeof(uint64_t));
+    static const struct walker told = {.follows = edge_is_forward, .closes = edge_goes_back};
     struct walk k = walk_init(p);
-    walk_from(p, &k, w->start, edge_is_forward, edge_goes_back);
+    walk_from(p, &k, w->start, &told);
     reach_forward_fill(p, &k);
-    reach_any_fill(p);
     branches_fill(p, &k);
     refs_warn(p);
 }

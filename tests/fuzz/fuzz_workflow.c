@@ -14,7 +14,7 @@ static void edges_hold(const struct workflow *w)
         FUZZ_CHECK(e->from < w->node_count && e->to < w->node_count);
         FUZZ_CHECK(workflow_reaches(w, e->from, e->to));
         if (e->back) /* its source is reached from its target */
-            FUZZ_CHECK(workflow_reaches_forward(w, e->to, e->from));
+            FUZZ_CHECK(workflow_reaches(w, e->to, e->from));
         else
             FUZZ_CHECK(e->from != e->to && !workflow_reaches_forward(w, e->to, e->from));
     }

@@ -517,6 +517,29 @@ static void edges_go_forward_and_back(void **state)
     workflow_unref(w);
 }
 
+/* A review behind the loop sends back into its body; what leaves the body for good does not. */
+static void loops_are_entered_again(void **state)
+{
+    (void)state;
+    struct workflow *w = parse_good(
+        "nodes:\n"
+        "  s: { type: start, next_ids: [l] }\n"
+        "  l: { type: loop, properties: { max_rounds: 3 }, next_ids: [a, r] }\n" LLM(
+            "a", "next_ids: [b]") "  b: { type: human_review, routes: { approve: l, reject: out } "
+                                  "}\n" LLM("out", "next_ids: [e]") "  r: { type: human_review, "
+                                                                    "routes: { approve: out, "
+                                                                    "reject: a, modify: b } }\n" E);
+    unsigned r = (unsigned)workflow_find(w, STR("r")), a = (unsigned)workflow_find(w, STR("a"));
+    const struct node_def *review = &w->nodes[r];
+    assert_int_equal(review->out_count, 3);
+    assert_false(w->edges[review->out[0]].back);
+    assert_true(w->edges[review->out[1]].back);
+    assert_true(w->edges[review->out[2]].back);
+    assert_false(workflow_reaches_forward(w, r, a));
+    assert_true(workflow_reaches(w, r, a));
+    workflow_unref(w);
+}
+
 static void branches_nest(void **state)
 {
     (void)state;
@@ -671,6 +694,7 @@ int main(void)
         cmocka_unit_test(the_list_of_issues_is_bounded),
         cmocka_unit_test(fields_are_kept),
         cmocka_unit_test(edges_go_forward_and_back),
+        cmocka_unit_test(loops_are_entered_again),
         cmocka_unit_test(branches_nest),
         cmocka_unit_test(nodes_may_be_an_array),
         cmocka_unit_test(actions_follow_the_review),
