@@ -49,11 +49,6 @@ static void waiting_add(struct ask *a, const char *node_id, struct json data)
     while (json_iter_next(&it) && w->action_count < ASK_ACTIONS_MAX)
         if (json_type(it.value) == JSON_STRING)
             w->actions[w->action_count++] = json_strdup(it.value);
-    if (!a->enabled && strcmp(w->kind, "user_input") == 0 && !w->form_schema)
-        view_note(a->v, STYLE_DIM, "answer with: sluice session input %s TEXT", a->session_id);
-    else if (!a->enabled)
-        view_note(a->v, STYLE_DIM, "answer with: sluice session answer %s %s ACTION", a->session_id,
-                  node_id);
 }
 
 static void waiting_remove(struct ask *a, int i)
@@ -389,10 +384,28 @@ static void question_write(const struct ask *a, struct buf *out)
     }
 }
 
+/* Nobody is here to be asked: where to answer, once for each that still waits. */
+static void hints_show(struct ask *a)
+{
+    for (int i = 0; i < a->waiting_count; i++) {
+        struct ask_waiting *w = &a->waiting[i];
+        if (w->hinted)
+            continue;
+        w->hinted = true;
+        if (strcmp(w->kind, "user_input") == 0 && !w->form_schema)
+            view_note(a->v, STYLE_DIM, "answer with: sluice session input %s TEXT", a->session_id);
+        else
+            view_note(a->v, STYLE_DIM, "answer with: sluice session answer %s %s ACTION",
+                      a->session_id, w->node_id);
+    }
+}
+
 void ask_refresh(struct ask *a)
 {
-    if (!a->enabled)
+    if (!a->enabled) {
+        hints_show(a);
         return;
+    }
     if (a->step == ASK_NOTHING && a->paused)
         a->step = ASK_PAUSED;
     else if (a->step == ASK_NOTHING && a->waiting_count)

@@ -16,6 +16,7 @@ struct ask_waiting { /* a node that waits for a person */
     char *actions[ASK_ACTIONS_MAX];
     int action_count;
     char *form_schema; /* JSON, or NULL */
+    bool hinted;       /* where to answer was told */
 };
 
 enum ask_step {

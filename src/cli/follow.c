@@ -46,11 +46,31 @@ static bool is_terminal(struct json event)
            word_is_terminal(json_get(json_get(event, "data"), "to"));
 }
 
+/* A session that ended without our seeing the event that says so. */
+static void ending_from(struct follow *f, struct json session)
+{
+    struct json status = json_get(session, "status");
+    struct buf b;
+    struct jw w;
+    if (f->ended || !word_is_terminal(status))
+        return;
+    buf_init(&b, EVENT_BYTES_MAX);
+    jw_init(&w, &b);
+    jw_object(&w);
+    jw_key(&w, "data");
+    jw_object(&w);
+    jw_kv_raw(&w, "to", json_raw(status));
+    jw_kv_raw(&w, "output", json_raw(json_get(session, "output")));
+    jw_end(&w);
+    jw_end(&w);
+    f->ended = true;
+    f->ending = buf_steal(&b, NULL);
+}
+
 /* The log no longer holds what we asked for: the session as it is now comes instead. */
 static void follow_snapshot(struct follow *f, struct str text)
 {
     struct json message = json_root(text), session = json_get(message, "session");
-    struct json status = json_get(session, "status");
     json_i64(json_get(message, "last_seq"), &f->last_seq);
     if (!f->c->json) {
         char *word = member_text(session, "status");
@@ -58,21 +78,7 @@ static void follow_snapshot(struct follow *f, struct str text)
                   word);
         free(word);
     }
-    if (word_is_terminal(status) && !f->ended) {
-        struct buf b;
-        struct jw w;
-        buf_init(&b, EVENT_BYTES_MAX);
-        jw_init(&w, &b);
-        jw_object(&w);
-        jw_key(&w, "data");
-        jw_object(&w);
-        jw_kv_raw(&w, "to", json_raw(status));
-        jw_kv_raw(&w, "output", json_raw(json_get(session, "output")));
-        jw_end(&w);
-        jw_end(&w);
-        f->ended = true;
-        f->ending = buf_steal(&b, NULL);
-    }
+    ending_from(f, session);
 }
 
 static void follow_event(struct follow *f, struct str name, struct str text)
@@ -178,6 +184,22 @@ static void follow_settle(struct follow *f)
 
 /* ---- the stream ---- */
 
+/* No content: the session has ended, and there is nothing after the event we named. */
+static int follow_ended(struct follow *f)
+{
+    struct http_reply r;
+    struct buf path;
+    http_reply_init(&r);
+    buf_init(&path, 4096);
+    buf_printf(&path, "/sessions/%s", f->id);
+    int rc = client_call(f->c, "GET", path.data, NULL, &r);
+    if (!rc)
+        ending_from(f, json_root(buf_str(&r.body)));
+    buf_deinit(&path);
+    http_reply_deinit(&r);
+    return rc;
+}
+
 /* One connection, until it breaks or all is done. 0, or why it is no use to try again. */
 static int follow_stream(struct follow *f, bool *answered)
 {
@@ -211,7 +233,7 @@ static int follow_stream(struct follow *f, bool *answered)
     }
     http_stream_close(s);
     buf_deinit(&path);
-    return rc;
+    return status == 204 && !f->ended && !f->detached ? follow_ended(f) : rc;
 }
 
 static void follow_wait(struct follow *f, int ms)

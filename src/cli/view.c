@@ -477,7 +477,12 @@ static void question_show(struct view *v, const char *node_id, struct json data)
 static void answer_show(struct view *v, const char *node_id, struct json data)
 {
     char *action = text_get(data, "action"), *who = text_get(data, "reviewer");
-    node_note(v, node_id, "»", STYLE_YELLOW, "%s%s%s", action, *who ? ", by " : "", who);
+    struct view_node *n = node_find(v, str_of(node_id));
+    bool told = n && n->said; /* what was said is the answer */
+    if (n)
+        n->said = false;
+    if (!told)
+        node_note(v, node_id, "»", STYLE_YELLOW, "%s%s%s", action, *who ? ", by " : "", who);
     free(action);
     free(who);
 }
@@ -501,6 +506,9 @@ static void error_show(struct view *v, const char *node_id, struct json data)
 static void said_show(struct view *v, const char *node_id, struct json data)
 {
     char *text = text_get(data, "content");
+    struct view_node *n = *node_id ? node_find(v, str_of(node_id)) : NULL;
+    if (n)
+        n->said = true;
     node_note(v, *node_id ? node_id : "you", "»", STYLE_YELLOW, "%s", text);
     free(text);
 }

@@ -25,6 +25,7 @@ struct view_node {
     char *id;
     int64_t started_ms; /* 0: not running */
     bool announce;      /* running, and not told yet */
+    bool said;          /* somebody has just said something to it */
     int iteration, attempt;
 };
 

@@ -269,6 +269,8 @@ void sse_begin(struct conn *c, struct http_req *r)
     c->server->stats.sse++;
     http_req_free(r);
     conn_hold(c);
+    /* That of the request would end the stream; the beat finds out whether the client is there. */
+    lws_set_timeout(c->wsi, NO_PENDING_TIMEOUT, 0);
     log_cursor_open(c->server->log, &s->cursor);
     s->cursor_open = true;
     sse_pump(s);
