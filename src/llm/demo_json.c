@@ -53,7 +53,7 @@ static struct json maker_element(struct json array, uint64_t index)
 
 static void maker_number(struct demo_maker *m, struct json schema, struct str name, bool is_integer)
 {
-    double low = NAN, high = NAN, step = is_integer ? 1 : 0;
+    double low = (double)NAN, high = (double)NAN, step = is_integer ? 1 : 0;
     json_double(json_get(schema, "multipleOf"), &step);
     bool has_low = json_double(json_get(schema, "minimum"), &low);
     bool has_high = json_double(json_get(schema, "maximum"), &high);
