@@ -2,72 +2,98 @@
 
 #include "engine/session.h"
 
-/* Which edges can still become live? Those whose source may yet run: it is active; or a node that
- * may yet run leads to it over a forward edge, and it has not settled (a life that comes late is
- * ignored); or it follows the target of a back edge whose source may yet run (that resets it,
- * settled or not).
+/* Which edges can still become live? Those whose source may yet run in this iteration:
  *
- * A node that waits for its join holds others up over forward edges only. Over back edges two of
- * them could wait for each other; and nothing is lost: what a node rightly waits for is active
- * itself and leads everywhere that it leads to.
+ * - it is active, or an active node leads to it over forward edges and nodes that have not settled
+ *   (a node that has settled ignores what comes late);
+ * - or it follows the target v of a back edge that may yet be taken, for that resets what follows
+ * v, settled or not. But only if the join keeps something that came in: lives from what follows v
+ *   would be taken away, the join would start anew in the next iteration, so it need not wait.
  *
- * The set is kept until a phase changes. */
+ * Back edges are followed from active nodes that do not themselves wait for a join: else two joins
+ * could wait for each other. What a node waits for is active and leads everywhere that it leads to.
+ */
 
-static void reach_add(struct session *s, unsigned n, unsigned *depth)
+struct reach {
+    struct session *s;
+    uint64_t *set;
+    unsigned depth; /* of s->stack */
+    int join;       /* the node whose join it is; -1: forward edges only */
+};
+
+static void reach_add(struct reach *r, unsigned n)
 {
-    if (bit_get(s->reach, n))
+    if (bit_get(r->set, n))
         return;
-    bit_set(s->reach, n);
-    s->stack[(*depth)++] = (uint16_t)n;
+    bit_set(r->set, n);
+    r->s->stack[r->depth++] = (uint16_t)n;
 }
 
-/* After the back edge v and all that it leads to may run again. */
-static void reach_again(struct session *s, unsigned v)
+static void reach_add_all(struct reach *r, const uint64_t *nodes, const uint64_t *but)
 {
-    const uint64_t *row = s->wf->reach_any + (size_t)v * s->wf->words;
-    for (unsigned k = 0; k < s->wf->words; k++)
-        s->reach[k] |= row[k];
-    bit_set(s->reach, v);
+    for (unsigned i = 0; i < r->s->wf->words; i++)
+        for (uint64_t left = nodes[i] & ~(but ? but[i] : 0); left; left &= left - 1)
+            reach_add(r, i * 64 + (unsigned)__builtin_ctzll(left));
 }
 
-static void reach_spread(struct session *s, unsigned depth, bool over_back_edges)
+/* Would a reset of what follows v leave the join something to start on? */
+static bool join_outlives(const struct session *s, unsigned join, const uint64_t *follows)
 {
-    while (depth) {
-        const struct node_def *def = node_def(s, s->stack[--depth]);
-        for (unsigned i = 0; i < def->out_count; i++) {
-            const struct edge *e = &s->wf->edges[def->out[i]];
-            if (!e->back && s->nodes[e->to].phase != PHASE_DONE)
-                reach_add(s, e->to, &depth);
-            else if (e->back && over_back_edges)
-                reach_again(s, e->to);
+    const struct node_def *def = node_def(s, join);
+    for (unsigned i = 0; i < def->in_count; i++)
+        if (bit_get(s->fresh, def->in[i]) && !bit_get(follows, s->wf->edges[def->in[i]].from))
+            return true;
+    return false;
+}
+
+static void reach_spread(struct reach *r)
+{
+    const struct workflow *wf = r->s->wf;
+    while (r->depth) {
+        unsigned n = r->s->stack[--r->depth];
+        const struct node_def *def = node_def(r->s, n);
+        for (unsigned i = 0; i < def->out_count && (int)n != r->join; i++) {
+            const struct edge *e = &wf->edges[def->out[i]];
+            const uint64_t *follows = wf->reach_forward + (size_t)e->to * wf->words;
+            if (!e->back && r->s->nodes[e->to].phase != PHASE_DONE)
+                reach_add(r, e->to);
+            else if (e->back && r->join >= 0 && join_outlives(r->s, (unsigned)r->join, follows))
+                reach_add_all(r, follows, NULL);
         }
     }
 }
 
-static void reach_update(struct session *s)
+/* Over forward edges: the same for every join, and kept until a phase changes. */
+static const uint64_t *reach_forward(struct session *s)
 {
-    unsigned words = s->wf->words, depth = 0;
+    struct reach r = {.s = s, .set = s->reach, .join = -1};
     if (s->reach_valid)
-        return;
+        return s->reach;
+    memset(s->reach, 0, s->wf->words * sizeof(uint64_t));
+    reach_add_all(&r, s->active, NULL);
+    reach_spread(&r);
     s->reach_valid = true;
-    memset(s->reach, 0, words * sizeof(uint64_t));
-    for (unsigned i = 0; i < words; i++)
-        for (uint64_t left = s->active[i] & ~s->waiting[i]; left; left &= left - 1)
-            reach_add(s, i * 64 + (unsigned)__builtin_ctzll(left), &depth);
-    reach_spread(s, depth, true);
-    depth = 0;
-    for (unsigned i = 0; i < words; i++)
-        for (uint64_t left = s->waiting[i]; left; left &= left - 1)
-            reach_add(s, i * 64 + (unsigned)__builtin_ctzll(left), &depth);
-    reach_spread(s, depth, false);
+    return s->reach;
 }
 
-static bool edge_possible(struct session *s, const struct edge *e)
+static const uint64_t *reach_around(struct session *s, unsigned join)
 {
-    if (phase_is_active(s->nodes[e->from].phase))
+    struct reach r = {.s = s, .set = s->bits[1], .join = (int)join};
+    memset(r.set, 0, s->wf->words * sizeof(uint64_t));
+    reach_add_all(&r, s->active, s->waiting);
+    reach_spread(&r);
+    return r.set;
+}
+
+static bool edge_possible(struct session *s, const struct edge *e, const uint64_t **around)
+{
+    if (phase_is_active(s->nodes[e->from].phase) || bit_get(reach_forward(s), e->from))
         return true;
-    reach_update(s);
-    return bit_get(s->reach, e->from);
+    if (!s->has_back_edges)
+        return false;
+    if (!*around)
+        *around = reach_around(s, e->to);
+    return bit_get(*around, e->from);
 }
 
 bool join_is_full(const struct session *s, unsigned n)
@@ -86,6 +112,7 @@ bool join_is_full(const struct session *s, unsigned n)
 enum join_verdict join_check(struct session *s, unsigned n)
 {
     const struct node_def *def = node_def(s, n);
+    const uint64_t *around = NULL;
     unsigned live = 0, possible = 0;
     if (def->join == JOIN_ANY)
         return JOIN_GO;
@@ -95,7 +122,7 @@ enum join_verdict join_check(struct session *s, unsigned n)
             continue;
         if (bit_get(s->live, def->in[i]))
             live++;
-        else if (edge_possible(s, e))
+        else if (edge_possible(s, e, &around))
             possible++;
         if (def->join == JOIN_ALL && possible)
             return JOIN_WAIT;

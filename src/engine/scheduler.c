@@ -175,7 +175,8 @@ static unsigned parallel_limit(struct session *s, unsigned n)
     return WORKFLOW_EDGES_MAX;
 }
 
-/* Branches with something active in what only they lead to, those still queued left out. */
+/* Branches with something active in what only they lead to; not those that are still queued, nor
+ * those where only joins wait, maybe for a branch that is queued. */
 static unsigned parallel_busy(struct session *s, unsigned n)
 {
     const struct node_def *def = node_def(s, n);
@@ -195,7 +196,7 @@ static unsigned parallel_busy(struct session *s, unsigned n)
         const uint64_t *row = s->wf->reach_forward + (size_t)e->to * words;
         uint64_t any = 0;
         for (unsigned k = 0; k < words; k++)
-            any |= row[k] & ~more[k] & s->active[k];
+            any |= row[k] & ~more[k] & s->active[k] & ~s->waiting[k];
         if (e->kind == EDGE_NEXT && any && s->nodes[e->to].phase != PHASE_QUEUED)
             busy++;
     }

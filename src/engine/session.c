@@ -52,6 +52,8 @@ static void session_init_bits(struct session *s)
         *sets[i] = at;
     s->live = at;
     s->fresh = at + s->edge_words;
+    for (unsigned i = 0; i < wf->edge_count; i++)
+        s->has_back_edges = s->has_back_edges || wf->edges[i].back;
     for (unsigned n = 0; n < wf->node_count; n++) {
         bit_set(s->unsettled, n);
         if (wf->nodes[n].kind == KIND_END)

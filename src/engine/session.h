@@ -149,7 +149,7 @@ struct session {
     uint64_t *bits[2];                      /* for one function at a time */
     uint64_t *ends;                         /* end nodes */
     unsigned active_count;
-    bool reach_valid;
+    bool reach_valid, has_back_edges;
     bool stirred;   /* phases have changed since the last drain ended */
     bool recheck;   /* something stopped being active: joins may hold now */
     bool end_check; /* and an end has run: the rest may be cut */

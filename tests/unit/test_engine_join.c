@@ -226,6 +226,25 @@ static void queued_branches_survive_a_restart(void **state)
     fix_close(&f);
 }
 
+/* A review further on may send back to before the fork, but that would begin everything anew: the
+ * join in one branch does not wait for the other branch because of it. */
+static void far_review_holds_up_no_join(void **state)
+{
+    (void)state;
+    struct fix f;
+    fix_open(&f, "nodes:\n"
+                 "  start: {type: start, next_ids: [fork]}\n"
+                 "  fork: {type: parallel, properties: {max_concurrent: 1}, next_ids: [a, b]}\n" M(
+                     "a", "next_ids: [x], on_error: x") M("x", "next_ids: [r]")
+                     M("b", "next_ids: [r]") "  r: {type: human_review, routes: {approve: end, "
+                                             "reject: fork}}\n" END);
+    fix_say(&f, "a", "A");
+    expect_moves(&f, "=running +start start +fork fork +a a +x");
+    fix_say(&f, "x", "X");
+    expect_moves(&f, "x +b");
+    fix_close(&f);
+}
+
 static void join_counts_only_forward_edges(void **state)
 {
     (void)state;
@@ -254,6 +273,7 @@ int main(void)
         cmocka_unit_test(nested_parallels),
         cmocka_unit_test(branches_wait_for_room),
         cmocka_unit_test(queued_branches_survive_a_restart),
+        cmocka_unit_test(far_review_holds_up_no_join),
         cmocka_unit_test(join_counts_only_forward_edges),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

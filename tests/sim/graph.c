@@ -1,0 +1,198 @@
+#include "graph.h"
+
+#include <stdio.h>
+
+/* Built from the end: a block is told what follows it, and gives the id that it is entered by. */
+
+#define GRAPH_NODES_MAX 40
+
+struct graph {
+    struct dice *d;
+    struct buf *out;
+    unsigned nodes;
+};
+struct node_id {
+    char text[8];
+};
+
+static struct node_id node_new(struct graph *g)
+{
+    struct node_id id;
+    snprintf(id.text, sizeof(id.text), "n%u", g->nodes++ % 1000);
+    return id;
+}
+
+static void node_open(struct graph *g, struct node_id id, const char *type)
+{
+    buf_printf(g->out, ",\"%s\":{\"type\":\"%s\"", id.text, type);
+}
+
+/* What any node may have. `handler` is where an error may go. */
+static void node_options(struct graph *g, struct node_id next)
+{
+    if (dice_chance(g->d, 8))
+        buf_printf(g->out, ",\"when\":\"vars.c %% %u ~= 0\"", dice_between(g->d, 1, 4));
+    if (dice_chance(g->d, 40))
+        buf_printf(g->out, ",\"retry\":{\"max_attempts\":%u,\"initial_ms\":%u,\"max_ms\":5000}",
+                   dice_between(g->d, 2, 4), dice_below(g->d, 2) * 200);
+    if (dice_chance(g->d, 20))
+        buf_printf(g->out, ",\"timeout_ms\":%u", dice_between(g->d, 1000, 60000));
+    if (dice_chance(g->d, 60))
+        buf_append_z(g->out, ",\"on_error\":\"continue\"");
+    else if (dice_chance(g->d, 30))
+        buf_printf(g->out, ",\"on_error\":\"%s\"", next.text);
+}
+
+static void node_next(struct graph *g, struct node_id next)
+{
+    buf_printf(g->out, ",\"next_ids\":[\"%s\"]}", next.text);
+}
+
+static void simple_properties(struct graph *g, unsigned kind)
+{
+    struct dice *d = g->d;
+    buf_append_z(g->out, ",\"properties\":");
+    switch (kind) {
+    case 0:
+        buf_append_z(g->out, "{\"output\":\"vars.c\",\"vars\":{\"c\":\"vars.c + 1\"}}");
+        break;
+    case 1:
+        buf_append_z(g->out, "{\"prompt\":\"About {{ input.topic }}\"}");
+        break;
+    case 2:
+        buf_append_z(g->out, "{\"name\":\"A\",\"persona\":\"You are {{ session.name }}\"}");
+        break;
+    case 3:
+        buf_append_z(g->out, "{\"code\":\"return vars.c\"}");
+        break;
+    case 4:
+        buf_printf(g->out, "{\"duration_ms\":%u}", dice_below(d, 5) * 1000);
+        break;
+    case 5:
+        buf_append_z(g->out, "{\"prompt\":\"Say something\"}");
+        break;
+    default:
+        buf_append_z(g->out, "{\"prompt\":\"x\",\"response_schema\":{\"type\":\"object\"}}");
+        break;
+    }
+}
+
+static struct node_id block_simple(struct graph *g, struct node_id next, const char *join)
+{
+    static const char *const types[] = {"transform", "llm",        "agent", "script",
+                                        "wait",      "user_input", "llm"};
+    unsigned kind = dice_below(g->d, 10);
+    if (kind > 6)
+        kind = dice_below(g->d, 3);
+    struct node_id id = node_new(g);
+    node_open(g, id, types[kind]);
+    buf_append_z(g->out, join);
+    node_options(g, next);
+    simple_properties(g, kind);
+    node_next(g, next);
+    return id;
+}
+
+static void review_properties(struct graph *g)
+{
+    buf_append_z(g->out, ",\"properties\":{\"prompt\":\"Good?\"");
+    if (dice_chance(g->d, 30))
+        buf_printf(g->out, ",\"timeout_minutes\":%u,\"on_timeout\":\"%s\"",
+                   dice_between(g->d, 1, 10), dice_chance(g->d, 50) ? "skip" : "fail");
+    if (dice_chance(g->d, 20))
+        buf_append_z(g->out, ",\"reminder_minutes\":0.5");
+    if (dice_chance(g->d, 20))
+        buf_append_z(g->out, ",\"allow_skip\":true");
+    buf_append_char(g->out, '}');
+}
+
+static struct node_id sequence(struct graph *g, struct node_id next, unsigned depth);
+
+/* A review; half of them send back to what was reviewed. */
+static struct node_id block_review(struct graph *g, struct node_id next, unsigned depth)
+{
+    struct node_id id = node_new(g);
+    bool back = depth && dice_chance(g->d, 60);
+    struct node_id reviewed = back ? sequence(g, id, depth - 1) : id;
+    node_open(g, id, "human_review");
+    review_properties(g);
+    buf_printf(g->out, ",\"routes\":{\"approve\":\"%s\",\"reject\":\"%s\"}}", next.text,
+               back ? reviewed.text : next.text);
+    return reviewed;
+}
+
+static struct node_id block_parallel(struct graph *g, struct node_id next, unsigned depth)
+{
+    static const char *const joins[] = {"",           "", "", ",\"join\":\"any\"", ",\"join\":1",
+                                        ",\"join\":2"};
+    struct node_id join = block_simple(g, next, joins[dice_below(g->d, 6)]), heads[4];
+    unsigned count = dice_between(g->d, 2, 4);
+    for (unsigned i = 0; i < count; i++)
+        heads[i] = sequence(g, join, depth - 1);
+    struct node_id id = node_new(g);
+    node_open(g, id, "parallel");
+    if (dice_chance(g->d, 40))
+        buf_printf(g->out, ",\"properties\":{\"max_concurrent\":%u}", dice_between(g->d, 1, 2));
+    buf_append_z(g->out, ",\"next_ids\":[");
+    for (unsigned i = 0; i < count; i++)
+        buf_printf(g->out, "%s\"%s\"", i ? "," : "", heads[i].text);
+    buf_append_z(g->out, "]}");
+    return id;
+}
+
+static struct node_id block_switch(struct graph *g, struct node_id next, unsigned depth)
+{
+    struct node_id a = sequence(g, next, depth - 1), b = sequence(g, next, depth - 1);
+    struct node_id id = node_new(g);
+    node_open(g, id, "switch");
+    buf_printf(g->out,
+               ",\"properties\":{\"cases\":[{\"when\":\"vars.c %% 2 == %u\",\"to\":\"%s\"}],"
+               "\"default\":\"%s\"}}",
+               dice_below(g->d, 2), a.text, b.text);
+    return id;
+}
+
+static struct node_id block_loop(struct graph *g, struct node_id next, unsigned depth)
+{
+    struct node_id id = node_new(g);
+    struct node_id body = sequence(g, id, depth - 1);
+    node_open(g, id, "loop");
+    buf_printf(g->out, ",\"properties\":{\"max_rounds\":%u", dice_between(g->d, 1, 3));
+    if (dice_chance(g->d, 30))
+        buf_append_z(g->out, ",\"exit_when\":\"vars.c > 6\"");
+    if (dice_chance(g->d, 30))
+        buf_append_z(g->out, ",\"score\":\"vars.c\",\"stagnation_rounds\":1");
+    buf_printf(g->out, "},\"next_ids\":[\"%s\",\"%s\"]}", body.text, next.text);
+    return id;
+}
+
+static struct node_id block(struct graph *g, struct node_id next, unsigned depth)
+{
+    unsigned roll = dice_below(g->d, 100);
+    if (!depth || g->nodes > GRAPH_NODES_MAX || roll < 40)
+        return block_simple(g, next, "");
+    if (roll < 60)
+        return block_parallel(g, next, depth);
+    if (roll < 72)
+        return block_loop(g, next, depth);
+    if (roll < 86)
+        return block_review(g, next, depth);
+    return block_switch(g, next, depth);
+}
+
+static struct node_id sequence(struct graph *g, struct node_id next, unsigned depth)
+{
+    for (unsigned left = dice_between(g->d, 1, 2); left; left--)
+        next = block(g, next, depth);
+    return next;
+}
+
+void graph_random(struct dice *d, struct buf *json)
+{
+    struct graph g = {.d = d, .out = json};
+    struct node_id end = node_new(&g);
+    buf_printf(json, "{\"vars\":{\"c\":0},\"nodes\":{\"%s\":{\"type\":\"end\"%s}", end.text,
+               dice_chance(d, 20) ? ",\"properties\":{\"prompt\":\"Sum up\"}" : "");
+    struct node_id first = block(&g, sequence(&g, end, 3), 3);
+    buf_printf(json, ",\"start\":{\"type\":\"start\",\"next_ids\":[\"%s\"]}}}", first.text);
+}

@@ -1,0 +1,12 @@
+/* Random workflows that validate: sequences, branches with every kind of join, loops, reviews that
+ * send back, failures that are tolerated, retried or routed, nested a few levels deep. */
+#ifndef SLUICE_TESTS_SIM_GRAPH_H
+#define SLUICE_TESTS_SIM_GRAPH_H
+
+#include "base/buf.h"
+#include "dice.h"
+
+/* Appends the JSON of a workflow. */
+void graph_random(struct dice *d, struct buf *json);
+
+#endif
