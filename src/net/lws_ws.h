@@ -23,7 +23,6 @@ struct ws {
     int in_error;  /* it is refused: the rest is skipped */
     bool batch;
     bool choked;
-    uint64_t choked_at; /* uv_now when the write under way began */
     bool closing;       /* the client said so: nothing more is sent */
     bool pumping;
     bool silent;      /* nothing was heard since the last ping */

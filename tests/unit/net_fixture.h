@@ -181,6 +181,15 @@ static void fake_read_events(struct log_reader *r, struct log_read *read)
     f->reads++;
 }
 
+/* Answers the read that waits: nothing is stored behind that; first_held as in log_read_done(). */
+static inline void fixture_read_nothing(struct fixture *f, int64_t first_held)
+{
+    struct log_read *read = f->read;
+
+    f->read = NULL;
+    log_read_done(read, 0, 0, 0, first_held, STR_NULL);
+}
+
 static inline void fixture_open(struct fixture *f, struct net_config *config)
 {
     static const struct service_vtable vtable = {fake_submit};
@@ -209,8 +218,12 @@ static inline void fixture_close(struct fixture *f)
         net_server_close(f->server, 100, 2000, fixture_closed, f);
         TURN_UNTIL(f, f->closed);
     }
-    uv_close((uv_handle_t *)&f->guard, NULL);
+    if (f->read)
+        fixture_read_nothing(f, 0);
+    uv_unref((uv_handle_t *)&f->guard);
     uv_close((uv_handle_t *)&f->later, NULL);
+    TURN_UNTIL(f, !uv_loop_alive(&f->loop)); /* everything was closed */
+    uv_close((uv_handle_t *)&f->guard, NULL);
     uv_run(&f->loop, UV_RUN_DEFAULT);
     assert_int_equal(uv_loop_close(&f->loop), 0);
     log_hub_destroy(f->hub);
