@@ -5,8 +5,9 @@
  * it finds, each with the path in the document ("nodes.judge.next_ids[0]"), a code and a sentence.
  *
  * Edges. next_ids, routes, switch cases and on_error targets are edges. A back edge leads to an
- * ancestor on the depth-first walk from the start (edges in the order written), or from behind a loop
- * into its body; all others are forward edges and form a DAG. Joins look at forward edges only.
+ * ancestor on the depth-first walk from the start (edges in the order written), or from behind a
+ * loop into its body; all others are forward edges and form a DAG. Joins look at forward edges
+ * only.
  */
 #ifndef SLUICE_ENGINE_WORKFLOW_H
 #define SLUICE_ENGINE_WORKFLOW_H

@@ -57,6 +57,9 @@ static void wire_session_meta(struct jw *w, const struct session_meta *meta)
     wire_json(w, "settings", meta->settings_json, "{}");
     wire_json(w, "thread_configs", meta->thread_configs_json, "{}");
     wire_json(w, "workflow_state", meta->workflow_state_json, "{}");
+    if (meta->graph_json
+            .p) /* of a session that was started with one, where it is asked for alone */
+        jw_kv_raw(w, "graph", meta->graph_json);
 }
 
 void wire_session(struct jw *w, const struct session_row *row)

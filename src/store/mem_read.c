@@ -163,7 +163,8 @@ static int read_session(struct mem_data *d, struct store_session_get *g)
 
     if (!s)
         return read_no_session(&g->req);
-    g->row = mem_session_row(&g->req.arena, s, false);
+    g->row = mem_session_row(&g->req.arena, s, true);
+    g->row.core.state_json = STR_NULL;
     return 0;
 }
 

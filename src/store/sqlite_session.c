@@ -142,7 +142,7 @@ int sqlite_session_read(struct sqlite_db *db, struct store_session_get *g)
     int64_t key = 0;
 
     int status = sqlite_session_get(db, &g->req.arena, g->workspace, &g->id, &g->row, &key);
-    return status < 0 ? status : session_details(db, &g->req.arena, key, false, &g->row);
+    return status < 0 ? status : session_details(db, &g->req.arena, key, true, &g->row);
 }
 
 /* ---- a page ---- */

@@ -155,7 +155,7 @@ struct store_session_get {
     struct store_req req;
     struct str workspace; /* NULL: any */
     struct id id;
-    struct session_row row; /* Out; meta.graph_json and core.state_json left NULL */
+    struct session_row row; /* Out; core.state_json left NULL */
 };
 /* By created_at (of the same millisecond: as they were written), newest first unless ascending.
  * A page may be short, even empty, and have a next_cursor: one request looks at no more than 20,000
@@ -168,7 +168,7 @@ struct store_session_list {
     int64_t created_after, created_before; /* both excluded; 0: any */
     bool ascending;
     int limit;
-    struct session_item *rows; /* Out; as in store_session_get */
+    struct session_item *rows; /* Out; as in store_session_get, without meta.graph_json */
     struct str next_cursor;
 };
 

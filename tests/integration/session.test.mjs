@@ -47,6 +47,7 @@ test('execute answers 202 with a durable session, and its events come in order t
   assert.equal(r.json.status, 'started');
   const reader = new Reader(server, r.json.session_id);
   const log = await finish(reader);
+  assert.deepEqual((await server.get(`/sessions/${r.json.session_id}`)).json.graph, talk(echo(400, long)));
   assert.ok(log.some((e) => e.type === 'token_stream'));
   assert.ok(log.some((e) => e.type === 'node_state_change' && e.node_id === 'talk' && e.data.to === 'completed'));
   assert.equal(log.find((e) => e.type === 'message').data.content, echo(400, long));

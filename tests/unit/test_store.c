@@ -34,7 +34,7 @@ static void a_new_session_reads_back(void **state)
     assert_str(g.row.meta.input_json, "{\"topic\":\"tea\"}");
     assert_str(g.row.meta.budget_json, "{\"tokens\":10}");
     assert_null(g.row.meta.workflow_id.p);
-    assert_null(g.row.meta.graph_json.p);
+    assert_str(g.row.meta.graph_json, "{\"nodes\":{}}");
     assert_null(g.row.core.state_json.p);
     assert_str(g.row.core.status, "running");
     assert_str(g.row.core.reason, "because");
