@@ -169,11 +169,17 @@ static void piece_print(struct view *v, const char *id, struct str piece, enum s
     v->column += text_columns(piece);
 }
 
+static bool word_fits(const struct view *v, struct str word)
+{
+    int end = v->label_columns + 3 + line_columns(v);
+    return !v->column || !v->t->columns || v->column + text_columns(word) <= end;
+}
+
 /* One word (with the space before it), on this line or on the next. */
 static void word_print(struct view *v, const char *id, struct str word, enum style style)
 {
     int end = v->label_columns + 3 + line_columns(v);
-    if (v->column && v->t->columns && v->column + text_columns(word) > end)
+    if (!word_fits(v, word))
         line_end(v);
     while (word.n) {
         int room = v->t->columns ? end - (v->column ? v->column : v->label_columns + 3) : 1 << 30;
@@ -198,26 +204,32 @@ static size_t word_length(const char *p, size_t n)
     return i;
 }
 
-/* Shows the beginning of text; returns how many bytes. Whole: also the last word, which may go on.
- */
-static size_t text_print(struct view *v, const char *id, struct str text, enum style style,
-                         bool whole)
+enum text_how {
+    TEXT_WHOLE = 1,    /* its last word does not go on */
+    TEXT_ONE_LINE = 2, /* stop where the line ends, so that somebody else may have the next */
+};
+
+/* Shows the beginning of text; returns how many bytes. */
+static size_t text_print(struct view *v, const char *id, struct str text, enum style style, int how)
 {
     size_t at = 0;
     while (at < text.n) {
-        if (text.p[at] == '\n') {
-            if (!v->column)
-                label_print(v, id, "│", STYLE_DIM);
+        bool newline = text.p[at] == '\n';
+        struct str word = {text.p + at, newline ? 1 : word_length(text.p + at, text.n - at)};
+        bool may_go_on = at + word.n == text.n && !newline && !(how & TEXT_WHOLE);
+        if (may_go_on && v->t->columns && word.n < WORD_BYTES_MAX)
+            break;
+        if (newline && !v->column)
+            label_print(v, id, "│", STYLE_DIM);
+        if (newline || ((how & TEXT_ONE_LINE) && !word_fits(v, word))) {
             line_end(v);
-            at++;
+            at += newline;
+            if (how & TEXT_ONE_LINE)
+                break;
             continue;
         }
-        size_t n = word_length(text.p + at, text.n - at);
-        bool may_go_on = at + n == text.n && !whole;
-        if (may_go_on && v->t->columns && n < WORD_BYTES_MAX)
-            break;
-        word_print(v, id, (struct str){text.p + at, n}, style);
-        at += n;
+        word_print(v, id, word, style);
+        at += word.n;
     }
     return at;
 }
@@ -231,7 +243,7 @@ static size_t whole_lines(const struct view *v, const struct view_stream *s)
     if (!v->t->columns || text_columns(buf_str(&s->text)) < line_columns(v))
         return 0;
     size_t fit = text_fit(buf_str(&s->text), line_columns(v));
-    const char *space = memrchr(s->text.data, ' ', fit);
+    const char *space = memrchr(s->text.data, ' ', fit + (fit < s->text.len));
     return space ? (size_t)(space - s->text.data) : fit;
 }
 
@@ -240,34 +252,49 @@ static enum style stream_style(const struct view_stream *s)
     return s->is_thinking ? STYLE_DIM : STYLE_PLAIN;
 }
 
-static void stream_show(struct view *v, int i, size_t n, bool whole)
+/* Shows up to n bytes of a stream; true when some were. */
+static bool stream_show(struct view *v, int i, size_t n, int how)
 {
     struct view_stream *s = &v->streams[i];
     if (!n)
-        return;
+        return false;
     if (v->owner != i)
         line_end(v);
     v->owner = i;
-    size_t shown = text_print(v, s->node_id, (struct str){s->text.data, n}, stream_style(s), whole);
+    size_t shown = text_print(v, s->node_id, (struct str){s->text.data, n}, stream_style(s), how);
     buf_consume(&s->text, shown);
-    s->shown = true;
+    return shown > 0;
 }
 
-/* Everybody's whole lines; and what the owner of the line has. */
+/* The whole lines of those who do not own the line. */
+static void others_show(struct view *v, int owner)
+{
+    for (int i = 0; i < v->stream_count; i++) {
+        size_t n;
+        while (i != owner && (n = whole_lines(v, &v->streams[i]))) {
+            stream_show(v, i, n, TEXT_WHOLE);
+            line_end(v);
+        }
+    }
+    v->owner = owner;
+}
+
+/* Line by line: whoever has whole lines gets his turn when the owner of the line ends one. */
 static void streams_show(struct view *v)
 {
-    if (v->owner < 0 && v->stream_count && !v->prompt)
+    bool more = true;
+    if (v->prompt) {
+        others_show(v, -1);
+        return;
+    }
+    if (v->owner < 0 && v->stream_count)
         v->owner = 0;
-    if (v->owner >= 0 && !v->prompt)
-        stream_show(v, v->owner, v->streams[v->owner].text.len, false);
-    int owner = v->owner;
-    for (int i = 0; i < v->stream_count; i++) {
-        size_t n = i == owner && !v->prompt ? 0 : whole_lines(v, &v->streams[i]);
-        if (!n || (v->column && !v->prompt))
-            continue; /* not into the middle of somebody's line */
-        stream_show(v, i, n, true);
-        line_end(v);
-        v->owner = owner;
+    while (v->owner >= 0 && more) {
+        int owner = v->owner, column = v->column;
+        more = stream_show(v, owner, v->streams[owner].text.len, TEXT_ONE_LINE);
+        more = more || (column && !v->column);
+        if (!v->column)
+            others_show(v, owner);
     }
 }
 
@@ -309,7 +336,7 @@ void view_block(struct view *v, const char *node_id, struct str text, enum style
     buf_init(&clean, TEXT_BYTES_MAX);
     text_clean(&clean, text, false);
     line_end(v);
-    text_print(v, node_id, buf_str(&clean), style, true);
+    text_print(v, node_id, buf_str(&clean), style, TEXT_WHOLE);
     line_end(v);
     buf_deinit(&clean);
 }
@@ -340,7 +367,7 @@ static void token_show(struct view *v, const char *node_id, struct json data)
     if (i >= 0) {
         struct view_stream *s = &v->streams[i];
         if (s->is_thinking != thinking && s->text.len) {
-            stream_show(v, i, s->text.len, true);
+            stream_show(v, i, s->text.len, TEXT_WHOLE);
             line_end(v);
         }
         s->is_thinking = thinking;
@@ -359,7 +386,7 @@ static void message_show(struct view *v, const char *node_id, struct json data)
     int i = stream_find(v, str_of(message_id));
     if (i >= 0) {
         if (v->streams[i].text.len)
-            stream_show(v, i, v->streams[i].text.len, true);
+            stream_show(v, i, v->streams[i].text.len, TEXT_WHOLE);
         stream_remove(v, i);
     } else if (*content) {
         view_block(v, node_id, str_of(content), STYLE_PLAIN);

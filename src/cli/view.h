@@ -34,7 +34,6 @@ struct view_stream {
     char *node_id;
     struct buf text;  /* not shown yet */
     bool is_thinking; /* what is in text and on the line */
-    bool shown;       /* any of it */
 };
 
 struct view {

@@ -125,6 +125,25 @@ static void test_two_streams_do_not_mix_in_a_line(void **state)
     view_close();
 }
 
+/* On a terminal a line ends where it wraps: then the other, who has whole lines, gets his turn. */
+static void test_streams_take_turns_where_lines_wrap(void **state)
+{
+    (void)state;
+    view_open(32);
+    token("pro", "one two three four ");
+    token("con", "eins zwei drei vier funf sechs sieben acht");
+    view_is("pro   │ one two three four");
+    token("pro", "five six seven ");
+    view_is("pro   │ one two three four five\n"
+            "con   │ eins zwei drei vier funf\n"
+            "pro   │ six seven");
+    message("pro", "");
+    message("con", "");
+    fflush(s.t.file);
+    assert_non_null(strstr(s.text, "pro   │ six seven\ncon   │ sechs sieben acht\n"));
+    view_close();
+}
+
 static void test_a_call_that_begins_again(void **state)
 {
     (void)state;
@@ -243,6 +262,7 @@ int main(void)
         cmocka_unit_test(test_tokens_come_as_they_are),
         cmocka_unit_test(test_lines_wrap_at_words),
         cmocka_unit_test(test_two_streams_do_not_mix_in_a_line),
+        cmocka_unit_test(test_streams_take_turns_where_lines_wrap),
         cmocka_unit_test(test_a_call_that_begins_again),
         cmocka_unit_test(test_nodes_are_told_when_they_take_time),
         cmocka_unit_test(test_the_session_and_its_question),
