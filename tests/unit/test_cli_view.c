@@ -140,7 +140,7 @@ static void test_streams_take_turns_where_lines_wrap(void **state)
     message("pro", "");
     message("con", "");
     fflush(s.t.file);
-    assert_non_null(strstr(s.text, "pro   │ six seven\ncon   │ sechs sieben acht\n"));
+    assert_non_null(strstr(s.text, "pro   │ six seven \ncon   │ sechs sieben acht\n"));
     view_close();
 }
 
