@@ -169,7 +169,7 @@ struct timer *timer_find(struct session *s, struct id id)
     return NULL;
 }
 
-struct timer *timer_of(struct session *s, enum timer_purpose purpose, int node)
+struct timer *timer_of(const struct session *s, enum timer_purpose purpose, int node)
 {
     list_foreach(it, &s->timers)
     {

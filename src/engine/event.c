@@ -63,6 +63,15 @@ void event_end(struct session *s)
     buf_append_char(&s->out.events, '}');
 }
 
+void write_text(struct jw *w, const char *key, struct str text)
+{
+    jw_key(w, key);
+    if (text.p)
+        jw_string(w, text);
+    else
+        jw_null(w);
+}
+
 void event_node_move(struct session *s, unsigned n, enum node_status from, struct str output,
                      struct str error)
 {
@@ -109,7 +118,7 @@ void event_log(struct session *s, int node, const char *level, struct str text)
 {
     struct jw *w = event_begin(s, "log", node);
     jw_kv_stringz(w, "level", level);
-    jw_kv_string(w, "text", text);
+    jw_kv_string(w, "text", text.p ? text : STR(""));
     event_end(s);
 }
 

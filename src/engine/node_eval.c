@@ -49,7 +49,7 @@ struct str quote(struct session *s, struct str text)
 {
     struct buf b;
     buf_init(&b, text.n * 6 + 3);
-    json_write_string(&b, text);
+    json_write_string(&b, text.p ? text : STR(""));
     struct str out = tmp_copy(s, buf_str(&b));
     buf_deinit(&b);
     return out;
@@ -114,16 +114,8 @@ struct str session_text(struct session *s)
     jw_init(&w, &b);
     jw_object(&w);
     jw_kv_stringz(&w, "id", s->id_text);
-    jw_key(&w, "name");
-    if (s->meta.name.p)
-        jw_string(&w, s->meta.name);
-    else
-        jw_null(&w);
-    jw_key(&w, "user_id");
-    if (s->meta.user_id.p)
-        jw_string(&w, s->meta.user_id);
-    else
-        jw_null(&w);
+    write_text(&w, "name", s->meta.name);
+    write_text(&w, "user_id", s->meta.user_id);
     jw_end(&w);
     s->session_text.p = buf_steal(&b, &s->session_text.n);
     return s->session_text;

@@ -194,11 +194,7 @@ static void interrupt_close(struct session *s, unsigned n, struct str action, st
     jw_object(&w);
     jw_kv_string(&w, "action", action);
     jw_kv_raw(&w, "data", data);
-    jw_key(&w, "reviewer");
-    if (reviewer.p)
-        jw_string(&w, reviewer);
-    else
-        jw_null(&w);
+    write_text(&w, "reviewer", reviewer);
     jw_kv_time(&w, "at", s->now);
     jw_end(&w);
     buf_append_char(&b, '}');
@@ -250,11 +246,7 @@ static void review_finish(struct session *s, unsigned n, struct str action, stru
     jw_object(&w);
     jw_kv_string(&w, "action", action);
     jw_kv_raw(&w, "data", data);
-    jw_key(&w, "reviewer");
-    if (reviewer.p)
-        jw_string(&w, reviewer);
-    else
-        jw_null(&w);
+    write_text(&w, "reviewer", reviewer);
     jw_end(&w);
     node_complete(s, n, buf_str(&b), edge);
     buf_deinit(&b);
@@ -269,11 +261,7 @@ static void human_resume(struct session *s, unsigned n, struct str action, struc
     jw_kv_stringz(w, "interrupt_id", id);
     jw_kv_string(w, "action", action);
     jw_kv_raw(w, "data", data);
-    jw_key(w, "reviewer");
-    if (reviewer.p)
-        jw_string(w, reviewer);
-    else
-        jw_null(w);
+    write_text(w, "reviewer", reviewer);
     event_end(s);
     interrupt_close(s, n, action, data, reviewer);
     human_go_on(s, n);
@@ -376,7 +364,7 @@ int human_say(struct session *s, const struct engine_input *in, struct errbuf *e
     if (rc)
         return rc;
     struct jw *w = event_begin(s, "user_input", n);
-    jw_kv_string(w, "content", in->content);
+    jw_kv_string(w, "content", in->content.p ? in->content : STR(""));
     if (in->user_id.p)
         jw_kv_string(w, "user_id", in->user_id);
     event_end(s);

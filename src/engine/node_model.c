@@ -255,8 +255,8 @@ static void usage_emit(struct session *s, unsigned n, const struct engine_input 
     if (in->output_tokens > 0)
         s->output_tokens += in->output_tokens;
     struct jw *w = event_begin(s, "token_usage", (int)n);
-    jw_kv_string(w, "model", in->model);
-    jw_kv_string(w, "provider", in->provider);
+    write_text(w, "model", in->model);
+    write_text(w, "provider", in->provider);
     tokens_write(w, "input_tokens", in->input_tokens);
     tokens_write(w, "output_tokens", in->output_tokens);
     jw_key(w, "cost_usd");

@@ -429,6 +429,9 @@ int session_restore(struct session **out, struct workflow *wf, struct expr_vm *v
         rc = restore_statuses(&r);
     if (!rc && !session_over(s))
         rc = restore_state(&r);
+    struct errbuf broken;
+    if (!rc && session_verify(s, &broken))
+        rc = corrupt(&r, broken.text);
     arena_deinit(&s->tmp);
     s->core_dirty = false; /* as stored */
     if (rc)

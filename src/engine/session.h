@@ -232,6 +232,7 @@ struct str tmp_copy(struct session *s, struct str text); /* lives as long as the
 /* Opens a frame; the data object is open, to be filled. node -1: none. */
 struct jw *event_begin(struct session *s, const char *type, int node);
 void event_end(struct session *s);
+void write_text(struct jw *w, const char *key, struct str text); /* null when it is NULL */
 void event_node_move(struct session *s, unsigned n, enum node_status from, struct str output,
                      struct str error);
 void event_session_move(struct session *s, enum session_status from);
@@ -248,7 +249,7 @@ void effect_finish(struct session *s, struct work *w, bool cancel);
 void effect_hold_all(struct session *s, bool hold);
 void timer_add(struct session *s, enum timer_purpose purpose, int node, int64_t delay_ms);
 struct timer *timer_find(struct session *s, struct id id);
-struct timer *timer_of(struct session *s, enum timer_purpose purpose, int node);
+struct timer *timer_of(const struct session *s, enum timer_purpose purpose, int node);
 void timer_remove(struct session *s, struct timer *t); /* fired or not wanted any more */
 void timers_clear_node(struct session *s, int node);
 void timers_clear_all(struct session *s);
@@ -371,6 +372,7 @@ struct session *session_alloc(struct workflow *wf, struct expr_vm *vm);
 void session_copy_meta(struct session *s, const struct session_meta *meta);
 void session_set_id(struct session *s, struct id id);
 void session_recover(struct session *s);
+int session_verify(const struct session *s, struct errbuf *e); /* session_check.c: 0, ERR_CORRUPT */
 const char *phase_word(enum phase p);
 bool phase_parse(struct json v, enum phase *out);
 

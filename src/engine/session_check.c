@@ -3,19 +3,10 @@
 
 #include "engine/session.h"
 
-/* Invariants of a session between two steps. Tests call session_check() after each. */
+/* Invariants of a session between two steps. Tests call session_check() after each; a restore
+ * judges what it has read by the same. */
 
-__attribute__((format(printf, 2, 3))) static void check_fail(const struct session *s,
-                                                             const char *fmt, ...)
-{
-    va_list ap;
-    fprintf(stderr, "session %s (%s): ", s->id_text, session_status_word(s->status));
-    va_start(ap, fmt);
-    vfprintf(stderr, fmt, ap);
-    va_end(ap);
-    fputc('\n', stderr);
-    abort();
-}
+#define BROKEN(...) return err_set(e, ERR_CORRUPT, __VA_ARGS__)
 
 static bool status_fits(enum phase p, const struct node_state *ns)
 {
@@ -38,110 +29,183 @@ static bool status_fits(enum phase p, const struct node_state *ns)
     return false;
 }
 
-static void node_check(const struct session *s, unsigned n)
+/* Could a stored run of this kind be in that phase between two steps? */
+static bool kind_fits(enum phase p, enum node_kind k)
+{
+    bool human = k == KIND_HUMAN_REVIEW || k == KIND_USER_INPUT;
+    bool works =
+        k == KIND_LLM || k == KIND_AGENT || k == KIND_END || k == KIND_SCRIPT || k == KIND_WAIT;
+    return (p != PHASE_RUNNING || works) && (p != PHASE_SUSPENDED || human);
+}
+
+static int node_verify(const struct session *s, unsigned n, struct errbuf *e)
 {
     const struct node_state *ns = &s->nodes[n];
     const struct node_def *def = node_def(s, n);
     bool working = ns->phase == PHASE_RUNNING || ns->phase == PHASE_SUSPENDED;
-    const char *id = def->id.p;
+    const char *id = def->id.p, *phase = phase_word(ns->phase);
     int len = (int)def->id.n;
-    if (!status_fits(ns->phase, ns))
-        check_fail(s, "node %.*s is %s in phase %s", len, id, node_status_word(ns->status),
-                   phase_word(ns->phase));
+    if (!status_fits(ns->phase, ns) || !kind_fits(ns->phase, def->kind))
+        BROKEN("node %.*s is %s in phase %s", len, id, node_status_word(ns->status), phase);
     if (working != (ns->work != NULL))
-        check_fail(s, "node %.*s in phase %s has work: %d", len, id, phase_word(ns->phase),
-                   ns->work != NULL);
+        BROKEN("node %.*s in phase %s has work: %d", len, id, phase, ns->work != NULL);
     if (working && table_get(&s->runs, ns->run_id) != ns->work)
-        check_fail(s, "the run of node %.*s is not known", len, id);
+        BROKEN("the run of node %.*s is not known", len, id);
     if (bit_get(s->active, n) != phase_is_active(ns->phase))
-        check_fail(s, "node %.*s in phase %s is wrong in the active set", len, id,
-                   phase_word(ns->phase));
+        BROKEN("node %.*s in phase %s is wrong in the active set", len, id, phase);
     if (bit_get(s->waiting, n) != (ns->phase == PHASE_WAITING))
-        check_fail(s, "node %.*s is wrong in the waiting set", len, id);
+        BROKEN("node %.*s is wrong in the waiting set", len, id);
     if (bit_get(s->unsettled, n) != (ns->iteration == 0))
-        check_fail(s, "node %.*s is wrong in the unsettled set", len, id);
-    if ((ns->attempt > 0) != (ns->iteration > 0))
-        check_fail(s, "node %.*s has an attempt without an iteration", len, id);
+        BROKEN("node %.*s is wrong in the unsettled set", len, id);
+    if (ns->attempt < 0 || ns->iteration < 0 || (ns->attempt > 0) != (ns->iteration > 0))
+        BROKEN("node %.*s has an attempt without an iteration", len, id);
+    if ((working || ns->phase == PHASE_DONE) && !ns->iteration)
+        BROKEN("node %.*s in phase %s has not begun", len, id, phase);
+    if ((ns->phase == PHASE_BACKOFF && !timer_of(s, FOR_RETRY, (int)n)) ||
+        (ns->work && ns->work->kind == WORK_WAIT && !timer_of(s, FOR_WAIT, (int)n)))
+        BROKEN("node %.*s waits for a timer that is not there", len, id);
+    if (ns->phase == PHASE_DONE && ns->status == NODE_COMPLETED && !ns->output.p)
+        BROKEN("node %.*s has completed without an output", len, id);
+    return 0;
 }
 
-static void edge_check(const struct session *s, unsigned i)
+static int edge_verify(const struct session *s, unsigned i, struct errbuf *e)
 {
-    const struct edge *e = &s->wf->edges[i];
-    bool live = bit_get(s->live, i);
-    if (bit_get(s->fresh, i) && !live)
-        check_fail(s, "edge %u is fresh but not live", i);
-    if (live && !e->back && s->nodes[e->from].phase != PHASE_DONE)
-        check_fail(s, "edge %u is live, but its source is %s", i,
-                   phase_word(s->nodes[e->from].phase));
-    enum phase to = s->nodes[e->to].phase;
-    if (bit_get(s->fresh, i) && !session_over(s) && to != PHASE_WAITING && to != PHASE_QUEUED &&
-        to != PHASE_READY)
-        check_fail(s, "edge %u is fresh, but its target is %s", i, phase_word(to));
-    if (e->back && bit_get(s->fresh, i))
-        check_fail(s, "back edge %u is fresh", i);
+    const struct edge *edge = &s->wf->edges[i];
+    bool live = bit_get(s->live, i), fresh = bit_get(s->fresh, i);
+    enum phase to = s->nodes[edge->to].phase, from = s->nodes[edge->from].phase;
+    if (fresh && !live)
+        BROKEN("edge %u is fresh but not live", i);
+    if (live && !edge->back && from != PHASE_DONE)
+        BROKEN("edge %u is live, but its source is %s", i, phase_word(from));
+    if (fresh && !session_over(s) && to != PHASE_WAITING && to != PHASE_QUEUED && to != PHASE_READY)
+        BROKEN("edge %u is fresh, but its target is %s", i, phase_word(to));
+    if (edge->back && fresh)
+        BROKEN("back edge %u is fresh", i);
+    return 0;
 }
 
-static void waiting_check(const struct session *s, unsigned n)
+static int waiting_verify(const struct session *s, unsigned n, struct errbuf *e)
 {
     const struct node_def *def = node_def(s, n);
     for (unsigned i = 0; i < def->in_count; i++)
         if (bit_get(s->fresh, def->in[i]) && !s->wf->edges[def->in[i]].back)
-            return;
-    check_fail(s, "node %.*s waits, but no fresh live edge leads to it", STR_FMT(def->id));
+            return 0;
+    BROKEN("node %.*s waits, but no fresh live edge leads to it", STR_FMT(def->id));
 }
 
-static void timers_check(const struct session *s)
+static bool queue_holds(const struct session *s, unsigned n)
+{
+    if (s->nodes[n].phase == PHASE_READY) {
+        for (unsigned i = s->ready_head; i < s->ready_len; i++)
+            if (s->ready[i] == n)
+                return true;
+    } else {
+        for (unsigned i = 0; i < s->queued_len; i++)
+            if (s->wf->edges[s->queued[i]].to == n)
+                return true;
+    }
+    return false;
+}
+
+/* Does a timer's purpose suit what its node does? */
+static bool timer_fits(const struct session *s, const struct timer *t)
+{
+    enum phase p = t->node < 0 ? PHASE_IDLE : s->nodes[t->node].phase;
+    switch (t->purpose) {
+    case FOR_CONTINUE:
+        return t->node < 0;
+    case FOR_WAIT:
+        return p == PHASE_RUNNING && s->nodes[t->node].work->kind == WORK_WAIT;
+    case FOR_TIMEOUT:
+        return p == PHASE_RUNNING;
+    case FOR_RETRY:
+        return p == PHASE_BACKOFF;
+    case FOR_EXPIRY:
+    case FOR_REMINDER:
+        return p == PHASE_SUSPENDED;
+    }
+    return false;
+}
+
+static int timers_verify(const struct session *s, struct errbuf *e)
 {
     list_foreach(it, &s->timers)
     {
         const struct timer *t = container_of(it, struct timer, link);
-        if (t->node >= 0 && !phase_is_active(s->nodes[t->node].phase))
-            check_fail(s, "a %s timer of a node that is not active",
-                       timer_purpose_word(t->purpose));
+        if (!timer_fits(s, t))
+            BROKEN("a %s timer of a node that does not wait for it",
+                   timer_purpose_word(t->purpose));
         if (t->frozen && s->status != SESSION_PAUSED)
-            check_fail(s, "a timer is frozen, but the session is not paused");
+            BROKEN("a timer is frozen, but the session is not paused");
         if (!t->frozen && s->status == SESSION_PAUSED && !s->timers_run)
-            check_fail(s, "a timer runs in a paused session");
+            BROKEN("a timer runs in a paused session");
     }
+    return 0;
 }
 
-static void terminal_check(const struct session *s)
+static int terminal_verify(const struct session *s, struct errbuf *e)
 {
     if (s->active_count || s->runs.count || !list_empty(&s->timers) || !list_empty(&s->withheld))
-        check_fail(s, "the session has ended, but something is still active");
+        BROKEN("the session has ended, but something is still active");
     if (!s->ended_at)
-        check_fail(s, "the session has ended without a time");
+        BROKEN("the session has ended without a time");
     if ((s->status == SESSION_FAILED) != (s->error.p != NULL))
-        check_fail(s, "an error belongs to failed sessions, and only to them");
+        BROKEN("an error belongs to failed sessions, and only to them");
     if ((s->status == SESSION_COMPLETED) != (s->output.p != NULL))
-        check_fail(s, "an output belongs to completed sessions, and only to them");
+        BROKEN("an output belongs to completed sessions, and only to them");
+    return 0;
 }
 
-void session_check(const struct session *s)
+static int counts_verify(const struct session *s, struct errbuf *e)
 {
     unsigned active = 0, busy = 0, runs = 0;
     for (unsigned n = 0; n < s->wf->node_count; n++) {
         const struct work *w = s->nodes[n].work;
-        node_check(s, n);
         active += phase_is_active(s->nodes[n].phase);
         runs += w != NULL;
         busy += w && (w->kind == WORK_MODEL || w->kind == WORK_SCRIPT);
-        if (s->nodes[n].phase == PHASE_WAITING)
-            waiting_check(s, n);
     }
-    for (unsigned i = 0; i < s->wf->edge_count; i++)
-        edge_check(s, i);
     if (active != s->active_count || busy != s->busy_count || runs != s->runs.count)
-        check_fail(s, "%u nodes active (counted %u), %u busy (%u), %u runs (%zu)", active,
-                   s->active_count, busy, s->busy_count, runs, s->runs.count);
-    timers_check(s);
+        BROKEN("%u nodes active (counted %u), %u busy (%u), %u runs (%zu)", active, s->active_count,
+               busy, s->busy_count, runs, s->runs.count);
     if (!list_empty(&s->withheld) && s->status != SESSION_PAUSED)
-        check_fail(s, "inputs are withheld, but the session is not paused");
+        BROKEN("inputs are withheld, but the session is not paused");
     if (s->out.seq_last && s->out.seq_last != s->seq)
-        check_fail(s, "the last event is %lld, the counter %lld", (long long)s->out.seq_last,
-                   (long long)s->seq);
+        BROKEN("the last event is %lld, the counter %lld", (long long)s->out.seq_last,
+               (long long)s->seq);
     if (s->status == SESSION_RUNNING && !s->stirred && !active)
-        check_fail(s, "the session runs, but nothing is active");
-    if (session_over(s))
-        terminal_check(s);
+        BROKEN("the session runs, but nothing is active");
+    return 0;
+}
+
+int session_verify(const struct session *s, struct errbuf *e)
+{
+    int rc = 0;
+    for (unsigned n = 0; n < s->wf->node_count && !rc; n++) {
+        enum phase p = s->nodes[n].phase;
+        rc = node_verify(s, n, e);
+        if (!rc && p == PHASE_WAITING)
+            rc = waiting_verify(s, n, e);
+        if (!rc && (p == PHASE_READY || p == PHASE_QUEUED) && !queue_holds(s, n))
+            rc = err_set(e, ERR_CORRUPT, "a node in phase %s is in no queue", phase_word(p));
+    }
+    for (unsigned i = 0; i < s->wf->edge_count && !rc; i++)
+        rc = edge_verify(s, i, e);
+    if (!rc)
+        rc = timers_verify(s, e);
+    if (!rc)
+        rc = counts_verify(s, e);
+    if (!rc && session_over(s))
+        rc = terminal_verify(s, e);
+    return rc;
+}
+
+void session_check(const struct session *s)
+{
+    struct errbuf e;
+    if (!session_verify(s, &e))
+        return;
+    fprintf(stderr, "session %s (%s): %s\n", s->id_text, session_status_word(s->status), e.text);
+    abort();
 }

@@ -82,6 +82,8 @@ static int step_signal(struct session *s, const struct engine_input *in, struct 
             return err_set(e, ERR_NOT_FOUND, "The workflow has no node \"%.*s\".",
                            (int)(in->node_id.n > 64 ? 64 : in->node_id.n), in->node_id.p);
     }
+    if (!in->name.n && !in->node_id.n)
+        return err_set(e, ERR_INVALID, "A signal needs a name, or the node that it is for.");
     if (in->data_json.n > ENGINE_OUTPUT_BYTES_MAX)
         return err_set(e, ERR_TOO_LARGE, "The payload is larger than allowed.");
     struct jw *w = event_begin(s, "signal_received", node);
