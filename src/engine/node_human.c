@@ -135,7 +135,7 @@ static void human_ask(struct session *s, unsigned n, struct str reason, struct s
     interrupt_write(s, n, &w, text, reason, draft);
     jw_end(&w);
     if (buf_error(&b)) {
-        node_failz(s, n, "request_too_large", "What is to be reviewed is larger than allowed.");
+        node_failz(s, n, "too_large", "What is to be reviewed is larger than allowed.");
     } else {
         node_suspend(s, n, buf_str(&b), id);
         interrupt_write(s, n, event_begin(s, "human_interaction_required", (int)n), text, reason,

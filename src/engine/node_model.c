@@ -160,7 +160,7 @@ void node_start_model(struct session *s, unsigned n)
     buf_init(&b, ENGINE_REQUEST_BYTES_MAX);
     int rc = request_write(s, n, &b, &e);
     if (rc == ERR_TOO_LARGE) {
-        node_failz(s, n, "request_too_large", e.text);
+        node_failz(s, n, "too_large", e.text);
     } else if (rc) {
         node_failz(s, n, "invalid_template", e.text);
     } else {
@@ -178,8 +178,7 @@ void model_chunk(struct session *s, struct work *w, const struct engine_input *i
     if (!in->text.n)
         return;
     if (!in->is_thinking && buf_append_str(&w->text, in->text)) {
-        node_fail(s, w->node, "output_too_large", STR("The answer is longer than allowed."), -1,
-                  true);
+        node_fail(s, w->node, "too_large", STR("The answer is longer than allowed."), -1, true);
         return;
     }
     event_chunk(s, w->node, in->text, in->is_thinking);
@@ -298,6 +297,10 @@ void model_done(struct session *s, struct work *w, const struct engine_input *in
         return;
     }
     output = checked ? tmp_copy(s, json_raw(json_root(text))) : quote(s, text);
+    if (output.n > ENGINE_OUTPUT_BYTES_MAX) { /* before the message says that it is whole */
+        node_fail(s, n, "too_large", STR("The answer is longer than allowed."), -1, false);
+        return;
+    }
     message_emit(s, n, in->finish_reason.n ? in->finish_reason : STR("stop"), in->output_tokens);
     node_complete(s, n, output, node_def(s, n)->kind == KIND_END ? EDGES_NONE : EDGES_NEXT);
 }

@@ -78,7 +78,7 @@ void node_start_start(struct session *s, unsigned n)
         return;
     }
     if (start_output(s, input, &output))
-        node_failz(s, n, "output_too_large", "The attachments together are larger than allowed.");
+        node_failz(s, n, "too_large", "The attachments together are larger than allowed.");
     else
         node_complete(s, n, output, EDGES_NEXT);
 }
@@ -137,7 +137,7 @@ void node_start_end(struct session *s, unsigned n)
     if (output.p)
         node_complete(s, n, output, EDGES_NONE);
     else
-        node_failz(s, n, "output_too_large", "What arrived at the end is larger than allowed.");
+        node_failz(s, n, "too_large", "What arrived at the end is larger than allowed.");
 }
 
 /* ---- transform ---- */
@@ -331,7 +331,7 @@ void node_start_script(struct session *s, unsigned n)
     jw_end(&w);
     jw_end(&w);
     if (buf_error(&b))
-        node_failz(s, n, "request_too_large", "What the script would see is larger than allowed.");
+        node_failz(s, n, "too_large", "What the script would see is larger than allowed.");
     else
         effect_start(s, work_begin(s, n, WORK_SCRIPT), buf_str(&b));
     buf_deinit(&b);

@@ -197,7 +197,7 @@ void node_complete(struct session *s, unsigned n, struct str output, int chosen)
 {
     struct node_state *ns = &s->nodes[n];
     if (output.n > ENGINE_OUTPUT_BYTES_MAX) {
-        node_failz(s, n, "output_too_large", "The node's output is larger than allowed.");
+        node_failz(s, n, "too_large", "The node's output is larger than allowed.");
         return;
     }
     work_end(s, n, false);

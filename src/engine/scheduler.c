@@ -358,8 +358,7 @@ static void session_complete(struct session *s)
 {
     struct str output = session_output(s);
     if (!output.p) {
-        session_fail(s, "output_too_large", STR("The outputs of all ends together are too large."),
-                     -1);
+        session_fail(s, "too_large", STR("The outputs of all ends together are too large."), -1);
         return;
     }
     own_set(&s->output, output);
@@ -471,13 +470,19 @@ static void drain_yield(struct session *s)
         timer_add(s, FOR_CONTINUE, -1, 0);
 }
 
+/* A store that stands still while models go on, or outputs without measure. */
+static bool drain_is_flooded(struct session *s)
+{
+    if (s->status != SESSION_RUNNING || s->out.events.len <= ENGINE_EVENT_BYTES_MAX)
+        return false;
+    session_fail(s, "too_large", STR("The session produced too much at once."), -1);
+    return true;
+}
+
 void scheduler_drain(struct session *s)
 {
-    for (unsigned started = 0; s->stirred && s->status == SESSION_RUNNING;) {
-        if (s->out.events.len > ENGINE_EVENT_BYTES_MAX) {
-            session_fail(s, "output_too_large", STR("The session produced too much at once."), -1);
-            return;
-        }
+    unsigned started = 0;
+    while (!drain_is_flooded(s) && s->stirred && s->status == SESSION_RUNNING) {
         if (s->end_check)
             cut_rest(s);
         int n = ready_peek(s);

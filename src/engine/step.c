@@ -100,8 +100,8 @@ static void script_done(struct session *s, struct work *w, const struct engine_i
     struct errbuf e = {{0}};
     struct str output = in->output_json.n ? in->output_json : STR("null");
     if (output.n > ENGINE_OUTPUT_BYTES_MAX)
-        node_fail(s, w->node, "output_too_large",
-                  STR("The script's output is larger than allowed."), -1, false);
+        node_fail(s, w->node, "too_large", STR("The script's output is larger than allowed."), -1,
+                  false);
     else if (json_check(output, NULL, &e))
         node_fail(s, w->node, "invalid_output", str_of(e.text), -1, false);
     else

@@ -246,6 +246,54 @@ static void timers_may_run_on(void **state)
     fix_close(&f);
 }
 
+static void too_long_answers_fail(void **state)
+{
+    (void)state;
+    struct fix f;
+    char *text = mem_zalloc((1u << 20) + 1);
+    memset(text, 'x', 1u << 20);
+    fix_open(&f, TALK("on_error: continue"));
+    for (int i = 0; i < 4; i++)
+        fix_chunk(&f, "say", text);
+    fix_quiet(&f);
+    fix_chunk(&f, "say", "x");
+    expect_moves(&f, "say!too_large +end end =completed");
+    expect_effects(&f, "cancel break");
+    fix_close(&f);
+
+    /* As JSON it is longer: every byte becomes six. */
+    memset(text, 1, 3u << 18);
+    text[3u << 18] = 0;
+    fix_open(&f, TALK("on_error: continue"));
+    fix_say(&f, "say", text);
+    expect_moves(&f, "=running +start start +say say!too_large +end end =completed");
+    fix_close(&f);
+    free(text);
+}
+
+/* Nobody takes the deltas away: the store stands still while models go on. */
+static void too_many_events_end_the_session(void **state)
+{
+    (void)state;
+    struct fix f;
+    char *text = mem_zalloc((1u << 20) + 1);
+    memset(text, 'x', 1u << 20);
+    fix_open(&f, "nodes:\n"
+                 "  start: {type: start, next_ids: [a, b, c, d]}\n"
+                 "  a: {type: llm, properties: {prompt: x}, next_ids: [end]}\n"
+                 "  b: {type: llm, properties: {prompt: x}, next_ids: [end]}\n"
+                 "  c: {type: llm, properties: {prompt: x}, next_ids: [end]}\n"
+                 "  d: {type: llm, properties: {prompt: x}, next_ids: [end]}\n"
+                 "  end: {type: end}\n");
+    for (int i = 0; i < 16 && session_status_of(f.s) == SESSION_RUNNING; i++)
+        fix_chunk(&f, i % 4 == 0 ? "a" : i % 4 == 1 ? "b" : i % 4 == 2 ? "c" : "d", text);
+    assert_int_equal(session_status_of(f.s), SESSION_FAILED);
+    fix_take(&f);
+    assert_non_null(strstr(f.rows.row.core.error_json.p, "too_large"));
+    free(text);
+    fix_close(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -259,6 +307,8 @@ int main(void)
         cmocka_unit_test(timeouts),
         cmocka_unit_test(paused_timers_stand_still),
         cmocka_unit_test(timers_may_run_on),
+        cmocka_unit_test(too_long_answers_fail),
+        cmocka_unit_test(too_many_events_end_the_session),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
