@@ -116,8 +116,8 @@ static void node_write(const struct session *s, struct jw *w, unsigned n)
         jw_kv_bool(w, "retry", true);
     if (ns->next_round)
         jw_kv_bool(w, "next_round", true);
-    id_write(w, "run", ns->run_id);
-    if (phase_is_active(ns->phase)) {
+    if (phase_is_active(ns->phase)) { /* of a settled node nothing is left to tell */
+        id_write(w, "run", ns->run_id);
         id_write(w, "key", ns->logical_id);
         id_write(w, "message", ns->message_id);
     }
