@@ -8,6 +8,8 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
+#define EVICT_PER_TURN 256 /* the rest goes with the next look */
+
 /* A session on its way into memory; commands for it wait here. */
 struct loading {
     struct app *app;
@@ -211,18 +213,15 @@ static bool live_may_go(const struct live *l, int64_t now)
            now - l->touched_at >= APP_IDLE_EVICT_MS;
 }
 
-static void live_evict(uv_timer_t *t)
+void live_evict_idle(struct app *a, int64_t now)
 {
-    struct app *a = t->data;
-    int64_t now = clock_wall_ms();
-    struct live *go[256];
+    struct live *go[EVICT_PER_TURN];
     size_t n = 0;
     bool more = false;
-    a->evict_armed = false;
     table_foreach(slot, &a->live)
     {
         struct live *l = slot->value;
-        if (live_may_go(l, now) && n < sizeof(go) / sizeof(go[0]))
+        if (live_may_go(l, now) && n < EVICT_PER_TURN)
             go[n++] = l;
         else if (session_is_idle(l->session))
             more = true;
@@ -235,6 +234,13 @@ static void live_evict(uv_timer_t *t)
     }
     if (more)
         live_arm_eviction(a);
+}
+
+static void live_evict(uv_timer_t *t)
+{
+    struct app *a = t->data;
+    a->evict_armed = false;
+    live_evict_idle(a, clock_wall_ms());
 }
 
 void live_arm_eviction(struct app *a)

@@ -55,6 +55,9 @@ struct live_want {
 };
 void live_want(struct app *a, struct id session_id, struct live_want *w);
 
+/* Drops sessions that only wait and were not touched for APP_IDLE_EVICT_MS before `now`. What wakes
+ * them is durable: an answer finds them by live_want(), a timer by recovery. */
+void live_evict_idle(struct app *a, int64_t now);
 /* Starts the clock of eviction when there is something to evict later. */
 void live_arm_eviction(struct app *a);
 

@@ -23,7 +23,7 @@ struct ws {
     int in_error;  /* it is refused: the rest is skipped */
     bool batch;
     bool choked;
-    bool closing;       /* the client said so: nothing more is sent */
+    bool closing; /* the client said so: nothing more is sent */
     bool pumping;
     bool silent;      /* nothing was heard since the last ping */
     struct buf queue; /* frames */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "app/app.h"
+#include "base/clock.h"
 #include "engine/expr.h"
 #include "store/mem_store.h"
 
@@ -70,9 +71,11 @@ static struct id started(const struct asked *q)
 
 static void timer_fired(struct timers *t, struct id session_id, struct id timer_id)
 {
-    (void)t;
-    (void)session_id;
-    (void)timer_id;
+    struct live *l = live_find(t->data, session_id);
+    struct engine_input in = {.kind = IN_TIMER, .timer_id = timer_id};
+    struct errbuf e;
+    if (l)
+        assert_int_equal(live_step(l, &in, &e), 0);
 }
 
 static struct app *app_open(void)
@@ -244,6 +247,38 @@ static void test_a_session_out_of_memory_is_woken_by_its_answer(void **state)
     app_close(a);
 }
 
+static void test_idle_sessions_leave_memory_and_come_back(void **state)
+{
+    struct app *a = app_open();
+    struct asked waits, asks, answer;
+    (void)state;
+    ask_execute(&asks, a, review);
+    turn_until(a, &asks);
+    ask_execute(
+        &waits, a,
+        "{\"nodes\":{\"start\":{\"type\":\"start\",\"next_ids\":[\"w\"]},\"w\":{\"type\":\"wait\","
+        "\"properties\":{\"duration_ms\":300},\"next_ids\":[\"end\"]},\"end\":{\"type\":\"end\"}}"
+        "}");
+    turn_until(a, &waits);
+    turn(a, 5);
+    live_evict_idle(a, clock_wall_ms());
+    assert_int_equal(a->live.count, 2); /* not idle for long enough */
+    live_evict_idle(a, clock_wall_ms() + APP_IDLE_EVICT_MS + 1);
+    assert_int_equal(a->live.count, 0);
+    assert_int_equal(a->timers.count, 0);
+    started(&waits);
+    while (a->sessions_ended == 0)
+        uv_run(&a->loop, UV_RUN_ONCE); /* the durable timer wakes it, and it ends */
+    assert_true(a->recovery.recovered == 1);
+    ask_answer(&answer, a, started(&asks), NULL);
+    turn_until(a, &answer);
+    assert_int_equal(answer.req.status, 0);
+    svc_req_deinit(&waits.req);
+    svc_req_deinit(&asks.req);
+    svc_req_deinit(&answer.req);
+    app_close(a);
+}
+
 static void test_a_key_answers_once_and_again(void **state)
 {
     struct app *a = app_open();
@@ -341,6 +376,7 @@ int main(void)
         cmocka_unit_test(test_a_session_that_ends_at_once_costs_one_commit),
         cmocka_unit_test(test_a_failed_commit_is_tried_again_with_the_same_rows),
         cmocka_unit_test(test_a_session_out_of_memory_is_woken_by_its_answer),
+        cmocka_unit_test(test_idle_sessions_leave_memory_and_come_back),
         cmocka_unit_test(test_a_key_answers_once_and_again),
         cmocka_unit_test(test_a_corrupt_session_is_reported_and_changes_nothing),
         cmocka_unit_test(test_running_work_is_taken_up_again_at_start),
