@@ -114,7 +114,9 @@ static void journal_finish_entry(struct journal *j, struct journal_entry *en, bo
     struct live *l = en->live;
     l->uncommitted--;
     if (refused) {
-        log_error("journal", "a write was refused: another owner has the session");
+        const char *why = j->commit.req.error.text;
+        log_error("journal", "a session's write was refused: %s",
+                  why[0] ? why : "another owner has the session");
     } else {
         if (en->delta.seq_last > 0)
             log_seal(j->app->log, l->id, en->delta.seq_first, en->delta.seq_last,
