@@ -79,11 +79,16 @@ static void journal_add_keys(struct journal_entry *en)
     }
 }
 
-static void journal_answer(struct list *replies)
+static void journal_answer(struct list *replies, bool refused)
 {
     struct list *it;
-    while ((it = list_pop(replies)) != NULL)
-        app_done(container_of(it, struct reply, link)->req);
+    while ((it = list_pop(replies)) != NULL) {
+        struct svc_req *req = container_of(it, struct reply, link)->req;
+        if (refused)
+            app_fail(req, ERR_UNAVAILABLE, "the session has moved to another instance; try again");
+        else
+            app_done(req);
+    }
 }
 
 static void journal_collect(struct journal *j)
@@ -94,7 +99,7 @@ static void journal_collect(struct journal *j)
         struct live *l = container_of(it, struct live, marked);
         struct journal_entry *en = &j->entries[j->count];
         if (!engine_take_delta(l->session, now, &en->delta, &en->effects)) {
-            journal_answer(&l->replies); /* what they tell was durable before */
+            journal_answer(&l->replies, false); /* what they tell was durable before */
             continue;
         }
         en->live = l;
@@ -123,21 +128,14 @@ static void journal_finish_entry(struct journal *j, struct journal_entry *en, bo
                      buf_str(&en->delta.events));
         runner_carry_out(l, en->effects);
     }
-    struct list *it;
-    while ((it = list_pop(&en->replies)) != NULL) {
-        struct svc_req *req = container_of(it, struct reply, link)->req;
-        if (refused)
-            app_fail(req, ERR_UNAVAILABLE, "the session has moved to another instance; try again");
-        else
-            app_done(req);
-    }
+    journal_answer(&en->replies, refused);
     buf_deinit(&en->delta.events);
     arena_deinit(&en->delta.arena);
     bool over = session_status_is_terminal(session_status_of(l->session));
     bool pending = l->uncommitted > 0 || !list_empty(&l->replies) || session_has_output(l->session);
     if ((over && !pending) || refused) {
         j->app->sessions_ended += over ? 1 : 0;
-        journal_answer(&l->replies);
+        journal_answer(&l->replies, refused);
         live_destroy(l);
     } else if (session_is_idle(l->session)) {
         live_arm_eviction(j->app);
