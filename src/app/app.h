@@ -56,6 +56,16 @@ struct app {
     unsigned long long sessions_started, sessions_ended;
 };
 
+/* The parts that are no services of others: loop, tables, journal, timers, recovery, log. `a` is
+ * zeroed. store, llm, scripts and net are opened by the caller after it. */
+void app_init(struct app *a);
+/* Everything live leaves memory; what it had running is durable as pending work. Journal drained.
+ */
+void app_drop_sessions(struct app *a);
+/* Closes the handles of app_init(); no session is live. The loop must run on until they are. */
+void app_close_handles(struct app *a);
+void app_deinit(struct app *a); /* the loop has ended */
+
 /* service.c */
 void app_service_init(struct app *a);
 /* Fails the request with a sentence; done is called before it returns. */

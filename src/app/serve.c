@@ -19,7 +19,6 @@
 #include "app/examples.h"
 #include "app/runner.h"
 #include "base/mem.h"
-#include "engine/expr.h"
 
 #define SCRIPT_THREADS     2
 #define SCRIPT_THREADS_CAP 256
@@ -49,10 +48,7 @@ static void server_close_parts(void *data)
     struct server *s = data;
     struct app *a = &s->app;
     s->closing = 3;
-    journal_close(&a->journal);
-    timers_close(&a->timers);
-    recovery_close(&a->recovery);
-    uv_close((uv_handle_t *)&a->evict_timer, NULL);
+    app_close_handles(a);
     store_close(a->store, server_part_closed, s);
     script_pool_close(a->scripts, server_part_closed, s);
     llm_close(a->llm, server_part_closed, s);
@@ -63,14 +59,7 @@ static void server_close_parts(void *data)
 static void server_drop_sessions(void *data)
 {
     struct server *s = data;
-    struct app *a = &s->app;
-    for (size_t i = 0; i < a->live.cap; i++) {
-        struct live *l = a->live.slots[i].value;
-        if (!l)
-            continue;
-        live_destroy(l);
-        i = (size_t)-1; /* removal moves slots: look from the first again */
-    }
+    app_drop_sessions(&s->app);
     server_close_parts(s);
 }
 
@@ -98,16 +87,6 @@ static void server_signal(uv_signal_t *h, int signum)
 }
 
 /* ---- start ---- */
-
-static void server_timer_fired(struct timers *t, struct id session_id, struct id timer_id)
-{
-    struct app *a = t->data;
-    struct live *l = live_find(a, session_id);
-    struct engine_input in = {.kind = IN_TIMER, .timer_id = timer_id};
-    struct errbuf e;
-    if (l && !a->stopping && live_step(l, &in, &e))
-        log_error("timers", "a timer was refused: %s", e.text);
-}
 
 static void server_announce(struct app *a)
 {
@@ -157,38 +136,12 @@ static int server_open_parts(struct server *s, struct errbuf *e)
 
 static void server_init(struct server *s)
 {
-    struct app *a = &s->app;
-    uv_loop_init(&a->loop);
-    id_source_init_random(&a->ids);
-    table_init(&a->live);
-    list_init(&a->loads);
-    list_init(&a->keys_in_flight);
-    plans_init(&a->plans);
-    app_service_init(a);
-    app_log_reader_init(a);
-    a->vm = expr_vm_create();
-    a->log = log_hub_create(&a->reader);
-    journal_open(&a->journal, a);
-    timers_open(&a->timers, &a->loop, server_timer_fired, a);
-    recovery_open(&a->recovery, a);
-    uv_timer_init(&a->loop, &a->evict_timer);
+    app_init(&s->app);
     for (int i = 0; i < 2; i++) {
-        uv_signal_init(&a->loop, &s->signals[i]);
+        uv_signal_init(&s->app.loop, &s->signals[i]);
         s->signals[i].data = s;
         uv_signal_start(&s->signals[i], server_signal, i ? SIGINT : SIGTERM);
     }
-}
-
-static void server_deinit(struct server *s)
-{
-    struct app *a = &s->app;
-    plans_deinit(&a->plans);
-    log_hub_destroy(a->log);
-    table_deinit(&a->live);
-    expr_vm_destroy(a->vm);
-    if (uv_loop_close(&a->loop) != 0)
-        log_error("serve", "the loop did not close clean");
-    config_deinit(&a->config);
 }
 
 static int serve_print(const struct config *c)
@@ -231,7 +184,8 @@ int serve_main(int argc, char **argv)
     recovery_start(&s->app.recovery, server_recovered);
     uv_run(&s->app.loop, UV_RUN_DEFAULT);
     int code = s->exit_code;
-    server_deinit(s);
+    app_deinit(&s->app);
+    config_deinit(&s->app.config);
     free(s);
     return code;
 }

@@ -6,7 +6,6 @@
 
 #include "app/app.h"
 #include "base/clock.h"
-#include "engine/expr.h"
 #include "store/mem_store.h"
 
 static const char w1[] =
@@ -69,34 +68,13 @@ static struct id started(const struct asked *q)
     return id;
 }
 
-static void timer_fired(struct timers *t, struct id session_id, struct id timer_id)
-{
-    struct live *l = live_find(t->data, session_id);
-    struct engine_input in = {.kind = IN_TIMER, .timer_id = timer_id};
-    struct errbuf e;
-    if (l)
-        assert_int_equal(live_step(l, &in, &e), 0);
-}
-
 static struct app *app_open(void)
 {
     struct app *a = calloc(1, sizeof(*a));
     struct llm_provider demo = {.id = "demo", .dialect = LLM_DEMO, .default_model = "demo"};
     struct errbuf e;
-    uv_loop_init(&a->loop);
+    app_init(a);
     id_source_init_seed(&a->ids, 1);
-    table_init(&a->live);
-    list_init(&a->loads);
-    list_init(&a->keys_in_flight);
-    plans_init(&a->plans);
-    app_service_init(a);
-    app_log_reader_init(a);
-    a->vm = expr_vm_create();
-    a->log = log_hub_create(&a->reader);
-    journal_open(&a->journal, a);
-    timers_open(&a->timers, &a->loop, timer_fired, a);
-    recovery_open(&a->recovery, a);
-    uv_timer_init(&a->loop, &a->evict_timer);
     assert_int_equal(mem_store_open(&a->store, &a->loop), 0);
     assert_int_equal(llm_create(&a->llm, &a->loop, &demo, 1, &e), 0);
     assert_int_equal(script_pool_create(&a->scripts, &a->loop, 1, 4), 0);
@@ -108,34 +86,16 @@ static void closed(void *data)
     (void)data;
 }
 
-/* Everything live leaves memory, as in a shutdown. */
-static void forget_all(struct app *a)
-{
-    for (size_t i = 0; i < a->live.cap; i++) {
-        if (a->live.slots[i].value) {
-            live_destroy(a->live.slots[i].value);
-            i = (size_t)-1;
-        }
-    }
-}
-
 static void app_close(struct app *a)
 {
     a->stopping = true;
-    forget_all(a);
-    journal_close(&a->journal);
-    timers_close(&a->timers);
-    recovery_close(&a->recovery);
-    uv_close((uv_handle_t *)&a->evict_timer, NULL);
+    app_drop_sessions(a);
+    app_close_handles(a);
     store_close(a->store, closed, NULL);
     script_pool_close(a->scripts, closed, NULL);
     llm_close(a->llm, closed, NULL);
     uv_run(&a->loop, UV_RUN_DEFAULT);
-    plans_deinit(&a->plans);
-    log_hub_destroy(a->log);
-    table_deinit(&a->live);
-    expr_vm_destroy(a->vm);
-    assert_int_equal(uv_loop_close(&a->loop), 0);
+    app_deinit(a);
     free(a);
 }
 
@@ -234,7 +194,7 @@ static void test_a_session_out_of_memory_is_woken_by_its_answer(void **state)
     ask_execute(&q, a, review);
     turn_until(a, &q);
     struct id id = started(&q);
-    forget_all(a);
+    app_drop_sessions(a);
     ask_answer(&first, a, id, NULL);
     ask_answer(&second, a, id, NULL);
     turn_until(a, &first);
@@ -323,7 +283,7 @@ static void test_a_corrupt_session_is_reported_and_changes_nothing(void **state)
     ask_execute(&q, a, review);
     turn_until(a, &q);
     struct id id = started(&q);
-    forget_all(a);
+    app_drop_sessions(a);
     mem_store_corrupt_state(a->store, id);
     ask_answer(&first, a, id, NULL);
     turn_until(a, &first);
@@ -353,7 +313,7 @@ static void test_running_work_is_taken_up_again_at_start(void **state)
         "}");
     turn_until(a, &q);
     struct id id = started(&q);
-    forget_all(a);
+    app_drop_sessions(a);
     assert_null(live_find(a, id));
     recovered = false;
     recovery_start(&a->recovery, recovery_ready);

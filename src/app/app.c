@@ -1,0 +1,60 @@
+#include "app/app.h"
+
+#include "engine/expr.h"
+
+static void app_timer_fired(struct timers *t, struct id session_id, struct id timer_id)
+{
+    struct app *a = t->data;
+    struct live *l = live_find(a, session_id);
+    struct engine_input in = {.kind = IN_TIMER, .timer_id = timer_id};
+    struct errbuf e;
+    if (l && !a->stopping && live_step(l, &in, &e))
+        log_error("timers", "a timer was refused: %s", e.text);
+}
+
+void app_init(struct app *a)
+{
+    uv_loop_init(&a->loop);
+    id_source_init_random(&a->ids);
+    table_init(&a->live);
+    list_init(&a->loads);
+    list_init(&a->keys_in_flight);
+    plans_init(&a->plans);
+    app_service_init(a);
+    app_log_reader_init(a);
+    a->vm = expr_vm_create();
+    a->log = log_hub_create(&a->reader);
+    journal_open(&a->journal, a);
+    timers_open(&a->timers, &a->loop, app_timer_fired, a);
+    recovery_open(&a->recovery, a);
+    uv_timer_init(&a->loop, &a->evict_timer);
+}
+
+void app_drop_sessions(struct app *a)
+{
+    for (size_t i = 0; i < a->live.cap; i++) {
+        struct live *l = a->live.slots[i].value;
+        if (!l)
+            continue;
+        live_destroy(l);
+        i = (size_t)-1; /* removal moves slots: look from the first again */
+    }
+}
+
+void app_close_handles(struct app *a)
+{
+    journal_close(&a->journal);
+    timers_close(&a->timers);
+    recovery_close(&a->recovery);
+    uv_close((uv_handle_t *)&a->evict_timer, NULL);
+}
+
+void app_deinit(struct app *a)
+{
+    plans_deinit(&a->plans);
+    log_hub_destroy(a->log);
+    table_deinit(&a->live);
+    expr_vm_destroy(a->vm);
+    if (uv_loop_close(&a->loop) != 0)
+        log_error("app", "the loop did not close clean");
+}
