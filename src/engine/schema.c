@@ -14,13 +14,14 @@
 #include "base/arena.h"
 #include "base/json_scan.h"
 #include "base/keyset.h"
+#include "base/pattern.h"
 #include "base/utf8.h"
 #include "engine/schema_path.h"
-#include "engine/schema_pattern.h"
 
-#define SCHEMA_WORK_MAX  2000000 /* units, about 100 ns each */
-#define SCHEMA_DEPTH_MAX 200     /* schemas within schemas, $ref included */
-#define SCHEMA_PATTERNS  8       /* compiled ones kept during one validation */
+#define SCHEMA_WORK_MAX          2000000    /* units, about 100 ns each */
+#define SCHEMA_DEPTH_MAX         200        /* schemas within schemas, $ref included */
+#define SCHEMA_PATTERNS          8          /* compiled ones kept during one validation */
+#define SCHEMA_PATTERN_VALUE_MAX (4u << 10) /* bytes of a string that a pattern is held against */
 
 struct schema_run {
     struct json root;
@@ -29,7 +30,7 @@ struct schema_run {
     struct arena arena;
     struct {
         const char *text; /* where in the schema; NULL: free */
-        struct schema_pattern p;
+        struct pattern *p;
     } patterns[SCHEMA_PATTERNS];
     unsigned next_pattern;
 };
@@ -287,25 +288,25 @@ static int schema_max_properties(struct schema_at *a, struct json word)
 }
 
 /* The compiled pattern; NULL: it cannot be compiled, which schema_check() would have said. */
-static struct schema_pattern *schema_compiled(struct schema_run *run, struct json word)
+static const struct pattern *schema_compiled(struct schema_run *run, struct json word)
 {
-    unsigned slot;
-    for (slot = 0; slot < SCHEMA_PATTERNS; slot++) {
-        if (run->patterns[slot].text == word.p)
-            break;
+    for (unsigned i = 0; i < SCHEMA_PATTERNS; i++) {
+        if (run->patterns[i].text == word.p)
+            return run->patterns[i].p;
     }
-    if (slot < SCHEMA_PATTERNS && run->patterns[slot].p.growth < SCHEMA_PATTERN_GROWTH)
-        return &run->patterns[slot].p;
-    if (slot == SCHEMA_PATTERNS)
-        slot = run->next_pattern++ % SCHEMA_PATTERNS;
-    if (run->patterns[slot].text)
-        schema_pattern_deinit(&run->patterns[slot].p);
-    char *pattern = json_strdup(word);
-    int err = pattern ? schema_pattern_init(&run->patterns[slot].p, pattern, NULL) : ERR_INVALID;
-    free(pattern);
+    unsigned slot = run->next_pattern++ % SCHEMA_PATTERNS;
+    struct pattern *p = NULL;
+    char *text = json_strdup(word);
     schema_work(run, 1000);
-    run->patterns[slot].text = err ? NULL : word.p;
-    return err ? NULL : &run->patterns[slot].p;
+    if (!text || pattern_create(&p, str_of(text), NULL)) {
+        free(text);
+        return NULL;
+    }
+    free(text);
+    pattern_destroy(run->patterns[slot].p);
+    run->patterns[slot].text = word.p;
+    run->patterns[slot].p = p;
+    return p;
 }
 
 static int schema_pattern_hold(struct schema_at *a, struct json word)
@@ -315,16 +316,17 @@ static int schema_pattern_hold(struct schema_at *a, struct json word)
     if (a->value.n > SCHEMA_PATTERN_VALUE_MAX)
         return schema_fail(a, "is longer than the %u bytes that a pattern is held against",
                            SCHEMA_PATTERN_VALUE_MAX);
-    struct schema_pattern *p = schema_compiled(a->run, word);
+    const struct pattern *p = schema_compiled(a->run, word);
     if (!p)
         return schema_fail(a, "cannot be held against its pattern");
-    p->growth += a->value.n * p->size;
-    if (!schema_work(a->run, 10 + a->value.n * p->size / 32))
+    if (!schema_work(a->run, 2000 + a->value.n)) /* a match may take PATTERN_STEPS_MAX */
         return schema_too_much(a);
     char *s = json_strdup(a->value);
-    int miss = regexec(&p->re, s, 0, NULL, 0);
+    int found = pattern_match(p, str_of(s));
     free(s);
-    return miss ? schema_fail(a, "must match the pattern %.*s", schema_shown(word), word.p) : 0;
+    if (found < 0)
+        return schema_fail(a, "takes too many steps to be held against its pattern");
+    return found ? 0 : schema_fail(a, "must match the pattern %.*s", schema_shown(word), word.p);
 }
 
 static int schema_prefix_items(struct schema_at *a, struct json word)
@@ -700,9 +702,7 @@ int schema_validate(struct json schema, struct json value, struct errbuf *e)
     arena_init(&run.arena);
     int err = schema_apply(&from, schema, value, &top, e);
     arena_deinit(&run.arena);
-    for (unsigned i = 0; i < SCHEMA_PATTERNS; i++) {
-        if (run.patterns[i].text)
-            schema_pattern_deinit(&run.patterns[i].p);
-    }
+    for (unsigned i = 0; i < SCHEMA_PATTERNS; i++)
+        pattern_destroy(run.patterns[i].p);
     return err;
 }

@@ -2,8 +2,8 @@
  * additionalProperties, enum, const, items, prefixItems, minItems, maxItems, uniqueItems, minimum,
  * maximum, exclusiveMinimum, exclusiveMaximum, multipleOf, minLength, maxLength (code points),
  * minProperties, maxProperties, anyOf, allOf, oneOf, not, $ref to #/$defs/…, and annotations
- * (title, description, default, examples, format, $comment). `pattern` is an extended regular
- * expression (POSIX). Anything else is refused by schema_check(), so that no constraint is ignored
+ * (title, description, default, examples, format, $comment). `pattern` is a regular expression
+ * (base/pattern.h). Anything else is refused by schema_check(), so that no constraint is ignored
  * in silence.
  */
 #ifndef SLUICE_ENGINE_SCHEMA_H

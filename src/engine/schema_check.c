@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/pattern.h"
 #include "engine/schema.h"
 #include "engine/schema_path.h"
-#include "engine/schema_pattern.h"
 
 struct schema_check {
     struct json root;
@@ -117,15 +117,15 @@ static int check_required(struct schema_check *c, struct json word, const struct
 static int check_pattern(struct schema_check *c, struct json word, const struct schema_path *at)
 {
     struct errbuf why;
-    struct schema_pattern compiled;
+    struct pattern *compiled;
     if (json_type(word) != JSON_STRING)
         return check_fail(c, at, "must be a string");
     char *pattern = json_strdup(word);
-    int err = schema_pattern_init(&compiled, pattern, &why);
+    int err = pattern_create(&compiled, str_of(pattern), &why);
     free(pattern);
     if (err)
         return check_fail(c, at, "%s", why.text);
-    schema_pattern_deinit(&compiled);
+    pattern_destroy(compiled);
     return 0;
 }
 
