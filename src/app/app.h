@@ -27,7 +27,6 @@
 #include "store/store.h"
 #include "tools/script.h"
 
-#define APP_VERSION       "0.1.0"
 #define APP_SESSIONS_MAX  100000 /* live at once; more: 429 */
 #define APP_IDLE_EVICT_MS 30000  /* a session that only waits leaves memory after so long */
 

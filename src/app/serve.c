@@ -130,7 +130,7 @@ static int server_open_parts(struct server *s, struct errbuf *e)
     if (rc)
         return err_set(e, rc, "the script threads cannot be started");
     struct net_config net = {
-        .host = c->host, .port = c->port, .origins = c->origins, .version = APP_VERSION};
+        .host = c->host, .port = c->port, .origins = c->origins, .version = SLUICE_VERSION};
     return net_server_open(&a->net, &a->loop, &net, &a->service, a->log, e);
 }
 
