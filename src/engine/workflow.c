@@ -82,7 +82,7 @@ int workflow_parse(struct str json, struct expr_vm *vm, struct workflow **out,
 
 int workflow_find(const struct workflow *w, struct str id)
 {
-    unsigned lo = 0, hi = w->node_count;
+    unsigned lo = 0, hi = id.n ? w->node_count : 0; /* an id that is not there may be NULL */
     while (lo < hi) {
         unsigned mid = lo + (hi - lo) / 2;
         struct str at = w->nodes[w->by_id[mid]].id;

@@ -25,9 +25,10 @@ after(async () => {
 const running = new Set();
 function start(args, { env = {}, input, terminal } = {}) {
   const words = [sluiceBin(), ...args];
-  // util-linux's `script` lends a pseudo-terminal, and passes our bytes on as if they were typed.
+  // util-linux's `script` lends a pseudo-terminal, and passes our bytes on as if they were typed. A
+  // shell that stayed would take Ctrl-C too, and answer 130 for it.
   const [program, ...rest] = terminal
-    ? ['script', '-qfec', words.map((w) => `'${w.replaceAll("'", `'\\''`)}'`).join(' '), '/dev/null'] : words;
+    ? ['script', '-qfec', 'exec ' + words.map((w) => `'${w.replaceAll("'", `'\\''`)}'`).join(' '), '/dev/null'] : words;
   const child = spawn(program, rest, {
     env: { ...process.env, SLUICE_URL: server.url, SLUICE_KEY: '', NO_COLOR: '1', TERM: 'xterm', ASAN_OPTIONS: 'abort_on_error=0:exitcode=99', ...env },
   });
