@@ -72,6 +72,7 @@ struct net_server {
     unsigned connections_max;
     bool ready, closing, context_closing;
     struct list conns;
+    struct list dirty;  /* struct ws: have something in their queue, sent before the loop waits */
     struct list reaped; /* conns to be closed in the next turn */
     uv_poll_t *listen;
     int listen_fd;
@@ -188,6 +189,8 @@ int ws_peer_close(struct conn *c, size_t n);
 void ws_gone(struct conn *c);
 void ws_due(struct conn *c);     /* ping */
 void ws_stalled(struct conn *c); /* it takes nothing */
+/* Sends what the channel gave in this turn of the loop. */
+void ws_flush_dirty(struct net_server *s);
 void ws_going_away(struct conn *c, int retry_after_ms);
 
 #endif

@@ -169,7 +169,10 @@ static void conn_stalled(struct conn *c)
 
 static void poll_begins(uv_prepare_t *h)
 {
-    ((struct net_server *)h->data)->polling = true;
+    struct net_server *s = h->data;
+
+    ws_flush_dirty(s);
+    s->polling = true;
 }
 
 static void poll_ends(uv_check_t *h)
@@ -193,6 +196,7 @@ static void server_init(struct net_server *s, uv_loop_t *loop, const struct net_
                                                   : fds / 2;
     list_init(&s->conns);
     list_init(&s->reaped);
+    list_init(&s->dirty);
     list_init(&s->spare);
     net_clock_init(&s->idle, NET_HTTP_IDLE_S, conn_end);
     net_clock_init(&s->body, NET_HTTP_BODY_S, conn_end);

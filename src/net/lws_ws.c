@@ -148,6 +148,7 @@ int ws_open(struct conn *c)
     ws->conn = c;
     buf_init(&ws->in, s->frame_bytes_max);
     buf_init(&ws->queue, SVC_BODY_MAX * 2);
+    list_init(&ws->dirty_link);
     list_init(&ws->subs);
     list_init(&ws->active);
     list_init(&ws->reqs);
@@ -177,6 +178,7 @@ void ws_gone(struct conn *c)
     while ((l = list_pop(&ws->reqs)))
         container_of(l, struct ws_req, link)->ws = NULL;
     ws_unwatch(ws);
+    list_remove(&ws->dirty_link);
     buf_deinit(&ws->in);
     buf_deinit(&ws->queue);
     free(ws);

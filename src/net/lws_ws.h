@@ -27,6 +27,7 @@ struct ws {
     bool pumping;
     bool silent;      /* nothing was heard since the last ping */
     struct buf queue; /* frames */
+    struct list dirty_link;
     struct list subs; /* struct ws_sub */
     unsigned sub_count;
     struct list active; /* those of them that may have something */

@@ -352,6 +352,22 @@ static bool event_has_status(struct str event, struct str status)
     return json_type(to) == JSON_STRING && str_eq((struct str){to.p + 1, to.n - 2}, status);
 }
 
+/* Many sessions change in one turn of the loop: one write for all of them. */
+static void channel_queue(struct ws *ws, struct str event)
+{
+    ws_queue(ws, event);
+    list_remove(&ws->dirty_link);
+    list_append(&ws->conn->server->dirty, &ws->dirty_link);
+}
+
+void ws_flush_dirty(struct net_server *s)
+{
+    struct list *l;
+
+    while ((l = list_pop(&s->dirty)))
+        ws_pump(container_of(l, struct ws, dirty_link));
+}
+
 static void channel_frame(struct log_watcher *w, struct id session_id, struct str event)
 {
     struct ws *ws = w->data;
@@ -360,8 +376,7 @@ static void channel_frame(struct log_watcher *w, struct id session_id, struct st
     if (ws->filter_status.p && !event_has_status(event, ws->filter_status))
         return;
     if (!ws->filter_workflow_id.p) {
-        ws_queue(ws, event);
-        ws_pump(ws);
+        channel_queue(ws, event);
         return;
     }
     /* Events do not say which workflow they are of; the session does. */
