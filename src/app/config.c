@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/json.h"
 #include "base/yaml.h"
 
@@ -220,17 +221,13 @@ static int loader_file(struct loader *l, const char *path)
 {
     struct buf yaml, json;
     struct errbuf why = {""};
-    char chunk[4096];
-    size_t n;
-    FILE *f = fopen(path, "r");
-    if (!f)
-        return err_set(l->e, ERR_INVALID, "--config %s: cannot be opened", path);
     buf_init(&yaml, CONFIG_FILE_BYTES_MAX);
     buf_init(&json, 4 * CONFIG_FILE_BYTES_MAX);
-    while ((n = fread(chunk, 1, sizeof(chunk), f)) > 0)
-        buf_append(&yaml, chunk, n);
-    fclose(f);
-    int rc = buf_error(&yaml);
+    int rc = file_append(path, &yaml, &why);
+    if (rc) {
+        buf_deinit(&yaml);
+        return err_set(l->e, ERR_INVALID, "--config: %s", why.text);
+    }
     if (rc == 0)
         rc = yaml_to_json(buf_str(&yaml), NULL, &json, &why);
     if (rc == 0 && json_type(json_root(buf_str(&json))) != JSON_OBJECT)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "app/app.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/yaml.h"
 
@@ -48,17 +49,9 @@ static void example_stored(struct svc_req *req)
 static int example_read(const char *path, struct buf *json, struct errbuf *e)
 {
     struct buf text;
-    char chunk[4096];
-    size_t n;
-    FILE *f = fopen(path, "r");
-    if (!f)
-        return err_set(e, ERR_IO, "cannot be opened");
     buf_init(&text, EXAMPLE_BYTES_MAX);
-    while ((n = fread(chunk, 1, sizeof(chunk), f)) > 0)
-        buf_append(&text, chunk, n);
-    fclose(f);
     size_t len = strlen(path);
-    int rc = buf_error(&text);
+    int rc = file_append(path, &text, e);
     if (rc == 0 && len > 5 && strcmp(path + len - 5, ".json") == 0) {
         rc = json_check(buf_str(&text), NULL, e);
         buf_append_str(json, buf_str(&text));

@@ -1,10 +1,13 @@
 #include "cli/client.h"
 
+#include "base/file.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/yaml.h"
@@ -313,22 +316,9 @@ int workflow_to_json(struct str text, const char *name, struct buf *json, struct
 
 int file_read(const char *path, struct buf *out, struct errbuf *e)
 {
-    bool is_stdin = strcmp(path, "-") == 0;
-    FILE *f = is_stdin ? stdin : fopen(path, "rb");
-    char chunk[65536];
-    size_t n;
-    int rc = 0;
-    if (!f)
-        return err_set(e, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, "%s: %s", path,
-                       strerror(errno));
     buf_init(out, FILE_BYTES_MAX);
-    while (!rc && (n = fread(chunk, 1, sizeof(chunk), f)) > 0)
-        if (buf_append(out, chunk, n))
-            rc = err_set(e, ERR_TOO_LARGE, "%s is larger than %u MB", path, FILE_BYTES_MAX >> 20);
-    if (!rc && ferror(f))
-        rc = err_set(e, ERR_IO, "%s: %s", path, strerror(errno));
-    if (!is_stdin)
-        fclose(f);
+    int rc = strcmp(path, "-") == 0 ? file_append_fd(STDIN_FILENO, "standard input", out, e)
+                                    : file_append(path, out, e);
     if (rc)
         buf_deinit(out);
     return rc;

@@ -342,7 +342,7 @@ void expr_data_open(lua_State *L)
 static struct json data_slot_text(const struct expr_vm *vm, enum expr_slot slot)
 {
     struct str text = STR_NULL;
-    const char *member = "";
+    const char *member;
     switch (slot) {
     case EXPR_INPUT:
         text = vm->scope ? vm->scope->input : text;

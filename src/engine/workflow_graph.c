@@ -407,8 +407,8 @@ static void refs_warn(struct wf_parse *p)
         if (workflow_reaches(w, r->to, r->from))
             continue;
         bool again = false;
-        for (unsigned k = i; k-- > 0 && p->refs[k].at == r->at && !again;)
-            again = p->refs[k].to == r->to;
+        for (unsigned k = i; k > 0 && p->refs[k - 1].at == r->at && !again; k--)
+            again = p->refs[k - 1].to == r->to;
         if (again)
             continue;
         size_t mark = path_push(p, "%s", r->path);

@@ -124,7 +124,7 @@ static void test_refusals(void **state)
         {"--auth=maybe", "wants auto or off"},
         {"--store=postgres://x", "embedded store only"},
         {"--no-listen", "unknown option"},
-        {"--config=/nonexistent", "cannot be opened"},
+        {"--config=/nonexistent", "No such file"},
     };
     (void)state;
     clean_environment();
