@@ -122,6 +122,12 @@ static const char *http_date(struct net_server *s)
     return s->date;
 }
 
+/* Bytes of the body that have not come. */
+static size_t http_missing(const struct http_req *r)
+{
+    return r->takes_body ? r->body_bytes - r->received : 0;
+}
+
 void http_head(struct http_req *r, int status, struct buf *out)
 {
     buf_append_z(out, "HTTP/1.1 ");
@@ -136,7 +142,7 @@ void http_head(struct http_req *r, int status, struct buf *out)
                    "Access-Control-Allow-Origin: %.*s\r\nVary: Origin\r\n"
                    "Access-Control-Expose-Headers: ETag, Retry-After\r\n",
                    STR_FMT(r->origin));
-    if (r->server->closing)
+    if (r->server->closing || http_missing(r) > 0)
         r->close_after = true;
     if (r->extra)
         buf_append_z(out, r->extra);
@@ -152,6 +158,7 @@ void http_finish(struct http_req *r)
 {
     struct conn *c = r->conn;
     bool close_after = r->close_after;
+    size_t missing = http_missing(r);
 
     http_req_free(r);
     if (!c)
@@ -161,6 +168,11 @@ void http_finish(struct http_req *r)
     conn_release(c);
     if (c->ended)
         return;
+    if (missing > 0) { /* closed at once, the answer could be lost with what we did not read */
+        c->draining = missing;
+        conn_clock(c, &c->server->linger);
+        return;
+    }
     if (close_after || lws_http_transaction_completed(c->wsi)) {
         conn_end(c);
         return;
@@ -299,5 +311,8 @@ void http_fail(struct http_req *r, int status, const char *fmt, ...)
     err_vset(&r->svc.error, status, fmt, ap);
     va_end(ap);
     r->svc.status = status;
-    http_answer(r);
+    if (http_missing(r) > 0 && r->body_bytes <= HTTP_PATIENCE_BYTES && !r->expects)
+        r->refused = true;
+    else
+        http_answer(r);
 }

@@ -211,7 +211,7 @@ static void clock_run(struct net_clock *clock, uint64_t now)
 void net_tick(uv_timer_t *t)
 {
     struct net_server *s = t->data;
-    struct net_clock *clocks[] = {&s->idle, &s->body, &s->stall, &s->ping, &s->beat};
+    struct net_clock *clocks[] = {&s->idle, &s->body, &s->linger, &s->stall, &s->ping, &s->beat};
     uint64_t now = uv_now(s->loop);
 
     net_accept_again(s);

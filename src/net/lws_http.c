@@ -40,9 +40,9 @@ static void http_submit(struct http_req *r)
     r->with_service = true;
     r->server->requests_open++;
     service_submit(r->server->service, &r->svc);
-    /* Without a body libwebsockets does not read while we wait, and an event would come for ever.
-     * With one it reads on, and http_body_end() is called again. */
-    if (c->req == r && !r->takes_body && r->with_service)
+    /* libwebsockets would not read, so that an event would come for ever, or read the next request
+     * and take it for more of this body. */
+    if (c->req == r && r->with_service)
         conn_hold(c);
 }
 
@@ -56,12 +56,12 @@ static int http_read_workflow(struct http_req *r, struct errbuf *e)
 
     if (r->is_yaml) {
         status = yaml_to_json(text, &limits, &r->json, e);
-        if (status < 0)
-            return ERR_INVALID;
         text = buf_str(&r->json);
-    } else if (json_check(text, &limits, e) < 0) {
-        return ERR_INVALID;
+    } else {
+        status = json_check(text, &limits, e);
     }
+    if (status < 0)
+        return status;
     r->svc.workflow.text = json_raw(json_root(text));
     return 0;
 }
@@ -70,13 +70,15 @@ static int http_read_json(struct http_req *r, struct errbuf *e)
 {
     struct json_limits limits = {.bytes_max = r->server->body_bytes_max};
     struct str text = buf_str(&r->body);
+    int status;
 
     if (text.n == 0 && r->route->body == BODY_OPTIONAL)
         return wire_parse_op(r->svc.op, false, JSON_ABSENT, &r->svc, e);
     if (text.n == 0)
         return err_set(e, ERR_INVALID, "the body is empty, JSON was expected");
-    if (json_check(text, &limits, e) < 0)
-        return ERR_INVALID; /* also when it is too deep: its size was checked before */
+    status = json_check(text, &limits, e);
+    if (status < 0)
+        return status;
     return wire_parse_op(r->svc.op, false, json_root(text), &r->svc, e);
 }
 
@@ -106,10 +108,17 @@ static void http_hash_request(struct http_req *r)
             r->svc.body_hash[k] = http_hash(r->svc.body_hash[k] + parts[i].n, parts[i]);
 }
 
+static void http_answer_simple(struct http_req *r);
+
 static void http_dispatch(struct http_req *r)
 {
     struct errbuf e = {""};
     int status = 0;
+
+    if (r->route->kind != ROUTE_SERVICE && r->route->kind != ROUTE_STREAM) {
+        http_answer_simple(r);
+        return;
+    }
 
     switch (r->route->body) {
     case BODY_NONE:
@@ -134,22 +143,37 @@ static void http_dispatch(struct http_req *r)
 void http_body(struct conn *c, const char *p, size_t n)
 {
     struct http_req *r = c->req;
+    size_t wanted;
 
-    if (r && !r->answered && !r->with_service && r->takes_body)
-        buf_append(&r->body, p, n);
+    if (c->draining > 0) { /* the rest of a body that was refused */
+        c->draining -= n < c->draining ? n : c->draining;
+        if (c->draining == 0)
+            conn_end(c);
+        return;
+    }
+    if (!r || !r->takes_body)
+        return;
+    wanted = r->body_bytes - r->received;
+    if (n > wanted) /* 4.3 gives us the beginning of the next request too: that one is lost */
+        r->close_after = true;
+    if (r->with_service || r->answered)
+        return;
+    r->received += n < wanted ? n : wanted;
+    if (!r->refused)
+        buf_append(&r->body, p, n < wanted ? n : wanted);
+    if (n > wanted)
+        http_body_end(c);
 }
 
 void http_body_end(struct conn *c)
 {
     struct http_req *r = c->req;
 
-    if (!r || !r->takes_body)
+    if (!r || !r->takes_body || r->with_service || r->answered)
         return;
-    if (r->with_service || r->answered) {
-        conn_hold(c); /* the next request is here already: it must wait */
-        return;
-    }
-    if (buf_error(&r->body) < 0)
+    if (r->refused)
+        http_answer(r);
+    else if (buf_error(&r->body) < 0)
         http_fail(r, ERR_TOO_LARGE, "the body is larger than %zu bytes", r->server->body_bytes_max);
     else
         http_dispatch(r);
@@ -205,8 +229,7 @@ static bool http_check_length(struct http_req *r)
         r->close_after = true;
     r->body_bytes = (size_t)n;
     r->takes_body = n > 0 || (length.p && r->method == HTTP_POST);
-    if (r->body_bytes > NET_DISCARD_BYTES_MAX)
-        r->close_after = true;
+    r->expects = n > 0 && lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_EXPECT) > 0;
     return true;
 }
 
@@ -451,7 +474,7 @@ static void http_continue(struct http_req *r)
     static char text[] = "HTTP/1.1 100 Continue\r\n\r\n";
     struct iovec part = {text, sizeof(text) - 1};
 
-    if (r->body_bytes > 0 && lws_hdr_total_length(r->conn->wsi, WSI_TOKEN_HTTP_EXPECT) > 0)
+    if (r->expects)
         conn_send(r->conn, &part, 1);
 }
 
@@ -473,8 +496,6 @@ static void http_enter(struct http_req *r, const struct route_match *m)
     status = http_read_params(r, m, &e);
     if (status < 0)
         http_fail(r, status, "%s", e.text);
-    else if (kind != ROUTE_SERVICE && kind != ROUTE_STREAM)
-        http_answer_simple(r);
     else if (r->takes_body)
         http_continue(r);
     else

@@ -14,6 +14,7 @@
 
 #define HTTP_SPARE_MAX       256
 #define HTTP_SPARE_BYTES_MAX 16384 /* of a buffer that is kept with a spare request */
+#define HTTP_PATIENCE_BYTES  65536 /* of a body that is read though its request is refused */
 #define HTTP_KEY_MAX         255   /* Idempotency-Key */
 
 struct http_req {
@@ -26,7 +27,10 @@ struct http_req {
     struct buf body;
     struct buf json;   /* what YAML became */
     size_t body_bytes; /* that will come */
+    size_t received;   /* of them */
     struct str origin; /* in svc.arena, when it is listed: CORS */
+    bool expects;      /* the client waits for "100 Continue" before it sends the body */
+    bool refused;      /* the answer stands, and waits for the end of the body */
     bool takes_body;   /* lws will call for the body's end */
     bool is_yaml;
     bool with_service;
@@ -41,7 +45,8 @@ struct http_req {
     size_t sent;    /* of head and out */
 };
 
-/* Answers with an error in the contract's form. */
+/* Answers with an error in the contract's form: now, or when the body has come if that is short, so
+ * that the connection can be kept. */
 void http_fail(struct http_req *r, int status, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 /* Answers with what stands in svc. */

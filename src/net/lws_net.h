@@ -30,21 +30,21 @@
 #include "net/server.h"
 #include "net/service.h"
 
-#define NET_HEADER_BYTES_MAX  16384 /* of one request; more closes the connection */
-#define NET_HTTP_IDLE_S       75    /* between two requests */
-#define NET_HTTP_BODY_S       300   /* for one request to come in */
-#define NET_STALL_S           60    /* for a client to take what was given to its socket */
-#define NET_SSE_BEAT_S        15
-#define NET_WS_PING_S         25
-#define NET_WS_SUBS_MAX       256        /* of one connection */
-#define NET_WS_REQS_MAX       64         /* under way on one connection */
-#define NET_WS_QUEUE_MAX      (1u << 20) /* of what is no event: acks, errors, the channel */
-#define NET_WS_FAULTS_MAX     10         /* messages that cannot be understood, in a minute */
-#define NET_FRAME_BYTES_MAX   (1u << 20)
-#define NET_RUN_BYTES         65536       /* of events, in one write */
-#define NET_TURN_BYTES        262144      /* of events for one connection, in one loop turn */
-#define NET_REFUSED_MAX       64          /* connections beyond the limit, that are told 503 */
-#define NET_DISCARD_BYTES_MAX (64u << 20) /* of a refused body that is read to its end */
+#define NET_HEADER_BYTES_MAX 16384 /* of one request; more closes the connection */
+#define NET_HTTP_IDLE_S      75    /* between two requests */
+#define NET_HTTP_BODY_S      300   /* for one request to come in */
+#define NET_STALL_S          60    /* for a client to take what was given to its socket */
+#define NET_LINGER_S         5     /* for the rest of a body that was refused */
+#define NET_SSE_BEAT_S       15
+#define NET_WS_PING_S        25
+#define NET_WS_SUBS_MAX      256        /* of one connection */
+#define NET_WS_REQS_MAX      64         /* under way on one connection */
+#define NET_WS_QUEUE_MAX     (1u << 20) /* of what is no event: acks, errors, the channel */
+#define NET_WS_FAULTS_MAX    10         /* messages that cannot be understood, in a minute */
+#define NET_FRAME_BYTES_MAX  (1u << 20)
+#define NET_RUN_BYTES        65536  /* of events, in one write */
+#define NET_TURN_BYTES       262144 /* of events for one connection, in one loop turn */
+#define NET_REFUSED_MAX      64     /* connections beyond the limit, that are told 503 */
 
 struct conn;
 struct http_req;
@@ -85,7 +85,7 @@ struct net_server {
     unsigned turns;
     uint64_t tick_at; /* uv_now of the next tick */
     unsigned handles; /* of those, not closed yet */
-    struct net_clock idle, body, stall, ping, beat;
+    struct net_clock idle, body, linger, stall, ping, beat;
     struct buf openapi, asyncapi; /* JSON */
     struct buf scratch;
     struct list spare; /* http_reqs */
@@ -115,6 +115,7 @@ struct conn {
     const char *close_text;
     bool ended; /* nothing more is sent or taken */
     bool held;
+    size_t draining; /* bytes of a refused body that are still to come */
 };
 
 /* ---- lws_conn.c ---- */

@@ -200,6 +200,7 @@ static void server_init(struct net_server *s, uv_loop_t *loop, const struct net_
     list_init(&s->spare);
     net_clock_init(&s->idle, NET_HTTP_IDLE_S, conn_end);
     net_clock_init(&s->body, NET_HTTP_BODY_S, conn_end);
+    net_clock_init(&s->linger, NET_LINGER_S, conn_end);
     net_clock_init(&s->stall, NET_STALL_S, conn_stalled);
     net_clock_init(&s->ping,
                    config->ping_interval_s ? (uint64_t)config->ping_interval_s : NET_WS_PING_S,

@@ -1,4 +1,5 @@
 /* The HTTP side of the server, over real sockets. */
+#include "net/ui_assets.h"
 #include "net_fixture.h"
 
 static struct fixture f;
@@ -108,9 +109,10 @@ static void test_bodies(void **state)
     memset(big, ' ', 200000);
     big[200000] = '\0';
     request(&c, "POST", "/workflows/execute", JSON_TYPE, big);
-    answer_is(client_answer(&c), 413, "\"code\":\"too_large\"");
-    request(&c, "GET", "/healthz", NULL, NULL); /* the connection lives */
-    answer_is(client_answer(&c), 200, NULL);
+    answer_is(client_answer(&c), 413, "Connection: close\r\n");
+    TURN_UNTIL(&f, c.eof); /* when all of it has come */
+    client_close(&c);
+    client_open(&c, &f);
     request(&c, "GET", "/healthz", NULL, "a body that nobody wants");
     answer_is(client_answer(&c), 200, NULL);
     request(&c, "GET", "/sessions/" SESSION, NULL, "a body that nobody wants");
@@ -120,7 +122,6 @@ static void test_bodies(void **state)
     client_send(&c, "POST /workflows/execute HTTP/1.1\r\nHost: localhost\r\n" JSON_TYPE
                     "Content-Length: 99999999999\r\n\r\n");
     answer_is(client_answer(&c), 413, "Connection: close\r\n");
-    TURN_UNTIL(&f, c.eof);
 }
 
 static void closes_with(const char *text, int status)
@@ -181,8 +182,24 @@ static void test_pipelining(void **state)
     struct client k;
     (void)state;
 
-    client_send(&c, ONE_POST ONE_GET ONE_GET ONE_GET);
-    answer_is(client_answer(&c), 202, NULL);
+    client_open(&k, &f);
+    client_send(&k, ONE_POST ONE_GET ONE_GET);
+    {
+        struct answer a = client_answer(&k);
+        bool closes = strstr(a.text, "Connection: close") != NULL;
+        answer_is(a, 202, NULL);
+        if (closes) { /* libwebsockets 4.3: the rest is lost, and we say so */
+            TURN_UNTIL(&f, k.eof);
+            assert_int_equal(k.in.len, 0);
+            assert_int_equal(f.submitted, 1);
+        } else {
+            answer_is(client_answer(&k), 200, NULL);
+            answer_is(client_answer(&k), 200, NULL);
+        }
+    }
+    client_close(&k);
+    f.submitted = 0;
+    client_send(&c, ONE_GET ONE_GET ONE_GET);
     for (int i = 0; i < 3; i++)
         answer_is(client_answer(&c), 200, NULL);
     /* a piece of the next */
@@ -190,7 +207,7 @@ static void test_pipelining(void **state)
     answer_is(client_answer(&c), 200, NULL);
     client_send(&c, "alhost\r\n" JSON_TYPE "Content-Length: 19\r\n\r\n{\"workflow_id\":\"w\"}");
     answer_is(client_answer(&c), 202, NULL);
-    assert_int_equal(f.submitted, 6);
+    assert_int_equal(f.submitted, 5);
     /* with a body, pipelined: not served, and nothing else happens */
     client_open(&k, &f);
     client_send(&k, ONE_GET ONE_POST ONE_GET);
@@ -204,7 +221,7 @@ static void test_pipelining(void **state)
     answer_is(client_answer(&k), 200, NULL);
     TURN_UNTIL(&f, k.eof);
     client_close(&k);
-    assert_int_equal(f.submitted, 8);
+    assert_int_equal(f.submitted, 7);
 }
 
 /* Turns of the loop while it should rest. */
@@ -448,6 +465,112 @@ static void test_shutdown_lets_answers_out(void **state)
     TURN_UNTIL(&f, f.closed);
 }
 
+static int setup_listed(void **state)
+{
+    struct net_config config = {.origins = "https://app.example", .connections_max = 2};
+    (void)state;
+
+    fixture_open(&f, &config);
+    client_open(&c, &f);
+    return 0;
+}
+
+static void test_cors(void **state)
+{
+    (void)state;
+    request(&c, "OPTIONS", "/sessions/" SESSION "/resume",
+            "Origin: https://app.example\r\nAccess-Control-Request-Method: POST\r\n", NULL);
+    answer_is(client_answer_of(&c, true), 204, "Access-Control-Allow-Methods: POST\r\n");
+    request(&c, "POST", "/sessions/" SESSION "/resume", "Origin: https://app.example\r\n", "");
+    answer_is(client_answer(&c), 200, "Access-Control-Allow-Origin: https://app.example\r\n");
+    request(&c, "OPTIONS", "/sessions", "Origin: https://other.example\r\n", NULL);
+    {
+        struct answer a = client_answer_of(&c, true);
+        assert_null(strstr(a.text, "Access-Control"));
+        answer_is(a, 204, "Allow: GET, HEAD, OPTIONS\r\n");
+    }
+    request(&c, "OPTIONS", "/nothing", NULL, NULL);
+    answer_is(client_answer(&c), 404, NULL);
+}
+
+static void test_too_many_connections(void **state)
+{
+    struct client k[100];
+    (void)state;
+
+    for (int i = 0; i < 100; i++)
+        client_open(&k[i], &f);
+    request(&k[0], "GET", "/healthz", NULL, NULL);
+    answer_is(client_answer(&k[0]), 503, "Retry-After: 1\r\n");
+    TURN_UNTIL(&f, k[0].eof);
+    for (int i = 0; i < 100; i++)
+        client_close(&k[i]);
+    turn_for(&f, 20);
+    request(&c, "GET", "/healthz", NULL, NULL); /* there is room again */
+    answer_is(client_answer(&c), 200, NULL);
+}
+
+static void test_continue(void **state)
+{
+    (void)state;
+    client_send(&c, "POST /workflows/execute HTTP/1.1\r\nHost: localhost\r\n" JSON_TYPE
+                    "Expect: 100-continue\r\nContent-Length: 19\r\n\r\n");
+    answer_is(client_answer_of(&c, true), 100, "HTTP/1.1 100 Continue\r\n\r\n");
+    client_send(&c, "{\"workflow_id\":\"w\"}");
+    answer_is(client_answer(&c), 202, NULL);
+}
+
+static void test_deep_bodies(void **state)
+{
+    char deep[20001];
+    (void)state;
+
+    memset(deep, '[', 10000);
+    memset(deep + 10000, ']', 10000);
+    deep[20000] = '\0';
+    request(&c, "POST", "/workflows/execute", JSON_TYPE, deep);
+    answer_is(client_answer(&c), 413, "too_large");
+    assert_int_equal(f.submitted, 0);
+}
+
+static void test_page(void **state)
+{
+    struct answer a;
+    (void)state;
+
+    request(&c, "GET", "/", NULL, NULL);
+    answer_is(client_answer(&c), 302, "Location: /ui/\r\n");
+    request(&c, "GET", "/ui", NULL, NULL);
+    answer_is(client_answer(&c), 308, "Location: /ui/\r\n");
+    request(&c, "POST", "/ui/", NULL, "");
+    answer_is(client_answer(&c), 404, NULL);
+    request(&c, "GET", "/ui/no-such-file.js", NULL, NULL);
+    answer_is(client_answer(&c), 404, NULL);
+    request(&c, "GET", "/ui/../sessions/" SESSION, NULL, NULL);
+    answer_is(client_answer(&c), 200, "last_seq");
+    request(&c, "GET", "/ui/sessions/7", NULL, NULL); /* a view of the page */
+    a = client_answer(&c);
+    if (ui_assets_count == 0) {
+        answer_is(a, 404, "without the page");
+        return;
+    }
+    assert_non_null(strstr(a.text, "Content-Encoding: gzip\r\n"));
+    assert_non_null(
+        strstr(a.text, "Content-Security-Policy: default-src 'none'; script-src 'self';"));
+    assert_non_null(strstr(a.text, "Cache-Control: no-cache\r\n"));
+    answer_is(a, 200, "Content-Type: text/html; charset=utf-8\r\n");
+    for (unsigned long i = 0; i < ui_assets_count; i++) {
+        char header[200];
+        request(&c, "GET", ui_assets[i].path, NULL, NULL);
+        a = client_answer(&c);
+        assert_int_equal(a.bytes - (size_t)(a.body - a.text), ui_assets[i].gz_len);
+        answer_is(a, 200, ui_assets[i].immutable ? "immutable" : "no-cache");
+        snprintf(header, sizeof(header), "If-None-Match: %s\r\n", ui_assets[i].etag);
+        request(&c, "GET", ui_assets[i].path, header, NULL);
+        answer_is(client_answer_of(&c, true), 304, ui_assets[i].etag);
+    }
+}
+
 static void test_address_in_use(void **state)
 {
     struct net_config config = {.host = "127.0.0.1", .version = "1"};
@@ -485,6 +608,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_old_clients, setup, teardown),
         cmocka_unit_test_setup_teardown(test_upgrades_that_are_none, setup, teardown),
         cmocka_unit_test_setup_teardown(test_shutdown_lets_answers_out, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_cors, setup_listed, teardown),
+        cmocka_unit_test_setup_teardown(test_too_many_connections, setup_listed, teardown),
+        cmocka_unit_test_setup_teardown(test_continue, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_deep_bodies, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_page, setup, teardown),
         cmocka_unit_test_setup_teardown(test_address_in_use, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
