@@ -182,7 +182,9 @@ static inline void rows_apply(struct rows *r, const struct delta *d)
 static inline int rows_restore(struct rows *r, struct workflow *wf, struct expr_vm *vm,
                                struct session **out, struct errbuf *e)
 {
+    struct arena picked; /* the session keeps nothing of its image */
     struct run_row *runs = NULL, **tail = &runs;
+    arena_init(&picked);
     for (struct run_row *run = r->runs; run; run = run->next) {
         bool newest = true;
         for (struct run_row *other = r->runs; other; other = other->next)
@@ -190,7 +192,8 @@ static inline int rows_restore(struct rows *r, struct workflow *wf, struct expr_
                      !(str_eq(other->node_id, run->node_id) && other->iteration > run->iteration);
         if (!newest)
             continue;
-        struct run_row *copy = ROWS_COPY(struct run_row, run);
+        struct run_row *copy = arena_alloc(&picked, sizeof(*copy));
+        *copy = *run;
         copy->next = NULL;
         *tail = copy;
         tail = &copy->next;
@@ -201,7 +204,9 @@ static inline int rows_restore(struct rows *r, struct workflow *wf, struct expr_
                                   .effects = r->effects,
                                   .timers = r->timers,
                                   .withheld = r->withheld};
-    return session_restore(out, wf, vm, 1, &image, e);
+    int rc = session_restore(out, wf, vm, 1, &image, e);
+    arena_deinit(&picked);
+    return rc;
 }
 
 #endif
