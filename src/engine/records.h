@@ -47,6 +47,8 @@ struct session_core {
 struct session_row {
     struct id id;
     int64_t version; /* of the meta part, for If-Match; counted by the store on every meta write */
+    struct id owner; /* the instance that has it; zero: none. It counts while that instance has a
+                        row in `instances` */
     uint64_t epoch;  /* fencing token of the owner */
     int64_t created_at;
     struct session_meta meta;
@@ -111,6 +113,29 @@ struct idempotency_row {
     int64_t created_at;
 };
 
+/* A command that reached an instance which does not own the session: the durable inbox. Whoever
+ * owns the session carries it out, and the answer is written in the same transaction as what it
+ * changed. */
+struct command_row {
+    struct command_row *next;
+    struct id command_id, session_id;
+    struct str request_json; /* app's own */
+    int http_status;         /* of the answer; 0: waits to be carried out */
+    struct str answer_json;  /* app's own; NULL while it waits */
+    int64_t created_at;
+};
+
+/* One running server process. */
+struct instance_row {
+    struct instance_row *next;
+    struct id id;
+    struct str name, address, version; /* host name and pid, http://host:port, "0.1.0" */
+    bool leaving;                      /* hands its sessions over, takes no new ones */
+    int64_t sessions;                  /* live in its memory when it was last seen */
+    int64_t started_at;                /* by the store's clock, as the next two */
+    int64_t seen_at, lease_until;
+};
+
 struct id_list {
     struct id_list *next;
     struct id id;
@@ -123,6 +148,7 @@ struct delta {
     struct arena arena;
     struct id session_id;
     uint64_t epoch; /* the write is refused (ERR_STALE) when the stored epoch is higher */
+    struct id owner; /* when is_new */
     int64_t at;     /* when */
 
     /* Events: frames as in the contract, each one line of JSON, joined by '\n', none after the
@@ -143,6 +169,9 @@ struct delta {
     struct withheld_row *withheld;             /* insert */
     bool withheld_clear;                       /* delete all of the session (before the inserts) */
     const struct idempotency_row *idempotency; /* insert all of the list, or NULL */
+    /* Answers of inbox commands that these steps carried out: http_status and answer_json are
+     * written; refused whole when one of them was answered before. Or NULL. */
+    const struct command_row *commands_done;
 };
 
 #endif

@@ -1,5 +1,5 @@
-/* The store: where everything durable lives. One interface; sqlite_* (default), mem_* (tests, with
- * faults) and, later, pg_* behind it.
+/* The store: where everything durable lives. One interface; sqlite_* (default), pg_* and mem_*
+ * (tests, with faults) behind it.
  *
  * A request is a struct that embeds struct store_req, is owned by the caller, and is submitted. Its
  * `done` is called exactly once, on the loop's thread, later, never from inside store_submit(). In
@@ -48,6 +48,15 @@ enum store_op {
     STORE_SCAN_TIMERS,
     STORE_IDEMPOTENCY_GET,
     STORE_IDEMPOTENCY_PUT,
+    STORE_SESSION_RELEASE,
+    STORE_INSTANCE_PUT,
+    STORE_INSTANCE_REMOVE,
+    STORE_INSTANCE_LIST,
+    STORE_COMMAND_PUT,
+    STORE_COMMAND_GET,
+    STORE_COMMAND_LIST,
+    STORE_COMMAND_DONE,
+    STORE_RETENTION,
     STORE_OP_COUNT,
 };
 
@@ -65,6 +74,11 @@ void store_req_init(struct store_req *req, enum store_op op, void (*done)(struct
                     void *data);
 void store_req_deinit(struct store_req *req);
 bool store_op_is_write(const struct store_req *req); /* a session's load is one when it claims */
+
+/* Who has a session: sessions.owner names an instance, and that counts as long as the instance has
+ * a row in `instances`. A session without an owner, or whose owner has no row, is free: any
+ * instance may claim it, which raises its epoch, and every write carries an epoch, so that a former
+ * owner is refused. An ended session has no owner. (docs/decisions/0007) */
 
 /* ---- writes ---- */
 
@@ -176,9 +190,12 @@ struct store_session_list {
 struct store_session_load {
     struct store_req req;
     struct id id;
-    uint64_t claim_epoch;     /* raises the stored epoch to this (a write); 0: only read.
-                                 ERR_STALE when it is higher already. A session that does not
-                                 read back is not claimed. */
+    struct id claim_for;      /* takes the session for this instance (a write); zero: only reads.
+                                 When it is free its epoch rises by one and the instance is its
+                                 owner; when the instance has it already nothing changes. ERR_STALE
+                                 when another instance has it: row.owner is given. An ended or
+                                 stored-only session is given as it is; one that does not read
+                                 back is not claimed. */
     struct session_row row;   /* Out, whole */
     struct str workflow_json; /* Out: meta.graph_json, or the version's text */
     struct run_row *runs;     /* Out: of each (node) the newest iteration's runs, and of each older
@@ -222,7 +239,7 @@ struct store_runs_list { /* all attempts, in the order in which they were made (
     struct run_row *rows;
     struct str next_cursor;
 };
-struct store_scan_busy { /* sessions with running work, for recovery */
+struct store_scan_busy { /* sessions with running work that are free, for recovery; by id */
     struct store_req req;
     struct id after; /* zero: from the first */
     int limit;
@@ -233,8 +250,9 @@ struct timer_due {
     struct id session_id, timer_id;
     int64_t due_at;
 };
-struct store_scan_timers { /* the earliest ones first */
+struct store_scan_timers { /* of sessions that are free or the instance's; the earliest first */
     struct store_req req;
+    struct id instance; /* zero: whoever has them */
     int64_t until; /* due_at <= until */
     int limit;
     struct timer_due *rows;
@@ -244,6 +262,79 @@ struct store_idempotency_get { /* ERR_NOT_FOUND */
     struct store_req req;
     struct str workspace, key;
     struct idempotency_row row;
+};
+
+/* ---- several instances ---- */
+
+/* The instance gives these up, in one write: those that it still has become free. */
+struct store_session_release {
+    struct store_req req;
+    struct id instance;
+    const struct id *ids;
+    size_t count;
+};
+
+/* Registers an instance, or renews its lease: lease_until = the store's clock + lease_ms. */
+struct store_instance_put {
+    struct store_req req;
+    struct instance_row row; /* times are not read */
+    int64_t lease_ms;
+    bool must_exist; /* ERR_NOT_FOUND when its row is gone: it was held for dead */
+};
+/* With this its sessions are free. */
+struct store_instance_remove {
+    struct store_req req;
+    struct id id;
+    bool expired_only; /* ERR_CONFLICT while its lease holds; ERR_NOT_FOUND: no such row */
+};
+struct store_instance_list { /* by started_at, id; all of them: they are few */
+    struct store_req req;
+    struct instance_row *rows;
+    int64_t now; /* Out: the store's clock, to compare lease_until with */
+};
+
+struct store_command_put { /* ERR_NOT_FOUND: no such session; ERR_CONFLICT: that id is there */
+    struct store_req req;
+    struct command_row row;
+};
+struct store_command_get { /* ERR_NOT_FOUND */
+    struct store_req req;
+    struct id command_id;
+    struct command_row row;
+};
+struct store_command_list { /* those that wait, in the order in which they came (command_id) */
+    struct store_req req;
+    struct id session_id; /* zero: of all sessions that are free or the instance's */
+    struct id instance;
+    struct id after; /* zero: from the first */
+    int limit;
+    struct command_row *rows;
+};
+/* Answers of commands that changed nothing (refusals). One that was answered before is left as it
+ * is. `epoch` as in a delta: ERR_STALE when the session has moved on. */
+struct store_command_done {
+    struct store_req req;
+    struct id session_id;
+    uint64_t epoch;
+    const struct command_row *rows;
+};
+
+/* One bounded step of tidying up, called again until more is false.
+ *
+ * Folding: of a session that ended before fold_before, the token_stream frames are taken out of its
+ * log; what they said stands in its messages. From then on first_seq_held is last_seq + 1 for
+ * readers who are further back (they take a snapshot), and STORE_EVENTS_READ gives the frames that
+ * were kept. Deleting: sessions that ended before delete_before, with everything that hangs on
+ * them. 0 leaves either out. Space that became free is given back to the file system as far as that
+ * needs no long lock. */
+struct store_retention {
+    struct store_req req;
+    int64_t fold_before, delete_before;
+    int64_t idempotency_before; /* keys made before are deleted; 0: none */
+    int64_t commands_before;    /* answered commands made before are deleted; 0: none */
+    int limit;                  /* sessions looked at in this step */
+    int folded, deleted;        /* Out: sessions */
+    bool more;                  /* Out */
 };
 
 /* ---- the store itself ---- */
@@ -283,6 +374,12 @@ static inline void store_close(struct store *s, void (*closed)(void *data), void
  * migration differs, the schema is newer than this program, or older and not to be migrated. */
 int sqlite_store_open(struct store **out, struct uv_loop_s *loop, const char *dir, bool migrate,
                       struct errbuf *e);
+/* Connects to PostgreSQL 13 or later; url as libpq understands it (postgres://…, every option). Not
+ * reachable at start: ERR_UNAVAILABLE, with a sentence. Later it reconnects by itself and requests
+ * wait or fail with ERR_UNAVAILABLE. ERR_CORRUPT as above. `readers`: connections for reads (0: the
+ * default). */
+int pg_store_open(struct store **out, struct uv_loop_s *loop, const char *url, int readers,
+                  bool migrate, struct errbuf *e);
 /* In memory, for tests: faults are injected by mem_store.h. */
 int mem_store_open(struct store **out, struct uv_loop_s *loop);
 
@@ -295,5 +392,9 @@ struct migrate_status {
 int sqlite_migrate(const char *dir, int target, void (*say)(const char *line),
                    struct migrate_status *out, struct errbuf *e);
 int sqlite_migrate_status(const char *dir, struct migrate_status *out, struct errbuf *e);
+/* The same for PostgreSQL; servers that run meanwhile are not stopped by it. */
+int pg_migrate(const char *url, int target, void (*say)(const char *line),
+               struct migrate_status *out, struct errbuf *e);
+int pg_migrate_status(const char *url, struct migrate_status *out, struct errbuf *e);
 
 #endif
