@@ -20,6 +20,7 @@
 #include "app/timers.h"
 #include "base/id.h"
 #include "base/table.h"
+#include "cache/cache.h"
 #include "llm/llm.h"
 #include "net/log.h"
 #include "net/server.h"
@@ -34,6 +35,7 @@ struct app {
     uv_loop_t loop;
     struct config config;
     struct store *store;
+    struct cache *cache; /* may be NULL in tests */
     struct llm *llm;
     struct script_pool *scripts;
     struct expr_vm *vm;

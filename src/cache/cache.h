@@ -77,7 +77,8 @@ struct cache_stats {
 
 struct cache_vtable {
     const char *name; /* "memory", "redis", "postgres" */
-    bool shared;      /* other instances see it (values: Redis; messages: Redis and PostgreSQL) */
+    bool shared;        /* other instances hear its messages (Redis, PostgreSQL) */
+    bool values_shared; /* and see its values, leases, counters (Redis) */
     size_t message_max; /* bytes of a message; longer ones are refused */
     void (*submit)(struct cache *c, struct cache_req *req);
     /* Names up to CACHE_KEY_MAX. Counted: as many unlistens as listens. */

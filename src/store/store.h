@@ -346,6 +346,7 @@ struct store_stats { /* since open; for /metrics and for tests */
 
 struct store_vtable {
     const char *name; /* "sqlite" */
+    bool shared;      /* other processes may use the same store (PostgreSQL) */
     void (*submit)(struct store *s, struct store_req *req);
     void (*stats)(struct store *s, struct store_stats *out);
     void (*close)(struct store *s, void (*closed)(void *data), void *data);
