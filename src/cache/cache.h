@@ -24,11 +24,11 @@
 struct uv_loop_s;
 struct cache;
 
-#define CACHE_TIMEOUT_MS      500
-#define CACHE_KEY_MAX         200          /* bytes; the prefix "sluice:" is added by the cache */
-#define CACHE_VALUE_MAX       (4u << 20)   /* bytes; more: ERR_TOO_LARGE */
-#define CACHE_REQUESTS_MAX    100000       /* waiting at once; more: ERR_OVERLOAD */
-#define CACHE_NOTIFY_BYTES    7900         /* what one message may have over PostgreSQL */
+#define CACHE_TIMEOUT_MS   500
+#define CACHE_KEY_MAX      200        /* bytes; the prefix "sluice:" is added by the cache */
+#define CACHE_VALUE_MAX    (4u << 20) /* bytes; more: ERR_TOO_LARGE */
+#define CACHE_REQUESTS_MAX 100000     /* waiting at once; more: ERR_OVERLOAD */
+#define CACHE_NOTIFY_BYTES 7900       /* what one message may have over PostgreSQL */
 
 enum cache_op {
     CACHE_GET,   /* ERR_NOT_FOUND */
@@ -36,7 +36,8 @@ enum cache_op {
     CACHE_DEL,   /* no error when it was not there */
     CACHE_TAKE,  /* gets and deletes in one: a one-time ticket is taken once. ERR_NOT_FOUND */
     CACHE_COUNT, /* adds 1 to the counter; it ends ttl_ms after its first count; Out: count */
-    CACHE_LEASE, /* value's holder gets or keeps the lease for ttl_ms; ERR_CONFLICT: another has it */
+    CACHE_LEASE, /* value's holder gets or keeps the lease for ttl_ms; ERR_CONFLICT: another has it
+                  */
     CACHE_UNLEASE, /* gives it back if value has it */
 };
 
@@ -76,7 +77,7 @@ struct cache_stats {
 };
 
 struct cache_vtable {
-    const char *name; /* "memory", "redis", "postgres" */
+    const char *name;   /* "memory", "redis", "postgres" */
     bool shared;        /* other instances hear its messages (Redis, PostgreSQL) */
     bool values_shared; /* and see its values, leases, counters (Redis) */
     size_t message_max; /* bytes of a message; longer ones are refused */
@@ -125,8 +126,7 @@ int cache_mem_open(struct cache **out, struct uv_loop_s *loop);
 /* url: redis://[user:password@]host[:port][/db], rediss:// where hiredis was built with TLS, or
  * unix:///path. Not reachable at start is no error: it connects in the background, and says once in
  * the log when it is away and when it is back. ERR_INVALID: the URL. */
-int cache_redis_open(struct cache **out, struct uv_loop_s *loop, const char *url,
-                     struct errbuf *e);
+int cache_redis_open(struct cache **out, struct uv_loop_s *loop, const char *url, struct errbuf *e);
 /* url as for pg_store_open(). */
 int cache_pg_open(struct cache **out, struct uv_loop_s *loop, const char *url, struct errbuf *e);
 

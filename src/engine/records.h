@@ -147,9 +147,9 @@ struct id_list {
 struct delta {
     struct arena arena;
     struct id session_id;
-    uint64_t epoch; /* the write is refused (ERR_STALE) when the stored epoch is higher */
+    uint64_t epoch;  /* the write is refused (ERR_STALE) when the stored epoch is higher */
     struct id owner; /* when is_new */
-    int64_t at;     /* when */
+    int64_t at;      /* when */
 
     /* Events: frames as in the contract, each one line of JSON, joined by '\n', none after the
      * last. seq_last = 0: none. Stored as one row. */

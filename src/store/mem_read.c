@@ -313,11 +313,8 @@ int mem_session_load(struct mem_data *d, struct store_session_load *l)
     if (status < 0)
         return status;
     load_lists(l, s);
-    if (l->claim_epoch == 0)
-        return 0;
-    if (s->row.epoch > l->claim_epoch)
-        return err_set(&l->req.error, ERR_STALE, "the session has another owner by now");
-    l->row.epoch = s->row.epoch = l->claim_epoch;
+    if (!id_is_zero(l->claim_for))
+        l->row.epoch = ++s->row.epoch;
     return 0;
 }
 
@@ -538,6 +535,15 @@ int mem_read_run(struct mem_data *d, struct store_req *req)
     case STORE_WORKFLOW_DELETE:
     case STORE_SESSION_DELETE:
     case STORE_IDEMPOTENCY_PUT:
+    case STORE_SESSION_RELEASE:
+    case STORE_INSTANCE_PUT:
+    case STORE_INSTANCE_REMOVE:
+    case STORE_COMMAND_PUT:
+    case STORE_COMMAND_DONE:
+    case STORE_RETENTION:
+    case STORE_INSTANCE_LIST:
+    case STORE_COMMAND_GET:
+    case STORE_COMMAND_LIST:
     case STORE_OP_COUNT:
         break;
     }

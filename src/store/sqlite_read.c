@@ -361,6 +361,15 @@ int sqlite_read_run(struct sqlite_db *db, struct store_req *req)
     case STORE_WORKFLOW_DELETE:
     case STORE_SESSION_DELETE:
     case STORE_IDEMPOTENCY_PUT:
+    case STORE_SESSION_RELEASE:
+    case STORE_INSTANCE_PUT:
+    case STORE_INSTANCE_REMOVE:
+    case STORE_COMMAND_PUT:
+    case STORE_COMMAND_DONE:
+    case STORE_RETENTION:
+    case STORE_INSTANCE_LIST:
+    case STORE_COMMAND_GET:
+    case STORE_COMMAND_LIST:
     case STORE_OP_COUNT:
         break;
     }

@@ -398,11 +398,9 @@ static int session_claim(struct sqlite_db *db, struct store_session_load *l, int
 {
     struct sqlq q;
 
-    if (l->row.epoch > l->claim_epoch)
-        return sqlite_db_refuse(db, ERR_STALE, "the session has another owner by now");
-    l->row.epoch = l->claim_epoch;
+    l->row.epoch++;
     sqlq_start(&q, db, SQL_SESSION_CLAIM);
-    sqlq_bind_i64(&q, (int64_t)l->claim_epoch);
+    sqlq_bind_i64(&q, (int64_t)l->row.epoch);
     sqlq_bind_i64(&q, key);
     return sqlq_run(&q);
 }
@@ -430,7 +428,7 @@ int sqlite_session_load(struct sqlite_db *db, struct store_session_load *l)
         status = session_timers(db, l, key);
     if (status == 0)
         status = session_withheld(db, l, key);
-    if (status == 0 && l->claim_epoch > 0) /* last: a session that cannot be read is not claimed */
+    if (status == 0 && !id_is_zero(l->claim_for)) /* last: one that cannot be read is not claimed */
         status = session_claim(db, l, key);
     return status;
 }

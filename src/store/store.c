@@ -21,9 +21,15 @@ bool store_op_is_write(const struct store_req *req)
     case STORE_WORKFLOW_DELETE:
     case STORE_SESSION_DELETE:
     case STORE_IDEMPOTENCY_PUT:
+    case STORE_SESSION_RELEASE:
+    case STORE_INSTANCE_PUT:
+    case STORE_INSTANCE_REMOVE:
+    case STORE_COMMAND_PUT:
+    case STORE_COMMAND_DONE:
+    case STORE_RETENTION:
         return true;
     case STORE_SESSION_LOAD:
-        return container_of(req, struct store_session_load, req)->claim_epoch > 0;
+        return !id_is_zero(container_of(req, struct store_session_load, req)->claim_for);
     case STORE_WORKFLOW_GET:
     case STORE_WORKFLOW_LIST:
     case STORE_WORKFLOW_VERSIONS:
@@ -35,6 +41,9 @@ bool store_op_is_write(const struct store_req *req)
     case STORE_SCAN_BUSY:
     case STORE_SCAN_TIMERS:
     case STORE_IDEMPOTENCY_GET:
+    case STORE_INSTANCE_LIST:
+    case STORE_COMMAND_GET:
+    case STORE_COMMAND_LIST:
     case STORE_OP_COUNT:
         return false;
     }

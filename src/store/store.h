@@ -253,7 +253,7 @@ struct timer_due {
 struct store_scan_timers { /* of sessions that are free or the instance's; the earliest first */
     struct store_req req;
     struct id instance; /* zero: whoever has them */
-    int64_t until; /* due_at <= until */
+    int64_t until;      /* due_at <= until */
     int limit;
     struct timer_due *rows;
     int64_t next_due_at; /* Out: of the first one after those given; 0: none */

@@ -183,7 +183,7 @@ static void a_state_can_be_spoiled(void **state)
     mem_store_corrupt_state(r->store, id);
     RIG_REQ(store_session_load, l, STORE_SESSION_LOAD);
     l.id = id;
-    l.claim_epoch = 5;
+    l.claim_for = rig_id(r, T0);
     assert_int_equal(rig_run(r, &l.req), ERR_CORRUPT);
     id_format(id, text);
     assert_non_null(strstr(l.req.error.text, text));
