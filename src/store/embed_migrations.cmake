@@ -1,5 +1,5 @@
-# cmake -DFOLDER=… -DOUT=… -P embed_migrations.cmake: writes a C file with the text of every pair
-# NNN_name.up.sql / NNN_name.down.sql of FOLDER, in order (see sqlite_migrations.h).
+# cmake -DFOLDER=… -DNAME=… -DOUT=… -P embed_migrations.cmake: writes a C file with the array NAME: the
+# text of every pair NNN_name.up.sql / NNN_name.down.sql of FOLDER, in order (see migrate.h).
 file(GLOB ups ${FOLDER}/*.up.sql)
 list(SORT ups)
 set(texts "")
@@ -27,5 +27,5 @@ foreach(up ${ups})
     string(APPEND rows "    { ${value}, \"${name}\", up_${number}, down_${number} },\n")
 endforeach()
 file(WRITE ${OUT} "/* Generated from ${FOLDER} by embed_migrations.cmake. */\n"
-    "#include \"store/sqlite_migrations.h\"\n\n${texts}\n"
-    "const struct sqlite_migration sqlite_migrations[] = {\n${rows}    { 0, NULL, NULL, NULL },\n};\n")
+    "#include \"store/migrate.h\"\n\n${texts}\n"
+    "const struct migration ${NAME}[] = {\n${rows}    { 0, NULL, NULL, NULL },\n};\n")

@@ -7,7 +7,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,12 +17,11 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "store/sqlite_migrations.h"
+#include "store/migrate.h"
 #include "store/sqlite_store.h"
 
 #define MIGRATE_LOCK_WAIT_MS 10000
 #define MIGRATE_LOCK_STEP_MS 20
-#define CHECKSUM_BYTES       16 /* hexadecimal digits */
 
 /* ---- the lock ---- */
 
@@ -122,78 +120,49 @@ int sqlite_lock(const char *dir, int wait_ms, int *out, struct errbuf *e)
 
 /* ---- migrations ---- */
 
-static int migrate_newest(void)
+static int sqlite_migrate_prepare(void *data, struct errbuf *e)
 {
-    int n = 0;
+    struct sqlite_db *db = data;
+    int status = sqlite_db_exec(db, "CREATE TABLE IF NOT EXISTS schema_migrations ("
+                                    "number INTEGER PRIMARY KEY, name TEXT NOT NULL,"
+                                    " checksum TEXT NOT NULL, applied_at INTEGER NOT NULL) STRICT");
 
-    while (sqlite_migrations[n].number != 0)
-        n++;
-    return n;
+    if (status < 0)
+        *e = db->error;
+    return status;
 }
 
-/* FNV-1a, 64 bits, of what was applied: finds a file that was edited afterwards. */
-static void migrate_checksum(const char *text, char out[CHECKSUM_BYTES + 1])
+static int sqlite_migrate_read(void *data, migrate_row *row, void *row_data, struct errbuf *e)
 {
-    uint64_t h = 14695981039346656037u;
-
-    for (; *text; text++)
-        h = (h ^ (unsigned char)*text) * 1099511628211u;
-    snprintf(out, CHECKSUM_BYTES + 1, "%016" PRIx64, h);
-}
-
-/* The rows of schema_migrations: numbers without gaps, texts unchanged, none that we do not know.
- */
-static int migrate_read(struct sqlite_db *db, int *applied)
-{
-    char checksum[CHECKSUM_BYTES + 1];
-    int newest = migrate_newest();
+    struct sqlite_db *db = data;
     sqlite3_stmt *stmt = NULL;
-    int status = 0, code;
+    int status = 0;
+    int code = sqlite3_prepare_v2(db->handle,
+                                  "SELECT number, checksum FROM schema_migrations ORDER BY number",
+                                  -1, &stmt, NULL);
 
-    *applied = 0;
-    code = sqlite3_prepare_v2(db->handle,
-                              "SELECT number, checksum FROM schema_migrations ORDER BY number", -1,
-                              &stmt, NULL);
     while (code == SQLITE_OK && status == 0 && (code = sqlite3_step(stmt)) == SQLITE_ROW) {
-        int number = sqlite3_column_int(stmt, 0);
         code = SQLITE_OK;
-        if (number > newest) {
-            status = sqlite_db_corrupt(db,
-                                       "the data was written by a newer sluice (schema %d, this "
-                                       "program knows %d): use that one",
-                                       number, newest);
-            break;
-        }
-        if (number != *applied + 1) {
-            status = sqlite_db_corrupt(db, "schema_migrations has no row %d", *applied + 1);
-            break;
-        }
-        migrate_checksum(sqlite_migrations[number - 1].up, checksum);
-        const char *stored = (const char *)sqlite3_column_text(stmt, 1);
-        if (!stored || strcmp(stored, checksum) != 0)
-            status = sqlite_db_corrupt(db,
-                                       "migration %d (%s) is not the one that was applied: its "
-                                       "checksum is %s, not %s",
-                                       number, sqlite_migrations[number - 1].name, checksum,
-                                       stored ? stored : "NULL");
-        *applied = number;
+        status = row(row_data, sqlite3_column_int(stmt, 0),
+                     (const char *)sqlite3_column_text(stmt, 1), e);
     }
-    if (status == 0 && code != SQLITE_DONE)
+    if (status == 0 && code != SQLITE_DONE) {
         status = sqlite_db_fail(db, code);
+        *e = db->error;
+    }
     sqlite3_finalize(stmt);
     return status;
 }
 
-static int migrate_record(struct sqlite_db *db, const struct sqlite_migration *m)
+static int sqlite_migrate_record(struct sqlite_db *db, const struct migration *m,
+                                 const char *checksum)
 {
-    char checksum[CHECKSUM_BYTES + 1];
     sqlite3_stmt *stmt = NULL;
     int code = sqlite3_prepare_v2(db->handle, "INSERT INTO schema_migrations VALUES (?,?,?,?)", -1,
                                   &stmt, NULL);
 
     if (code != SQLITE_OK)
         return sqlite_db_fail(db, code);
-    migrate_checksum(m->up, checksum);
     sqlite3_bind_int(stmt, 1, m->number);
     sqlite3_bind_text(stmt, 2, m->name, -1, SQLITE_STATIC);
     sqlite3_bind_text(stmt, 3, checksum, -1, SQLITE_STATIC);
@@ -204,7 +173,7 @@ static int migrate_record(struct sqlite_db *db, const struct sqlite_migration *m
     return status;
 }
 
-static int migrate_forget(struct sqlite_db *db, int number)
+static int sqlite_migrate_forget(struct sqlite_db *db, int number)
 {
     char sql[80];
 
@@ -212,80 +181,36 @@ static int migrate_forget(struct sqlite_db *db, int number)
     return sqlite_db_exec(db, sql);
 }
 
-/* One step, one transaction. */
-static int migrate_step(struct sqlite_db *db, const struct sqlite_migration *m, bool up)
+static int sqlite_migrate_step(void *data, const struct migration *m, bool up, const char *checksum,
+                               struct errbuf *e)
 {
+    struct sqlite_db *db = data;
     int status = sqlite_db_exec(db, "BEGIN EXCLUSIVE");
 
-    if (status < 0)
-        return status;
-    status = sqlite_db_exec(db, up ? m->up : m->down);
     if (status == 0)
-        status = up ? migrate_record(db, m) : migrate_forget(db, m->number);
+        status = sqlite_db_exec(db, up ? m->up : m->down);
+    if (status == 0)
+        status = up ? sqlite_migrate_record(db, m, checksum) : sqlite_migrate_forget(db, m->number);
     if (status == 0)
         status = sqlite_db_exec(db, "COMMIT");
     if (status < 0) {
-        struct errbuf reason = db->error;
+        *e = db->error;
         if (!sqlite3_get_autocommit(db->handle))
             sqlite_db_exec(db, "ROLLBACK");
-        err_set(&db->error, status, "migration %d (%s) %s: %s", m->number, m->name,
-                up ? "up" : "down", reason.text);
     }
     return status;
 }
 
-static void migrate_say(void (*say)(const char *line), const struct sqlite_migration *m, bool up)
-{
-    char line[160];
-
-    if (!say)
-        return;
-    snprintf(line, sizeof(line), "migration %d (%s): %s", m->number, m->name,
-             up ? "applied" : "taken back");
-    say(line);
-}
-
-static int migrate_move(struct sqlite_db *db, int applied, int target,
-                        void (*say)(const char *line))
-{
-    int status = 0;
-
-    while (status == 0 && applied != target) {
-        bool up = applied < target;
-        const struct sqlite_migration *m = &sqlite_migrations[up ? applied : applied - 1];
-        status = migrate_step(db, m, up);
-        if (status < 0)
-            break;
-        migrate_say(say, m, up);
-        applied += up ? 1 : -1;
-    }
-    return status;
-}
+static const struct migrate_ops sqlite_migrate_ops = {
+    .prepare = sqlite_migrate_prepare,
+    .read = sqlite_migrate_read,
+    .step = sqlite_migrate_step,
+};
 
 int sqlite_migrate_db(struct sqlite_db *db, int target, void (*say)(const char *line),
-                      struct migrate_status *out)
+                      struct migrate_status *out, struct errbuf *e)
 {
-    int applied = 0, newest = migrate_newest();
-    int status = sqlite_db_exec(db, "CREATE TABLE IF NOT EXISTS schema_migrations ("
-                                    "number INTEGER PRIMARY KEY, name TEXT NOT NULL,"
-                                    " checksum TEXT NOT NULL, applied_at INTEGER NOT NULL) STRICT");
-
-    if (status == 0)
-        status = migrate_read(db, &applied);
-    if (status < 0)
-        return status;
-    if (target == SQLITE_MIGRATE_CHECK && applied < newest)
-        return sqlite_db_corrupt(db, "the schema is at %d, this program needs %d: migrate it first",
-                                 applied, newest);
-    if (target < 0)
-        target = newest;
-    if (target > newest)
-        return sqlite_db_refuse(db, ERR_INVALID, "there is no migration %d: the newest is %d",
-                                target, newest);
-    status = migrate_move(db, applied, target, say);
-    if (status == 0 && out)
-        *out = (struct migrate_status){target, newest};
-    return status;
+    return migrate_run(&sqlite_migrate_ops, db, sqlite_migrations, target, say, out, e);
 }
 
 int sqlite_migrate(const char *dir, int target, void (*say)(const char *line),
@@ -300,11 +225,11 @@ int sqlite_migrate(const char *dir, int target, void (*say)(const char *line),
     char *path = sqlite_path(dir);
     status = sqlite_db_open(&db, path, SQLITE_ROLE_WRITER);
     if (status == 0) {
-        status = sqlite_migrate_db(&db, target, say, out);
+        status = sqlite_migrate_db(&db, target, say, out, e);
         sqlite_db_close(&db);
-    }
-    if (status < 0 && e)
+    } else if (e) {
         *e = db.error;
+    }
     free(path);
     close(fd);
     return status;
@@ -315,7 +240,7 @@ int sqlite_migrate_status(const char *dir, struct migrate_status *out, struct er
     struct sqlite_db db;
     int status;
 
-    *out = (struct migrate_status){0, migrate_newest()};
+    *out = (struct migrate_status){0, migrate_count(sqlite_migrations)};
     char *path = sqlite_path(dir);
     if (access(path, F_OK) < 0) { /* looking must not make a database */
         free(path);
@@ -324,10 +249,10 @@ int sqlite_migrate_status(const char *dir, struct migrate_status *out, struct er
     status = sqlite_db_open(&db, path, SQLITE_ROLE_READER);
     free(path);
     if (status == 0) {
-        status = migrate_read(&db, &out->applied);
+        status = migrate_applied(&sqlite_migrate_ops, &db, sqlite_migrations, &out->applied, e);
         sqlite_db_close(&db);
-    }
-    if (status < 0 && e)
+    } else if (e) {
         *e = db.error;
+    }
     return status;
 }

@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "store/migrate.h"
 
 /* ---- back to the loop ---- */
 
@@ -215,12 +216,9 @@ static int store_open_all(struct sqlite_store *s, bool migrate, struct errbuf *e
 
     if (status < 0)
         return status;
-    status = sqlite_migrate_db(&s->writer, migrate ? -1 : SQLITE_MIGRATE_CHECK, NULL, NULL);
-    if (status < 0) {
-        if (e)
-            *e = s->writer.error;
+    status = sqlite_migrate_db(&s->writer, migrate ? MIGRATE_NEWEST : MIGRATE_CHECK, NULL, NULL, e);
+    if (status < 0)
         return status;
-    }
     status = store_open_db(&s->checkpointer, s->path, SQLITE_ROLE_WRITER, e);
     for (int i = 0; i < SQLITE_READERS && status == 0; i++) {
         s->readers[i].store = s;

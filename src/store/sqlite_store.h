@@ -125,16 +125,12 @@ int sqlite_workflow_versions(struct sqlite_db *db, struct store_workflow_version
 
 /* ---- opening ---- */
 
-#define SQLITE_MIGRATE_CHECK (-2)
-
 /* Makes DIR if it is missing and locks it for this process, as long as *fd is open; waits up to
  * wait_ms for another one to go. ERR_UNAVAILABLE: another process has it. ERR_IO. */
 int sqlite_lock(const char *dir, int wait_ms, int *fd, struct errbuf *e);
 char *sqlite_path(const char *dir); /* free() it */
-/* Moves the schema to `target` (-1: the newest); SQLITE_MIGRATE_CHECK moves nothing, and gives
- * ERR_CORRUPT unless it is the newest. The sentence stands in db->error. The caller has locked the
- * folder. */
+/* Moves the schema, as migrate_run() does. The caller has locked the folder. */
 int sqlite_migrate_db(struct sqlite_db *db, int target, void (*say)(const char *line),
-                      struct migrate_status *out);
+                      struct migrate_status *out, struct errbuf *e);
 
 #endif

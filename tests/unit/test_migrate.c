@@ -3,7 +3,7 @@
 #include <sqlite3.h>
 #include <sys/wait.h>
 
-#include "store/sqlite_migrations.h"
+#include "store/migrate.h"
 #include "test_store_rig.h"
 
 static int setup(void **state)
@@ -79,7 +79,7 @@ static void the_texts_are_in_the_binary(void **state)
     for (int i = 0; i < newest(); i++) {
         char path[256], text[65536];
         for (int way = 0; way < 2; way++) {
-            const struct sqlite_migration *m = &sqlite_migrations[i];
+            const struct migration *m = &sqlite_migrations[i];
             assert_int_equal(m->number, i + 1);
             snprintf(path, sizeof(path), "migrations/sqlite/%03d_%s.%s.sql", m->number, m->name,
                      way == 0 ? "up" : "down");
