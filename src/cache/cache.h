@@ -24,11 +24,13 @@
 struct uv_loop_s;
 struct cache;
 
-#define CACHE_TIMEOUT_MS   500
-#define CACHE_KEY_MAX      200        /* bytes; the prefix "sluice:" is added by the cache */
-#define CACHE_VALUE_MAX    (4u << 20) /* bytes; more: ERR_TOO_LARGE */
-#define CACHE_REQUESTS_MAX 100000     /* waiting at once; more: ERR_OVERLOAD */
-#define CACHE_NOTIFY_BYTES 7900       /* what one message may have over PostgreSQL */
+#define CACHE_TIMEOUT_MS      500
+#define CACHE_KEY_MAX         200          /* bytes; the prefix "sluice:" is added by the cache */
+#define CACHE_VALUE_MAX       (4u << 20)   /* bytes; more: ERR_TOO_LARGE */
+#define CACHE_REQUESTS_MAX    100000       /* waiting at once; more: ERR_OVERLOAD */
+#define CACHE_QUEUE_BYTES_MAX (16u << 20)  /* of those, and of messages on their way */
+#define CACHE_MESSAGE_MAX     (256u << 10) /* bytes; over PostgreSQL: */
+#define CACHE_NOTIFY_BYTES    7900
 
 enum cache_op {
     CACHE_GET,   /* ERR_NOT_FOUND */
@@ -67,6 +69,9 @@ struct cache_listener {
     void (*message)(struct cache_listener *l, struct str channel, struct str payload);
     /* The connection was lost and is back: what was said meanwhile was not heard. */
     void (*missed)(struct cache_listener *l);
+    /* From now on the channel is heard: some time after cache_listen(), never inside. Or NULL. Not
+     * called again after a reconnect. */
+    void (*listening)(struct cache_listener *l, struct str channel);
     void *data;
     struct list link; /* private */
 };
@@ -82,12 +87,14 @@ struct cache_vtable {
     bool values_shared; /* and see its values, leases, counters (Redis) */
     size_t message_max; /* bytes of a message; longer ones are refused */
     void (*submit)(struct cache *c, struct cache_req *req);
-    /* Names up to CACHE_KEY_MAX. Counted: as many unlistens as listens. */
+    /* Names up to CACHE_KEY_MAX, text. Counted: as many unlistens as listens. Messages are text
+     * (UTF-8 without NUL), for PostgreSQL carries nothing else. */
     void (*listen)(struct cache *c, struct str channel);
     void (*unlisten)(struct cache *c, struct str channel);
     /* Fire and forget. ERR_TOO_LARGE, ERR_UNAVAILABLE (away), ERR_OVERLOAD: it was not sent. */
     int (*publish)(struct cache *c, struct str channel, struct str payload);
     void (*stats)(struct cache *c, struct cache_stats *out);
+    /* What still waits is answered ERR_CANCELLED, then `closed` is called and the cache is gone. */
     void (*close)(struct cache *c, void (*closed)(void *data), void *data);
 };
 struct cache {
@@ -95,6 +102,7 @@ struct cache {
     struct list listeners;        /* struct cache_listener */
 };
 
+/* Listeners hear all channels that anybody listens to; they may be removed inside their calls. */
 void cache_add_listener(struct cache *c, struct cache_listener *l);
 void cache_remove_listener(struct cache_listener *l);
 static inline void cache_submit(struct cache *c, struct cache_req *req)
