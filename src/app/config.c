@@ -46,7 +46,8 @@ static const struct setting settings[S_COUNT] = {
     [S_DATA] = {"data", SETTING_TEXT, NULL, "DIR",
                 "folder of the embedded store (default: $XDG_DATA_HOME/sluice)"},
     [S_STORE] = {"store", SETTING_TEXT, NULL, "URL", "store; without it SQLite in --data"},
-    [S_CACHE] = {"cache", SETTING_TEXT, NULL, "URL", "cache; without it in memory"},
+    [S_CACHE] = {"cache", SETTING_TEXT, NULL, "URL",
+                 "redis://, rediss:// or unix:// of a Redis that the instances share"},
     [S_CONFIG] = {"config", SETTING_TEXT, NULL, "FILE", "settings in YAML"},
     [S_EXAMPLES] = {"examples", SETTING_TEXT, NULL, "DIR",
                     "store the workflows of this folder at start, unless they are there"},
@@ -340,6 +341,12 @@ static void config_providers(struct config *c)
         .id = "demo", .dialect = LLM_DEMO, .default_model = "demo", .max_concurrent = 10000};
 }
 
+static bool config_is_cache(const char *url)
+{
+    return strncmp(url, "redis://", 8) == 0 || strncmp(url, "rediss://", 9) == 0 ||
+           strncmp(url, "unix://", 7) == 0;
+}
+
 static int config_values(struct loader *l)
 {
     struct config *c = l->c;
@@ -355,9 +362,8 @@ static int config_values(struct loader *l)
     if (c->store)
         return err_set(l->e, ERR_INVALID, "--store %s: this version has the embedded store only",
                        c->store);
-    if (c->cache)
-        return err_set(l->e, ERR_INVALID, "--cache %s: this version has the cache in memory only",
-                       c->cache);
+    if (c->cache && !config_is_cache(c->cache))
+        return err_set(l->e, ERR_INVALID, "--cache: wants redis://, rediss:// or unix://");
     config_providers(c);
     int rc = config_listen(c, l->e);
     if (rc == 0)
@@ -408,13 +414,49 @@ static void print_setting(struct buf *out, const struct config *c, int k, const 
     buf_printf(out, " # %s\n", c->from[k]);
 }
 
+/* A URL with its password hidden: what stands between "user:" and the last '@' of its authority,
+ * and what "password=" is followed by (in a query, or among libpq's key=value). */
+static char *config_hide(const char *url)
+{
+    struct buf out;
+    if (!url)
+        return NULL;
+    const char *at = strstr(url, "://");
+    const char *start = at ? at + 3 : url;
+    size_t authority = at ? strcspn(start, "/?") : 0;
+    const char *end = authority ? memrchr(start, '@', authority) : NULL;
+    const char *colon = end ? memchr(start, ':', (size_t)(end - start)) : NULL;
+    buf_init(&out, CONFIG_FILE_BYTES_MAX);
+    if (colon) {
+        buf_append(&out, url, (size_t)(colon + 1 - url));
+        buf_append_z(&out, "(hidden)");
+        url = end;
+    }
+    while ((at = strstr(url, "password="))) {
+        buf_append(&out, url, (size_t)(at + 9 - url));
+        buf_append_z(&out, "(hidden)");
+        at += 9;
+        const char *quoted = *at == '\'' ? strchr(at + 1, '\'') : NULL;
+        url = quoted ? quoted + 1 : at + strcspn(at, "& ");
+    }
+    buf_append_z(&out, url);
+    return buf_steal(&out, NULL);
+}
+
+static void print_url(struct buf *out, const struct config *c, int k, const char *url)
+{
+    char *hidden = config_hide(url);
+    print_setting(out, c, k, hidden);
+    free(hidden);
+}
+
 void config_print(const struct config *c, struct buf *out)
 {
     static const char *const levels[] = {"debug", "info", "warn", "error"};
     print_setting(out, c, S_LISTEN, c->listen);
     print_setting(out, c, S_DATA, c->data);
-    print_setting(out, c, S_STORE, c->store);
-    print_setting(out, c, S_CACHE, c->cache);
+    print_url(out, c, S_STORE, c->store);
+    print_url(out, c, S_CACHE, c->cache);
     print_setting(out, c, S_EXAMPLES, c->examples);
     print_setting(out, c, S_AUTH, c->auth);
     print_setting(out, c, S_ORIGINS, c->origins);

@@ -47,8 +47,10 @@ static void server_close_parts(void *data)
 {
     struct server *s = data;
     struct app *a = &s->app;
-    s->closing = 3;
+    s->closing = a->cache ? 4 : 3;
     app_close_handles(a);
+    if (a->cache)
+        cache_close(a->cache, server_part_closed, s);
     store_close(a->store, server_part_closed, s);
     script_pool_close(a->scripts, server_part_closed, s);
     llm_close(a->llm, server_part_closed, s);
@@ -116,11 +118,26 @@ static void server_raise_limits(void)
     signal(SIGPIPE, SIG_IGN);
 }
 
+/* Without --cache: several instances over one PostgreSQL tell each other through it, and one
+ * instance alone needs nobody. */
+static int server_open_cache(struct app *a, struct errbuf *e)
+{
+    const struct config *c = &a->config;
+    if (c->cache)
+        return cache_redis_open(&a->cache, &a->loop, c->cache, e);
+    if (c->store)
+        return cache_pg_open(&a->cache, &a->loop, c->store, e);
+    return cache_mem_open(&a->cache, &a->loop);
+}
+
 static int server_open_parts(struct server *s, struct errbuf *e)
 {
     struct app *a = &s->app;
     struct config *c = &a->config;
     int rc = sqlite_store_open(&a->store, &a->loop, c->data, c->migrate, e);
+    if (rc)
+        return rc;
+    rc = server_open_cache(a, e);
     if (rc)
         return rc;
     rc = llm_create(&a->llm, &a->loop, c->providers, c->provider_count, e);

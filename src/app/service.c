@@ -135,8 +135,11 @@ void svc_metrics(struct app *a, struct svc_req *req)
 {
     struct store_stats st = {0};
     struct net_stats net = {0};
+    struct cache_stats cache = {0};
     store_stats(a->store, &st);
     net_server_stats(a->net, &net);
+    if (a->cache)
+        cache_stats(a->cache, &cache);
     const struct {
         const char *name, *type, *help;
         double value;
@@ -162,6 +165,18 @@ void svc_metrics(struct app *a, struct svc_req *req)
         {"sluice_frames_sent_total", "counter", "WebSocket and SSE frames",
          (double)net.frames_sent},
         {"sluice_bytes_sent_total", "counter", "bytes sent", (double)net.bytes_sent},
+        {"sluice_cache_up", "gauge", "1 while the cache can be reached", cache.up ? 1 : 0},
+        {"sluice_cache_requests_total", "counter", "requests to the cache", (double)cache.requests},
+        {"sluice_cache_failures_total", "counter", "requests to it that failed",
+         (double)cache.failures},
+        {"sluice_cache_timeouts_total", "counter", "requests to it that took too long",
+         (double)cache.timeouts},
+        {"sluice_cache_reconnects_total", "counter", "times it came back",
+         (double)cache.reconnects},
+        {"sluice_cache_messages_in_total", "counter", "messages of instances heard",
+         (double)cache.messages_in},
+        {"sluice_cache_messages_out_total", "counter", "messages to instances said",
+         (double)cache.messages_out},
         {"sluice_store_writable", "gauge", "1 while commits succeed", a->journal.failing ? 0 : 1},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)

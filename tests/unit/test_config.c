@@ -123,6 +123,7 @@ static void test_refusals(void **state)
         {"--log-level=loud", "wants debug, info, warn or error"},
         {"--auth=maybe", "wants auto or off"},
         {"--store=postgres://x", "embedded store only"},
+        {"--cache=memcached://x", "wants redis://, rediss:// or unix://"},
         {"--no-listen", "unknown option"},
         {"--config=/nonexistent", "No such file"},
     };
@@ -178,6 +179,35 @@ static void test_hosts(void **state)
     config_deinit(&c);
 }
 
+static void test_passwords_are_not_printed(void **state)
+{
+    static const struct {
+        const char *url, *shown;
+    } rows[] = {
+        {"redis://h:1/2", "redis://h:1/2"},
+        {"redis://:pa:s@s@h/1", "redis://:(hidden)@h/1"},
+        {"rediss://u:pass@h", "rediss://u:(hidden)@h"},
+        {"unix://:pass@/a@b", "unix://:(hidden)@/a@b"},
+        {"redis://h?password=pass&x=1", "redis://h?password=(hidden)&x=1"},
+    };
+    (void)state;
+    clean_environment();
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct config c;
+        struct errbuf e;
+        struct buf out;
+        assert_int_equal(load(&c, &e, 2, "--cache", rows[i].url), 0);
+        buf_init(&out, 1u << 16);
+        config_print(&c, &out);
+        if (!strstr(out.data, rows[i].shown) ||
+            (strstr(rows[i].url, "pass") &&
+             (strstr(out.data, "pass&") || strstr(out.data, "pass@") || strstr(out.data, "s@s"))))
+            fail_msg("%s", out.data);
+        buf_deinit(&out);
+        config_deinit(&c);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -187,6 +217,7 @@ int main(void)
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_bad_files),
         cmocka_unit_test(test_hosts),
+        cmocka_unit_test(test_passwords_are_not_printed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
