@@ -505,16 +505,16 @@ static void ten_thousand_rows_are_paged_once_each(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        BOTH(sessions_are_listed_by_every_filter),
-        BOTH(a_session_is_found_by_part_of_its_id),
-        BOTH(a_page_stays_where_it_was),
-        BOTH(limits_have_a_default_and_a_maximum),
-        BOTH(a_cursor_of_another_kind_or_none_of_ours_is_refused),
-        BOTH(workflows_have_versions),
-        BOTH(versions_are_listed_newest_first),
-        BOTH(workflows_are_listed_by_id),
-        BOTH(a_session_runs_on_the_version_it_started_with),
-        BOTH(ten_thousand_rows_are_paged_once_each),
+        EVERY(sessions_are_listed_by_every_filter),
+        EVERY(a_session_is_found_by_part_of_its_id),
+        EVERY(a_page_stays_where_it_was),
+        EVERY(limits_have_a_default_and_a_maximum),
+        EVERY(a_cursor_of_another_kind_or_none_of_ours_is_refused),
+        EVERY(workflows_have_versions),
+        EVERY(versions_are_listed_newest_first),
+        EVERY(workflows_are_listed_by_id),
+        EVERY(a_session_runs_on_the_version_it_started_with),
+        EVERY(ten_thousand_rows_are_paged_once_each),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return RIG_RUN_TESTS(tests);
 }

@@ -105,7 +105,7 @@ static void a_write_is_lost_or_of_unknown_outcome(void **state)
 
 static void a_read_fails(void **state)
 {
-    struct rig *r = rig_create(false);
+    struct rig *r = rig_create(false, false);
     struct id id = rig_session(r, "running", T0);
 
     (void)state;
@@ -144,7 +144,7 @@ static void a_crash_keeps_what_reached_the_disk(void **state)
 
 static void a_held_store_waits(void **state)
 {
-    struct rig *r = rig_create(false);
+    struct rig *r = rig_create(false, false);
     struct watch w = {.done = false};
 
     (void)state;
@@ -164,7 +164,7 @@ static void a_held_store_waits(void **state)
 
 static void an_idle_store_leaves_the_loop_alone(void **state)
 {
-    struct rig *r = rig_create(false);
+    struct rig *r = rig_create(false, false);
 
     (void)state;
     rig_session(r, "running", T0);
@@ -175,7 +175,7 @@ static void an_idle_store_leaves_the_loop_alone(void **state)
 
 static void a_state_can_be_spoiled(void **state)
 {
-    struct rig *r = rig_create(false);
+    struct rig *r = rig_create(false, false);
     struct id id = rig_session(r, "running", T0);
     char text[ID_TEXT_BYTES + 1];
 

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "store/mem_store.h"
 #include "store/store.h"
+#include "test_store_pg_rig.h"
 #include "unit.h"
 
 struct rig {
@@ -19,7 +20,8 @@ struct rig {
     struct store *store;
     struct id_source ids;
     char dir[256];
-    bool sqlite;
+    bool sqlite, postgres; /* neither: in memory */
+    char url[512];         /* of postgres */
 };
 
 static void rig_done(struct store_req *req)
@@ -43,8 +45,9 @@ static int rig_run(struct rig *r, struct store_req *req)
 static inline void rig_open_store(struct rig *r)
 {
     struct errbuf e = {""};
-    int status = r->sqlite ? sqlite_store_open(&r->store, &r->loop, r->dir, true, &e)
-                           : mem_store_open(&r->store, &r->loop);
+    int status = r->sqlite     ? sqlite_store_open(&r->store, &r->loop, r->dir, true, &e)
+                 : r->postgres ? pg_store_open(&r->store, &r->loop, r->url, 0, true, &e)
+                               : mem_store_open(&r->store, &r->loop);
 
     if (status != 0)
         fail_msg("open: %d %s", status, e.text);
@@ -70,16 +73,19 @@ static inline void rig_remove_dir(const char *dir)
     rmdir(dir);
 }
 
-static inline struct rig *rig_create(bool sqlite)
+static inline struct rig *rig_create(bool sqlite, bool postgres)
 {
     struct rig *r = calloc(1, sizeof(*r));
 
     log_configure(LOG_ERROR, 0);
     r->sqlite = sqlite;
+    r->postgres = postgres;
     id_source_init_seed(&r->ids, 42);
     assert_int_equal(uv_loop_init(&r->loop), 0);
     if (sqlite)
         rig_make_dir(r->dir, sizeof(r->dir));
+    if (postgres)
+        pg_rig_create(r->url, sizeof(r->url), false);
     rig_open_store(r);
     return r;
 }
@@ -106,6 +112,8 @@ static inline void rig_destroy(struct rig *r)
     assert_int_equal(uv_loop_close(&r->loop), 0);
     if (r->sqlite)
         rig_remove_dir(r->dir);
+    if (r->postgres)
+        pg_rig_drop(r->url);
     free(r);
 }
 
@@ -230,17 +238,23 @@ static inline struct id rig_session(struct rig *r, const char *status, int64_t c
     memset(&(name), 0, sizeof(name));                                                              \
     store_req_init(&(name).req, op_, rig_done, NULL)
 
-/* ---- every test over both stores ---- */
+/* ---- every test over every store ---- */
 
 static inline int rig_setup_sqlite(void **state)
 {
-    *state = rig_create(true);
+    *state = rig_create(true, false);
+    return 0;
+}
+
+static inline int rig_setup_postgres(void **state)
+{
+    *state = rig_create(false, true);
     return 0;
 }
 
 static inline int rig_setup_memory(void **state)
 {
-    *state = rig_create(false);
+    *state = rig_create(false, false);
     return 0;
 }
 
@@ -250,10 +264,29 @@ static inline int rig_teardown(void **state)
     return 0;
 }
 
-#define BOTH(test)                                                                                 \
+#define EVERY(test)                                                                                \
     {#test " (sqlite)", test, rig_setup_sqlite, rig_teardown, NULL},                               \
+        {#test " (postgres)", test, rig_setup_postgres, rig_teardown, NULL},                       \
     {                                                                                              \
 #test " (memory)", test, rig_setup_memory, rig_teardown, NULL                              \
     }
+
+/* Runs a group; those of PostgreSQL only where there is one. */
+static inline int rig_run_tests(const char *name, const struct CMUnitTest *tests, size_t count)
+{
+    struct CMUnitTest *chosen = calloc(count, sizeof(*chosen));
+    size_t n = 0;
+
+    for (size_t i = 0; i < count; i++)
+        if (pg_rig_server() || !strstr(tests[i].name, " (postgres)"))
+            chosen[n++] = tests[i];
+    if (n < count)
+        printf("%s: %zu tests of PostgreSQL left out: SLUICE_TEST_POSTGRES is not set\n", name,
+               count - n);
+    int failures = _cmocka_run_group_tests(name, chosen, n, NULL, NULL);
+    free(chosen);
+    return failures;
+}
+#define RIG_RUN_TESTS(tests) rig_run_tests(#tests, tests, ROWS(tests))
 
 #endif

@@ -1,0 +1,14 @@
+DROP FUNCTION sluice_expect(boolean);
+DROP FUNCTION sluice_event_partitions(bigint, int);
+DROP TABLE idempotency_keys;
+DROP TABLE withheld_inputs;
+DROP TABLE timers;
+DROP TABLE effects;
+DROP TABLE session_messages;
+DROP TABLE node_runs;
+DROP TABLE session_events;
+DROP TABLE session_details;
+DROP TABLE sessions;
+DROP TABLE workflow_versions;
+DROP TABLE workflows;
+DROP TABLE workspaces;

@@ -1,0 +1,16 @@
+DROP TABLE tasks;
+DROP TABLE schedules;
+DROP TABLE webhook_deliveries;
+DROP TABLE webhooks;
+DROP TABLE memories;
+DROP TABLE session_files;
+DROP TABLE stage_items;
+DROP TABLE interrupts;
+DROP TABLE workflow_templates;
+DROP TABLE group_agents;
+DROP TABLE agents;
+DROP TABLE groups;
+DROP TABLE llm_models;
+DROP TABLE llm_providers;
+DROP TABLE audit_log;
+DROP TABLE api_keys;

@@ -1,0 +1,131 @@
+#include "store/pg_array.h"
+
+#include <assert.h>
+#include <string.h>
+
+/* Of array_recv(): dimensions, whether there are NULLs, the elements' type, their number, where
+ * they are counted from. */
+#define ARRAY_HEAD 20
+
+static void array_put32(uint8_t *p, uint32_t v)
+{
+    for (int i = 0; i < 4; i++)
+        p[i] = (uint8_t)(v >> 8 * (3 - i));
+}
+
+static uint32_t array_type(char letter)
+{
+    switch (letter) { /* pg_type.dat */
+    case 'u':
+        return 2950;
+    case 'i':
+        return 20;
+    case 'b':
+        return 16;
+    default:
+        return 25;
+    }
+}
+
+void pg_rows_init(struct pg_rows *r, enum pg_sql sql, const char *types)
+{
+    *r = (struct pg_rows){.sql = sql, .types = types, .columns = (int)strlen(types)};
+    assert(r->columns <= PG_COLUMNS_MAX);
+    for (int i = 0; i < r->columns; i++)
+        buf_init(&r->column[i], PG_COLUMN_MAX);
+}
+
+void pg_rows_deinit(struct pg_rows *r)
+{
+    for (int i = 0; i < r->columns; i++)
+        buf_deinit(&r->column[i]);
+}
+
+void pg_rows_clear(struct pg_rows *r)
+{
+    for (int i = 0; i < r->columns; i++)
+        buf_clear(&r->column[i]);
+    r->count = 0;
+    r->at = r->columns;
+    r->overflow = false;
+}
+
+static void rows_put(struct pg_rows *r, char type, const void *p, size_t n)
+{
+    static const uint8_t head[ARRAY_HEAD];
+    uint8_t length[4];
+
+    assert(r->at < r->columns && r->types[r->at] == type);
+    struct buf *b = &r->column[r->at++];
+    if (b->len == 0)
+        buf_append(b, head, sizeof(head));
+    array_put32(length, p ? (uint32_t)n : UINT32_MAX);
+    buf_append(b, length, sizeof(length));
+    if (p && n > 0)
+        buf_append(b, p, n);
+    if (buf_error(b))
+        r->overflow = true;
+}
+
+void pg_rows_begin(struct pg_rows *r)
+{
+    assert(r->count == 0 || r->at == r->columns);
+    r->count++;
+    r->at = 0;
+}
+
+void pg_rows_id(struct pg_rows *r, const struct id *id)
+{
+    rows_put(r, 'u', id->b, sizeof(id->b));
+}
+
+void pg_rows_id_or_null(struct pg_rows *r, const struct id *id)
+{
+    rows_put(r, 'u', id_is_zero(*id) ? NULL : id->b, sizeof(id->b));
+}
+
+void pg_rows_i64(struct pg_rows *r, int64_t v)
+{
+    uint8_t bytes[8];
+
+    array_put32(bytes, (uint32_t)((uint64_t)v >> 32));
+    array_put32(bytes + 4, (uint32_t)v);
+    rows_put(r, 'i', bytes, sizeof(bytes));
+}
+
+void pg_rows_bool(struct pg_rows *r, bool v)
+{
+    uint8_t byte = v;
+
+    rows_put(r, 'b', &byte, 1);
+}
+
+void pg_rows_str(struct pg_rows *r, struct str s)
+{
+    rows_put(r, 't', s.p, s.n);
+}
+
+void pg_rows_bind(struct pg_rows *r, struct pgq *q)
+{
+    assert(r->count > 0 && r->at == r->columns && !r->overflow);
+    for (int i = 0; i < r->columns; i++) {
+        uint8_t *head = (uint8_t *)r->column[i].data;
+        array_put32(head, 1);
+        array_put32(head + 4, 1); /* there may be NULLs */
+        array_put32(head + 8, array_type(r->types[i]));
+        array_put32(head + 12, (uint32_t)r->count);
+        array_put32(head + 16, 1);
+        pgq_bytes(q, &r->column[i]);
+    }
+}
+
+void pg_rows_add(struct pg_rows *r, struct pg_conn *c)
+{
+    struct pgq q;
+
+    if (r->count == 0)
+        return;
+    pgq_start(&q, c, r->sql);
+    pg_rows_bind(r, &q);
+    pgq_end(&q);
+}

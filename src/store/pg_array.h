@@ -1,0 +1,42 @@
+/* Rows on their way in, as PostgreSQL wants them for unnest(): one binary array for each column.
+ *
+ *     pg_rows_begin(r);                  the next row: its columns from left to right
+ *     pg_rows_id(r, &session_id);
+ *     pg_rows_i64(r, seq);
+ *     …
+ *     pg_rows_add(r, conn);              the statement, with all rows as its parameters
+ */
+#ifndef SLUICE_STORE_PG_ARRAY_H
+#define SLUICE_STORE_PG_ARRAY_H
+
+#include "store/pg_conn.h"
+
+#define PG_COLUMNS_MAX 26
+#define PG_COLUMN_MAX  (256u << 20) /* bytes of one column: PostgreSQL takes less than 1 GB */
+
+struct pg_rows {
+    enum pg_sql sql;
+    const char *types; /* a letter for each column: u(uid), i(nteger), t(ext), b(oolean) */
+    int columns, count;
+    int at; /* the next column */
+    bool overflow;
+    struct buf column[PG_COLUMNS_MAX];
+};
+
+void pg_rows_init(struct pg_rows *r, enum pg_sql sql, const char *types);
+void pg_rows_deinit(struct pg_rows *r);
+void pg_rows_clear(struct pg_rows *r);
+
+void pg_rows_begin(struct pg_rows *r);
+void pg_rows_id(struct pg_rows *r, const struct id *id);
+void pg_rows_id_or_null(struct pg_rows *r, const struct id *id); /* zero: NULL */
+void pg_rows_i64(struct pg_rows *r, int64_t v);
+void pg_rows_bool(struct pg_rows *r, bool v);
+void pg_rows_str(struct pg_rows *r, struct str s); /* NULL stays NULL */
+
+/* Closes the arrays and gives them to q as its next parameters. */
+void pg_rows_bind(struct pg_rows *r, struct pgq *q);
+/* The whole statement; nothing when there are no rows. */
+void pg_rows_add(struct pg_rows *r, struct pg_conn *c);
+
+#endif

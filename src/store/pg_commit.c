@@ -1,0 +1,701 @@
+/* STORE_COMMIT: the rows of many sessions in one transaction.
+ *
+ * Almost always all of them can be written, and then one round trip does it (fast): the sessions'
+ * rows are locked and looked at (sluice_expect() of the first migration ends the transaction unless
+ * all of them fit), and the rows of each table follow as one statement. Whatever is rare - a late
+ * owner, a session that exists or is gone, a key that is taken, numbers that are there - ends in an
+ * error, and nothing is written.
+ *
+ * Then the deltas are looked at one by one (judge), within a transaction that goes on; those that
+ * stand already are passed over, those that cannot be written are refused, and the rest is written
+ * as before. When even this fails, because two of the deltas get in each other's way or a value
+ * fits no column, each is tried in a transaction of its own (alone).
+ *
+ * After a lost connection it begins with the judge: what was written counts as written.
+ */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/table.h"
+#include "store/pg_array.h"
+#include "store/pg_store.h"
+#include "store/rules.h"
+
+#define JSON_EMPTY_OBJECT STR("{}")
+#define JSON_EMPTY_ARRAY  STR("[]")
+
+/* In the order in which they are written. */
+enum commit_part {
+    PART_WORKSPACES,
+    PART_SESSIONS,
+    PART_DETAILS,
+    PART_UPDATES,
+    PART_EVENTS,
+    PART_RUNS,
+    PART_EFFECTS,
+    PART_EFFECTS_DONE,
+    PART_TIMERS,
+    PART_TIMERS_DONE,
+    PART_MESSAGES,
+    PART_WITHHELD_CLEAR,
+    PART_WITHHELD,
+    PART_KEYS,
+    PART_COMMANDS,
+    PART_COUNT,
+};
+
+static const struct {
+    enum pg_sql sql;
+    const char *types;
+} commit_parts[PART_COUNT] = {
+    [PART_WORKSPACES] = {PG_WORKSPACES_MAKE, "t"},
+    [PART_SESSIONS] = {PG_SESSION_INSERT, "utiibtttttiubttiiiittttttt"},
+    [PART_DETAILS] = {PG_DETAILS_INSERT, "uttttttt"},
+    [PART_UPDATES] = {PG_SESSION_UPDATE, "ubttiiiittttttt"},
+    [PART_EVENTS] = {PG_EVENTS_INSERT, "uiiit"},
+    [PART_RUNS] = {PG_RUNS_UPSERT, "uuttiittiittti"},
+    [PART_EFFECTS] = {PG_EFFECTS_INSERT, "uutt"},
+    [PART_EFFECTS_DONE] = {PG_EFFECTS_DELETE, "uu"},
+    [PART_TIMERS] = {PG_TIMERS_UPSERT, "uuiti"},
+    [PART_TIMERS_DONE] = {PG_TIMERS_DELETE, "uu"},
+    [PART_MESSAGES] = {PG_MESSAGES_INSERT, "uiiuuttttit"},
+    [PART_WITHHELD_CLEAR] = {PG_WITHHELD_CLEAR, "u"},
+    [PART_WITHHELD] = {PG_WITHHELD_INSERT, "uit"},
+    [PART_KEYS] = {PG_KEYS_INSERT, "ttiiiti"},
+    [PART_COMMANDS] = {PG_COMMANDS_ANSWER, "uit"},
+};
+
+/* What is to be done with a delta. */
+enum verdict { VERDICT_WRITE, VERDICT_STANDS, VERDICT_REFUSE };
+
+struct pg_commit {
+    struct pg_rows parts[PART_COUNT];
+    struct pg_rows lock, judge, keys, commands; /* to look at */
+    struct table runs;                          /* run ids of one delta */
+    enum verdict *verdicts;
+    size_t *key_of, *command_of; /* the delta of each row that is looked at */
+    size_t verdicts_cap;
+    size_t first, end; /* the deltas that are tried */
+    int looked_from;   /* the statement of the batch that judges */
+    int64_t rows;
+};
+
+struct pg_commit *pg_commit_create(void)
+{
+    struct pg_commit *c = mem_zalloc(sizeof(*c));
+
+    for (int i = 0; i < PART_COUNT; i++)
+        pg_rows_init(&c->parts[i], commit_parts[i].sql, commit_parts[i].types);
+    pg_rows_init(&c->lock, PG_COMMIT_LOCK, "uii");
+    pg_rows_init(&c->judge, PG_COMMIT_JUDGE, "uiit");
+    pg_rows_init(&c->keys, PG_COMMIT_KEYS_TAKEN, "tt");
+    pg_rows_init(&c->commands, PG_COMMIT_COMMANDS, "u");
+    table_init(&c->runs);
+    return c;
+}
+
+void pg_commit_destroy(struct pg_commit *c)
+{
+    if (!c)
+        return;
+    for (int i = 0; i < PART_COUNT; i++)
+        pg_rows_deinit(&c->parts[i]);
+    pg_rows_deinit(&c->lock);
+    pg_rows_deinit(&c->judge);
+    pg_rows_deinit(&c->keys);
+    pg_rows_deinit(&c->commands);
+    table_deinit(&c->runs);
+    free(c->verdicts);
+    free(c->key_of);
+    free(c->command_of);
+    free(c);
+}
+
+/* ---- rows of one delta ---- */
+
+static struct str commit_or(struct str s, struct str otherwise)
+{
+    return s.p ? s : otherwise;
+}
+
+/* In the order of PG_SESSION_UPDATE and of the end of PG_SESSION_INSERT. */
+static void commit_core(struct pg_rows *r, const struct session_core *core)
+{
+    pg_rows_bool(r, core->busy);
+    pg_rows_str(r, core->status);
+    pg_rows_str(r, core->reason);
+    pg_rows_i64(r, core->last_seq);
+    pg_rows_i64(r, core->started_at);
+    pg_rows_i64(r, core->ended_at);
+    pg_rows_i64(r, core->updated_at);
+    pg_rows_str(r, core->output_json);
+    pg_rows_str(r, core->error_json);
+    pg_rows_str(r, commit_or(core->node_statuses_json, JSON_EMPTY_OBJECT));
+    pg_rows_str(r, core->waiting_json);
+    pg_rows_str(r, core->usage_json);
+    pg_rows_str(r, core->vars_json);
+    pg_rows_str(r, core->state_json);
+}
+
+static void commit_workspace(struct pg_commit *c, struct str workspace)
+{
+    if (str_eqz(workspace, STORE_WORKSPACE_DEFAULT))
+        return;
+    pg_rows_begin(&c->parts[PART_WORKSPACES]);
+    pg_rows_str(&c->parts[PART_WORKSPACES], workspace);
+}
+
+static void commit_session(struct pg_commit *c, const struct delta *d)
+{
+    const struct session_meta *meta = d->meta;
+    struct pg_rows *r = &c->parts[PART_SESSIONS];
+
+    commit_workspace(c, rules_workspace(meta->workspace));
+    pg_rows_begin(r);
+    pg_rows_id(r, &d->session_id);
+    pg_rows_str(r, rules_workspace(meta->workspace));
+    pg_rows_i64(r, (int64_t)d->epoch);
+    pg_rows_i64(r, d->created_at);
+    pg_rows_bool(r, meta->stored_only);
+    pg_rows_str(r, meta->name);
+    pg_rows_str(r, meta->group_id);
+    pg_rows_str(r, meta->user_id);
+    pg_rows_str(r, commit_or(meta->tags_json, JSON_EMPTY_ARRAY));
+    pg_rows_str(r, meta->workflow_id);
+    pg_rows_i64(r, meta->workflow_version);
+    pg_rows_id_or_null(r, &d->owner);
+    commit_core(r, d->core);
+
+    r = &c->parts[PART_DETAILS];
+    pg_rows_begin(r);
+    pg_rows_id(r, &d->session_id);
+    pg_rows_str(r, meta->input_json);
+    pg_rows_str(r, meta->metadata_json);
+    pg_rows_str(r, meta->settings_json);
+    pg_rows_str(r, meta->thread_configs_json);
+    pg_rows_str(r, meta->workflow_state_json);
+    pg_rows_str(r, meta->budget_json);
+    pg_rows_str(r, meta->graph_json);
+}
+
+static void commit_events(struct pg_commit *c, const struct delta *d)
+{
+    struct pg_rows *r = &c->parts[PART_EVENTS];
+
+    pg_rows_begin(r);
+    pg_rows_id(r, &d->session_id);
+    pg_rows_i64(r, d->seq_last);
+    pg_rows_i64(r, d->seq_first);
+    pg_rows_i64(r, d->is_new && d->at < d->created_at ? d->created_at : d->at);
+    pg_rows_str(r, buf_str(&d->events));
+}
+
+static void commit_run(struct pg_rows *r, const struct delta *d, const struct run_row *run)
+{
+    pg_rows_begin(r);
+    pg_rows_id(r, &d->session_id);
+    pg_rows_id(r, &run->run_id);
+    pg_rows_str(r, run->node_id);
+    pg_rows_str(r, run->kind);
+    pg_rows_i64(r, run->iteration);
+    pg_rows_i64(r, run->attempt);
+    pg_rows_str(r, run->status);
+    pg_rows_str(r, run->branch);
+    pg_rows_i64(r, run->started_at);
+    pg_rows_i64(r, run->ended_at);
+    pg_rows_str(r, run->output_json);
+    pg_rows_str(r, run->error_json);
+    pg_rows_str(r, run->interrupt_json);
+    pg_rows_i64(r, d->at);
+}
+
+/* A run that changed several times in one turn has several rows: the last one counts, and one
+ * statement must not write a row twice. */
+static void commit_runs(struct pg_commit *c, const struct delta *d)
+{
+    if (d->runs && !d->runs->next) {
+        commit_run(&c->parts[PART_RUNS], d, d->runs);
+        return;
+    }
+    for (const struct run_row *run = d->runs; run; run = run->next)
+        table_put(&c->runs, run->run_id, (void *)(uintptr_t)run);
+    for (const struct run_row *run = d->runs; run; run = run->next)
+        if (table_get(&c->runs, run->run_id) == run)
+            commit_run(&c->parts[PART_RUNS], d, run);
+    table_deinit(&c->runs);
+    table_init(&c->runs);
+}
+
+static void commit_ids(struct pg_rows *r, const struct delta *d, const struct id_list *ids)
+{
+    for (; ids; ids = ids->next) {
+        pg_rows_begin(r);
+        pg_rows_id(r, &d->session_id);
+        pg_rows_id(r, &ids->id);
+    }
+}
+
+static void commit_effects(struct pg_commit *c, const struct delta *d)
+{
+    struct pg_rows *r = &c->parts[PART_EFFECTS];
+
+    for (const struct effect_row *f = d->effects_new; f; f = f->next) {
+        pg_rows_begin(r);
+        pg_rows_id(r, &d->session_id);
+        pg_rows_id(r, &f->run_id);
+        pg_rows_str(r, f->kind);
+        pg_rows_str(r, f->request_json);
+    }
+    commit_ids(&c->parts[PART_EFFECTS_DONE], d, d->effects_done);
+}
+
+/* As with runs: the last one of a timer that was set twice. */
+static void commit_timers(struct pg_commit *c, const struct delta *d)
+{
+    struct pg_rows *r = &c->parts[PART_TIMERS];
+
+    for (const struct timer_row *t = d->timers_set; t; t = t->next) {
+        const struct timer_row *later = t->next;
+        while (later && !id_eq(later->timer_id, t->timer_id))
+            later = later->next;
+        if (later)
+            continue;
+        pg_rows_begin(r);
+        pg_rows_id(r, &d->session_id);
+        pg_rows_id(r, &t->timer_id);
+        pg_rows_i64(r, t->due_at);
+        pg_rows_str(r, t->purpose_json);
+        pg_rows_i64(r, d->at);
+    }
+    commit_ids(&c->parts[PART_TIMERS_DONE], d, d->timers_done);
+}
+
+static void commit_messages(struct pg_commit *c, const struct delta *d)
+{
+    struct pg_rows *r = &c->parts[PART_MESSAGES];
+
+    for (const struct message_row *m = d->messages; m; m = m->next) {
+        pg_rows_begin(r);
+        pg_rows_id(r, &d->session_id);
+        pg_rows_i64(r, m->created_at);
+        pg_rows_i64(r, m->seq);
+        pg_rows_id(r, &m->message_id);
+        pg_rows_id_or_null(r, &m->run_id);
+        pg_rows_str(r, m->node_id);
+        pg_rows_str(r, m->role);
+        pg_rows_str(r, m->agent_id);
+        pg_rows_str(r, m->finish_reason);
+        pg_rows_i64(r, m->token_count);
+        pg_rows_str(r, commit_or(m->content, STR("")));
+    }
+}
+
+static void commit_withheld(struct pg_commit *c, const struct delta *d)
+{
+    struct pg_rows *r = &c->parts[PART_WITHHELD];
+
+    if (d->withheld_clear) {
+        pg_rows_begin(&c->parts[PART_WITHHELD_CLEAR]);
+        pg_rows_id(&c->parts[PART_WITHHELD_CLEAR], &d->session_id);
+    }
+    for (const struct withheld_row *w = d->withheld; w; w = w->next) {
+        pg_rows_begin(r);
+        pg_rows_id(r, &d->session_id);
+        pg_rows_i64(r, w->ord);
+        pg_rows_str(r, w->input_json);
+    }
+}
+
+static void commit_answers(struct pg_commit *c, const struct delta *d)
+{
+    struct pg_rows *r = &c->parts[PART_KEYS];
+
+    for (const struct idempotency_row *k = d->idempotency; k; k = k->next) {
+        commit_workspace(c, rules_workspace(k->workspace));
+        pg_rows_begin(r);
+        pg_rows_str(r, rules_workspace(k->workspace));
+        pg_rows_str(r, k->key);
+        pg_rows_i64(r, (int64_t)k->body_hash[0]);
+        pg_rows_i64(r, (int64_t)k->body_hash[1]);
+        pg_rows_i64(r, k->http_status);
+        pg_rows_str(r, k->body_json);
+        pg_rows_i64(r, k->created_at);
+    }
+    r = &c->parts[PART_COMMANDS];
+    for (const struct command_row *k = d->commands_done; k; k = k->next) {
+        pg_rows_begin(r);
+        pg_rows_id(r, &k->command_id);
+        pg_rows_i64(r, k->http_status);
+        pg_rows_str(r, k->answer_json);
+    }
+}
+
+static void commit_delta(struct pg_commit *c, const struct delta *d)
+{
+    if (d->is_new) {
+        commit_session(c, d);
+    } else if (d->core) {
+        pg_rows_begin(&c->parts[PART_UPDATES]);
+        pg_rows_id(&c->parts[PART_UPDATES], &d->session_id);
+        commit_core(&c->parts[PART_UPDATES], d->core);
+    }
+    if (d->seq_last > 0)
+        commit_events(c, d);
+    commit_runs(c, d);
+    commit_effects(c, d);
+    commit_timers(c, d);
+    commit_messages(c, d);
+    commit_withheld(c, d);
+    commit_answers(c, d);
+}
+
+/* ---- batches ---- */
+
+static struct store_commit *commit_of(struct pg_job *j)
+{
+    return container_of(j->req, struct store_commit, req);
+}
+
+/* The rows of the deltas that are tried and not yet decided. False: too many bytes for one
+ * statement. */
+static bool commit_fill(struct pg_commit *c, const struct store_commit *req)
+{
+    bool fits = true;
+
+    c->rows = 0;
+    for (int i = 0; i < PART_COUNT; i++)
+        pg_rows_clear(&c->parts[i]);
+    for (size_t i = c->first; i < c->end; i++)
+        if (c->verdicts[i] == VERDICT_WRITE)
+            commit_delta(c, req->deltas[i]);
+    for (int i = 0; i < PART_COUNT; i++) {
+        fits = fits && !c->parts[i].overflow;
+        c->rows += c->parts[i].count;
+    }
+    return fits;
+}
+
+static void commit_add_parts(struct pg_job *j)
+{
+    for (int i = 0; i < PART_COUNT; i++)
+        pg_rows_add(&j->store->commit->parts[i], j->conn);
+}
+
+static int commit_judge(struct pg_job *j);
+static int commit_alone(struct pg_job *j, size_t first);
+
+/* All that were tried have their verdict. */
+static int commit_decided(struct pg_job *j)
+{
+    struct store_commit *req = commit_of(j);
+    struct pg_commit *c = j->store->commit;
+
+    j->store->stats.commit_rows += (uint64_t)c->rows;
+    for (size_t i = c->first; i < c->end; i++)
+        req->refused[i] = c->verdicts[i] == VERDICT_REFUSE;
+    return c->end < req->count ? commit_alone(j, c->end) : 0;
+}
+
+/* Whether the database itself is in trouble, rather than one of our rows. */
+static bool commit_is_trouble(const struct pg_conn *c)
+{
+    return c->failed != ERR_CONFLICT && c->failed != ERR_TOO_LARGE &&
+           strncmp(c->sqlstate, "40", 2) != 0;
+}
+
+static int commit_failed(struct pg_job *j)
+{
+    j->store->stats.failures++;
+    return pg_refuse(j, j->conn->failed, "%s (%s)", j->conn->error.text, j->conn->sqlstate);
+}
+
+static int commit_fast_answered(struct pg_job *j)
+{
+    if (!j->conn->failed)
+        return commit_decided(j);
+    if (commit_is_trouble(j->conn))
+        return commit_failed(j);
+    return commit_judge(j);
+}
+
+/* The numbers tell whether an old session's events are new. */
+static void commit_add_lock(struct pg_job *j)
+{
+    struct store_commit *req = commit_of(j);
+    struct pg_commit *c = j->store->commit;
+    struct pgq q;
+
+    pg_rows_clear(&c->lock);
+    for (size_t i = 0; i < req->count; i++) {
+        const struct delta *d = req->deltas[i];
+        if (d->is_new)
+            continue;
+        pg_rows_begin(&c->lock);
+        pg_rows_id(&c->lock, &d->session_id);
+        pg_rows_i64(&c->lock, (int64_t)d->epoch);
+        pg_rows_i64(&c->lock, d->seq_last > 0 ? d->seq_first : INT64_MAX);
+    }
+    if (c->lock.count == 0)
+        return;
+    pgq_start(&q, j->conn, PG_COMMIT_LOCK);
+    pg_rows_bind(&c->lock, &q);
+    pgq_i64(&q, c->lock.count);
+    pgq_end(&q);
+}
+
+static int commit_fast(struct pg_job *j)
+{
+    struct pg_commit *c = j->store->commit;
+
+    if (!commit_fill(c, commit_of(j)))
+        return commit_alone(j, 0);
+    commit_add_lock(j);
+    commit_add_parts(j);
+    if (j->conn->item_count == 0) /* nothing in any of them */
+        return commit_decided(j);
+    return pg_await(j, commit_fast_answered);
+}
+
+/* ---- one by one ---- */
+
+static void commit_refuse(struct pg_job *j, size_t i, int code, const char *why)
+{
+    char id[ID_TEXT_BYTES + 1];
+
+    id_format(commit_of(j)->deltas[i]->session_id, id);
+    j->store->commit->verdicts[i] = VERDICT_REFUSE;
+    pg_refuse(j, code, "session %s: %s", id, why); /* for the log; the request itself succeeds */
+}
+
+/* All refusals but those of commands and keys, from the rows of the sessions. */
+static void commit_judge_sessions(struct pg_job *j, int n)
+{
+    struct store_commit *req = commit_of(j);
+    struct pg_commit *c = j->store->commit;
+    struct pgr r;
+
+    for (size_t i = c->first; i < c->end; i++)
+        if (!req->deltas[i]->is_new)
+            c->verdicts[i] = VERDICT_REFUSE; /* until its row is seen */
+    for (pgr_open(&r, j->conn, n); pgr_next(&r);) {
+        size_t i = c->first + (size_t)pgr_i64(&r) - 1;
+        const struct delta *d = req->deltas[i];
+        uint64_t epoch = (uint64_t)pgr_i64(&r);
+        bool same = pgr_bool(&r), taken = pgr_bool(&r);
+        c->verdicts[i] = same ? VERDICT_STANDS : VERDICT_WRITE;
+        if (d->epoch < epoch)
+            commit_refuse(j, i, ERR_STALE, "it has another owner by now");
+        else if (!same && d->is_new)
+            commit_refuse(j, i, ERR_CONFLICT, "it exists already");
+        else if (!same && taken)
+            commit_refuse(j, i, ERR_CONFLICT, "other events have these numbers");
+    }
+}
+
+static void commit_judge_keys(struct pg_job *j, int n)
+{
+    struct pg_commit *c = j->store->commit;
+    struct pgr r;
+
+    for (pgr_open(&r, j->conn, n); pgr_next(&r);) {
+        size_t i = c->key_of[pgr_i64(&r) - 1];
+        if (c->verdicts[i] == VERDICT_WRITE)
+            commit_refuse(j, i, ERR_CONFLICT, "its Idempotency-Key is in use");
+    }
+}
+
+/* The command of the n-th row looked at, as the delta answers it. */
+static const struct command_row *commit_command(const struct delta *d, int64_t nth)
+{
+    const struct command_row *k = d->commands_done;
+
+    while (nth-- > 0)
+        k = k->next;
+    return k;
+}
+
+/* A command with the very answer of the delta was answered by an earlier try of it. */
+static void commit_judge_commands(struct pg_job *j, int n)
+{
+    struct store_commit *req = commit_of(j);
+    struct pg_commit *c = j->store->commit;
+    struct arena scratch;
+    struct pgr r;
+
+    arena_init(&scratch);
+    for (pgr_open(&r, j->conn, n); pgr_next(&r);) {
+        size_t row = (size_t)pgr_i64(&r) - 1, i = c->command_of[row];
+        int64_t nth = 0;
+        while (row > 0 && c->command_of[row - 1] == i) {
+            row--;
+            nth++;
+        }
+        const struct command_row *k = commit_command(req->deltas[i], nth);
+        int64_t status = pgr_i64(&r);
+        struct str answer = pgr_str(&r, &scratch);
+        if (status == 0 || c->verdicts[i] != VERDICT_WRITE)
+            continue;
+        if (j->repeated && req->deltas[i]->seq_last == 0 && status == k->http_status &&
+            str_eq(answer, k->answer_json))
+            c->verdicts[i] = VERDICT_STANDS;
+        else
+            commit_refuse(j, i, ERR_CONFLICT, "its command was answered before");
+    }
+    arena_deinit(&scratch);
+}
+
+static bool commit_any(const struct pg_commit *c, enum verdict verdict)
+{
+    for (size_t i = c->first; i < c->end; i++)
+        if (c->verdicts[i] == verdict)
+            return true;
+    return false;
+}
+
+static int commit_judged_answered(struct pg_job *j)
+{
+    struct pg_commit *c = j->store->commit;
+
+    if (!j->conn->failed)
+        return commit_decided(j);
+    if (commit_is_trouble(j->conn))
+        return commit_failed(j);
+    if (c->end - c->first > 1)
+        return commit_alone(j, c->first);
+    log_error("store", "rows that cannot be stored: %s", j->conn->error.text);
+    commit_refuse(j, c->first, ERR_CONFLICT, j->conn->error.text);
+    c->rows = 0;
+    return commit_decided(j);
+}
+
+static int commit_judged(struct pg_job *j)
+{
+    struct pg_commit *c = j->store->commit;
+    int n = c->looked_from;
+
+    if (j->conn->failed)
+        return commit_judged_answered(j);
+    commit_judge_sessions(j, n++);
+    if (c->keys.count > 0)
+        commit_judge_keys(j, n++);
+    if (c->commands.count > 0)
+        commit_judge_commands(j, n);
+    if (!commit_fill(c, commit_of(j))) {
+        commit_refuse(j, c->first, ERR_TOO_LARGE, "too many bytes");
+        return commit_decided(j);
+    }
+    if (commit_any(c, VERDICT_WRITE))
+        commit_add_parts(j);
+    pg_conn_add(j->conn, PG_COMMIT);
+    return pg_await(j, commit_judged_answered);
+}
+
+/* Room for a verdict of each delta, and for the number of each row that is looked at. */
+static void commit_room(struct pg_commit *c, const struct store_commit *req)
+{
+    size_t rows = req->count;
+
+    for (size_t i = 0; i < req->count; i++) {
+        for (const struct idempotency_row *k = req->deltas[i]->idempotency; k; k = k->next)
+            rows++;
+        for (const struct command_row *k = req->deltas[i]->commands_done; k; k = k->next)
+            rows++;
+    }
+    if (rows > c->verdicts_cap) {
+        c->verdicts_cap = rows * 2;
+        c->verdicts = mem_realloc(c->verdicts, c->verdicts_cap * sizeof(*c->verdicts));
+        c->key_of = mem_realloc(c->key_of, c->verdicts_cap * sizeof(*c->key_of));
+        c->command_of = mem_realloc(c->command_of, c->verdicts_cap * sizeof(*c->command_of));
+    }
+    for (size_t i = 0; i < req->count; i++)
+        c->verdicts[i] = VERDICT_WRITE;
+}
+
+/* What the deltas that are tried must be told apart by. */
+static void commit_look_fill(struct pg_commit *c, const struct store_commit *req)
+{
+    size_t row = 0;
+
+    pg_rows_clear(&c->judge);
+    pg_rows_clear(&c->keys);
+    pg_rows_clear(&c->commands);
+    for (size_t i = c->first; i < c->end; i++) {
+        const struct delta *d = req->deltas[i];
+        pg_rows_begin(&c->judge);
+        pg_rows_id(&c->judge, &d->session_id);
+        pg_rows_i64(&c->judge, d->seq_last > 0 ? d->seq_first : INT64_MAX);
+        pg_rows_i64(&c->judge, d->seq_last);
+        pg_rows_str(&c->judge, d->seq_last > 0 ? buf_str(&d->events) : STR(""));
+        for (const struct idempotency_row *k = d->idempotency; k; k = k->next) {
+            pg_rows_begin(&c->keys);
+            pg_rows_str(&c->keys, rules_workspace(k->workspace));
+            pg_rows_str(&c->keys, k->key);
+            c->key_of[row++] = i;
+        }
+    }
+    row = 0;
+    for (size_t i = c->first; i < c->end; i++)
+        for (const struct command_row *k = req->deltas[i]->commands_done; k; k = k->next) {
+            pg_rows_begin(&c->commands);
+            pg_rows_id(&c->commands, &k->command_id);
+            c->command_of[row++] = i;
+        }
+}
+
+static int commit_judge(struct pg_job *j)
+{
+    struct store_commit *req = commit_of(j);
+    struct pg_commit *c = j->store->commit;
+    struct pgq q;
+
+    commit_look_fill(c, req);
+    for (size_t i = c->first; i < c->end; i++)
+        c->verdicts[i] = VERDICT_WRITE;
+    if (c->judge.overflow || c->keys.overflow) {
+        if (c->end - c->first > 1)
+            return commit_alone(j, c->first);
+        commit_refuse(j, c->first, ERR_TOO_LARGE, "too many bytes");
+        c->rows = 0;
+        return commit_decided(j);
+    }
+    c->looked_from = 1;
+    if (j->conn->in_transaction) { /* what is left of the try before */
+        pg_conn_add(j->conn, PG_ROLLBACK);
+        c->looked_from++;
+    }
+    pg_conn_add(j->conn, PG_BEGIN);
+    pgq_start(&q, j->conn, PG_COMMIT_JUDGE);
+    pg_rows_bind(&c->judge, &q);
+    pgq_end(&q);
+    pg_rows_add(&c->keys, j->conn);
+    pg_rows_add(&c->commands, j->conn);
+    return pg_await(j, commit_judged);
+}
+
+static int commit_alone(struct pg_job *j, size_t first)
+{
+    struct pg_commit *c = j->store->commit;
+
+    c->first = first;
+    c->end = first + 1;
+    return commit_judge(j);
+}
+
+int pg_commit_start(struct pg_job *j)
+{
+    struct store_commit *req = commit_of(j);
+    struct pg_commit *c = j->store->commit;
+
+    if (req->count == 0)
+        return 0;
+    for (size_t i = 0; i < req->count; i++)
+        assert(!req->deltas[i]->is_new || (req->deltas[i]->meta && req->deltas[i]->core));
+    commit_room(c, req);
+    c->first = 0;
+    c->end = req->count;
+    j->catches = true;
+    return j->repeated ? commit_judge(j) : commit_fast(j);
+}

@@ -1,0 +1,398 @@
+/* Every statement of the PostgreSQL store, in the order of the enum. Parameters and results are
+ * binary; every integer is a bigint. bench/ explains each of them on a filled database. */
+#include "store/pg_sql.h"
+
+#include "store/rules.h"
+
+#define TEXT_OF_(x) #x
+#define TEXT_OF(x)  TEXT_OF_(x)
+
+/* A session's events are not older than the session, whatever the clocks of two machines say: a
+ * look into months before it is saved. */
+#define EVENTS_SINCE(s) "e.at >= " s ".created_at - 86400000"
+
+#define LAST_SEQ(s)                                                                                \
+    "GREATEST(" s ".last_seq, (SELECT e.seq_last FROM session_events AS e"                         \
+    " WHERE e.session_id = " s ".id AND " EVENTS_SINCE(s) " ORDER BY e.seq_last DESC LIMIT 1))"
+
+/* As session_columns() of pg_session.c reads them. */
+#define SESSION_COLUMNS(s)                                                                         \
+    s ".id, " s ".created_at, " s ".status, " s ".name, " s ".group_id, " s ".user_id, " s         \
+      ".tags, " s ".workflow_id, " s ".version, " s ".epoch, " s ".busy, " s ".stored_only, " s    \
+      ".reason, " s ".workflow_version, " LAST_SEQ(s) ", " s ".started_at, " s ".ended_at, " s     \
+      ".updated_at, " s ".output, " s ".error, " s ".node_statuses::text, " s ".waiting, " s       \
+      ".usage, " s ".vars, " s ".workspace, " s ".owner"
+#define DETAIL_COLUMNS                                                                             \
+    "d.session_id IS NOT NULL, d.input, d.metadata, d.settings, d.thread_configs,"                 \
+    " d.workflow_state, d.budget"
+#define SESSION_DETAILS(s) " LEFT JOIN session_details AS d ON d.session_id = " s ".id"
+
+/* A page: $1 workspace, $2 where the list ends (excluded), $3 $4 where the page begins (excluded),
+ * then the filters (NULL: any) $5 status, $6 workflow, $7 group, $8 user, $9 tag, $10 part of name
+ * or id; $11 rows. The walk is along one index, and ends after STORE_EXAMINED_MAX rows. */
+#define SESSIONS_WALK(columns, condition, bound, beyond, way)                                      \
+    "SELECT " columns " FROM sessions AS s WHERE s.workspace = $1::text " condition                \
+    " AND s.created_at " bound " $2::bigint AND (s.created_at, s.key) " beyond                     \
+    " ($3::bigint, $4::bigint) ORDER BY s.created_at " way ", s.key " way
+#define SESSIONS_PAGE(condition, bound, beyond, way)                                               \
+    "SELECT p.key, " SESSION_COLUMNS("p") ", " DETAIL_COLUMNS " FROM (SELECT w.* FROM ("           \
+    SESSIONS_WALK("s.*", condition, bound, beyond, way)                                            \
+    " LIMIT " TEXT_OF(STORE_EXAMINED_MAX) ") AS w"                                                 \
+    " WHERE ($5::text IS NULL OR w.status = $5) AND ($6::text IS NULL OR w.workflow_id = $6)"      \
+    " AND ($7::text IS NULL OR w.group_id = $7) AND ($8::text IS NULL OR w.user_id = $8)"          \
+    " AND ($9::text IS NULL OR w.tags::jsonb ? $9)"                                                \
+    " AND ($10::text IS NULL OR position(lower($10 COLLATE \"C\") IN lower(w.name COLLATE \"C\"))" \
+    " > 0 OR position(lower($10 COLLATE \"C\") IN w.id::text) > 0)"                                \
+    " LIMIT $11::bigint) AS p" SESSION_DETAILS("p")                                                \
+    " ORDER BY p.created_at " way ", p.key " way
+/* The last row that a page looks at, and whether there is one more. */
+#define SESSIONS_END(condition, bound, beyond, way)                                                \
+    SESSIONS_WALK("s.created_at, s.key", condition, bound, beyond, way)                            \
+    " OFFSET " TEXT_OF(STORE_EXAMINED_MAX) " - 1 LIMIT 2"
+#define DOWN ">", "<", "DESC"
+#define UP   "<", ">", "ASC"
+#define SESSIONS(make, condition, way) SESSIONS_(make, condition, way)
+#define SESSIONS_(make, condition, ...) make(condition, __VA_ARGS__)
+/* The filter's value is a parameter of both: of the end, only the walk's own one is used. */
+#define BY_STATUS   "AND s.status = $5::text"
+#define BY_WORKFLOW "AND s.workflow_id = $6::text"
+#define BY_GROUP    "AND s.group_id = $7::text"
+#define BY_USER     "AND s.user_id = $8::text"
+#define END_STATUS   "AND s.status = $5::text"
+#define END_WORKFLOW "AND s.workflow_id = $5::text"
+#define END_GROUP    "AND s.group_id = $5::text"
+#define END_USER     "AND s.user_id = $5::text"
+
+/* As pg_run_columns() reads them. */
+#define RUN_COLUMNS                                                                                \
+    "r.run_id, r.node_id, r.kind, r.iteration, r.attempt, r.status, r.branch, r.started_at,"       \
+    " r.ended_at, r.output, r.error, r.interrupt"
+
+/* As workflow_columns() of pg_workflow.c reads both. */
+#define WORKFLOW_COLUMNS                                                                           \
+    "f.id, f.name, f.type, f.description, f.version, f.created_at, f.updated_at"
+#define VERSION_COLUMNS                                                                            \
+    "v.workflow_id, v.name, v.type, v.description, v.version, f.created_at, v.created_at"
+/* $1 workspace, $2 after this id, $3 type, $4 part of id or name (NULL: any), $5 rows. */
+#define WORKFLOWS_WALK(columns)                                                                    \
+    "SELECT " columns " FROM workflows AS f WHERE f.workspace = $1::text AND f.id > $2::text"      \
+    " AND NOT f.deleted ORDER BY f.id"
+
+/* A session is free when it has no owner, or one without a row (store.h). */
+#define IS_FREE(s)                                                                                 \
+    "(" s ".owner IS NULL OR NOT EXISTS (SELECT FROM instances AS i WHERE i.id = " s ".owner))"
+#define IS_MINE(s, id) "(" s ".owner = " id " OR " IS_FREE(s) ")"
+
+#define NOW_MS "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
+
+#define COMMAND_COLUMNS                                                                            \
+    "c.command_id, c.session_id, c.request, c.status, c.answer, c.created_at"
+
+/* What all sessions of ours have in common: one plan for each statement, made for an index. */
+#define SETUP                                                                                      \
+    "set_config('plan_cache_mode', 'force_generic_plan', false),"                                  \
+    " set_config('enable_seqscan', 'off', false), set_config('enable_hashjoin', 'off', false),"    \
+    " set_config('enable_mergejoin', 'off', false), set_config('enable_bitmapscan', 'off', false),"\
+    " set_config('jit', 'off', false), set_config('statement_timeout', '15000', false)"
+
+const char *const pg_sql_texts[PG_SQL_COUNT] = {
+    [PG_SETUP_WRITER] = "SELECT " SETUP ", set_config('synchronous_commit', 'on', false)",
+    [PG_SETUP_READER] = "SELECT " SETUP
+                        ", set_config('default_transaction_isolation', 'repeatable read', false),"
+                        " set_config('default_transaction_read_only', 'on', false)",
+    [PG_BEGIN] = "BEGIN",
+    [PG_COMMIT] = "COMMIT",
+    [PG_ROLLBACK] = "ROLLBACK",
+
+    [PG_WORKSPACES_MAKE] =
+        "INSERT INTO workspaces (name) SELECT DISTINCT d.name FROM unnest($1::text[]) AS d (name)"
+        " ON CONFLICT DO NOTHING",
+
+    /* A commit. $3: the first number of the delta's events, or the largest one. */
+    [PG_COMMIT_LOCK] =
+        "WITH l AS MATERIALIZED (SELECT d.epoch >= s.epoch AS fits, d.id, d.first, s.created_at"
+        " FROM unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS d (id, epoch, first)"
+        " JOIN sessions AS s ON s.id = d.id ORDER BY d.id FOR NO KEY UPDATE OF s)"
+        " SELECT sluice_expect(count(*) = $4::bigint) FROM l WHERE l.fits AND NOT EXISTS"
+        " (SELECT FROM session_events AS e WHERE e.session_id = l.id AND e.seq_last >= l.first"
+        " AND " EVENTS_SINCE("l") ")",
+    [PG_COMMIT_JUDGE] =
+        "WITH l AS MATERIALIZED (SELECT d.n, s.epoch, d.id, d.first, d.last, d.frames, s.created_at"
+        " FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::text[]) WITH ORDINALITY"
+        " AS d (id, first, last, frames, n)"
+        " JOIN sessions AS s ON s.id = d.id ORDER BY d.id FOR NO KEY UPDATE OF s)"
+        " SELECT l.n, l.epoch,"
+        " EXISTS (SELECT FROM session_events AS e WHERE e.session_id = l.id"
+        " AND e.seq_last = l.last AND " EVENTS_SINCE("l")
+        " AND e.seq_first = l.first AND e.frames = l.frames),"
+        " EXISTS (SELECT FROM session_events AS e WHERE e.session_id = l.id"
+        " AND e.seq_last >= l.first AND e.seq_first <= l.last AND " EVENTS_SINCE("l") ")"
+        " FROM l",
+    [PG_COMMIT_KEYS_TAKEN] =
+        "SELECT d.n FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS d (workspace, key, n)"
+        " JOIN idempotency_keys AS k ON k.workspace = d.workspace AND k.key = d.key",
+    [PG_COMMIT_COMMANDS] =
+        "SELECT d.n, c.status, c.answer FROM unnest($1::uuid[]) WITH ORDINALITY AS d (id, n)"
+        " JOIN session_commands AS c ON c.command_id = d.id ORDER BY d.n FOR UPDATE OF c",
+
+    [PG_SESSION_INSERT] =
+        "INSERT INTO sessions (id, workspace, epoch, created_at, stored_only, name, group_id,"
+        " user_id, tags, workflow_id, workflow_version, owner, busy, status, reason, last_seq,"
+        " started_at, ended_at, updated_at, output, error, node_statuses, waiting, usage, vars,"
+        " state)"
+        " SELECT id, workspace, epoch, created_at, stored_only, name, group_id, user_id, tags,"
+        " workflow_id, workflow_version, CASE WHEN ended_at = 0 THEN owner END, busy, status,"
+        " reason, last_seq, started_at, ended_at, updated_at, output, error, node_statuses::jsonb,"
+        " waiting, usage, vars, state"
+        " FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::bigint[], $5::boolean[],"
+        " $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::bigint[], $12::uuid[],"
+        " $13::boolean[], $14::text[], $15::text[], $16::bigint[], $17::bigint[], $18::bigint[],"
+        " $19::bigint[], $20::text[], $21::text[], $22::text[], $23::text[], $24::text[],"
+        " $25::text[], $26::text[])"
+        " AS d (id, workspace, epoch, created_at, stored_only, name, group_id, user_id, tags,"
+        " workflow_id, workflow_version, owner, busy, status, reason, last_seq, started_at,"
+        " ended_at, updated_at, output, error, node_statuses, waiting, usage, vars, state)",
+    [PG_DETAILS_INSERT] =
+        "INSERT INTO session_details (session_id, input, metadata, settings, thread_configs,"
+        " workflow_state, budget, graph) SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[],"
+        " $4::text[], $5::text[], $6::text[], $7::text[], $8::text[])",
+    [PG_SESSION_UPDATE] =
+        "UPDATE sessions AS s SET busy = d.busy, status = d.status, reason = d.reason,"
+        " last_seq = d.last_seq, started_at = d.started_at, ended_at = d.ended_at,"
+        " updated_at = d.updated_at, output = d.output, error = d.error,"
+        " node_statuses = d.node_statuses::jsonb, waiting = d.waiting, usage = d.usage,"
+        " vars = d.vars, state = d.state, owner = CASE WHEN d.ended_at = 0 THEN s.owner END"
+        " FROM unnest($1::uuid[], $2::boolean[], $3::text[], $4::text[], $5::bigint[],"
+        " $6::bigint[], $7::bigint[], $8::bigint[], $9::text[], $10::text[], $11::text[],"
+        " $12::text[], $13::text[], $14::text[], $15::text[])"
+        " AS d (id, busy, status, reason, last_seq, started_at, ended_at, updated_at, output,"
+        " error, node_statuses, waiting, usage, vars, state) WHERE s.id = d.id",
+    [PG_EVENTS_INSERT] =
+        "INSERT INTO session_events (session_id, seq_last, seq_first, at, frames)"
+        " SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[])",
+    [PG_RUNS_UPSERT] =
+        "INSERT INTO node_runs (session_id, run_id, node_id, kind, iteration, attempt, status,"
+        " branch, started_at, ended_at, output, error, interrupt, updated_at)"
+        " SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::bigint[],"
+        " $6::bigint[], $7::text[], $8::text[], $9::bigint[], $10::bigint[], $11::text[],"
+        " $12::text[], $13::text[], $14::bigint[])"
+        " ON CONFLICT (session_id, run_id) DO UPDATE SET node_id = excluded.node_id,"
+        " kind = excluded.kind, iteration = excluded.iteration, attempt = excluded.attempt,"
+        " status = excluded.status, branch = excluded.branch, started_at = excluded.started_at,"
+        " ended_at = excluded.ended_at, output = excluded.output, error = excluded.error,"
+        " interrupt = excluded.interrupt, updated_at = excluded.updated_at",
+    [PG_EFFECTS_INSERT] =
+        "INSERT INTO effects (session_id, run_id, kind, request)"
+        " SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[])"
+        " ON CONFLICT DO NOTHING",
+    [PG_EFFECTS_DELETE] =
+        "DELETE FROM effects AS f USING unnest($1::uuid[], $2::uuid[]) AS d (session_id, run_id)"
+        " WHERE f.session_id = d.session_id AND f.run_id = d.run_id",
+    [PG_TIMERS_UPSERT] =
+        "INSERT INTO timers (session_id, timer_id, due_at, purpose, updated_at)"
+        " SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::bigint[])"
+        " ON CONFLICT (session_id, timer_id) DO UPDATE SET due_at = excluded.due_at,"
+        " purpose = excluded.purpose, updated_at = excluded.updated_at",
+    [PG_TIMERS_DELETE] =
+        "DELETE FROM timers AS t USING unnest($1::uuid[], $2::uuid[]) AS d (session_id, timer_id)"
+        " WHERE t.session_id = d.session_id AND t.timer_id = d.timer_id",
+    [PG_MESSAGES_INSERT] =
+        "INSERT INTO session_messages (session_id, created_at, seq, message_id, run_id, node_id,"
+        " role, agent_id, finish_reason, token_count, content)"
+        " SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::uuid[], $5::uuid[],"
+        " $6::text[], $7::text[], $8::text[], $9::text[], $10::bigint[], $11::text[])"
+        " ON CONFLICT DO NOTHING",
+    [PG_WITHHELD_CLEAR] =
+        "DELETE FROM withheld_inputs AS w USING unnest($1::uuid[]) AS d (session_id)"
+        " WHERE w.session_id = d.session_id",
+    [PG_WITHHELD_INSERT] = "INSERT INTO withheld_inputs (session_id, ord, input)"
+                           " SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::text[])"
+                           " ON CONFLICT DO NOTHING",
+    [PG_KEYS_INSERT] =
+        "INSERT INTO idempotency_keys (workspace, key, hash_a, hash_b, status, body, created_at)"
+        " SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[],"
+        " $6::text[], $7::bigint[])",
+    [PG_COMMANDS_ANSWER] =
+        "WITH u AS (UPDATE session_commands AS c SET status = d.status, answer = d.answer,"
+        " updated_at = " NOW_MS
+        " FROM unnest($1::uuid[], $2::bigint[], $3::text[]) AS d (id, status, answer)"
+        " WHERE c.command_id = d.id AND c.status = 0 RETURNING 1)"
+        " SELECT sluice_expect(count(*) = cardinality($1::uuid[])) FROM u",
+
+    /* Sessions */
+    [PG_SESSION_GET] = "SELECT " SESSION_COLUMNS("s") ", " DETAIL_COLUMNS ", d.graph"
+                       " FROM sessions AS s" SESSION_DETAILS("s") " WHERE s.id = $1::uuid"
+                       " AND ($2::text IS NULL OR s.workspace = $2)",
+    [PG_SESSION_LOAD] = "SELECT " SESSION_COLUMNS("s") ", " DETAIL_COLUMNS ", d.graph, s.state,"
+                        " (SELECT v.graph FROM workflow_versions AS v WHERE v.workspace ="
+                        " s.workspace AND v.workflow_id = s.workflow_id"
+                        " AND v.version = s.workflow_version)"
+                        " FROM sessions AS s" SESSION_DETAILS("s") " WHERE s.id = $1::uuid",
+    [PG_SESSION_LOCK] = "SELECT " IS_FREE("s") ", s.workspace, s.version, s.status, s.stored_only"
+                        " FROM sessions AS s WHERE s.id = $1::uuid FOR NO KEY UPDATE OF s",
+    [PG_SESSION_CLAIM] = "UPDATE sessions SET owner = $2::uuid, epoch = epoch + 1"
+                         " WHERE id = $1::uuid",
+    [PG_SESSION_RELEASE] =
+        "UPDATE sessions AS s SET owner = NULL FROM unnest($1::uuid[]) AS d (id)"
+        " WHERE s.id = d.id AND s.owner = $2::uuid",
+    [PG_SESSION_DELETE] = "DELETE FROM sessions WHERE id = $1::uuid",
+    [PG_SESSION_EPOCH] = "SELECT s.epoch FROM sessions AS s WHERE s.id = $1::uuid",
+    [PG_SESSION_EPOCH_LOCK] = "SELECT s.epoch FROM sessions AS s WHERE s.id = $1::uuid"
+                              " FOR NO KEY UPDATE OF s",
+    [PG_SCAN_BUSY] = "SELECT s.id FROM sessions AS s WHERE s.busy AND s.id > $1::uuid"
+                     " AND " IS_FREE("s") " ORDER BY s.id LIMIT $2::bigint",
+
+    [PG_SESSIONS_BY_TIME] = SESSIONS(SESSIONS_PAGE, "", DOWN),
+    [PG_SESSIONS_BY_TIME_UP] = SESSIONS(SESSIONS_PAGE, "", UP),
+    [PG_SESSIONS_BY_STATUS] = SESSIONS(SESSIONS_PAGE, BY_STATUS, DOWN),
+    [PG_SESSIONS_BY_STATUS_UP] = SESSIONS(SESSIONS_PAGE, BY_STATUS, UP),
+    [PG_SESSIONS_BY_WORKFLOW] = SESSIONS(SESSIONS_PAGE, BY_WORKFLOW, DOWN),
+    [PG_SESSIONS_BY_WORKFLOW_UP] = SESSIONS(SESSIONS_PAGE, BY_WORKFLOW, UP),
+    [PG_SESSIONS_BY_GROUP] = SESSIONS(SESSIONS_PAGE, BY_GROUP, DOWN),
+    [PG_SESSIONS_BY_GROUP_UP] = SESSIONS(SESSIONS_PAGE, BY_GROUP, UP),
+    [PG_SESSIONS_BY_USER] = SESSIONS(SESSIONS_PAGE, BY_USER, DOWN),
+    [PG_SESSIONS_BY_USER_UP] = SESSIONS(SESSIONS_PAGE, BY_USER, UP),
+    [PG_SESSIONS_END_BY_TIME] = SESSIONS(SESSIONS_END, "", DOWN),
+    [PG_SESSIONS_END_BY_TIME_UP] = SESSIONS(SESSIONS_END, "", UP),
+    [PG_SESSIONS_END_BY_STATUS] = SESSIONS(SESSIONS_END, END_STATUS, DOWN),
+    [PG_SESSIONS_END_BY_STATUS_UP] = SESSIONS(SESSIONS_END, END_STATUS, UP),
+    [PG_SESSIONS_END_BY_WORKFLOW] = SESSIONS(SESSIONS_END, END_WORKFLOW, DOWN),
+    [PG_SESSIONS_END_BY_WORKFLOW_UP] = SESSIONS(SESSIONS_END, END_WORKFLOW, UP),
+    [PG_SESSIONS_END_BY_GROUP] = SESSIONS(SESSIONS_END, END_GROUP, DOWN),
+    [PG_SESSIONS_END_BY_GROUP_UP] = SESSIONS(SESSIONS_END, END_GROUP, UP),
+    [PG_SESSIONS_END_BY_USER] = SESSIONS(SESSIONS_END, END_USER, DOWN),
+    [PG_SESSIONS_END_BY_USER_UP] = SESSIONS(SESSIONS_END, END_USER, UP),
+
+    /* What hangs on one */
+    [PG_EVENTS_BOUNDS] =
+        "SELECT " LAST_SEQ("s") ", (SELECT e.seq_first FROM session_events AS e"
+        " WHERE e.session_id = s.id AND " EVENTS_SINCE("s") " ORDER BY e.seq_last LIMIT 1),"
+        " s.folded_seq"
+        " FROM sessions AS s WHERE s.id = $1::uuid",
+    /* The sum stands in no index: rows are read until it is passed, at most $3 of them. */
+    [PG_EVENTS_READ] =
+        "SELECT r.seq_first, r.seq_last, r.frames FROM (SELECT e.seq_first, e.seq_last, e.frames,"
+        " sum(octet_length(e.frames)) OVER (ORDER BY e.seq_last ROWS UNBOUNDED PRECEDING)"
+        " - octet_length(e.frames) AS before FROM session_events AS e"
+        " WHERE e.session_id = $1::uuid AND e.seq_last > $2::bigint AND e.at >="
+        " (SELECT s.created_at - 86400000 FROM sessions AS s WHERE s.id = $1)"
+        " ORDER BY e.seq_last LIMIT $3::bigint) AS r WHERE r.before < $4::bigint"
+        " ORDER BY r.seq_last",
+    [PG_RUNS_LIST] = "SELECT " RUN_COLUMNS " FROM node_runs AS r"
+                     " WHERE r.session_id = $1::uuid AND r.run_id > $2::uuid ORDER BY r.run_id"
+                     " LIMIT $3::bigint",
+    [PG_RUNS_NEWEST] = "SELECT " RUN_COLUMNS " FROM (SELECT n.*, max(n.iteration) OVER"
+                       " (PARTITION BY n.node_id) AS newest FROM node_runs AS n"
+                       " WHERE n.session_id = $1::uuid) AS r WHERE r.iteration = r.newest"
+                       " ORDER BY r.run_id",
+    [PG_EFFECTS_LOAD] = "SELECT f.run_id, f.kind, f.request FROM effects AS f"
+                        " WHERE f.session_id = $1::uuid ORDER BY f.run_id",
+    [PG_TIMERS_LOAD] = "SELECT t.timer_id, t.due_at, t.purpose FROM timers AS t"
+                       " WHERE t.session_id = $1::uuid ORDER BY t.timer_id",
+    [PG_TIMERS_DUE] = "SELECT t.session_id, t.timer_id, t.due_at FROM timers AS t"
+                      " JOIN sessions AS s ON s.id = t.session_id WHERE t.due_at <= $1::bigint"
+                      " AND ($2::uuid IS NULL OR " IS_MINE("s", "$2") ")"
+                      " ORDER BY t.due_at, t.session_id, t.timer_id LIMIT $3::bigint",
+    [PG_TIMERS_NEXT] = "SELECT t.due_at FROM timers AS t"
+                       " JOIN sessions AS s ON s.id = t.session_id WHERE t.due_at > $1::bigint"
+                       " AND ($2::uuid IS NULL OR " IS_MINE("s", "$2") ")"
+                       " ORDER BY t.due_at, t.session_id, t.timer_id LIMIT 1",
+    [PG_MESSAGES_LIST] =
+        "SELECT m.created_at, m.seq, m.message_id, m.run_id, m.node_id, m.role, m.agent_id,"
+        " m.finish_reason, m.token_count, m.content FROM session_messages AS m"
+        " WHERE m.session_id = $1::uuid"
+        " AND (m.created_at, m.seq, m.message_id) > ($2::bigint, $3::bigint, $4::uuid)"
+        " ORDER BY m.created_at, m.seq, m.message_id LIMIT $5::bigint",
+    [PG_WITHHELD_LOAD] = "SELECT w.ord, w.input FROM withheld_inputs AS w"
+                         " WHERE w.session_id = $1::uuid ORDER BY w.ord",
+
+    [PG_IDEMPOTENCY_GET] = "SELECT k.hash_a, k.hash_b, k.status, k.body, k.created_at"
+                           " FROM idempotency_keys AS k"
+                           " WHERE k.workspace = $1::text AND k.key = $2::text",
+    [PG_IDEMPOTENCY_PUT] =
+        "INSERT INTO idempotency_keys (workspace, key, hash_a, hash_b, status, body, created_at)"
+        " VALUES ($1::text, $2::text, $3::bigint, $4::bigint, $5::bigint, $6::text, $7::bigint)"
+        " ON CONFLICT DO NOTHING",
+
+    /* Workflows */
+    [PG_WORKFLOW_FIND] = "SELECT " WORKFLOW_COLUMNS ", f.first_version, f.deleted"
+                         " FROM workflows AS f WHERE f.workspace = $1::text AND f.id = $2::text"
+                         " FOR NO KEY UPDATE OF f",
+    [PG_WORKFLOW_NEWEST] = "SELECT " VERSION_COLUMNS ", v.graph FROM workflows AS f"
+                           " JOIN workflow_versions AS v ON v.workspace = f.workspace"
+                           " AND v.workflow_id = f.id AND v.version = f.version"
+                           " WHERE f.workspace = $1::text AND f.id = $2::text AND NOT f.deleted",
+    [PG_WORKFLOW_LIST] =
+        "SELECT w.* FROM (" WORKFLOWS_WALK(WORKFLOW_COLUMNS) " LIMIT " TEXT_OF(STORE_EXAMINED_MAX)
+        ") AS w WHERE ($3::text IS NULL OR w.type = $3)"
+        " AND ($4::text IS NULL OR position(lower($4 COLLATE \"C\") IN lower(w.id)) > 0"
+        " OR position(lower($4 COLLATE \"C\") IN lower(w.name COLLATE \"C\")) > 0)"
+        " ORDER BY w.id LIMIT $5::bigint",
+    [PG_WORKFLOWS_END] =
+        WORKFLOWS_WALK("f.id") " OFFSET " TEXT_OF(STORE_EXAMINED_MAX) " - 1 LIMIT 2",
+    [PG_WORKFLOW_UPSERT] =
+        "INSERT INTO workflows (workspace, id, name, type, description, version, first_version,"
+        " created_at, updated_at) VALUES ($1::text, $2::text, $3::text, $4::text, $5::text,"
+        " $6::bigint, $7::bigint, $8::bigint, $9::bigint)"
+        " ON CONFLICT (workspace, id) DO UPDATE SET name = excluded.name, type = excluded.type,"
+        " description = excluded.description, version = excluded.version,"
+        " first_version = excluded.first_version, created_at = excluded.created_at,"
+        " updated_at = excluded.updated_at, deleted = false",
+    [PG_WORKFLOW_DELETE] =
+        "UPDATE workflows SET deleted = true WHERE workspace = $1::text AND id = $2::text",
+    [PG_VERSION_INSERT] =
+        "INSERT INTO workflow_versions (workspace, workflow_id, version, name, type, description,"
+        " created_at, graph) VALUES ($1::text, $2::text, $3::bigint, $4::text, $5::text, $6::text,"
+        " $7::bigint, $8::text)",
+    [PG_VERSION_GET] = "SELECT " VERSION_COLUMNS ", v.graph FROM workflow_versions AS v"
+                       " JOIN workflows AS f ON f.workspace = v.workspace"
+                       " AND f.id = v.workflow_id WHERE v.workspace = $1::text"
+                       " AND v.workflow_id = $2::text AND v.version = $3::bigint",
+    [PG_VERSION_LIST] = "SELECT " VERSION_COLUMNS " FROM workflow_versions AS v"
+                        " JOIN workflows AS f ON f.workspace = v.workspace"
+                        " AND f.id = v.workflow_id WHERE v.workspace = $1::text"
+                        " AND v.workflow_id = $2::text AND NOT f.deleted"
+                        " AND v.version >= f.first_version AND v.version < $3::bigint"
+                        " ORDER BY v.version DESC LIMIT $4::bigint",
+
+    /* Instances and the inbox */
+    [PG_INSTANCE_UPSERT] =
+        "INSERT INTO instances AS i (id, name, address, version, leaving, sessions, started_at,"
+        " updated_at, lease_until) SELECT $1::uuid, $2::text, $3::text, $4::text, $5::boolean,"
+        " $6::bigint, n.now, n.now, n.now + $7::bigint FROM (SELECT " NOW_MS " AS now) AS n"
+        " ON CONFLICT (id) DO UPDATE SET name = excluded.name, address = excluded.address,"
+        " version = excluded.version, leaving = excluded.leaving, sessions = excluded.sessions,"
+        " updated_at = excluded.updated_at, lease_until = excluded.lease_until",
+    [PG_INSTANCE_UPDATE] =
+        "UPDATE instances AS i SET name = $2::text, address = $3::text, version = $4::text,"
+        " leaving = $5::boolean, sessions = $6::bigint, updated_at = n.now,"
+        " lease_until = n.now + $7::bigint FROM (SELECT " NOW_MS " AS now) AS n"
+        " WHERE i.id = $1::uuid",
+    [PG_INSTANCE_LOCK] = "SELECT i.lease_until > " NOW_MS " FROM instances AS i"
+                         " WHERE i.id = $1::uuid FOR UPDATE OF i",
+    [PG_INSTANCE_DELETE] = "DELETE FROM instances WHERE id = $1::uuid",
+    [PG_INSTANCES_LIST] = "SELECT i.id, i.name, i.address, i.version, i.leaving, i.sessions,"
+                          " i.started_at, i.updated_at, i.lease_until FROM instances AS i"
+                          " ORDER BY i.started_at, i.id",
+    [PG_NOW] = "SELECT " NOW_MS,
+    [PG_COMMAND_INSERT] =
+        "INSERT INTO session_commands (command_id, session_id, request, status, answer,"
+        " created_at, updated_at) SELECT $1::uuid, $2::uuid, $3::text, $4::bigint, $5::text,"
+        " $6::bigint, $6::bigint WHERE EXISTS (SELECT FROM sessions AS s WHERE s.id = $2)"
+        " ON CONFLICT DO NOTHING",
+    [PG_COMMAND_GET] = "SELECT " COMMAND_COLUMNS " FROM session_commands AS c"
+                       " WHERE c.command_id = $1::uuid",
+    [PG_COMMANDS_OF] = "SELECT " COMMAND_COLUMNS " FROM session_commands AS c"
+                       " WHERE c.session_id = $1::uuid AND c.status = 0"
+                       " AND c.command_id > $2::uuid ORDER BY c.command_id LIMIT $3::bigint",
+    [PG_COMMANDS_WAITING] = "SELECT " COMMAND_COLUMNS " FROM session_commands AS c"
+                            " JOIN sessions AS s ON s.id = c.session_id"
+                            " WHERE c.status = 0 AND c.command_id > $1::uuid"
+                            " AND " IS_MINE("s", "$2::uuid")
+                            " ORDER BY c.command_id LIMIT $3::bigint",
+    [PG_COMMANDS_DONE] =
+        "UPDATE session_commands AS c SET status = d.status, answer = d.answer,"
+        " updated_at = " NOW_MS
+        " FROM unnest($1::uuid[], $2::bigint[], $3::text[]) AS d (id, status, answer)"
+        " WHERE c.command_id = d.id AND c.status = 0",
+};

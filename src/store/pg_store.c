@@ -1,0 +1,450 @@
+/* The store's public face: queues, connections and what becomes of them, closing. */
+#include "store/pg_store.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "store/migrate.h"
+
+/* ---- the end of a job ---- */
+
+static void job_finish(struct pg_job *j, int status)
+{
+    struct pg_store *s = j->store;
+
+    j->req->status = status;
+    if (j->req->op == STORE_COMMIT && status == 0) {
+        s->stats.commits++;
+        s->stats.commit_ns_last = clock_mono_ns() - j->start_ns;
+        s->stats.commit_ns_total += s->stats.commit_ns_last;
+    }
+    list_append(&s->done, &j->link);
+}
+
+static void job_fail(struct pg_job *j, int status, const char *text)
+{
+    j->store->stats.failures++;
+    job_finish(j, err_set(&j->req->error, status, "%s", text));
+}
+
+static void store_maybe_closed(struct pg_store *s);
+
+/* The last thing that a callback of ours does. */
+static void store_answer(struct pg_store *s)
+{
+    while (!list_empty(&s->done)) {
+        struct pg_job *j = container_of(list_pop(&s->done), struct pg_job, link);
+        struct store_req *req = j->req;
+        free(j);
+        req->done(req);
+    }
+    store_maybe_closed(s);
+}
+
+static void store_woken(uv_async_t *async)
+{
+    store_answer(async->data);
+}
+
+int pg_refuse(struct pg_job *j, int code, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    err_vset(&j->req->error, code, fmt, ap);
+    va_end(ap);
+    return code;
+}
+
+int pg_await(struct pg_job *j, int (*next)(struct pg_job *j))
+{
+    j->next = next;
+    pg_conn_send(j->conn);
+    return PG_WAIT;
+}
+
+int pg_finished(struct pg_job *j)
+{
+    (void)j;
+    return 0;
+}
+
+/* ---- a connection's work ---- */
+
+static bool worker_is_writer(const struct pg_worker *w)
+{
+    return w == &w->store->workers[0];
+}
+
+static struct pg_job *worker_pop(struct pg_worker *w)
+{
+    struct pg_store *s = w->store;
+    struct list *link = list_pop(worker_is_writer(w) ? &s->writes : &s->reads);
+
+    if (!link)
+        return NULL;
+    if (!worker_is_writer(w))
+        s->reads_waiting--;
+    return container_of(link, struct pg_job, link);
+}
+
+static void worker_idle_too_long(uv_timer_t *timer)
+{
+    struct pg_worker *w = container_of(timer, struct pg_worker, timer);
+
+    pg_conn_close(&w->conn);
+}
+
+/* Carries out jobs until one waits for an answer, or none is left. */
+static void worker_run(struct pg_worker *w)
+{
+    while (w->conn.state == PG_READY && !w->rolling_back) {
+        if (!w->job && !(w->job = worker_pop(w))) {
+            if (!worker_is_writer(w))
+                uv_timer_start(&w->timer, worker_idle_too_long, PG_IDLE_MS, 0);
+            return;
+        }
+        uv_timer_stop(&w->timer);
+        struct pg_job *j = w->job;
+        j->conn = &w->conn;
+        j->catches = false;
+        j->tries++;
+        int status = pg_job_start(j);
+        if (status == PG_WAIT)
+            return;
+        w->job = NULL;
+        job_finish(j, status);
+    }
+}
+
+static void worker_roll_back(struct pg_worker *w)
+{
+    w->rolling_back = true;
+    pg_conn_add(&w->conn, PG_ROLLBACK);
+    pg_conn_send(&w->conn);
+}
+
+/* A batch of the job failed. Others who write at the same moment are no failure: begin anew. */
+static int worker_failed(struct pg_worker *w, struct pg_job *j)
+{
+    struct pg_conn *c = &w->conn;
+
+    if (j->tries < PG_TRIES_MAX &&
+        (strncmp(c->sqlstate, "40", 2) == 0 || strcmp(c->sqlstate, "23505") == 0))
+        return PG_AGAIN;
+    w->store->stats.failures++;
+    return pg_refuse(j, c->failed, "%s (%s)", c->error.text, c->sqlstate);
+}
+
+static void worker_answered(struct pg_conn *c)
+{
+    struct pg_worker *w = c->data;
+    struct pg_store *s = w->store;
+
+    if (w->rolling_back) {
+        w->rolling_back = false;
+    } else {
+        struct pg_job *j = w->job;
+        int status = c->failed && !j->catches ? worker_failed(w, j) : j->next(j);
+        if (status == PG_WAIT) {
+            store_answer(s);
+            return;
+        }
+        if (status != PG_AGAIN) {
+            w->job = NULL;
+            job_finish(j, status);
+        }
+    }
+    if (c->in_transaction)
+        worker_roll_back(w);
+    else
+        worker_run(w);
+    store_answer(s);
+}
+
+static void worker_ready(struct pg_conn *c)
+{
+    struct pg_worker *w = c->data;
+
+    if (w->backoff_ms > PG_BACKOFF_MIN_MS)
+        log_info("store", "connected to PostgreSQL again");
+    w->backoff_ms = 0;
+    worker_run(w);
+    store_answer(w->store);
+}
+
+static void store_feed_readers(struct pg_store *s);
+
+static void worker_retry(uv_timer_t *timer)
+{
+    struct pg_worker *w = container_of(timer, struct pg_worker, timer);
+
+    w->resting = false;
+    if (worker_is_writer(w))
+        pg_conn_open(&w->conn);
+    else
+        store_feed_readers(w->store);
+    store_answer(w->store);
+}
+
+/* Back to the head of its queue; a read has one more try. */
+static void worker_give_back(struct pg_worker *w)
+{
+    struct pg_store *s = w->store;
+    struct pg_job *j = w->job;
+
+    w->job = NULL;
+    if (!j)
+        return;
+    j->repeated = true;
+    if (worker_is_writer(w)) {
+        list_prepend(&s->writes, &j->link);
+    } else if (j->tries < 2) {
+        list_prepend(&s->reads, &j->link);
+        s->reads_waiting++;
+    } else {
+        job_fail(j, ERR_UNAVAILABLE, w->conn.error.text);
+    }
+}
+
+static void store_sweep_start(struct pg_store *s);
+
+static void worker_lost(struct pg_conn *c)
+{
+    struct pg_worker *w = c->data;
+    struct pg_store *s = w->store;
+
+    log_warn("store", "PostgreSQL: %s", c->error.text);
+    w->rolling_back = false;
+    worker_give_back(w);
+    w->backoff_ms = w->backoff_ms ? w->backoff_ms * 2 : PG_BACKOFF_MIN_MS;
+    if (w->backoff_ms > PG_BACKOFF_MAX_MS)
+        w->backoff_ms = PG_BACKOFF_MAX_MS;
+    w->resting = true;
+    uv_timer_start(&w->timer, worker_retry, w->backoff_ms, 0);
+    store_sweep_start(s);
+    store_answer(s);
+}
+
+/* ---- queues ---- */
+
+/* Hands waiting reads to connections: those that are idle, else ones to be opened. */
+static void store_feed_readers(struct pg_store *s)
+{
+    size_t coming = 0;
+
+    for (int i = 1; i < s->worker_count && s->reads_waiting > 0; i++) {
+        struct pg_worker *w = &s->workers[i];
+        if (w->conn.state == PG_READY && !w->job && !w->rolling_back)
+            worker_run(w);
+        coming += w->conn.state == PG_CONNECTING;
+    }
+    for (int i = 1; i < s->worker_count && s->reads_waiting > coming; i++) {
+        struct pg_worker *w = &s->workers[i];
+        if (w->conn.state != PG_OFF || w->resting)
+            continue;
+        uv_timer_stop(&w->timer);
+        pg_conn_open(&w->conn);
+        coming++;
+    }
+}
+
+static void sweep_queue(struct pg_store *s, struct list *queue, uint64_t limit_ms,
+                        const char *reason)
+{
+    struct list *it, *next;
+
+    for (it = queue->next; it != queue; it = next) {
+        struct pg_job *j = container_of(it, struct pg_job, link);
+        next = it->next;
+        if (uv_now(s->loop) - j->since_ms < limit_ms)
+            continue;
+        list_remove(it);
+        s->reads_waiting -= queue == &s->reads;
+        s->stats.failures++;
+        job_finish(j, pg_refuse(j, ERR_UNAVAILABLE, "the database cannot be reached%s%s",
+                                *reason ? ": " : "", reason));
+    }
+}
+
+static void store_swept(uv_timer_t *timer)
+{
+    struct pg_store *s = timer->data;
+
+    sweep_queue(s, &s->writes, PG_WRITE_WAIT_MS, s->workers[0].conn.error.text);
+    sweep_queue(s, &s->reads, PG_READ_WAIT_MS, s->workers[1].conn.error.text);
+    if (list_empty(&s->writes) && list_empty(&s->reads))
+        uv_timer_stop(timer);
+    store_answer(s);
+}
+
+/* Runs only while somebody waits. */
+static void store_sweep_start(struct pg_store *s)
+{
+    if (!uv_is_active((uv_handle_t *)&s->sweep) &&
+        (!list_empty(&s->writes) || !list_empty(&s->reads)))
+        uv_timer_start(&s->sweep, store_swept, PG_SWEEP_MS, PG_SWEEP_MS);
+}
+
+static void store_submit_pg(struct store *base, struct store_req *req)
+{
+    struct pg_store *s = container_of(base, struct pg_store, base);
+    struct pg_job *j = mem_zalloc(sizeof(*j));
+
+    req->status = 0;
+    j->req = req;
+    j->store = s;
+    j->since_ms = uv_now(s->loop);
+    j->start_ns = clock_mono_ns();
+    list_init(&j->link);
+    if (s->closing) {
+        job_fail(j, ERR_CANCELLED, "the store is closing");
+    } else if (store_op_is_write(req)) {
+        s->stats.writes++;
+        list_append(&s->writes, &j->link);
+        if (!s->workers[0].job)
+            worker_run(&s->workers[0]);
+    } else if (s->reads_waiting >= PG_READS_MAX) {
+        job_fail(j, ERR_OVERLOAD, "too many reads wait for the database");
+    } else {
+        s->stats.reads++;
+        s->reads_waiting++;
+        list_append(&s->reads, &j->link);
+        store_feed_readers(s);
+    }
+    store_sweep_start(s);
+    if (!list_empty(&s->done))
+        uv_async_send(&s->wake);
+}
+
+static void store_stats_pg(struct store *base, struct store_stats *out)
+{
+    *out = container_of(base, struct pg_store, base)->stats;
+}
+
+/* ---- closing ---- */
+
+static void store_handle_closed(uv_handle_t *handle)
+{
+    struct pg_store *s = handle->data;
+
+    if (--s->handles > 0)
+        return;
+    void (*closed)(void *data) = s->closed;
+    void *data = s->closed_data;
+    pg_commit_destroy(s->commit);
+    free(s->workers);
+    free(s->url);
+    free(s);
+    if (closed)
+        closed(data);
+}
+
+static bool store_has_work(const struct pg_store *s)
+{
+    if (!list_empty(&s->writes) || !list_empty(&s->reads) || !list_empty(&s->done))
+        return true;
+    for (int i = 0; i < s->worker_count; i++)
+        if (s->workers[i].job)
+            return true;
+    return false;
+}
+
+static void store_maybe_closed(struct pg_store *s)
+{
+    if (!s->closing || store_has_work(s) || uv_is_closing((uv_handle_t *)&s->wake))
+        return;
+    for (int i = 0; i < s->worker_count; i++) {
+        pg_conn_close(&s->workers[i].conn);
+        uv_close((uv_handle_t *)&s->workers[i].timer, store_handle_closed);
+    }
+    uv_close((uv_handle_t *)&s->sweep, store_handle_closed);
+    uv_close((uv_handle_t *)&s->wake, store_handle_closed);
+}
+
+/* Writes that wait are written, reads that wait are cancelled. */
+static void store_close_pg(struct store *base, void (*closed)(void *data), void *data)
+{
+    struct pg_store *s = container_of(base, struct pg_store, base);
+    struct list *link;
+
+    assert(!s->closing);
+    s->closing = true;
+    s->closed = closed;
+    s->closed_data = data;
+    while ((link = list_pop(&s->reads)) != NULL)
+        job_fail(container_of(link, struct pg_job, link), ERR_CANCELLED, "the store is closing");
+    s->reads_waiting = 0;
+    uv_async_send(&s->wake);
+}
+
+/* ---- opening ---- */
+
+static const struct store_vtable pg_vtable = {
+    .name = "postgres",
+    .shared = true,
+    .submit = store_submit_pg,
+    .stats = store_stats_pg,
+    .close = store_close_pg,
+};
+
+static void worker_init(struct pg_store *s, struct pg_worker *w)
+{
+    w->store = s;
+    w->conn = (struct pg_conn){.loop = s->loop,
+                               .url = s->url,
+                               .reader = !worker_is_writer(w),
+                               .answered = worker_answered,
+                               .ready = worker_ready,
+                               .lost = worker_lost,
+                               .data = w};
+    uv_timer_init(s->loop, &w->timer);
+    w->timer.data = s;
+    s->handles++;
+}
+
+static struct pg_store *store_create(uv_loop_t *loop, const char *url, int readers)
+{
+    struct pg_store *s = mem_zalloc(sizeof(*s));
+
+    if (readers <= 0)
+        readers = PG_READERS_DEFAULT;
+    s->base.v = &pg_vtable;
+    s->loop = loop;
+    s->url = mem_strdup(url);
+    s->commit = pg_commit_create();
+    list_init(&s->writes);
+    list_init(&s->reads);
+    list_init(&s->done);
+    uv_timer_init(loop, &s->sweep);
+    uv_async_init(loop, &s->wake, store_woken);
+    s->sweep.data = s->wake.data = s;
+    s->handles = 2;
+    s->worker_count = 1 + (readers > PG_READERS_MAX ? PG_READERS_MAX : readers);
+    s->workers = mem_calloc((size_t)s->worker_count, sizeof(*s->workers));
+    for (int i = 0; i < s->worker_count; i++)
+        worker_init(s, &s->workers[i]);
+    return s;
+}
+
+int pg_store_open(struct store **out, struct uv_loop_s *loop, const char *url, int readers,
+                  bool migrate, struct errbuf *e)
+{
+    PGconn *handle = NULL;
+
+    int status = pg_connect_now(url, &handle, e);
+    if (status < 0)
+        return status;
+    status = pg_migrate_handle(handle, migrate ? MIGRATE_NEWEST : MIGRATE_CHECK, NULL, NULL, e);
+    PQfinish(handle);
+    if (status < 0)
+        return status;
+    struct pg_store *s = store_create(loop, url, readers);
+    pg_conn_open(&s->workers[0].conn);
+    *out = &s->base;
+    return 0;
+}

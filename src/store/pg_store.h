@@ -1,0 +1,143 @@
+/* The PostgreSQL store: who waits where.
+ *
+ *     submit ──> writes ──> the writer's connection, one request after another
+ *            └─> reads ───> up to `readers` connections, opened when they are needed
+ *
+ * All of it runs on the loop. A request becomes a job; a job is a chain of batches (pg_conn.h):
+ * pg_job_start() sends the first one and names the function that takes its answer, and so on, until
+ * one of them gives a status.
+ *
+ * A connection that is lost takes its job back to the head of the queue. A write is then begun
+ * anew with `repeated` set: its last batch may stand in the database, and the job looks first. A
+ * read is tried once more. Jobs that have waited too long fail with ERR_UNAVAILABLE.
+ */
+#ifndef SLUICE_STORE_PG_STORE_H
+#define SLUICE_STORE_PG_STORE_H
+
+#include <stdbool.h>
+#include <uv.h>
+
+#include "base/list.h"
+#include "store/pg_conn.h"
+#include "store/store.h"
+
+#define PG_READERS_DEFAULT 4
+#define PG_READERS_MAX     64
+#define PG_READS_MAX       4096  /* that wait; more are refused */
+#define PG_READ_WAIT_MS    5000  /* from submission until a connection has it */
+#define PG_WRITE_WAIT_MS   10000 /* the same */
+#define PG_SWEEP_MS        250
+#define PG_BACKOFF_MIN_MS  50
+#define PG_BACKOFF_MAX_MS  2000
+#define PG_IDLE_MS         60000 /* a reader's connection without work is closed */
+#define PG_TRIES_MAX       4     /* of a write that others got in the way of */
+
+#define PG_WAIT  1 /* a batch was sent */
+#define PG_AGAIN 2 /* take back what was written and begin anew */
+
+struct pg_commit;
+struct pg_job {
+    struct list link;
+    struct store_req *req;
+    struct pg_conn *conn;
+    struct pg_store *store;
+    int (*next)(struct pg_job *j); /* takes the answer of the batch under way */
+    bool catches;                  /* also when it failed */
+    bool repeated;                 /* an earlier try may stand */
+    int tries;
+    uint64_t since_ms; /* uv_now() of its submission */
+    uint64_t start_ns;
+    union { /* of an operation of several batches */
+        int64_t numbers[4];
+        struct {
+            int64_t version, first_version, created_at;
+        } workflow;
+    } u;
+};
+
+struct pg_worker {
+    struct pg_store *store;
+    struct pg_conn conn;
+    struct pg_job *job;
+    uv_timer_t timer; /* until the next try to connect, or until it has been idle for too long */
+    unsigned backoff_ms;
+    bool rolling_back, resting;
+};
+
+struct pg_store {
+    struct store base;
+    uv_loop_t *loop;
+    char *url;
+    struct list writes, reads, done; /* struct pg_job */
+    size_t reads_waiting;
+    struct pg_worker *workers; /* [0] is the writer */
+    int worker_count;
+    uv_timer_t sweep;
+    uv_async_t wake; /* something is in done that no callback of ours will come by */
+    struct pg_commit *commit;
+    struct store_stats stats;
+    uint64_t partitions_ms; /* uv_now() when partitions were last looked after */
+    bool closing;
+    int handles; /* open */
+    void (*closed)(void *data);
+    void *closed_data;
+};
+
+/* ---- for jobs ---- */
+
+/* Sends the batch; `next` takes its answer. PG_WAIT. */
+int pg_await(struct pg_job *j, int (*next)(struct pg_job *j));
+/* Sets the sentence and gives the code. */
+int pg_refuse(struct pg_job *j, int code, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+/* After the last batch. */
+int pg_finished(struct pg_job *j);
+/* "session ID: its WHAT do not read back". ERR_CORRUPT. */
+int pg_session_corrupt(struct pg_job *j, const struct id *id, const char *what);
+
+/* The first batch of any request; PG_WAIT, or a status. */
+int pg_job_start(struct pg_job *j);
+
+/* ---- by file ---- */
+
+struct pg_commit *pg_commit_create(void); /* pg_commit.c */
+void pg_commit_destroy(struct pg_commit *c);
+int pg_commit_start(struct pg_job *j);
+int pg_session_get_start(struct pg_job *j); /* pg_session.c */
+int pg_session_list_start(struct pg_job *j);
+int pg_session_load_start(struct pg_job *j);
+int pg_session_delete_start(struct pg_job *j);
+int pg_session_release_start(struct pg_job *j);
+int pg_workflow_put_start(struct pg_job *j); /* pg_workflow.c */
+int pg_workflow_delete_start(struct pg_job *j);
+int pg_workflow_get_start(struct pg_job *j);
+int pg_workflow_list_start(struct pg_job *j);
+int pg_workflow_versions_start(struct pg_job *j);
+int pg_events_start(struct pg_job *j); /* pg_read.c */
+int pg_messages_start(struct pg_job *j);
+int pg_runs_start(struct pg_job *j);
+int pg_busy_start(struct pg_job *j);
+int pg_timers_start(struct pg_job *j);
+int pg_idempotency_get_start(struct pg_job *j);
+int pg_idempotency_put_start(struct pg_job *j);
+int pg_instance_put_start(struct pg_job *j); /* pg_instances.c */
+int pg_instance_remove_start(struct pg_job *j);
+int pg_instance_list_start(struct pg_job *j);
+int pg_command_put_start(struct pg_job *j);
+int pg_command_get_start(struct pg_job *j);
+int pg_command_list_start(struct pg_job *j);
+int pg_command_done_start(struct pg_job *j);
+int pg_retention_start(struct pg_job *j); /* pg_retention.c */
+
+/* ---- shared by reads ---- */
+
+/* RUN_COLUMNS of pg_sql.c. */
+void pg_run_columns(struct pgr *r, struct arena *a, struct run_row *row);
+
+/* ---- opening ---- */
+
+/* Moves the schema to `target` (migrate.h). */
+int pg_migrate_handle(PGconn *handle, int target, void (*say)(const char *line),
+                      struct migrate_status *out, struct errbuf *e);
+
+#endif
