@@ -90,8 +90,8 @@ void pgq_bool(struct pgq *q, bool v);
 void pgq_str(struct pgq *q, struct str s); /* NULL stays NULL */
 void pgq_id(struct pgq *q, const struct id *id);
 void pgq_id_or_null(struct pgq *q, const struct id *id); /* zero: NULL */
-void pgq_bytes(struct pgq *q, const struct buf *b); /* as they are: an array, see pg_array.h */
-void pgq_end(struct pgq *q);                        /* adds the statement to the batch */
+void pgq_bytes(struct pgq *q, const struct buf *b);      /* as they are: an array, see pg_array.h */
+void pgq_end(struct pgq *q);                             /* adds the statement to the batch */
 /* Statements without parameters. */
 void pg_conn_add(struct pg_conn *c, enum pg_sql sql);
 /* Sends what was added; `answered` comes later. */

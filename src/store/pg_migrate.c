@@ -28,9 +28,8 @@ static int migrate_exec(PGconn *handle, const char *sql, struct errbuf *e)
 {
     PGresult *result = PQexec(handle, sql);
     ExecStatusType got = PQresultStatus(result);
-    int status = got == PGRES_COMMAND_OK || got == PGRES_TUPLES_OK
-                     ? 0
-                     : migrate_failed(handle, result, e);
+    int status =
+        got == PGRES_COMMAND_OK || got == PGRES_TUPLES_OK ? 0 : migrate_failed(handle, result, e);
 
     PQclear(result);
     return status;
@@ -164,7 +163,8 @@ int pg_migrate_status(const char *url, struct migrate_status *out, struct errbuf
     int status = pg_connect_now(url, &handle, e);
     if (status < 0)
         return status;
-    status = migrate_ask(handle, "SELECT to_regclass('schema_migrations')", found, sizeof(found), e);
+    status =
+        migrate_ask(handle, "SELECT to_regclass('schema_migrations')", found, sizeof(found), e);
     if (status == 0 && *found) /* looking must not make one */
         status = migrate_applied(&pg_migrate_ops, handle, pg_migrations, &out->applied, e);
     PQfinish(handle);

@@ -20,8 +20,10 @@
     s ".id, " s ".created_at, " s ".status, " s ".name, " s ".group_id, " s ".user_id, " s         \
       ".tags, " s ".workflow_id, " s ".version, " s ".epoch, " s ".busy, " s ".stored_only, " s    \
       ".reason, " s ".workflow_version, " LAST_SEQ(s) ", " s ".started_at, " s ".ended_at, " s     \
-      ".updated_at, " s ".output, " s ".error, " s ".node_statuses::text, " s ".waiting, " s       \
-      ".usage, " s ".vars, " s ".workspace, " s ".owner"
+                                                      ".updated_at, " s ".output, " s ".error, " s \
+                                                      ".node_statuses::text, " s ".waiting, " s    \
+                                                      ".usage, " s ".vars, " s ".workspace, " s    \
+                                                      ".owner"
 #define DETAIL_COLUMNS                                                                             \
     "d.session_id IS NOT NULL, d.input, d.metadata, d.settings, d.thread_configs,"                 \
     " d.workflow_state, d.budget"
@@ -35,29 +37,41 @@
     " AND s.created_at " bound " $2::bigint AND (s.created_at, s.key) " beyond                     \
     " ($3::bigint, $4::bigint) ORDER BY s.created_at " way ", s.key " way
 #define SESSIONS_PAGE(condition, bound, beyond, way)                                               \
-    "SELECT p.key, " SESSION_COLUMNS("p") ", " DETAIL_COLUMNS " FROM (SELECT w.* FROM ("           \
-    SESSIONS_WALK("s.*", condition, bound, beyond, way)                                            \
-    " LIMIT " TEXT_OF(STORE_EXAMINED_MAX) ") AS w"                                                 \
-    " WHERE ($5::text IS NULL OR w.status = $5) AND ($6::text IS NULL OR w.workflow_id = $6)"      \
-    " AND ($7::text IS NULL OR w.group_id = $7) AND ($8::text IS NULL OR w.user_id = $8)"          \
-    " AND ($9::text IS NULL OR w.tags::jsonb ? $9)"                                                \
-    " AND ($10::text IS NULL OR position(lower($10 COLLATE \"C\") IN lower(w.name COLLATE \"C\"))" \
-    " > 0 OR position(lower($10 COLLATE \"C\") IN w.id::text) > 0)"                                \
-    " LIMIT $11::bigint) AS p" SESSION_DETAILS("p")                                                \
-    " ORDER BY p.created_at " way ", p.key " way
+    "SELECT p.key, " SESSION_COLUMNS(                                                              \
+        "p") ", " DETAIL_COLUMNS                                                                   \
+             " FROM (SELECT w.* FROM (" SESSIONS_WALK(                                             \
+                 "s.*", condition, bound, beyond,                                                  \
+                 way) " LIMIT " TEXT_OF(STORE_EXAMINED_MAX) ") AS w"                               \
+                                                            " WHERE ($5::text IS NULL OR "         \
+                                                            "w.status = $5) AND ($6::text IS "     \
+                                                            "NULL OR w.workflow_id = $6)"          \
+                                                            " AND ($7::text IS NULL OR "           \
+                                                            "w.group_id = $7) AND ($8::text IS "   \
+                                                            "NULL OR w.user_id = $8)"              \
+                                                            " AND ($9::text IS NULL OR "           \
+                                                            "w.tags::jsonb ? $9)"                  \
+                                                            " AND ($10::text IS NULL OR "          \
+                                                            "position(lower($10 COLLATE \"C\") "   \
+                                                            "IN lower(w.name COLLATE \"C\"))"      \
+                                                            " > 0 OR position(lower($10 COLLATE "  \
+                                                            "\"C\") IN w.id::text) > 0)"           \
+                                                            " LIMIT $11::bigint) AS "              \
+                                                            "p" SESSION_DETAILS(                   \
+                                                                "p") " ORDER BY p.created_at " way \
+                                                                     ", p.key " way
 /* The last row that a page looks at, and whether there is one more. */
 #define SESSIONS_END(condition, bound, beyond, way)                                                \
     SESSIONS_WALK("s.created_at, s.key", condition, bound, beyond, way)                            \
     " OFFSET " TEXT_OF(STORE_EXAMINED_MAX) " - 1 LIMIT 2"
-#define DOWN ">", "<", "DESC"
-#define UP   "<", ">", "ASC"
-#define SESSIONS(make, condition, way) SESSIONS_(make, condition, way)
+#define DOWN                            ">", "<", "DESC"
+#define UP                              "<", ">", "ASC"
+#define SESSIONS(make, condition, way)  SESSIONS_(make, condition, way)
 #define SESSIONS_(make, condition, ...) make(condition, __VA_ARGS__)
 /* The filter's value is a parameter of both: of the end, only the walk's own one is used. */
-#define BY_STATUS   "AND s.status = $5::text"
-#define BY_WORKFLOW "AND s.workflow_id = $6::text"
-#define BY_GROUP    "AND s.group_id = $7::text"
-#define BY_USER     "AND s.user_id = $8::text"
+#define BY_STATUS    "AND s.status = $5::text"
+#define BY_WORKFLOW  "AND s.workflow_id = $6::text"
+#define BY_GROUP     "AND s.group_id = $7::text"
+#define BY_USER      "AND s.user_id = $8::text"
 #define END_STATUS   "AND s.status = $5::text"
 #define END_WORKFLOW "AND s.workflow_id = $5::text"
 #define END_GROUP    "AND s.group_id = $5::text"
@@ -85,21 +99,21 @@
 
 #define NOW_MS "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 
-#define COMMAND_COLUMNS                                                                            \
-    "c.command_id, c.session_id, c.request, c.status, c.answer, c.created_at"
+#define COMMAND_COLUMNS "c.command_id, c.session_id, c.request, c.status, c.answer, c.created_at"
 
 /* What all sessions of ours have in common: one plan for each statement, made for an index. */
 #define SETUP                                                                                      \
     "set_config('plan_cache_mode', 'force_generic_plan', false),"                                  \
     " set_config('enable_seqscan', 'off', false), set_config('enable_hashjoin', 'off', false),"    \
-    " set_config('enable_mergejoin', 'off', false), set_config('enable_bitmapscan', 'off', false),"\
+    " set_config('enable_mergejoin', 'off', false), set_config('enable_bitmapscan', 'off', "       \
+    "false),"                                                                                      \
     " set_config('jit', 'off', false), set_config('statement_timeout', '15000', false)"
 
 const char *const pg_sql_texts[PG_SQL_COUNT] = {
     [PG_SETUP_WRITER] = "SELECT " SETUP ", set_config('synchronous_commit', 'on', false)",
-    [PG_SETUP_READER] = "SELECT " SETUP
-                        ", set_config('default_transaction_isolation', 'repeatable read', false),"
-                        " set_config('default_transaction_read_only', 'on', false)",
+    [PG_SETUP_READER] =
+        "SELECT " SETUP ", set_config('default_transaction_isolation', 'repeatable read', false),"
+        " set_config('default_transaction_read_only', 'on', false)",
     [PG_BEGIN] = "BEGIN",
     [PG_COMMIT] = "COMMIT",
     [PG_ROLLBACK] = "ROLLBACK",
@@ -123,11 +137,12 @@ const char *const pg_sql_texts[PG_SQL_COUNT] = {
         " JOIN sessions AS s ON s.id = d.id ORDER BY d.id FOR NO KEY UPDATE OF s)"
         " SELECT l.n, l.epoch,"
         " EXISTS (SELECT FROM session_events AS e WHERE e.session_id = l.id"
-        " AND e.seq_last = l.last AND " EVENTS_SINCE("l")
-        " AND e.seq_first = l.first AND e.frames = l.frames),"
-        " EXISTS (SELECT FROM session_events AS e WHERE e.session_id = l.id"
-        " AND e.seq_last >= l.first AND e.seq_first <= l.last AND " EVENTS_SINCE("l") ")"
-        " FROM l",
+        " AND e.seq_last = l.last AND " EVENTS_SINCE(
+            "l") " AND e.seq_first = l.first AND e.frames = l.frames),"
+                 " EXISTS (SELECT FROM session_events AS e WHERE e.session_id = l.id"
+                 " AND e.seq_last >= l.first AND e.seq_first <= l.last AND " EVENTS_SINCE(
+                     "l") ")"
+                          " FROM l",
     [PG_COMMIT_KEYS_TAKEN] =
         "SELECT d.n FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS d (workspace, key, n)"
         " JOIN idempotency_keys AS k ON k.workspace = d.workspace AND k.key = d.key",
@@ -181,10 +196,9 @@ const char *const pg_sql_texts[PG_SQL_COUNT] = {
         " status = excluded.status, branch = excluded.branch, started_at = excluded.started_at,"
         " ended_at = excluded.ended_at, output = excluded.output, error = excluded.error,"
         " interrupt = excluded.interrupt, updated_at = excluded.updated_at",
-    [PG_EFFECTS_INSERT] =
-        "INSERT INTO effects (session_id, run_id, kind, request)"
-        " SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[])"
-        " ON CONFLICT DO NOTHING",
+    [PG_EFFECTS_INSERT] = "INSERT INTO effects (session_id, run_id, kind, request)"
+                          " SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[])"
+                          " ON CONFLICT DO NOTHING",
     [PG_EFFECTS_DELETE] =
         "DELETE FROM effects AS f USING unnest($1::uuid[], $2::uuid[]) AS d (session_id, run_id)"
         " WHERE f.session_id = d.session_id AND f.run_id = d.run_id",
@@ -220,21 +234,24 @@ const char *const pg_sql_texts[PG_SQL_COUNT] = {
         " SELECT sluice_expect(count(*) = cardinality($1::uuid[])) FROM u",
 
     /* Sessions */
-    [PG_SESSION_GET] = "SELECT " SESSION_COLUMNS("s") ", " DETAIL_COLUMNS ", d.graph"
-                       " FROM sessions AS s" SESSION_DETAILS("s") " WHERE s.id = $1::uuid"
-                       " AND ($2::text IS NULL OR s.workspace = $2)",
-    [PG_SESSION_LOAD] = "SELECT " SESSION_COLUMNS("s") ", " DETAIL_COLUMNS ", d.graph, s.state,"
-                        " (SELECT v.graph FROM workflow_versions AS v WHERE v.workspace ="
-                        " s.workspace AND v.workflow_id = s.workflow_id"
-                        " AND v.version = s.workflow_version)"
-                        " FROM sessions AS s" SESSION_DETAILS("s") " WHERE s.id = $1::uuid",
-    [PG_SESSION_LOCK] = "SELECT " IS_FREE("s") ", s.workspace, s.version, s.status, s.stored_only"
-                        " FROM sessions AS s WHERE s.id = $1::uuid FOR NO KEY UPDATE OF s",
+    [PG_SESSION_GET] =
+        "SELECT " SESSION_COLUMNS("s") ", " DETAIL_COLUMNS ", d.graph"
+                                       " FROM sessions AS s" SESSION_DETAILS(
+                                           "s") " WHERE s.id = $1::uuid"
+                                                " AND ($2::text IS NULL OR s.workspace = $2)",
+    [PG_SESSION_LOAD] = "SELECT " SESSION_COLUMNS(
+        "s") ", " DETAIL_COLUMNS ", d.graph, s.state,"
+             " (SELECT v.graph FROM workflow_versions AS v WHERE v.workspace ="
+             " s.workspace AND v.workflow_id = s.workflow_id"
+             " AND v.version = s.workflow_version)"
+             " FROM sessions AS s" SESSION_DETAILS("s") " WHERE s.id = $1::uuid",
+    [PG_SESSION_LOCK] =
+        "SELECT " IS_FREE("s") ", s.workspace, s.version, s.status, s.stored_only"
+                               " FROM sessions AS s WHERE s.id = $1::uuid FOR NO KEY UPDATE OF s",
     [PG_SESSION_CLAIM] = "UPDATE sessions SET owner = $2::uuid, epoch = epoch + 1"
                          " WHERE id = $1::uuid",
-    [PG_SESSION_RELEASE] =
-        "UPDATE sessions AS s SET owner = NULL FROM unnest($1::uuid[]) AS d (id)"
-        " WHERE s.id = d.id AND s.owner = $2::uuid",
+    [PG_SESSION_RELEASE] = "UPDATE sessions AS s SET owner = NULL FROM unnest($1::uuid[]) AS d (id)"
+                           " WHERE s.id = d.id AND s.owner = $2::uuid",
     [PG_SESSION_DELETE] = "DELETE FROM sessions WHERE id = $1::uuid",
     [PG_SESSION_EPOCH] = "SELECT s.epoch FROM sessions AS s WHERE s.id = $1::uuid",
     [PG_SESSION_EPOCH_LOCK] = "SELECT s.epoch FROM sessions AS s WHERE s.id = $1::uuid"
@@ -266,9 +283,10 @@ const char *const pg_sql_texts[PG_SQL_COUNT] = {
     /* What hangs on one */
     [PG_EVENTS_BOUNDS] =
         "SELECT " LAST_SEQ("s") ", (SELECT e.seq_first FROM session_events AS e"
-        " WHERE e.session_id = s.id AND " EVENTS_SINCE("s") " ORDER BY e.seq_last LIMIT 1),"
-        " s.folded_seq"
-        " FROM sessions AS s WHERE s.id = $1::uuid",
+                                " WHERE e.session_id = s.id AND " EVENTS_SINCE(
+                                    "s") " ORDER BY e.seq_last LIMIT 1),"
+                                         " s.folded_seq"
+                                         " FROM sessions AS s WHERE s.id = $1::uuid",
     /* The sum stands in no index: rows are read until it is passed, at most $3 of them. */
     [PG_EVENTS_READ] =
         "SELECT r.seq_first, r.seq_last, r.frames FROM (SELECT e.seq_first, e.seq_last, e.frames,"
@@ -289,14 +307,17 @@ const char *const pg_sql_texts[PG_SQL_COUNT] = {
                         " WHERE f.session_id = $1::uuid ORDER BY f.run_id",
     [PG_TIMERS_LOAD] = "SELECT t.timer_id, t.due_at, t.purpose FROM timers AS t"
                        " WHERE t.session_id = $1::uuid ORDER BY t.timer_id",
-    [PG_TIMERS_DUE] = "SELECT t.session_id, t.timer_id, t.due_at FROM timers AS t"
-                      " JOIN sessions AS s ON s.id = t.session_id WHERE t.due_at <= $1::bigint"
-                      " AND ($2::uuid IS NULL OR " IS_MINE("s", "$2") ")"
-                      " ORDER BY t.due_at, t.session_id, t.timer_id LIMIT $3::bigint",
+    [PG_TIMERS_DUE] =
+        "SELECT t.session_id, t.timer_id, t.due_at FROM timers AS t"
+        " JOIN sessions AS s ON s.id = t.session_id WHERE t.due_at <= $1::bigint"
+        " AND ($2::uuid IS NULL OR " IS_MINE(
+            "s", "$2") ")"
+                       " ORDER BY t.due_at, t.session_id, t.timer_id LIMIT $3::bigint",
     [PG_TIMERS_NEXT] = "SELECT t.due_at FROM timers AS t"
                        " JOIN sessions AS s ON s.id = t.session_id WHERE t.due_at > $1::bigint"
-                       " AND ($2::uuid IS NULL OR " IS_MINE("s", "$2") ")"
-                       " ORDER BY t.due_at, t.session_id, t.timer_id LIMIT 1",
+                       " AND ($2::uuid IS NULL OR " IS_MINE(
+                           "s", "$2") ")"
+                                      " ORDER BY t.due_at, t.session_id, t.timer_id LIMIT 1",
     [PG_MESSAGES_LIST] =
         "SELECT m.created_at, m.seq, m.message_id, m.run_id, m.node_id, m.role, m.agent_id,"
         " m.finish_reason, m.token_count, m.content FROM session_messages AS m"
@@ -322,12 +343,13 @@ const char *const pg_sql_texts[PG_SQL_COUNT] = {
                            " JOIN workflow_versions AS v ON v.workspace = f.workspace"
                            " AND v.workflow_id = f.id AND v.version = f.version"
                            " WHERE f.workspace = $1::text AND f.id = $2::text AND NOT f.deleted",
-    [PG_WORKFLOW_LIST] =
-        "SELECT w.* FROM (" WORKFLOWS_WALK(WORKFLOW_COLUMNS) " LIMIT " TEXT_OF(STORE_EXAMINED_MAX)
-        ") AS w WHERE ($3::text IS NULL OR w.type = $3)"
-        " AND ($4::text IS NULL OR position(lower($4 COLLATE \"C\") IN lower(w.id)) > 0"
-        " OR position(lower($4 COLLATE \"C\") IN lower(w.name COLLATE \"C\")) > 0)"
-        " ORDER BY w.id LIMIT $5::bigint",
+    [PG_WORKFLOW_LIST] = "SELECT w.* FROM (" WORKFLOWS_WALK(WORKFLOW_COLUMNS) " LIMIT " TEXT_OF(
+        STORE_EXAMINED_MAX) ") AS w WHERE ($3::text IS NULL OR w.type = $3)"
+                            " AND ($4::text IS NULL OR position(lower($4 COLLATE \"C\") IN "
+                            "lower(w.id)) > 0"
+                            " OR position(lower($4 COLLATE \"C\") IN lower(w.name COLLATE \"C\")) "
+                            "> 0)"
+                            " ORDER BY w.id LIMIT $5::bigint",
     [PG_WORKFLOWS_END] =
         WORKFLOWS_WALK("f.id") " OFFSET " TEXT_OF(STORE_EXAMINED_MAX) " - 1 LIMIT 2",
     [PG_WORKFLOW_UPSERT] =
@@ -385,11 +407,11 @@ const char *const pg_sql_texts[PG_SQL_COUNT] = {
     [PG_COMMANDS_OF] = "SELECT " COMMAND_COLUMNS " FROM session_commands AS c"
                        " WHERE c.session_id = $1::uuid AND c.status = 0"
                        " AND c.command_id > $2::uuid ORDER BY c.command_id LIMIT $3::bigint",
-    [PG_COMMANDS_WAITING] = "SELECT " COMMAND_COLUMNS " FROM session_commands AS c"
-                            " JOIN sessions AS s ON s.id = c.session_id"
-                            " WHERE c.status = 0 AND c.command_id > $1::uuid"
-                            " AND " IS_MINE("s", "$2::uuid")
-                            " ORDER BY c.command_id LIMIT $3::bigint",
+    [PG_COMMANDS_WAITING] =
+        "SELECT " COMMAND_COLUMNS " FROM session_commands AS c"
+        " JOIN sessions AS s ON s.id = c.session_id"
+        " WHERE c.status = 0 AND c.command_id > $1::uuid"
+        " AND " IS_MINE("s", "$2::uuid") " ORDER BY c.command_id LIMIT $3::bigint",
     [PG_COMMANDS_DONE] =
         "UPDATE session_commands AS c SET status = d.status, answer = d.answer,"
         " updated_at = " NOW_MS

@@ -32,15 +32,14 @@ static int workflow_got(struct pg_job *j)
 
     pgr_open(&r, j->conn, 0);
     if (!pgr_next(&r))
-        return g->version == 0
-                   ? workflow_not_found(j, g->id)
-                   : pg_refuse(j, ERR_NOT_FOUND, "no version %lld of workflow \"%.*s\"",
-                               (long long)g->version, STR_FMT(g->id));
+        return g->version == 0 ? workflow_not_found(j, g->id)
+                               : pg_refuse(j, ERR_NOT_FOUND, "no version %lld of workflow \"%.*s\"",
+                                           (long long)g->version, STR_FMT(g->id));
     workflow_columns(&r, &j->req->arena, &g->row);
     g->row.graph_json = pgr_json(&r, &j->req->arena);
-    return r.corrupt ? pg_refuse(j, ERR_CORRUPT, "workflow \"%.*s\" does not read back",
-                                 STR_FMT(g->id))
-                     : 0;
+    return r.corrupt
+               ? pg_refuse(j, ERR_CORRUPT, "workflow \"%.*s\" does not read back", STR_FMT(g->id))
+               : 0;
 }
 
 int pg_workflow_get_start(struct pg_job *j)
@@ -156,8 +155,7 @@ static int versions_listed(struct pg_job *j)
     if (!pgr_next(&r))
         return workflow_not_found(j, l->id);
     if (workflow_page(j, 1, l->limit, &l->rows, &last))
-        l->next_cursor =
-            cursor_encode(&j->req->arena, CURSOR_VERSIONS, last->version, 0, STR_NULL);
+        l->next_cursor = cursor_encode(&j->req->arena, CURSOR_VERSIONS, last->version, 0, STR_NULL);
     return 0;
 }
 
