@@ -1,9 +1,11 @@
-// The real binary in a scratch folder: start, kill, restart, stop. Port 0, loopback only.
+// The real binary in a scratch folder: start, kill, restart, stop. Port 0, loopback only. Where
+// SLUICE_TEST_STORE is postgres, each server has a database of its own there, and Redis as its cache.
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
+import { Database, redisUrl, storeKind } from './services.mjs';
 
 const root = resolve(import.meta.dirname ?? new URL('.', import.meta.url).pathname, '../../..');
 
@@ -37,17 +39,22 @@ function launch(bin, args, env) {
 }
 
 export class Server {
-  // options: env, args (further flags), data (folder; else a scratch one that close() removes)
+  // options: env, args (further flags), data (folder; else a scratch one that close() removes),
+  // database (one that several servers share; else one that close() drops), store ('sqlite', 'postgres')
   constructor(options = {}) {
     this.options = options;
     this.scratch = options.data ?? mkdtempSync(join(tmpdir(), 'sluice-'));
+    if (options.database || (options.store ?? storeKind()) === 'postgres') {
+      this.database = options.database ?? new Database();
+    }
     this.port = 0;
     this.log = '';
   }
 
   async start() {
     // A model of this machine's environment must not leak into tests.
-    const clean = { OPENAI_API_KEY: '', OPENAI_BASE_URL: '', SLUICE_MODEL: '' };
+    const clean = { OPENAI_API_KEY: '', OPENAI_BASE_URL: '', SLUICE_MODEL: '', SLUICE_STORE: '', SLUICE_CACHE: '' };
+    if (this.database) Object.assign(clean, { SLUICE_STORE: this.database.url, SLUICE_CACHE: redisUrl() });
     this.process = launch(
       sluiceBin(),
       ['serve', '--listen', `127.0.0.1:${this.port}`, '--data', this.scratch, ...(this.options.args ?? [])],
@@ -75,6 +82,7 @@ export class Server {
       const { code, signal } = await this.kill('SIGTERM');
       if (code !== 0) throw new Error(`server ended with ${code ?? signal}:\n${this.log}`);
     }
+    if (this.database && !this.options.database) this.database.drop();
     if (/ERROR: \w+Sanitizer|runtime error:/.test(this.log)) throw new Error(this.log);
     if (!this.options.data) rmSync(this.scratch, { recursive: true, force: true });
   }
