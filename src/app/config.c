@@ -45,7 +45,8 @@ static const struct setting settings[S_COUNT] = {
                   "address to listen on; port 0 takes a free one"},
     [S_DATA] = {"data", SETTING_TEXT, NULL, "DIR",
                 "folder of the embedded store (default: $XDG_DATA_HOME/sluice)"},
-    [S_STORE] = {"store", SETTING_TEXT, NULL, "URL", "store; without it SQLite in --data"},
+    [S_STORE] = {"store", SETTING_TEXT, NULL, "URL",
+                 "postgres://…: the store; without it SQLite in --data"},
     [S_CACHE] = {"cache", SETTING_TEXT, NULL, "URL",
                  "redis://, rediss:// or unix:// of a Redis that the instances share"},
     [S_CONFIG] = {"config", SETTING_TEXT, NULL, "FILE", "settings in YAML"},
@@ -347,6 +348,11 @@ static bool config_is_cache(const char *url)
            strncmp(url, "unix://", 7) == 0;
 }
 
+static bool config_is_store(const char *url)
+{
+    return strncmp(url, "postgres://", 11) == 0 || strncmp(url, "postgresql://", 13) == 0;
+}
+
 static int config_values(struct loader *l)
 {
     struct config *c = l->c;
@@ -359,9 +365,8 @@ static int config_values(struct loader *l)
     c->origins = l->values[S_ORIGINS];
     c->migrate = strcmp(l->values[S_MIGRATE], "false") != 0;
     c->print = strcmp(l->values[S_PRINT], "true") == 0;
-    if (c->store)
-        return err_set(l->e, ERR_INVALID, "--store %s: this version has the embedded store only",
-                       c->store);
+    if (c->store && !config_is_store(c->store)) /* it may hold a password: not said again */
+        return err_set(l->e, ERR_INVALID, "--store: wants postgres:// or postgresql://");
     if (c->cache && !config_is_cache(c->cache))
         return err_set(l->e, ERR_INVALID, "--cache: wants redis://, rediss:// or unix://");
     config_providers(c);

@@ -134,7 +134,8 @@ static int server_open_parts(struct server *s, struct errbuf *e)
 {
     struct app *a = &s->app;
     struct config *c = &a->config;
-    int rc = sqlite_store_open(&a->store, &a->loop, c->data, c->migrate, e);
+    int rc = c->store ? pg_store_open(&a->store, &a->loop, c->store, 0, c->migrate, e)
+                      : sqlite_store_open(&a->store, &a->loop, c->data, c->migrate, e);
     if (rc)
         return rc;
     rc = server_open_cache(a, e);
@@ -214,7 +215,7 @@ static void migrate_say(const char *line)
 
 static int migrate_usage(void)
 {
-    fprintf(stderr, "usage: sluice migrate up|down|status|to N [--data DIR]\n");
+    fprintf(stderr, "usage: sluice migrate up|down|status|to N [--data DIR] [--store URL]\n");
     return 2;
 }
 
@@ -232,7 +233,7 @@ int migrate_main(int argc, char **argv)
         fprintf(stderr, "sluice migrate: %s\n", e.text);
         return 2;
     }
-    int rc = sqlite_migrate_status(c.data, &st, &e);
+    int rc = c.store ? pg_migrate_status(c.store, &st, &e) : sqlite_migrate_status(c.data, &st, &e);
     if (rc == 0 && strcmp(argv[0], "status") != 0) {
         if (strcmp(argv[0], "down") == 0)
             target = st.applied > 0 ? st.applied - 1 : 0;
@@ -240,7 +241,8 @@ int migrate_main(int argc, char **argv)
             target = atoi(argv[1]);
         else if (strcmp(argv[0], "up") != 0)
             return migrate_usage();
-        rc = sqlite_migrate(c.data, target, migrate_say, &st, &e);
+        rc = c.store ? pg_migrate(c.store, target, migrate_say, &st, &e)
+                     : sqlite_migrate(c.data, target, migrate_say, &st, &e);
     }
     if (rc) {
         fprintf(stderr, "sluice migrate: %s\n", e.text);

@@ -122,7 +122,7 @@ static void test_refusals(void **state)
         {"--listen=0.0.0.0:8080", "refused beyond loopback"},
         {"--log-level=loud", "wants debug, info, warn or error"},
         {"--auth=maybe", "wants auto or off"},
-        {"--store=postgres://x", "embedded store only"},
+        {"--store=mysql://x", "wants postgres:// or postgresql://"},
         {"--cache=memcached://x", "wants redis://, rediss:// or unix://"},
         {"--no-listen", "unknown option"},
         {"--config=/nonexistent", "No such file"},
