@@ -109,6 +109,11 @@ void mem_session_remove(struct mem_data *d, struct mem_session *s)
     size_t at = mem_vec_find(&d->sessions, s, mem_cmp_session, &found);
 
     mem_vec_forget(&d->sessions, at);
+    for (size_t i = d->commands.count; i-- > 0;) {
+        struct mem_command *c = (struct mem_command *)d->commands.rows[i];
+        if (id_eq(c->row.session_id, s->row.id))
+            mem_vec_remove(&d->commands, c, mem_cmp_command);
+    }
     table_remove(&d->sessions_by_id, s->row.id);
     mem_session_destroy(s);
 }
@@ -123,6 +128,8 @@ void mem_data_deinit(struct mem_data *d)
     mem_vec_clear(&d->sessions);
     mem_vec_clear(&d->workflows);
     mem_vec_clear(&d->idempotency);
+    mem_vec_clear(&d->instances);
+    mem_vec_clear(&d->commands);
     table_deinit(&d->sessions_by_id);
 }
 
@@ -210,6 +217,16 @@ int mem_cmp_idempotency(const struct mem_row *a, const struct mem_row *b)
     int order = cmp_str(x->workspace, y->workspace);
 
     return order ? order : cmp_str(x->key, y->key);
+}
+
+int mem_cmp_instance(const struct mem_row *a, const struct mem_row *b)
+{
+    return cmp_id(&AS(mem_instance, a)->row.id, &AS(mem_instance, b)->row.id);
+}
+
+int mem_cmp_command(const struct mem_row *a, const struct mem_row *b)
+{
+    return cmp_id(&AS(mem_command, a)->row.command_id, &AS(mem_command, b)->row.command_id);
 }
 
 /* ---- copies ---- */
@@ -343,5 +360,26 @@ struct idempotency_row mem_copy_idempotency(struct arena *a, const struct idempo
     COPY(workspace);
     COPY(key);
     COPY(body_json);
+    return row;
+}
+
+struct instance_row mem_copy_instance(struct arena *a, const struct instance_row *r)
+{
+    struct instance_row row = *r;
+
+    row.next = NULL;
+    row.name = rules_copy(a, rules_text(row.name));
+    row.address = rules_copy(a, rules_text(row.address));
+    row.version = rules_copy(a, rules_text(row.version));
+    return row;
+}
+
+struct command_row mem_copy_command(struct arena *a, const struct command_row *r)
+{
+    struct command_row row = *r;
+
+    row.next = NULL;
+    COPY(request_json);
+    COPY(answer_json);
     return row;
 }

@@ -55,6 +55,14 @@ struct mem_core {
     struct arena arena;
     struct session_core core;
 };
+struct mem_instance {
+    struct arena arena;
+    struct instance_row row;
+};
+struct mem_command {
+    struct arena arena;
+    struct command_row row;
+};
 struct mem_idempotency {
     struct arena arena;
     struct idempotency_row row;
@@ -73,7 +81,7 @@ struct mem_workflow {
 struct mem_session {
     struct arena arena;     /* with meta */
     struct session_row row; /* without core */
-    int64_t key;
+    int64_t key, folded_seq;
     struct mem_core *core;
     struct mem_vec events, runs, effects, timers, messages, withheld;
 };
@@ -82,14 +90,17 @@ struct mem_data {
     struct table sessions_by_id;
     struct mem_vec sessions; /* by created_at, key */
     struct mem_vec workflows, idempotency;
+    struct mem_vec instances, commands; /* by id */
     int64_t last_key;
+    int64_t time; /* the clock for leases; 0: the system's */
 };
 
 void mem_data_deinit(struct mem_data *d);
 void mem_session_remove(struct mem_data *d, struct mem_session *s);
 
 mem_cmp mem_cmp_events, mem_cmp_run, mem_cmp_effect, mem_cmp_timer, mem_cmp_message,
-    mem_cmp_withheld, mem_cmp_session, mem_cmp_workflow, mem_cmp_version, mem_cmp_idempotency;
+    mem_cmp_withheld, mem_cmp_session, mem_cmp_workflow, mem_cmp_version, mem_cmp_idempotency,
+    mem_cmp_instance, mem_cmp_command;
 
 /* Copies with all strings, into the arena. */
 struct session_meta mem_copy_meta(struct arena *a, const struct session_meta *m);
@@ -103,6 +114,9 @@ struct event_row mem_copy_events(struct arena *a, const struct event_row *r);
 struct workflow_row mem_copy_workflow(struct arena *a, const struct workflow_row *r);
 struct idempotency_row mem_copy_idempotency(struct arena *a, const struct idempotency_row *r);
 
+struct instance_row mem_copy_instance(struct arena *a, const struct instance_row *r);
+struct command_row mem_copy_command(struct arena *a, const struct command_row *r);
+
 /* mem_write.c, mem_read.c: one request; its status is returned, its sentence set. */
 int mem_write_run(struct mem_data *d, struct store_req *req);
 int mem_read_run(struct mem_data *d, struct store_req *req);
@@ -114,6 +128,22 @@ struct mem_session *mem_session_get(const struct mem_data *d, struct str workspa
 struct session_row mem_session_row(struct arena *a, const struct mem_session *s, bool whole);
 const struct idempotency_row *mem_idempotency_get(const struct mem_data *d, struct str workspace,
                                                   struct str key);
+/* mem_instance.c. Whether a session is there for this instance to take: nobody who is alive has it,
+ * or it has it (zero: only the former). */
+bool mem_session_is_free(const struct mem_data *d, const struct mem_session *s, struct id instance);
+int mem_session_release(struct mem_data *d, struct store_session_release *r);
+int mem_instance_put(struct mem_data *d, struct store_instance_put *p);
+int mem_instance_remove(struct mem_data *d, struct store_instance_remove *r);
+int mem_instance_list(struct mem_data *d, struct store_instance_list *l);
+int mem_command_put(struct mem_data *d, struct store_command_put *p);
+int mem_command_get(struct mem_data *d, struct store_command_get *g);
+int mem_command_list(struct mem_data *d, struct store_command_list *l);
+int mem_command_done(struct mem_data *d, struct store_command_done *c);
+/* ERR_CONFLICT: one was answered before, or is gone; *same: all were, with these answers. */
+int mem_commands_check(const struct mem_data *d, const struct command_row *rows, bool *same,
+                       struct errbuf *e);
+void mem_commands_answer(struct mem_data *d, const struct command_row *rows);
+int mem_retention(struct mem_data *d, struct store_retention *r); /* mem_retention.c */
 int mem_session_load(struct mem_data *d, struct store_session_load *l);
 
 #endif

@@ -294,6 +294,17 @@ static void load_lists(struct store_session_load *l, const struct mem_session *s
     }
 }
 
+static int load_claim(struct mem_data *d, struct store_session_load *l, struct mem_session *s)
+{
+    if (l->row.core.ended_at > 0 || l->row.meta.stored_only || id_eq(l->row.owner, l->claim_for))
+        return 0;
+    if (!mem_session_is_free(d, s, (struct id){{0}}))
+        return err_set(&l->req.error, ERR_STALE, "another instance has the session");
+    l->row.epoch = ++s->row.epoch;
+    l->row.owner = s->row.owner = l->claim_for;
+    return 0;
+}
+
 int mem_session_load(struct mem_data *d, struct store_session_load *l)
 {
     struct mem_session *s = mem_session_get(d, STR_NULL, l->id);
@@ -313,9 +324,7 @@ int mem_session_load(struct mem_data *d, struct store_session_load *l)
     if (status < 0)
         return status;
     load_lists(l, s);
-    if (!id_is_zero(l->claim_for))
-        l->row.epoch = ++s->row.epoch;
-    return 0;
+    return id_is_zero(l->claim_for) ? 0 : load_claim(d, l, s);
 }
 
 /* ---- what hangs on a session ---- */
@@ -336,6 +345,8 @@ static int read_events(struct mem_data *d, struct store_events_read *r)
     r->last_seq = session_last_seq(s);
     if (s->events.count > 0)
         r->first_seq_held = ((struct mem_events *)s->events.rows[0])->row.seq_first;
+    if (r->first_seq_held < s->folded_seq)
+        r->first_seq_held = s->folded_seq;
     size_t at = mem_vec_find(&s->events, &key, mem_cmp_events, &found);
     for (at += found; at < s->events.count && limit > 0; at++) {
         const struct event_row *row = &((struct mem_events *)s->events.rows[at])->row;
@@ -432,7 +443,8 @@ static int read_busy(struct mem_data *d, struct store_scan_busy *scan)
         const struct mem_session *first = NULL;
         for (size_t i = 0; i < d->sessions.count; i++) {
             const struct mem_session *s = (struct mem_session *)d->sessions.rows[i];
-            if (s->core->core.busy && memcmp(s->row.id.b, after.b, 16) > 0 &&
+            if (s->core->core.busy && mem_session_is_free(d, s, (struct id){{0}}) &&
+                memcmp(s->row.id.b, after.b, 16) > 0 &&
                 (!first || memcmp(s->row.id.b, first->row.id.b, 16) < 0))
                 first = s;
         }
@@ -446,14 +458,15 @@ static int read_busy(struct mem_data *d, struct store_scan_busy *scan)
 }
 
 /* The earliest timer after `last` in the order of due_at, session, timer. */
-static bool timers_next(const struct mem_data *d, const struct timer_due *last,
+static bool timers_next(const struct mem_data *d, struct id instance, const struct timer_due *last,
                         int64_t last_session, struct timer_due *out, int64_t *out_session)
 {
     bool found = false;
 
     for (size_t i = 0; i < d->sessions.count; i++) {
         const struct mem_session *s = (struct mem_session *)d->sessions.rows[i];
-        for (size_t k = 0; k < s->timers.count; k++) {
+        bool ours = id_is_zero(instance) || mem_session_is_free(d, s, instance);
+        for (size_t k = 0; ours && k < s->timers.count; k++) {
             const struct timer_row *t = &((struct mem_timer *)s->timers.rows[k])->row;
             bool after = t->due_at != last->due_at ? t->due_at > last->due_at
                          : s->key != last_session  ? s->key > last_session
@@ -479,7 +492,7 @@ static int read_timers(struct mem_data *d, struct store_scan_timers *scan)
 
     scan->rows = NULL;
     scan->next_due_at = 0;
-    while (timers_next(d, &last, last_session, &row, &session)) {
+    while (timers_next(d, scan->instance, &last, last_session, &row, &session)) {
         if (row.due_at > scan->until || left-- == 0) {
             scan->next_due_at = row.due_at;
             break;
@@ -530,6 +543,12 @@ int mem_read_run(struct mem_data *d, struct store_req *req)
         return read_timers(d, container_of(req, struct store_scan_timers, req));
     case STORE_IDEMPOTENCY_GET:
         return read_idempotency(d, container_of(req, struct store_idempotency_get, req));
+    case STORE_INSTANCE_LIST:
+        return mem_instance_list(d, container_of(req, struct store_instance_list, req));
+    case STORE_COMMAND_GET:
+        return mem_command_get(d, container_of(req, struct store_command_get, req));
+    case STORE_COMMAND_LIST:
+        return mem_command_list(d, container_of(req, struct store_command_list, req));
     case STORE_COMMIT:
     case STORE_WORKFLOW_PUT:
     case STORE_WORKFLOW_DELETE:
@@ -541,9 +560,6 @@ int mem_read_run(struct mem_data *d, struct store_req *req)
     case STORE_COMMAND_PUT:
     case STORE_COMMAND_DONE:
     case STORE_RETENTION:
-    case STORE_INSTANCE_LIST:
-    case STORE_COMMAND_GET:
-    case STORE_COMMAND_LIST:
     case STORE_OP_COUNT:
         break;
     }

@@ -165,6 +165,11 @@ void mem_store_crash(struct store *base, size_t reached)
             mem_write_run(&s->data, req);
 }
 
+void mem_store_set_time(struct store *base, int64_t now)
+{
+    mem_of(base)->data.time = now;
+}
+
 void mem_store_corrupt_state(struct store *base, struct id session)
 {
     struct mem_session *s = mem_session_get(&mem_of(base)->data, STR_NULL, session);

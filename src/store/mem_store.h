@@ -35,6 +35,9 @@ void mem_store_fail(struct store *s, enum mem_fault fault, unsigned nth, unsigne
  * waiting requests are forgotten, and no `done` is called. The rows stay, for a next life. */
 void mem_store_crash(struct store *s, size_t reached);
 
+/* The store's clock for leases: from now on it stands at `now` (0: the system's again). */
+void mem_store_set_time(struct store *s, int64_t now);
+
 /* Spoils what is stored of a session, so that it does not read back. */
 void mem_store_corrupt_state(struct store *s, struct id session);
 

@@ -30,6 +30,7 @@ static struct mem_session *commit_session_create(struct mem_data *d, const struc
     s->row.id = delta->session_id;
     s->row.version = 1;
     s->row.epoch = delta->epoch;
+    s->row.owner = delta->owner;
     s->row.created_at = delta->created_at;
     s->row.meta = mem_copy_meta(&s->arena, delta->meta);
     s->key = ++d->last_key;
@@ -43,6 +44,8 @@ static void commit_core(struct mem_session *s, const struct session_core *core)
     struct mem_core *row = mem_row_create(sizeof(*row));
 
     row->core = mem_copy_core(&row->arena, core);
+    if (core->ended_at > 0)
+        s->row.owner = (struct id){{0}};
     mem_row_destroy(s->core);
     s->core = row;
 }
@@ -121,7 +124,10 @@ static int commit_admit(const struct mem_data *d, const struct mem_session *s,
         return err_set(e, ERR_CONFLICT, "the session exists already");
     if (!write_keys_are_free(d, delta->idempotency))
         return err_set(e, ERR_CONFLICT, "this Idempotency-Key is in use");
-    return 1;
+    bool same = false;
+    int status = delta->commands_done ? mem_commands_check(d, delta->commands_done, &same, e) : 0;
+    /* Without events, the answers tell that it was written. */
+    return status == 0 ? 1 : same && delta->seq_last == 0 ? 0 : status;
 }
 
 static int write_commit(struct mem_data *d, struct store_commit *c)
@@ -142,6 +148,7 @@ static int write_commit(struct mem_data *d, struct store_commit *c)
             commit_events(s, delta);
         commit_work(s, delta);
         commit_rest(s, delta);
+        mem_commands_answer(d, delta->commands_done);
         write_keys(d, delta->idempotency);
     }
     return 0;
@@ -240,6 +247,18 @@ int mem_write_run(struct mem_data *d, struct store_req *req)
         return mem_session_load(d, container_of(req, struct store_session_load, req));
     case STORE_IDEMPOTENCY_PUT:
         return write_idempotency(d, container_of(req, struct store_idempotency_put, req));
+    case STORE_SESSION_RELEASE:
+        return mem_session_release(d, container_of(req, struct store_session_release, req));
+    case STORE_INSTANCE_PUT:
+        return mem_instance_put(d, container_of(req, struct store_instance_put, req));
+    case STORE_INSTANCE_REMOVE:
+        return mem_instance_remove(d, container_of(req, struct store_instance_remove, req));
+    case STORE_COMMAND_PUT:
+        return mem_command_put(d, container_of(req, struct store_command_put, req));
+    case STORE_COMMAND_DONE:
+        return mem_command_done(d, container_of(req, struct store_command_done, req));
+    case STORE_RETENTION:
+        return mem_retention(d, container_of(req, struct store_retention, req));
     case STORE_WORKFLOW_GET:
     case STORE_WORKFLOW_LIST:
     case STORE_WORKFLOW_VERSIONS:
@@ -251,12 +270,6 @@ int mem_write_run(struct mem_data *d, struct store_req *req)
     case STORE_SCAN_BUSY:
     case STORE_SCAN_TIMERS:
     case STORE_IDEMPOTENCY_GET:
-    case STORE_SESSION_RELEASE:
-    case STORE_INSTANCE_PUT:
-    case STORE_INSTANCE_REMOVE:
-    case STORE_COMMAND_PUT:
-    case STORE_COMMAND_DONE:
-    case STORE_RETENTION:
     case STORE_INSTANCE_LIST:
     case STORE_COMMAND_GET:
     case STORE_COMMAND_LIST:

@@ -119,3 +119,57 @@ struct str rules_copy(struct arena *a, struct str s)
 {
     return (struct str){s.p ? arena_strdup(a, s) : NULL, s.n};
 }
+
+static bool rules_is_token(struct str frame)
+{
+    static const char word[] = "\"token_stream\"";
+
+    if (!memmem(frame.p, frame.n, word, sizeof(word) - 1) || json_check(frame, NULL, NULL) < 0)
+        return false;
+    struct json type = json_get(json_root(frame), "type");
+    return type.n == sizeof(word) - 1 && memcmp(type.p, word, type.n) == 0;
+}
+
+struct event_row *rules_fold(struct arena *a, const struct event_row *row, int64_t *gone)
+{
+    struct event_row *first = NULL, *last = NULL;
+    const char *at = row->frames.p, *end = at + row->frames.n;
+
+    *gone = 0;
+    if (!at || !rules_frames_are_whole(row->seq_first, row->seq_last, row->frames))
+        return (struct event_row *)row;
+    for (int64_t seq = row->seq_first; at < end; seq++) {
+        const char *nl = memchr(at, '\n', (size_t)(end - at));
+        struct str frame = {at, (size_t)((nl ? nl : end) - at)};
+        at += frame.n + 1;
+        if (rules_is_token(frame)) {
+            *gone = seq;
+        } else if (last && last->seq_last == seq - 1) {
+            last->seq_last = seq;
+            last->frames.n = (size_t)(frame.p + frame.n - last->frames.p);
+        } else {
+            struct event_row *kept = arena_alloc(a, sizeof(*kept));
+            *kept = (struct event_row){NULL, seq, seq, frame};
+            *(last ? &last->next : &first) = kept;
+            last = kept;
+        }
+    }
+    return *gone ? first : (struct event_row *)row;
+}
+
+bool rules_answer_is_same(const struct command_row *old, const struct command_row *now)
+{
+    return old->http_status == now->http_status && str_eq(old->answer_json, now->answer_json);
+}
+
+int rules_retention_limit(int limit)
+{
+    if (limit <= 0)
+        return STORE_LIMIT_DEFAULT;
+    return limit > STORE_LIMIT_MAX ? STORE_LIMIT_MAX : limit;
+}
+
+struct str rules_text(struct str s)
+{
+    return s.p ? s : STR("");
+}

@@ -32,6 +32,14 @@ bool rules_session_is_live(const struct session_row *row);
 struct str rules_workspace(struct str workspace); /* NULL: the default one */
 /* Frames that a row of events holds when it is whole. */
 bool rules_frames_are_whole(int64_t seq_first, int64_t seq_last, struct str frames);
+/* The row without its token_stream frames: rows that are whole again, ascending; NULL: nothing is
+ * left. *gone: the last event that was taken out; 0: none, and the row (then given as it is) stays.
+ * A row that is not whole is left alone. Its texts point into row's. */
+struct event_row *rules_fold(struct arena *a, const struct event_row *row, int64_t *gone);
+/* Whether the answer that stands in the inbox is this one. */
+bool rules_answer_is_same(const struct command_row *old, const struct command_row *now);
+int rules_retention_limit(int limit);                 /* default and maximum applied */
+struct str rules_text(struct str s);                  /* NULL becomes empty */
 struct str rules_copy(struct arena *a, struct str s); /* NULL stays NULL */
 
 #endif

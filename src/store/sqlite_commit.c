@@ -54,6 +54,7 @@ static int commit_session_insert(struct sqlite_db *db, const struct delta *d, in
     sqlq_bind_id(&q, &d->session_id);
     sqlq_bind_i64(&q, workspace);
     sqlq_bind_i64(&q, (int64_t)d->epoch);
+    sqlq_bind_id_or_null(&q, d->core->ended_at > 0 ? &(struct id){{0}} : &d->owner);
     sqlq_bind_i64(&q, d->created_at);
     sqlq_bind_i64(&q, meta->stored_only);
     sqlq_bind_str(&q, meta->name);
@@ -125,6 +126,7 @@ static int commit_runs(struct sqlite_db *db, const struct delta *d, int64_t key)
         sqlq_bind_str(&q, r->output_json);
         sqlq_bind_str(&q, r->error_json);
         sqlq_bind_str(&q, r->interrupt_json);
+        sqlq_bind_i64(&q, d->at);
         status = sqlq_run(&q);
     }
     return status;
@@ -172,6 +174,7 @@ static int commit_timers(struct sqlite_db *db, const struct delta *d, int64_t ke
         sqlq_bind_id(&q, &t->timer_id);
         sqlq_bind_i64(&q, t->due_at);
         sqlq_bind_str(&q, t->purpose_json);
+        sqlq_bind_i64(&q, d->at);
         status = sqlq_run(&q);
     }
     return status < 0 ? status : commit_delete_ids(db, SQL_TIMER_DELETE, key, d->timers_done);
@@ -253,12 +256,14 @@ static int commit_parts(struct sqlite_db *db, const struct delta *d, int64_t key
     if (status == 0)
         status = commit_withheld(db, d, key);
     if (status == 0)
+        status = sqlite_commands_answer(db, key, d->at, d->commands_done);
+    if (status == 0)
         status = sqlite_idempotency_insert(db, d->idempotency);
     return status;
 }
 
 /* A session that is there already: 0 and *repeated, or a refusal. */
-static int commit_admit(struct sqlite_db *db, const struct delta *d,
+static int commit_admit(struct sqlite_db *db, struct arena *a, const struct delta *d,
                         const struct sqlite_session *session, bool *repeated)
 {
     char id[ID_TEXT_BYTES + 1];
@@ -267,15 +272,19 @@ static int commit_admit(struct sqlite_db *db, const struct delta *d,
     id_format(d->session_id, id);
     if (d->epoch < session->epoch)
         return sqlite_db_refuse(db, ERR_STALE, "session %s has another owner by now", id);
-    /* Only these two can have been written before and do harm: see the top of the file. */
-    if (d->seq_last > 0 && (d->is_new || d->idempotency)) {
+    /* Only these can have been written before and do harm: see the top of the file. */
+    if (d->seq_last > 0 && (d->is_new || d->idempotency || d->commands_done)) {
         int status = commit_is_repeated(db, d, session->key, repeated);
         if (status < 0 || *repeated)
             return status;
     }
     if (d->is_new)
         return sqlite_db_refuse(db, ERR_CONFLICT, "session %s exists already", id);
-    return 0;
+    bool same = false;
+    int status = d->commands_done ? sqlite_commands_check(db, a, d->commands_done, &same) : 0;
+    /* Without events, the answers tell that it was written. */
+    *repeated = status < 0 && !db->failed && same && d->seq_last == 0;
+    return *repeated ? 0 : status;
 }
 
 /* The events of an old session come before anything else of its delta: their numbers tell whether
@@ -301,7 +310,7 @@ static int commit_delta(struct sqlite_db *db, struct arena *a, const struct delt
 
     int status = sqlite_session_find(db, &d->session_id, &session);
     if (status == 0)
-        status = commit_admit(db, d, &session, &repeated);
+        status = commit_admit(db, a, d, &session, &repeated);
     else if (status == ERR_NOT_FOUND && d->is_new)
         status = 0;
     if (status == 0 && !repeated)

@@ -55,6 +55,8 @@ static int read_event_bounds(struct sqlite_db *db, struct store_events_read *r, 
         r->first_seq_held = sqlq_i64(&q);
         sqlq_end(&q);
     }
+    if (r->first_seq_held < session.folded_seq)
+        r->first_seq_held = session.folded_seq;
     return more < 0 ? more : 0;
 }
 
@@ -255,6 +257,7 @@ static int read_next_timer(struct sqlite_db *db, struct store_scan_timers *s)
 
     sqlq_start(&q, db, SQL_TIMERS_NEXT);
     sqlq_bind_i64(&q, s->until);
+    sqlq_bind_id_or_null(&q, &s->instance);
     int more = sqlq_next(&q);
     if (more > 0) {
         s->next_due_at = sqlq_i64(&q);
@@ -275,6 +278,7 @@ static int read_timers(struct sqlite_db *db, struct store_scan_timers *s)
     s->next_due_at = 0;
     sqlq_start(&q, db, SQL_TIMERS_DUE);
     sqlq_bind_i64(&q, s->until);
+    sqlq_bind_id_or_null(&q, &s->instance);
     while ((more = sqlq_next(&q)) > 0) {
         sqlq_id(&q, &row.session_id);
         sqlq_id(&q, &row.timer_id);
@@ -356,6 +360,12 @@ int sqlite_read_run(struct sqlite_db *db, struct store_req *req)
         struct store_idempotency_get *g = container_of(req, struct store_idempotency_get, req);
         return sqlite_idempotency_get(db, &req->arena, g->workspace, g->key, &g->row);
     }
+    case STORE_INSTANCE_LIST:
+        return sqlite_instance_list(db, container_of(req, struct store_instance_list, req));
+    case STORE_COMMAND_GET:
+        return sqlite_command_get(db, container_of(req, struct store_command_get, req));
+    case STORE_COMMAND_LIST:
+        return sqlite_command_list(db, container_of(req, struct store_command_list, req));
     case STORE_COMMIT:
     case STORE_WORKFLOW_PUT:
     case STORE_WORKFLOW_DELETE:
@@ -367,9 +377,6 @@ int sqlite_read_run(struct sqlite_db *db, struct store_req *req)
     case STORE_COMMAND_PUT:
     case STORE_COMMAND_DONE:
     case STORE_RETENTION:
-    case STORE_INSTANCE_LIST:
-    case STORE_COMMAND_GET:
-    case STORE_COMMAND_LIST:
     case STORE_OP_COUNT:
         break;
     }

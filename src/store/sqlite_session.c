@@ -17,6 +17,7 @@ int sqlite_session_find(struct sqlite_db *db, const struct id *id, struct sqlite
     out->key = sqlq_i64(&q);
     out->epoch = (uint64_t)sqlq_i64(&q);
     out->last_seq = sqlq_i64(&q);
+    out->folded_seq = sqlq_i64(&q);
     sqlq_end(&q);
     return 0;
 }
@@ -65,6 +66,7 @@ static void session_columns(struct sqlq *q, struct arena *a, struct session_row 
     row->core.usage_json = sqlq_json(q, a);
     row->core.vars_json = sqlq_json(q, a);
     row->meta.workspace = sqlq_str(q, a);
+    sqlq_id(q, &row->owner);
 }
 
 static int session_details(struct sqlite_db *db, struct arena *a, int64_t key, bool with_graph,
@@ -396,11 +398,21 @@ static int session_workflow(struct sqlite_db *db, struct store_session_load *l)
 
 static int session_claim(struct sqlite_db *db, struct store_session_load *l, int64_t key)
 {
+    bool alive = false;
     struct sqlq q;
 
+    if (l->row.core.ended_at > 0 || l->row.meta.stored_only || id_eq(l->row.owner, l->claim_for))
+        return 0;
+    int status = id_is_zero(l->row.owner) ? 0 : sqlite_instance_is_there(db, &l->row.owner, &alive);
+    if (status < 0)
+        return status;
+    if (alive)
+        return sqlite_db_refuse(db, ERR_STALE, "another instance has the session");
     l->row.epoch++;
+    l->row.owner = l->claim_for;
     sqlq_start(&q, db, SQL_SESSION_CLAIM);
     sqlq_bind_i64(&q, (int64_t)l->row.epoch);
+    sqlq_bind_id(&q, &l->claim_for);
     sqlq_bind_i64(&q, key);
     return sqlq_run(&q);
 }

@@ -7,7 +7,7 @@
     "s.key, s.id, s.created_at, s.status, s.name, s.group_id, s.user_id, s.tags, s.workflow_id,"   \
     " s.version, s.epoch, s.busy, s.stored_only, s.reason, s.workflow_version, s.last_seq,"        \
     " s.started_at, s.ended_at, s.updated_at, s.output, s.error, s.node_statuses, s.waiting,"      \
-    " s.usage, s.vars, w.name"
+    " s.usage, s.vars, w.name, s.owner"
 
 /* ?1 workspace, ?2 not before, ?3 ?4 where the page begins (excluded), ?5 the filter's value. */
 #define SESSIONS_WALK(index, condition, bound, beyond, way)                                        \
@@ -16,6 +16,15 @@
     " WHERE s.workspace = ?1 " condition " AND s.created_at " bound " ?2"                          \
     " AND (s.created_at, s.key) " beyond " (?3, ?4)"                                               \
     " ORDER BY s.created_at " way ", s.key " way
+/* Nobody who is alive has it. */
+#define IS_FREE                                                                                    \
+    "(s.owner IS NULL OR NOT EXISTS (SELECT 1 FROM instances AS i WHERE i.id = s.owner))"
+
+/* As instance_columns() and command_columns() read them (sqlite_instance.c). */
+#define INSTANCE_COLUMNS                                                                           \
+    "id, name, address, version, leaving, sessions, started_at, updated_at, lease_until"
+#define COMMAND_COLUMNS "c.command_id, s.id, c.status, c.request, c.answer, c.created_at"
+
 #define SESSIONS_DOWN(index, condition) SESSIONS_WALK(index, condition, ">", "<", "DESC")
 #define SESSIONS_UP(index, condition)   SESSIONS_WALK(index, condition, "<", ">", "ASC")
 
@@ -30,6 +39,11 @@
 #define VERSION_COLUMNS                                                                            \
     "v.workflow_id, v.name, v.type, v.description, v.version, f.created_at, v.created_at"
 
+/* Those that ended before ?1, the longest ago first: folded ones, or those that are not. */
+#define RETAIN(folded)                                                                             \
+    "SELECT key, last_seq FROM sessions INDEXED BY sessions_by_end WHERE (folded_seq > 0) "        \
+    "= " folded " AND ended_at > 0 AND ended_at < ?1 ORDER BY ended_at LIMIT ?2"
+
 const char *const sqlite_sql_texts[SQL_COUNT] = {
     [SQL_BEGIN_READ] = "BEGIN",
     [SQL_BEGIN_WRITE] = "BEGIN IMMEDIATE",
@@ -42,17 +56,20 @@ const char *const sqlite_sql_texts[SQL_COUNT] = {
     [SQL_WORKSPACE_FIND] = "SELECT key FROM workspaces WHERE name = ?1",
     [SQL_WORKSPACE_INSERT] = "INSERT INTO workspaces (name) VALUES (?1)",
 
-    [SQL_SESSION_FIND] = "SELECT key, epoch, last_seq FROM sessions WHERE id = ?1",
+    [SQL_SESSION_FIND] = "SELECT key, epoch, last_seq, folded_seq FROM sessions WHERE id = ?1",
     [SQL_SESSION_INSERT] =
-        "INSERT INTO sessions (id, workspace, epoch, created_at, stored_only, name, group_id,"
+        "INSERT INTO sessions (id, workspace, epoch, owner, created_at, stored_only, name, "
+        "group_id,"
         " user_id, tags, workflow_id, workflow_version, busy, status, reason, last_seq, started_at,"
         " ended_at, updated_at, output, error, node_statuses, waiting, usage, vars, state)"
-        " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+        " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
     [SQL_SESSION_UPDATE] =
         "UPDATE sessions SET busy = ?1, status = ?2, reason = ?3, last_seq = ?4, started_at = ?5,"
         " ended_at = ?6, updated_at = ?7, output = ?8, error = ?9, node_statuses = ?10,"
-        " waiting = ?11, usage = ?12, vars = ?13, state = ?14 WHERE key = ?15",
-    [SQL_SESSION_CLAIM] = "UPDATE sessions SET epoch = ?1 WHERE key = ?2",
+        " waiting = ?11, usage = ?12, vars = ?13, state = ?14,"
+        " owner = CASE WHEN ?6 > 0 THEN NULL ELSE owner END WHERE key = ?15",
+    [SQL_SESSION_CLAIM] = "UPDATE sessions SET epoch = ?1, owner = ?2 WHERE key = ?3",
+    [SQL_SESSION_RELEASE] = "UPDATE sessions SET owner = NULL WHERE id = ?1 AND owner = ?2",
     [SQL_SESSION_DELETE] = "DELETE FROM sessions WHERE key = ?1",
     [SQL_SESSION_GET] = "SELECT " SESSION_COLUMNS " FROM sessions AS s"
                         " CROSS JOIN workspaces AS w ON w.key = s.workspace WHERE s.id = ?1",
@@ -64,8 +81,8 @@ const char *const sqlite_sql_texts[SQL_COUNT] = {
         " workflow_state, budget, graph) VALUES (?,?,?,?,?,?,?,?)",
     [SQL_DETAILS_GET] = "SELECT input, metadata, settings, thread_configs, workflow_state, budget,"
                         " CASE WHEN ?2 THEN graph END FROM session_details WHERE session = ?1",
-    [SQL_SCAN_BUSY] = "SELECT id FROM sessions INDEXED BY sessions_busy"
-                      " WHERE busy = 1 AND id > ?1 ORDER BY id LIMIT ?2",
+    [SQL_SCAN_BUSY] = "SELECT s.id FROM sessions AS s INDEXED BY sessions_busy"
+                      " WHERE s.busy = 1 AND s.id > ?1 AND " IS_FREE " ORDER BY s.id LIMIT ?2",
 
     [SQL_SESSIONS_BY_TIME] = SESSIONS_DOWN("sessions_by_time", ""),
     [SQL_SESSIONS_BY_TIME_UP] = SESSIONS_UP("sessions_by_time", ""),
@@ -89,12 +106,13 @@ const char *const sqlite_sql_texts[SQL_COUNT] = {
                         " WHERE session = ?1 AND seq_last > ?2 ORDER BY seq_last",
     [SQL_RUN_UPSERT] =
         "INSERT INTO node_runs (session, run_id, node_id, kind, iteration, attempt, status, branch,"
-        " started_at, ended_at, output, error, interrupt) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)"
+        " started_at, ended_at, output, error, interrupt, updated_at)"
+        " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
         " ON CONFLICT (session, run_id) DO UPDATE SET node_id = excluded.node_id,"
         " kind = excluded.kind, iteration = excluded.iteration, attempt = excluded.attempt,"
         " status = excluded.status, branch = excluded.branch, started_at = excluded.started_at,"
         " ended_at = excluded.ended_at, output = excluded.output, error = excluded.error,"
-        " interrupt = excluded.interrupt",
+        " interrupt = excluded.interrupt, updated_at = excluded.updated_at",
     [SQL_RUNS_LIST] = "SELECT " RUN_COLUMNS " FROM node_runs AS r"
                       " WHERE r.session = ?1 AND r.run_id > ?2 ORDER BY r.run_id",
     [SQL_RUNS_NEWEST] = "WITH newest AS MATERIALIZED (SELECT node_id, max(iteration) AS iteration"
@@ -107,17 +125,21 @@ const char *const sqlite_sql_texts[SQL_COUNT] = {
     [SQL_EFFECT_DELETE] = "DELETE FROM effects WHERE session = ?1 AND run_id = ?2",
     [SQL_EFFECTS_LOAD] = "SELECT run_id, kind, request FROM effects WHERE session = ?1"
                          " ORDER BY run_id",
-    [SQL_TIMER_UPSERT] = "INSERT INTO timers (session, timer_id, due_at, purpose) VALUES (?,?,?,?)"
+    [SQL_TIMER_UPSERT] = "INSERT INTO timers (session, timer_id, due_at, purpose, updated_at)"
+                         " VALUES (?,?,?,?,?)"
                          " ON CONFLICT (session, timer_id) DO UPDATE SET due_at = excluded.due_at,"
-                         " purpose = excluded.purpose",
+                         " purpose = excluded.purpose, updated_at = excluded.updated_at",
     [SQL_TIMER_DELETE] = "DELETE FROM timers WHERE session = ?1 AND timer_id = ?2",
     [SQL_TIMERS_LOAD] = "SELECT timer_id, due_at, purpose FROM timers WHERE session = ?1"
                         " ORDER BY timer_id",
     [SQL_TIMERS_DUE] = "SELECT s.id, t.timer_id, t.due_at FROM timers AS t INDEXED BY timers_by_due"
                        " CROSS JOIN sessions AS s ON s.key = t.session WHERE t.due_at <= ?1"
+                       " AND (?2 IS NULL OR s.owner = ?2 OR " IS_FREE ")"
                        " ORDER BY t.due_at, t.session, t.timer_id",
-    [SQL_TIMERS_NEXT] = "SELECT due_at FROM timers INDEXED BY timers_by_due WHERE due_at > ?1"
-                        " ORDER BY due_at LIMIT 1",
+    [SQL_TIMERS_NEXT] = "SELECT t.due_at FROM timers AS t INDEXED BY timers_by_due"
+                        " CROSS JOIN sessions AS s ON s.key = t.session WHERE t.due_at > ?1"
+                        " AND (?2 IS NULL OR s.owner = ?2 OR " IS_FREE ")"
+                        " ORDER BY t.due_at LIMIT 1",
     [SQL_MESSAGE_INSERT] =
         "INSERT INTO session_messages (session, created_at, seq, message_id, run_id, node_id, role,"
         " agent_id, finish_reason, token_count, content) VALUES (?,?,?,?,?,?,?,?,?,?,?)"
@@ -137,6 +159,52 @@ const char *const sqlite_sql_texts[SQL_COUNT] = {
         " VALUES (?,?,?,?,?,?,?)",
     [SQL_IDEMPOTENCY_GET] = "SELECT key, hash_a, hash_b, status, body, created_at"
                             " FROM idempotency_keys WHERE workspace = ?1 AND key = ?2",
+
+    [SQL_INSTANCE_UPDATE] =
+        "UPDATE instances SET name = ?2, address = ?3, version = ?4, leaving = ?5, sessions = ?6,"
+        " updated_at = ?7, lease_until = ?8 WHERE id = ?1",
+    [SQL_INSTANCE_INSERT] =
+        "INSERT INTO instances (id, name, address, version, leaving, sessions, updated_at,"
+        " lease_until, started_at) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?7)",
+    [SQL_INSTANCE_GET] = "SELECT lease_until FROM instances WHERE id = ?1",
+    [SQL_INSTANCE_DELETE] = "DELETE FROM instances WHERE id = ?1",
+    [SQL_INSTANCES_LIST] = "SELECT " INSTANCE_COLUMNS " FROM instances ORDER BY started_at, id",
+    [SQL_COMMAND_INSERT] =
+        "INSERT INTO session_commands (command_id, session, request, created_at, updated_at)"
+        " VALUES (?1,?2,?3,?4,?4)",
+    [SQL_COMMAND_GET] = "SELECT " COMMAND_COLUMNS " FROM session_commands AS c"
+                        " JOIN sessions AS s ON s.key = c.session WHERE c.command_id = ?1",
+    [SQL_COMMANDS_OF_SESSION] =
+        "SELECT " COMMAND_COLUMNS
+        " FROM session_commands AS c INDEXED BY session_commands_by_session"
+        " CROSS JOIN sessions AS s ON s.key = c.session WHERE c.session = ?3 AND c.status = 0"
+        " AND c.command_id > ?1 ORDER BY c.command_id LIMIT ?2",
+    [SQL_COMMANDS_OF_INSTANCE] =
+        "SELECT " COMMAND_COLUMNS " FROM session_commands AS c INDEXED BY session_commands_waiting"
+        " CROSS JOIN sessions AS s ON s.key = c.session WHERE c.status = 0 AND c.command_id > ?1"
+        " AND (s.owner = ?3 OR " IS_FREE ") ORDER BY c.command_id LIMIT ?2",
+    [SQL_COMMAND_DONE] = "UPDATE session_commands SET status = ?3, answer = ?4, updated_at = ?5"
+                         " WHERE command_id = ?1 AND session = ?2 AND status = 0",
+
+    [SQL_ENDED_WHOLE] = RETAIN("0"),
+    [SQL_ENDED_FOLDED] = RETAIN("1"),
+    [SQL_SESSION_FOLDED] = "UPDATE sessions SET folded_seq = ?1 WHERE key = ?2",
+    [SQL_EVENTS_WITH_TOKENS] =
+        "SELECT rowid, seq_first, seq_last, at, frames FROM session_events"
+        " WHERE session = ?1 AND seq_last > ?2 AND instr(frames, '\"token_stream\"') > 0"
+        " ORDER BY seq_last LIMIT ?3",
+    [SQL_EVENTS_DELETE_ROW] = "DELETE FROM session_events WHERE rowid = ?1",
+    [SQL_EVENTS_DELETE_SOME] = "DELETE FROM session_events WHERE rowid IN"
+                               " (SELECT rowid FROM session_events WHERE session = ?1 LIMIT ?2)",
+    [SQL_IDEMPOTENCY_TIDY] =
+        "DELETE FROM idempotency_keys WHERE (workspace, key) IN (SELECT workspace, key"
+        " FROM idempotency_keys INDEXED BY idempotency_keys_by_time WHERE created_at < ?1"
+        " LIMIT ?2)",
+    [SQL_COMMANDS_TIDY] = "DELETE FROM session_commands WHERE command_id IN (SELECT command_id"
+                          " FROM session_commands INDEXED BY session_commands_answered"
+                          " WHERE status > 0 AND created_at < ?1 LIMIT ?2)",
+
+    [SQL_FREE_PAGES] = "PRAGMA freelist_count",
 
     [SQL_WORKFLOW_GET] = "SELECT " WORKFLOW_COLUMNS ", f.first_version, f.deleted"
                          " FROM workflows AS f WHERE f.workspace = ?1 AND f.id = ?2",

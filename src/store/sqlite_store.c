@@ -219,6 +219,13 @@ static int store_open_all(struct sqlite_store *s, bool migrate, struct errbuf *e
     status = sqlite_migrate_db(&s->writer, migrate ? MIGRATE_NEWEST : MIGRATE_CHECK, NULL, NULL, e);
     if (status < 0)
         return status;
+    /* The folder is ours: nobody else can be alive. */
+    status = sqlite_db_exec(&s->writer, "DELETE FROM instances");
+    if (status < 0) {
+        if (e)
+            *e = s->writer.error;
+        return status;
+    }
     status = store_open_db(&s->checkpointer, s->path, SQLITE_ROLE_WRITER, e);
     for (int i = 0; i < SQLITE_READERS && status == 0; i++) {
         s->readers[i].store = s;

@@ -80,6 +80,7 @@ struct sqlite_session {
     int64_t key;
     uint64_t epoch;
     int64_t last_seq; /* of when the row was last written */
+    int64_t folded_seq;
 };
 /* ERR_NOT_FOUND */
 int sqlite_session_find(struct sqlite_db *db, const struct id *id, struct sqlite_session *out);
@@ -91,6 +92,16 @@ int sqlite_session_get(struct sqlite_db *db, struct arena *a, struct str workspa
                        const struct id *id, struct session_row *row, int64_t *key);
 int sqlite_session_read(struct sqlite_db *db, struct store_session_get *g);
 int sqlite_session_load(struct sqlite_db *db, struct store_session_load *load);
+
+/* Whether the instance has a row; its owner's sessions are free without one. */
+int sqlite_instance_is_there(struct sqlite_db *db, const struct id *id, bool *out);
+/* ERR_CONFLICT: one of the commands was answered before, or is gone; *same: all of them were, with
+ * these very answers. */
+int sqlite_commands_check(struct sqlite_db *db, struct arena *a, const struct command_row *rows,
+                          bool *same);
+/* Those that wait get their answers. */
+int sqlite_commands_answer(struct sqlite_db *db, int64_t session, int64_t at,
+                           const struct command_row *rows);
 
 /* RUN_COLUMNS of sqlite_sql.c. */
 void sqlite_run_columns(struct sqlq *q, struct arena *a, struct run_row *row);
@@ -117,6 +128,15 @@ int sqlite_idempotency_insert(struct sqlite_db *db, const struct idempotency_row
 
 int sqlite_commit_run(struct sqlite_db *db, struct store_commit *c);         /* sqlite_commit.c */
 int sqlite_session_list(struct sqlite_db *db, struct store_session_list *l); /* sqlite_session.c */
+int sqlite_session_release(struct sqlite_db *db, struct store_session_release *r);
+int sqlite_instance_put(struct sqlite_db *db, struct store_instance_put *p); /* …_instance.c */
+int sqlite_instance_remove(struct sqlite_db *db, struct store_instance_remove *r);
+int sqlite_instance_list(struct sqlite_db *db, struct store_instance_list *l);
+int sqlite_command_put(struct sqlite_db *db, struct store_command_put *p);
+int sqlite_command_get(struct sqlite_db *db, struct store_command_get *g);
+int sqlite_command_list(struct sqlite_db *db, struct store_command_list *l);
+int sqlite_command_done(struct sqlite_db *db, struct store_command_done *c);
+int sqlite_retention(struct sqlite_db *db, struct store_retention *r); /* sqlite_retention.c */
 int sqlite_workflow_put(struct sqlite_db *db, struct store_workflow_put *p); /* sqlite_workflow.c */
 int sqlite_workflow_delete(struct sqlite_db *db, struct store_workflow_delete *d);
 int sqlite_workflow_get(struct sqlite_db *db, struct store_workflow_get *g);

@@ -98,6 +98,18 @@ int sqlite_write_run(struct sqlite_db *db, struct store_req *req)
         return sqlite_session_load(db, container_of(req, struct store_session_load, req));
     case STORE_IDEMPOTENCY_PUT:
         return write_idempotency(db, container_of(req, struct store_idempotency_put, req));
+    case STORE_SESSION_RELEASE:
+        return sqlite_session_release(db, container_of(req, struct store_session_release, req));
+    case STORE_INSTANCE_PUT:
+        return sqlite_instance_put(db, container_of(req, struct store_instance_put, req));
+    case STORE_INSTANCE_REMOVE:
+        return sqlite_instance_remove(db, container_of(req, struct store_instance_remove, req));
+    case STORE_COMMAND_PUT:
+        return sqlite_command_put(db, container_of(req, struct store_command_put, req));
+    case STORE_COMMAND_DONE:
+        return sqlite_command_done(db, container_of(req, struct store_command_done, req));
+    case STORE_RETENTION:
+        return sqlite_retention(db, container_of(req, struct store_retention, req));
     case STORE_WORKFLOW_GET:
     case STORE_WORKFLOW_LIST:
     case STORE_WORKFLOW_VERSIONS:
@@ -109,12 +121,6 @@ int sqlite_write_run(struct sqlite_db *db, struct store_req *req)
     case STORE_SCAN_BUSY:
     case STORE_SCAN_TIMERS:
     case STORE_IDEMPOTENCY_GET:
-    case STORE_SESSION_RELEASE:
-    case STORE_INSTANCE_PUT:
-    case STORE_INSTANCE_REMOVE:
-    case STORE_COMMAND_PUT:
-    case STORE_COMMAND_DONE:
-    case STORE_RETENTION:
     case STORE_INSTANCE_LIST:
     case STORE_COMMAND_GET:
     case STORE_COMMAND_LIST:
