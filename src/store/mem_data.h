@@ -142,7 +142,7 @@ int mem_command_done(struct mem_data *d, struct store_command_done *c);
 /* ERR_CONFLICT: one was answered before, or is gone; *same: all were, with these answers. */
 int mem_commands_check(const struct mem_data *d, const struct command_row *rows, bool *same,
                        struct errbuf *e);
-void mem_commands_answer(struct mem_data *d, const struct command_row *rows);
+void mem_commands_answer(struct mem_data *d, struct id session, const struct command_row *rows);
 int mem_retention(struct mem_data *d, struct store_retention *r); /* mem_retention.c */
 int mem_session_load(struct mem_data *d, struct store_session_load *l);
 

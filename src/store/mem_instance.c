@@ -158,11 +158,11 @@ int mem_commands_check(const struct mem_data *d, const struct command_row *rows,
     return answered > 0 ? err_set(e, ERR_CONFLICT, "a command was answered before") : 0;
 }
 
-void mem_commands_answer(struct mem_data *d, const struct command_row *rows)
+void mem_commands_answer(struct mem_data *d, struct id session, const struct command_row *rows)
 {
     for (; rows; rows = rows->next) {
         struct mem_command *c = command_find(d, rows->command_id);
-        if (!c || c->row.http_status != 0)
+        if (!c || c->row.http_status != 0 || !id_eq(c->row.session_id, session))
             continue;
         c->row.http_status = rows->http_status;
         c->row.answer_json = rules_copy(&c->arena, rows->answer_json);
@@ -177,6 +177,6 @@ int mem_command_done(struct mem_data *d, struct store_command_done *c)
         return err_set(&c->req.error, ERR_NOT_FOUND, "no such session");
     if (c->epoch < s->row.epoch)
         return err_set(&c->req.error, ERR_STALE, "the session has another owner by now");
-    mem_commands_answer(d, c->rows);
+    mem_commands_answer(d, c->session_id, c->rows);
     return 0;
 }

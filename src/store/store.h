@@ -322,11 +322,12 @@ struct store_command_done {
 /* One bounded step of tidying up, called again until more is false.
  *
  * Folding: of a session that ended before fold_before, the token_stream frames are taken out of its
- * log; what they said stands in its messages. From then on first_seq_held is last_seq + 1 for
- * readers who are further back (they take a snapshot), and STORE_EVENTS_READ gives the frames that
- * were kept. Deleting: sessions that ended before delete_before, with everything that hangs on
- * them. 0 leaves either out. Space that became free is given back to the file system as far as that
- * needs no long lock. */
+ * log; what they said stands in its messages. From then on first_seq_held is the number after the
+ * last frame that was taken out (readers who are further back take a snapshot), and
+ * STORE_EVENTS_READ gives the frames that were kept, in rows that are whole, with gaps between.
+ * (rules_fold() of rules.h does that for a row.) Deleting: sessions that ended before
+ * delete_before, with everything that hangs on them. 0 leaves either out. Space that became free is
+ * given back to the file system as far as that needs no long lock. */
 struct store_retention {
     struct store_req req;
     int64_t fold_before, delete_before;
