@@ -582,21 +582,21 @@ static void a_refusal_is_answered_once(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        BOTH(a_free_session_is_claimed_once),
-        BOTH(a_new_session_belongs_to_its_maker),
-        BOTH(a_late_owner_writes_nothing),
-        BOTH(an_ended_session_has_no_owner_and_is_not_claimed),
-        BOTH(released_sessions_are_free),
-        BOTH(a_lease_is_renewed_and_runs_out),
-        BOTH(instances_are_listed),
-        BOTH(only_free_busy_sessions_are_scanned),
-        BOTH(timers_of_others_are_not_scanned),
-        BOTH(commands_wait_in_order),
-        BOTH(commands_die_with_their_session),
-        BOTH(an_answer_comes_with_what_it_changed_and_once),
-        BOTH(answers_without_events_are_told_by_themselves),
-        BOTH(a_late_owner_answers_nothing),
-        BOTH(a_refusal_is_answered_once),
+        EVERY(a_free_session_is_claimed_once),
+        EVERY(a_new_session_belongs_to_its_maker),
+        EVERY(a_late_owner_writes_nothing),
+        EVERY(an_ended_session_has_no_owner_and_is_not_claimed),
+        EVERY(released_sessions_are_free),
+        EVERY(a_lease_is_renewed_and_runs_out),
+        EVERY(instances_are_listed),
+        EVERY(only_free_busy_sessions_are_scanned),
+        EVERY(timers_of_others_are_not_scanned),
+        EVERY(commands_wait_in_order),
+        EVERY(commands_die_with_their_session),
+        EVERY(an_answer_comes_with_what_it_changed_and_once),
+        EVERY(answers_without_events_are_told_by_themselves),
+        EVERY(a_late_owner_answers_nothing),
+        EVERY(a_refusal_is_answered_once),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return RIG_RUN_TESTS(tests);
 }

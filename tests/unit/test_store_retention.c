@@ -321,14 +321,14 @@ static void space_is_given_back(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        BOTH(tokens_of_ended_sessions_are_folded),
-        BOTH(a_log_without_tokens_stays_whole),
-        BOTH(old_sessions_are_deleted),
-        BOTH(a_step_is_bounded_and_says_so),
-        BOTH(keys_and_answered_commands_are_tidied),
+        EVERY(tokens_of_ended_sessions_are_folded),
+        EVERY(a_log_without_tokens_stays_whole),
+        EVERY(old_sessions_are_deleted),
+        EVERY(a_step_is_bounded_and_says_so),
+        EVERY(keys_and_answered_commands_are_tidied),
         {"a_long_log_is_deleted_in_parts", a_long_log_is_deleted_in_parts, rig_setup_sqlite,
          rig_teardown, NULL},
         {"space_is_given_back", space_is_given_back, rig_setup_sqlite, rig_teardown, NULL},
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return RIG_RUN_TESTS(tests);
 }
