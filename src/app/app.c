@@ -27,6 +27,7 @@ void app_init(struct app *a)
     journal_open(&a->journal, a);
     timers_open(&a->timers, &a->loop, app_timer_fired, a);
     recovery_open(&a->recovery, a);
+    retention_open(&a->retention, a);
     uv_timer_init(&a->loop, &a->evict_timer);
 }
 
@@ -46,6 +47,7 @@ void app_close_handles(struct app *a)
     journal_close(&a->journal);
     timers_close(&a->timers);
     recovery_close(&a->recovery);
+    retention_close(&a->retention);
     uv_close((uv_handle_t *)&a->evict_timer, NULL);
 }
 

@@ -17,6 +17,7 @@
 #include "app/journal.h"
 #include "app/plans.h"
 #include "app/recovery.h"
+#include "app/retention.h"
 #include "app/timers.h"
 #include "base/id.h"
 #include "base/table.h"
@@ -51,6 +52,7 @@ struct app {
     struct plans plans;
     struct timers timers;
     struct recovery recovery;
+    struct retention retention;
     uv_timer_t evict_timer;
     bool evict_armed;
     bool stopping;

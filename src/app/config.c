@@ -36,6 +36,9 @@ enum {
     S_LOG_LEVEL,
     S_LOG_FORMAT,
     S_MIGRATE,
+    S_RETAIN_TOKENS,
+    S_RETAIN_SESSIONS,
+    S_RETAIN_KEYS,
     S_PRINT,
     S_COUNT,
 };
@@ -57,6 +60,12 @@ static const struct setting settings[S_COUNT] = {
     [S_LOG_LEVEL] = {"log-level", SETTING_TEXT, "info", "debug|info|warn|error", "least level"},
     [S_LOG_FORMAT] = {"log-format", SETTING_TEXT, "text", "text|json", "form of log lines"},
     [S_MIGRATE] = {"migrate", SETTING_BOOL, "true", NULL, "bring the store's schema up to date"},
+    [S_RETAIN_TOKENS] = {"retain-tokens", SETTING_TEXT, "7d", "AGE|off",
+                         "fold the token events of sessions that ended so long ago into messages"},
+    [S_RETAIN_SESSIONS] = {"retain-sessions", SETTING_TEXT, "off", "AGE|off",
+                           "delete sessions that ended so long ago"},
+    [S_RETAIN_KEYS] = {"retain-keys", SETTING_TEXT, "1d", "AGE|off",
+                       "forget Idempotency-Keys and answered commands that old"},
     [S_PRINT] = {"print-config", SETTING_BOOL, "false", NULL, "print the settings and end"},
 };
 
@@ -342,6 +351,39 @@ static void config_providers(struct config *c)
         .id = "demo", .dialect = LLM_DEMO, .default_model = "demo", .max_concurrent = 10000};
 }
 
+/* 30s, 10m, 12h, 7d; a number alone is days; off. */
+static int config_age(const char *name, const char *text, int64_t *out, struct errbuf *e)
+{
+    static const struct {
+        const char *unit;
+        int64_t ms;
+    } units[] = {{"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}, {"", 86400000}};
+    char *end = NULL;
+
+    *out = 0;
+    if (strcmp(text, "off") == 0)
+        return 0;
+    long n = *text >= '0' && *text <= '9' ? strtol(text, &end, 10) : 0;
+    for (size_t i = 0; n > 0 && n <= 1000000 && i < sizeof(units) / sizeof(units[0]); i++)
+        if (strcmp(end, units[i].unit) == 0)
+            *out = n * units[i].ms;
+    return *out ? 0
+                : err_set(e, ERR_INVALID, "--%s %s: wants an age as 30s, 10m, 12h or 7d, or off",
+                          name, text);
+}
+
+static int config_retention(struct loader *l)
+{
+    struct config *c = l->c;
+    int rc = config_age("retain-tokens", l->values[S_RETAIN_TOKENS], &c->retain_tokens_ms, l->e);
+    if (rc == 0)
+        rc = config_age("retain-sessions", l->values[S_RETAIN_SESSIONS], &c->retain_sessions_ms,
+                        l->e);
+    if (rc == 0)
+        rc = config_age("retain-keys", l->values[S_RETAIN_KEYS], &c->retain_keys_ms, l->e);
+    return rc;
+}
+
 static bool config_is_cache(const char *url)
 {
     return strncmp(url, "redis://", 8) == 0 || strncmp(url, "rediss://", 9) == 0 ||
@@ -377,6 +419,8 @@ static int config_values(struct loader *l)
         rc = config_log(c, l->values[S_LOG_LEVEL], l->values[S_LOG_FORMAT], l->e);
     if (rc == 0)
         rc = config_data(c, l->e);
+    if (rc == 0)
+        rc = config_retention(l);
     for (int k = 0; k < S_COUNT; k++)
         c->from[k] = source_words[l->from[k]];
     return rc;
@@ -448,6 +492,17 @@ static char *config_hide(const char *url)
     return buf_steal(&out, NULL);
 }
 
+static void print_age(struct buf *out, const struct config *c, int k, int64_t ms)
+{
+    char text[32] = "off";
+
+    if (ms % 86400000 == 0 && ms > 0)
+        snprintf(text, sizeof(text), "%lldd", (long long)(ms / 86400000));
+    else if (ms > 0)
+        snprintf(text, sizeof(text), "%llds", (long long)(ms / 1000));
+    print_setting(out, c, k, text);
+}
+
 static void print_url(struct buf *out, const struct config *c, int k, const char *url)
 {
     char *hidden = config_hide(url);
@@ -468,6 +523,9 @@ void config_print(const struct config *c, struct buf *out)
     print_setting(out, c, S_LOG_LEVEL, levels[c->log_level]);
     print_setting(out, c, S_LOG_FORMAT, c->log_json ? "json" : "text");
     buf_printf(out, "migrate: %s # %s\n", c->migrate ? "true" : "false", c->from[S_MIGRATE]);
+    print_age(out, c, S_RETAIN_TOKENS, c->retain_tokens_ms);
+    print_age(out, c, S_RETAIN_SESSIONS, c->retain_sessions_ms);
+    print_age(out, c, S_RETAIN_KEYS, c->retain_keys_ms);
     buf_append_z(out, "providers:\n");
     for (unsigned i = 0; i < c->provider_count; i++) {
         const struct llm_provider *p = &c->providers[i];

@@ -13,7 +13,7 @@
 #include "llm/llm.h"
 
 #define CONFIG_PROVIDERS_MAX 32
-#define CONFIG_SETTINGS_MAX  16
+#define CONFIG_SETTINGS_MAX  32
 
 struct config {
     const char *listen; /* HOST:PORT as given */
@@ -28,7 +28,8 @@ struct config {
     enum log_level log_level;
     bool log_json;
     bool migrate;
-    bool print;                            /* --print-config */
+    int64_t retain_tokens_ms, retain_sessions_ms, retain_keys_ms; /* 0: for ever */
+    bool print;                                                   /* --print-config */
     const char *from[CONFIG_SETTINGS_MAX]; /* where each setting came from, for config_print */
     struct llm_provider providers[CONFIG_PROVIDERS_MAX + 2]; /* + the environment's and demo */
     unsigned provider_count;

@@ -88,6 +88,7 @@ void idempotency_check(struct app *a, struct svc_req *req,
     req->done = key_answered;
     req->data = k;
     list_append(&a->keys_in_flight, &k->link);
+    retention_note(&a->retention);
     store_req_init(&k->get.req, STORE_IDEMPOTENCY_GET, key_looked_up, k);
     k->get.workspace = req->workspace;
     k->get.key = req->idempotency_key;

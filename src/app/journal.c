@@ -135,6 +135,8 @@ static void journal_finish_entry(struct journal *j, struct journal_entry *en, bo
     bool pending = l->uncommitted > 0 || !list_empty(&l->replies) || session_has_output(l->session);
     if ((over && !pending) || refused) {
         j->app->sessions_ended += over ? 1 : 0;
+        if (over)
+            retention_note(&j->app->retention);
         journal_answer(&l->replies, refused);
         live_destroy(l);
     } else if (session_is_idle(l->session)) {

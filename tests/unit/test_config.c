@@ -139,6 +139,36 @@ static void test_refusals(void **state)
     }
 }
 
+static void test_ages(void **state)
+{
+    static const struct {
+        const char *text;
+        int64_t ms; /* -1: refused */
+    } rows[] = {
+        {"30s", 30000}, {"10m", 600000}, {"12h", 43200000}, {"7d", 604800000}, {"2", 172800000},
+        {"off", 0},     {"0s", -1},      {"-1d", -1},       {"7w", -1},        {"", -1},
+        {"d", -1},      {"1.5d", -1},    {"99999999d", -1}, {"7 d", -1},
+    };
+    struct config c;
+    struct errbuf e;
+    (void)state;
+    clean_environment();
+    assert_int_equal(load(&c, &e, 0), 0);
+    assert_int_equal(c.retain_tokens_ms, 604800000);
+    assert_int_equal(c.retain_sessions_ms, 0);
+    assert_int_equal(c.retain_keys_ms, 86400000);
+    config_deinit(&c);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        int rc = load(&c, &e, 2, "--retain-sessions", rows[i].text);
+        assert_int_equal(rc, rows[i].ms < 0 ? ERR_INVALID : 0);
+        if (rc == 0)
+            assert_int_equal(c.retain_sessions_ms, rows[i].ms);
+        else
+            assert_non_null(strstr(e.text, "--retain-sessions"));
+        config_deinit(&c);
+    }
+}
+
 static void test_bad_files(void **state)
 {
     static const struct {
@@ -215,6 +245,7 @@ int main(void)
         cmocka_unit_test(test_flags_win_over_environment_over_file),
         cmocka_unit_test(test_provider_of_the_environment_comes_first),
         cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_ages),
         cmocka_unit_test(test_bad_files),
         cmocka_unit_test(test_hosts),
         cmocka_unit_test(test_passwords_are_not_printed),

@@ -1,0 +1,98 @@
+// Tidying up while a server runs: logs are folded, sessions and keys go, live ones stay.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { Reader } from './lib/client.mjs';
+import { Server, Standin } from './lib/server.mjs';
+
+let standin;
+const servers = [];
+async function serve(...args) {
+  const server = await new Server({ env: standin.env, args }).start();
+  servers.push(server);
+  return server;
+}
+before(async () => { standin = await new Standin().start(); });
+after(async () => {
+  for (const s of servers) await s.close();
+  await standin?.close();
+});
+
+const talk = (prompt) => ({
+  nodes: {
+    start: { type: 'start', next_ids: ['talk'] },
+    talk: { type: 'llm', properties: { prompt }, next_ids: ['end'] },
+    end: { type: 'end' },
+  },
+});
+const text = '[[echo rate=400]]one two three four five six seven eight nine ten';
+const review = {
+  nodes: {
+    start: { type: 'start', next_ids: ['ask'] },
+    ask: { type: 'human_review', properties: { review_type: 'approve_reject' }, routes: { approve: 'end', reject: 'end' } },
+    end: { type: 'end' },
+  },
+};
+
+// The clock is the event here: asks until what is expected is so.
+async function until(what, ms = 20000) {
+  const deadline = Date.now() + ms;
+  for (;;) {
+    const value = await what();
+    if (value) return value;
+    assert.ok(Date.now() < deadline, `waited ${ms} ms for ${what}`);
+    await new Promise((go) => setTimeout(go, 100));
+  }
+}
+async function ended(server, graph) {
+  const id = await server.execute(graph);
+  const reader = new Reader(server, id);
+  await reader.ended();
+  reader.close();
+  return { id, events: reader.events };
+}
+
+test('tokens of an ended session are folded into its messages, and a reader further back takes a snapshot', async () => {
+  const server = await serve('--retain-tokens', '1s');
+  const { id, events } = await ended(server, talk(text));
+  assert.ok(events.some((e) => e.type === 'token_stream'));
+  const folded = await until(async () => {
+    const log = await server.events(id);
+    return log.every((e) => e.type !== 'token_stream') && log;
+  });
+  assert.deepEqual(folded, events.filter((e) => e.type !== 'token_stream'));
+  const messages = (await server.get(`/sessions/${id}/messages`)).json.items;
+  assert.equal(messages.at(-1).content, text);
+
+  const late = new Reader(server, id); // from the beginning
+  await late.until((r) => r.subscribed);
+  assert.equal(late.subscribed.verdict, 'snapshot');
+  assert.equal(late.subscribed.session.status, 'completed');
+  assert.equal(late.subscribed.last_seq, events.length);
+  late.close();
+});
+
+test('old sessions are deleted, those that wait for a person stay', async () => {
+  const server = await serve('--retain-sessions', '1s', '--retain-tokens', 'off');
+  const waits = await server.execute(review);
+  const { id } = await ended(server, talk(text));
+  await until(async () => (await server.get(`/sessions/${id}`)).status === 404);
+  const items = (await server.get('/sessions')).json.items;
+  assert.deepEqual(items.map((s) => s.id), [waits]);
+});
+
+test('an Idempotency-Key is forgotten after a while', async () => {
+  const server = await serve('--retain-keys', '1s');
+  const post = () => server.request('POST', '/workflows/execute', { graph: review, input: {} }, { 'Idempotency-Key': 'k1' });
+  const first = (await post()).json.session_id;
+  assert.equal((await post()).json.session_id, first);
+  await until(async () => (await post()).json.session_id !== first);
+});
+
+test('what came before a restart is tidied up after it', async () => {
+  const server = await serve('--retain-tokens', 'off');
+  const { id } = await ended(server, talk(text));
+  await server.kill('SIGTERM');
+  server.options.args = ['--retain-tokens', '1s'];
+  await server.start();
+  await until(async () => (await server.events(id)).every((e) => e.type !== 'token_stream'));
+});
