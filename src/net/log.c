@@ -7,11 +7,10 @@
 #include "base/mem.h"
 #include "net/log_frames.h"
 #include "net/log_private.h"
+#include "net/session_view.h"
 
 #define TAIL_BYTES_FIRST   512
 #define TAIL_OFFSETS_FIRST 8
-/* "type" stands before anything that a user wrote, so this finds the event's own type. */
-#define TYPE_SEARCH_BYTES 160
 
 static void tail_free(struct log_tail *t)
 {
@@ -63,6 +62,17 @@ struct log_tail *log_tail_want(struct log_hub *h, struct id session_id)
     list_init(&t->by_seal);
     table_put(&h->by_session, session_id, t);
     return t;
+}
+
+void log_tail_follow(struct log_tail *t)
+{
+    struct log_reader *r = t->hub->reader;
+    bool want = t->cursors > 0 && !t->live;
+
+    if (want == t->followed || !r->follow)
+        return;
+    t->followed = want;
+    (want ? r->follow : r->unfollow)(r, t->session_id);
 }
 
 void log_tail_maybe_free(struct log_tail *t)
@@ -199,26 +209,22 @@ static void hub_evict(struct log_hub *h)
     }
 }
 
-static bool frame_is_state_change(struct str line)
-{
-    static const char mark[] = "\"type\":\"session_state_change\"";
-    size_t n = line.n < TYPE_SEARCH_BYTES ? line.n : TYPE_SEARCH_BYTES;
-
-    return memmem(line.p, n, mark, sizeof(mark) - 1) != NULL;
-}
-
 static void hub_tell_watchers(struct log_hub *h, struct id session_id, struct str frames)
 {
     struct str line;
 
     while (!list_empty(&h->watchers) && frame_next_line(&frames, &line)) {
-        if (!frame_is_state_change(line))
-            continue;
-        list_foreach_safe(it, next, &h->watchers)
-        {
-            struct log_watcher *w = container_of(it, struct log_watcher, link);
-            w->frame(w, session_id, line);
-        }
+        if (event_is_state_change(line))
+            log_tell_watchers(h, session_id, line);
+    }
+}
+
+void log_tell_watchers(struct log_hub *h, struct id session_id, struct str frame)
+{
+    list_foreach_safe(it, next, &h->watchers)
+    {
+        struct log_watcher *w = container_of(it, struct log_watcher, link);
+        w->frame(w, session_id, frame);
     }
 }
 
@@ -239,14 +245,15 @@ void log_tail_announce(struct log_tail *t)
     log_tail_maybe_free(t);
 }
 
-void log_seal(struct log_hub *h, struct id session_id, int64_t seq_first, int64_t seq_last,
-              struct str frames)
+/* Appends events, the first of which is the next one after the tail's last, or a later one: then
+ * the readers who lack those between take them from the store. */
+static void tail_seal(struct log_tail *t, int64_t seq_first, int64_t seq_last, struct str frames)
 {
-    struct log_tail *t = log_tail_want(h, session_id);
     size_t count, bytes = frames_size(frames, &count);
 
-    assert(count > 0 && seq_last - seq_first + 1 == (int64_t)count);
-    assert(t->seq_last < 0 || t->seq_last + 1 == seq_first);
+    assert(count > 0 && seq_last - seq_first + 1 == (int64_t)count && t->seq_last < seq_first);
+    if (t->count > 0 && t->seq_last + 1 != seq_first)
+        tail_drop_all(t);
     while (t->count > 0 && t->len - t->at + bytes > LOG_TAIL_BYTES_MAX)
         tail_drop_first(t);
     if (t->count == 0) {
@@ -256,11 +263,53 @@ void log_seal(struct log_hub *h, struct id session_id, int64_t seq_first, int64_
     tail_reserve(t, bytes, count);
     tail_append(t, frames);
     t->seq_last = seq_last;
-    t->live = true;
     list_remove(&t->by_seal);
-    list_append(&h->tails, &t->by_seal);
+    list_append(&t->hub->tails, &t->by_seal);
+}
+
+/* Cuts off what the tail knows already. False when nothing is left. */
+static bool tail_trim(const struct log_tail *t, int64_t *seq_first, struct str *frames)
+{
+    struct str line;
+
+    while (frames->n > 0 && *seq_first <= t->seq_last) {
+        frame_next_line(frames, &line);
+        ++*seq_first;
+    }
+    return frames->n > 0;
+}
+
+void log_seal(struct log_hub *h, struct id session_id, int64_t seq_first, int64_t seq_last,
+              struct str frames)
+{
+    struct log_tail *t = log_tail_want(h, session_id);
+    struct str news = frames;
+
+    assert(!t->live || t->seq_last < seq_first);
+    /* A feed may have found it in the store before the journal heard of its own commit. */
+    if (tail_trim(t, &seq_first, &news))
+        tail_seal(t, seq_first, seq_last, news);
+    t->live = true;
+    log_tail_follow(t);
     log_tail_announce(t);
     hub_tell_watchers(h, session_id, frames);
+    hub_evict(h);
+}
+
+void log_feed(struct log_hub *h, struct id session_id, int64_t seq_first, int64_t seq_last,
+              struct str frames)
+{
+    struct log_tail *t = table_get(&h->by_session, session_id);
+
+    if (!t || t->live || seq_last <= t->seq_last)
+        return;
+    if (frames.n == 0) {
+        t->seq_last = seq_last;
+        tail_drop_all(t);
+    } else if (tail_trim(t, &seq_first, &frames)) {
+        tail_seal(t, seq_first, seq_last, frames);
+    }
+    log_tail_announce(t);
     hub_evict(h);
 }
 
@@ -271,6 +320,7 @@ void log_forget(struct log_hub *h, struct id session_id)
     if (!t)
         return;
     t->live = false;
+    log_tail_follow(t);
     log_tail_maybe_free(t);
 }
 
@@ -297,12 +347,21 @@ bool log_run_next(struct log_run *run, int64_t *seq, struct str *json)
 
 void log_watch(struct log_hub *h, struct log_watcher *w)
 {
+    bool first = list_empty(&h->watchers);
+
+    w->hub = h;
     list_append(&h->watchers, &w->link);
+    if (first && h->reader->follow)
+        h->reader->follow(h->reader, (struct id){{0}});
 }
 
 void log_unwatch(struct log_watcher *w)
 {
+    struct log_hub *h = w->hub;
+
     list_remove(&w->link);
+    if (list_empty(&h->watchers) && h->reader->unfollow)
+        h->reader->unfollow(h->reader, (struct id){{0}});
 }
 
 void log_stats(const struct log_hub *h, struct log_stats *out)

@@ -4,8 +4,11 @@
  *      journal ── log_seal ──> tail [seq a … b] <── log_cursor_next ── WebSocket, SSE
  *                                  behind a: reader->read (the store, through app)
  *
- * Only committed events are sealed, in order, without gaps. Nobody has a queue: a slow reader costs
- * a cursor. A tail exists while its session is live or has cursors; all tails together are bounded
+ * Of a session that another instance has, app brings what that one sealed (log_feed), from `follow`
+ * to `unfollow`. Sessions move: a tail is sealed by the journal here, then fed, then sealed again.
+ *
+ * Only committed events are sealed, in order. Nobody has a queue: a slow reader costs a cursor. A
+ * tail exists while its session is live or has cursors; all tails together are bounded
  * (LOG_TAILS_BYTES_MAX), the bytes of the tail that was sealed longest ago go first.
  *
  * An event stands in a tail as a whole unmasked WebSocket text frame (RFC 6455, 5.2), frame after
@@ -43,16 +46,28 @@ struct log_read {
 struct log_reader { /* app implements it over the store */
     /* Answers later (never inside) by log_read_done(). */
     void (*read)(struct log_reader *r, struct log_read *read);
+    /* Or NULL. Somebody reads a session that is not live here, until unfollow. Id zero: there are
+     * watchers of all sessions. Called inside the log: they must not call it. */
+    void (*follow)(struct log_reader *r, struct id session_id);
+    void (*unfollow)(struct log_reader *r, struct id session_id);
 };
 
 struct log_hub;
 struct log_hub *log_hub_create(struct log_reader *reader);
 void log_hub_destroy(struct log_hub *h); /* no cursors, no watchers, no reads under way */
 
-/* frames: whole events joined by '\n', seq_first … seq_last. Calls `ready` of waiting cursors;
- * watchers get the session_state_change events among them. */
+/* frames: whole events joined by '\n', seq_first … seq_last: those that follow the last ones sealed
+ * here, or, when another instance had the session in between, later ones. Calls `ready` of waiting
+ * cursors; watchers get the session_state_change events among them. */
 void log_seal(struct log_hub *h, struct id session_id, int64_t seq_first, int64_t seq_last,
               struct str frames);
+/* What another instance has sealed of a session that is followed, in the same form. What is known
+ * already is left out. frames STR_NULL: they are in the store, up to seq_last. Watchers get
+ * nothing. */
+void log_feed(struct log_hub *h, struct id session_id, int64_t seq_first, int64_t seq_last,
+              struct str frames);
+/* A session_state_change event of another instance, for the watchers. */
+void log_tell_watchers(struct log_hub *h, struct id session_id, struct str frame);
 /* The session has left memory: its tail may go when nobody reads it. */
 void log_forget(struct log_hub *h, struct id session_id);
 /* The last sealed seq of a session with a tail; -1 when the hub does not know it. */
@@ -111,6 +126,7 @@ bool log_cursor_has_more(const struct log_cursor *c);
 struct log_watcher {
     void (*frame)(struct log_watcher *w, struct id session_id, struct str json);
     void *data;
+    struct log_hub *hub; /* private */
     struct list link;
 };
 void log_watch(struct log_hub *h, struct log_watcher *w);

@@ -160,6 +160,7 @@ void log_cursor_open(struct log_hub *h, struct log_cursor *c)
     c->failed = false;
     c->gone = false;
     list_append(&c->tail->idle, &c->link);
+    log_tail_follow(c->tail);
 }
 
 void log_cursor_close(struct log_cursor *c)
@@ -174,6 +175,7 @@ void log_cursor_close(struct log_cursor *c)
     c->chunk = NULL;
     c->hub->cursors--;
     c->tail->cursors--;
+    log_tail_follow(c->tail);
     log_tail_maybe_free(c->tail);
     c->tail = NULL;
 }

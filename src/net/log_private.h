@@ -19,6 +19,7 @@ struct log_tail {
     uint32_t *offsets;
     size_t first, count, offsets_cap;
     bool live;
+    bool followed; /* reader->follow was called */
     unsigned busy; /* being announced: not freed */
 };
 
@@ -42,6 +43,8 @@ struct log_hub {
 };
 
 struct log_tail *log_tail_want(struct log_hub *h, struct id session_id);
+/* Its cursors or `live` have changed: tells the reader whether it is to be fed. */
+void log_tail_follow(struct log_tail *t);
 void log_tail_maybe_free(struct log_tail *t);
 /* As many frames from seq on as fit; seq is held. */
 void log_tail_run(const struct log_tail *t, int64_t seq, size_t bytes_max, struct log_run *out);

@@ -14,6 +14,7 @@ struct session_view {
 };
 /* False: it is no session. */
 bool session_view_read(struct str json, struct session_view *out);
+bool event_is_state_change(struct str json); /* of the session */
 /* Is this event the last one of its session? */
 bool event_is_ending(struct str json);
 

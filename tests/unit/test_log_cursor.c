@@ -20,6 +20,7 @@ struct fake {
     struct log_reader reader;
     struct log_hub *hub;
     struct id session;
+    int follows, watches; /* now */
     char *events[EVENTS_MAX + 1];
     int64_t committed, sealed, first_held;
     struct log_read *pending[64];
@@ -416,6 +417,124 @@ static void test_watchers(void **state)
     fake_deinit(&f);
 }
 
+/* ---- sessions that move between instances ---- */
+
+static void fake_follow(struct log_reader *r, struct id session_id)
+{
+    struct fake *f = container_of(r, struct fake, reader);
+    ++*(id_is_zero(session_id) ? &f->watches : &f->follows);
+}
+
+static void fake_unfollow(struct log_reader *r, struct id session_id)
+{
+    struct fake *f = container_of(r, struct fake, reader);
+    --*(id_is_zero(session_id) ? &f->watches : &f->follows);
+}
+
+/* Feeds first … last of what is committed. */
+static void fake_feed(struct fake *f, int64_t first, int64_t last)
+{
+    struct buf b;
+    buf_init(&b, 1u << 20);
+    join(f, first, last, &b);
+    log_feed(f->hub, f->session, first, last, buf_str(&b));
+    buf_deinit(&b);
+}
+
+/* Takes all there is, from the store too. */
+static void viewer_take_all(struct viewer *v, int64_t upto)
+{
+    viewer_take(v, 100, 1u << 20);
+    while (v->f->pending_count > 0) {
+        fake_answer(v->f, 0, 1, 1000);
+        viewer_take(v, 100, 1u << 20);
+    }
+    assert_int_equal(v->expect, upto + 1);
+    assert_int_equal(v->errors, 0);
+}
+
+static void test_followed_while_it_is_read_and_not_live(void **state)
+{
+    struct fake f;
+    struct viewer v[2];
+    (void)state;
+
+    fake_init(&f);
+    f.reader.follow = fake_follow;
+    f.reader.unfollow = fake_unfollow;
+    fake_commit(&f, 20, 10);
+    viewer_open(&v[0], &f, 1);
+    assert_int_equal(f.follows, 1);
+    viewer_open(&v[1], &f, 1);
+    assert_int_equal(f.follows, 1);
+    fake_seal(&f, 5);
+    assert_int_equal(f.follows, 0); /* live here */
+    log_forget(f.hub, f.session);
+    assert_int_equal(f.follows, 1); /* elsewhere */
+    log_cursor_close(&v[0].c);
+    assert_int_equal(f.follows, 1);
+    log_cursor_close(&v[1].c);
+    assert_int_equal(f.follows, 0);
+    struct watch w[2] = {{.w.frame = watch_frame}, {.w.frame = watch_frame}};
+    w[0].w.data = &w[0];
+    w[1].w.data = &w[1];
+    log_watch(f.hub, &w[0].w);
+    log_watch(f.hub, &w[1].w);
+    assert_int_equal(f.watches, 1);
+    log_tell_watchers(f.hub, f.session, STR("session_state_change"));
+    assert_int_equal(w[0].count + w[1].count, 2);
+    log_unwatch(&w[0].w);
+    log_unwatch(&w[1].w);
+    assert_int_equal(f.watches, 0);
+    fake_deinit(&f);
+}
+
+static void test_feeds_and_seals_by_turns(void **state)
+{
+    struct fake f;
+    struct viewer v;
+    (void)state;
+
+    fake_init(&f);
+    fake_commit(&f, 20, 10);
+    viewer_open(&v, &f, 0);
+    fake_feed(&f, 1, 4);
+    viewer_take(&v, 4, 1u << 20);
+    fake_feed(&f, 2, 4); /* twice */
+    fake_feed(&f, 3, 9); /* half of it twice */
+    viewer_take(&v, 5, 1u << 20);
+    assert_int_equal(v.expect, 10);
+    assert_int_equal(f.reads, 0);
+    fake_feed(&f, 15, 18); /* those before it were not heard of */
+    f.sealed = 18;
+    fake_seal(&f, 20); /* it has come here */
+    viewer_take_all(&v, 20);
+    assert_int_equal(f.reads, 1);
+    log_forget(f.hub, f.session);
+    fake_commit(&f, 10, 10);
+    fake_feed(&f, 21, 22);
+    log_feed(f.hub, f.session, 23, 30, STR_NULL); /* numbers alone */
+    assert_int_equal(log_last_seq(f.hub, f.session), 30);
+    viewer_take_all(&v, 30);
+    log_feed(f.hub, f.session, 1, 30, STR_NULL);
+    assert_false(v.ready);
+    fake_commit(&f, 30, 10);
+    fake_feed(&f, 31, 33);
+    f.sealed = 31; /* the feed was quicker than the journal, which seals 32 … 34 */
+    fake_seal(&f, 34);
+    fake_feed(&f, 35, 36); /* live again: not wanted */
+    assert_int_equal(log_last_seq(f.hub, f.session), 34);
+    log_forget(f.hub, f.session);
+    f.sealed = 40; /* nobody told of 35 … 40 */
+    fake_seal(&f, 60);
+    viewer_take_all(&v, 60);
+    log_forget(f.hub, f.session);
+    log_cursor_close(&v.c);
+    fake_feed(&f, 1, 2); /* nobody reads it */
+    assert_int_equal(log_last_seq(f.hub, f.session), -1);
+    fake_deinit(&f);
+}
+
 /* Many sessions: all tails together stay within the limit, and nothing is lost by it. */
 static void test_total_is_bounded(void **state)
 {
@@ -536,6 +655,8 @@ int main(void)
         cmocka_unit_test(test_sharing),
         cmocka_unit_test(test_close_inside_ready),
         cmocka_unit_test(test_watchers),
+        cmocka_unit_test(test_followed_while_it_is_read_and_not_live),
+        cmocka_unit_test(test_feeds_and_seals_by_turns),
         cmocka_unit_test(test_total_is_bounded),
         cmocka_unit_test(test_random),
     };
