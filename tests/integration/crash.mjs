@@ -6,28 +6,20 @@
 // still wait, and take one answer.
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { Reader, isTerminal } from './lib/client.mjs';
+import { Chance, option } from './lib/chance.mjs';
+import { Reader } from './lib/client.mjs';
 import { Server, Standin } from './lib/server.mjs';
 import { checkLog, checkMessages, checkReader } from './lib/truth.mjs';
 
-const option = (name, fallback) => {
-  const i = process.argv.indexOf(`--${name}`);
-  return i < 0 ? fallback : Number(process.argv[i + 1]);
-};
 const rounds = option('rounds', 50);
 const wanted = option('sessions', 50);
-let seed = option('seed', Date.now() % 1e9);
+const seed = option('seed', Date.now() % 1e9);
 console.log(`seed ${seed}, ${rounds} rounds, ${wanted} sessions at once`);
-const random = () => { // mulberry32: a run can be told again by its seed, as far as timing allows
-  seed = (seed + 0x6d2b79f5) | 0;
-  let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-  t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-  return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-};
+const chance = new Chance(seed);
 const pause = (ms) => new Promise((go) => setTimeout(go, ms));
 
 const words = 'durable before visible one log one sequence each token once nothing lost nothing repeated'.split(' ');
-const saying = () => `${randomUUID()} ${Array.from({ length: 30 }, () => words[Math.floor(random() * words.length)]).join(' ')}`;
+const saying = () => `${randomUUID()} ${Array.from({ length: 30 }, () => chance.pick(words)).join(' ')}`;
 
 const streaming = {
   nodes: {
@@ -55,7 +47,7 @@ const readers = new Map(); // session id -> {reader, text}
 async function startOne() {
   const text = saying();
   const id = await server.execute(streaming, { text });
-  readers.set(id, { text, reader: new Reader(server, id, { reconnect: true, batch: random() < 0.5 }) });
+  readers.set(id, { text, reader: new Reader(server, id, { reconnect: true, batch: chance.next() < 0.5 }) });
 }
 
 // Keeps `wanted` sessions streaming; an execute that was cut by a kill was simply not answered.
@@ -73,7 +65,7 @@ const asked = await reviewer.untilEvent('human_interaction_required');
 
 for (let round = 1; round <= rounds; round++) {
   const filling = fill();
-  await pause(30 + random() * 600);
+  await pause(30 + chance.next() * 600);
   await server.kill('SIGKILL');
   await filling;
   const begun = Date.now();

@@ -2,10 +2,12 @@
 import WebSocket from 'ws';
 
 const terminal = new Set(['completed', 'failed', 'cancelled']);
+const passing = new Set(['unavailable', 'overloaded']); // a server that cannot just now says so
 export const isTerminal = (e) => e.type === 'session_state_change' && terminal.has(e.data.to);
 
 export class Reader {
-  // options: reconnect (come back when cut, with the last seq), batch
+  // server: what has a port; it is asked at each connect, so that it may be another instance's.
+  // options: reconnect (come back when cut, with the last seq, or refused for now), batch
   constructor(server, sessionId, options = {}) {
     this.server = server;
     this.id = sessionId;
@@ -22,8 +24,9 @@ export class Reader {
   connect() {
     const batch = this.options.batch ? '&batch=1' : '';
     const url = `ws://127.0.0.1:${this.server.port}/ws?session_id=${this.id}&after=${this.last}${batch}`;
-    const ws = new WebSocket(url, 'sluice.v1', { perMessageDeflate: false });
+    const ws = new WebSocket(url, 'sluice.v1', { perMessageDeflate: false, handshakeTimeout: 5000 });
     this.ws = ws;
+    this.port = Number(new URL(url).port);
     ws.on('message', (data) => { if (ws === this.ws) this.take(JSON.parse(data.toString())); });
     ws.on('error', () => { /* close follows */ });
     ws.on('close', (code) => {
@@ -36,7 +39,10 @@ export class Reader {
   take(m) {
     if (m.type === 'batch') { m.events.forEach((e) => this.take(e)); return; }
     if (m.type === 'subscribed') { this.verdicts.push(m.verdict); this.subscribed = m; }
-    else if (m.type === 'error' && m.seq === undefined) this.problems.push(`error message: ${JSON.stringify(m)}`);
+    else if (m.type === 'error' && m.seq === undefined) {
+      if (this.options.reconnect && passing.has(m.code)) this.ws.terminate();
+      else this.problems.push(`error message: ${JSON.stringify(m)}`);
+    }
     else if (m.seq !== undefined) {
       if (m.seq !== this.last + 1) this.problems.push(`seq ${m.seq} after ${this.last}`);
       if (m.session_id !== this.id) this.problems.push(`an event of ${m.session_id}`);

@@ -22,12 +22,18 @@ export const standinBin = () =>
   process.env.STANDIN_BIN ??
   firstThatExists(['release', 'asan', 'dev'].map((p) => join(root, `build/${p}/bench/standin`)));
 
+// Whatever ends this process, no server of ours goes on.
+const children = new Set();
+process.on('exit', () => children.forEach((c) => c.kill('SIGKILL')));
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
+
 // Starts a program and waits for its `listening on http://HOST:PORT`.
 function launch(bin, args, env) {
   const child = spawn(bin, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
   let stderr = '';
   child.stderr.on('data', (d) => { stderr += d; });
-  const exited = new Promise((done) => child.on('exit', (code, signal) => done({ code, signal })));
+  children.add(child);
+  const exited = new Promise((done) => child.on('exit', (code, signal) => { children.delete(child); done({ code, signal }); }));
   const started = new Promise((done, fail) => {
     createInterface({ input: child.stdout }).on('line', (line) => {
       const m = /^listening on (http:\/\/.*:(\d+))$/.exec(line);
@@ -70,6 +76,7 @@ export class Server {
 
   async kill(signal = 'SIGKILL') {
     this.process.child.kill(signal);
+    if (signal === 'SIGSTOP' || signal === 'SIGCONT') return null;
     const how = await this.process.exited;
     this.log += this.process.stderr();
     this.process = null;
@@ -87,10 +94,11 @@ export class Server {
     if (!this.options.data) rmSync(this.scratch, { recursive: true, force: true });
   }
 
-  async request(method, path, body, headers = {}) {
+  async request(method, path, body, headers = {}, ms = 60000) {
     const raw = typeof body === 'string' || body instanceof Uint8Array;
     const res = await fetch(this.url + path, {
       method,
+      signal: AbortSignal.timeout(ms),
       headers: body === undefined ? headers : { 'content-type': 'application/json', ...headers },
       body: body === undefined ? undefined : raw ? body : JSON.stringify(body),
     });
