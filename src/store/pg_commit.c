@@ -65,7 +65,7 @@ static const struct {
     [PART_WITHHELD_CLEAR] = {PG_WITHHELD_CLEAR, "u"},
     [PART_WITHHELD] = {PG_WITHHELD_INSERT, "uit"},
     [PART_KEYS] = {PG_KEYS_INSERT, "ttiiiti"},
-    [PART_COMMANDS] = {PG_COMMANDS_ANSWER, "uit"},
+    [PART_COMMANDS] = {PG_COMMANDS_ANSWER, "uuit"},
 };
 
 /* What is to be done with a delta. */
@@ -76,7 +76,7 @@ struct pg_commit {
     struct pg_rows lock, judge, keys, commands; /* to look at */
     struct table runs;                          /* run ids of one delta */
     enum verdict *verdicts;
-    size_t *key_of, *command_of; /* the delta of each row that is looked at */
+    size_t *key_of; /* the delta of each Idempotency-Key that is looked at */
     size_t verdicts_cap;
     size_t first, end; /* the deltas that are tried */
     int looked_from;   /* the statement of the batch that judges */
@@ -92,7 +92,7 @@ struct pg_commit *pg_commit_create(void)
     pg_rows_init(&c->lock, PG_COMMIT_LOCK, "uii");
     pg_rows_init(&c->judge, PG_COMMIT_JUDGE, "uiit");
     pg_rows_init(&c->keys, PG_COMMIT_KEYS_TAKEN, "tt");
-    pg_rows_init(&c->commands, PG_COMMIT_COMMANDS, "u");
+    pg_rows_init(&c->commands, PG_COMMIT_COMMANDS, "uu");
     table_init(&c->runs);
     return c;
 }
@@ -110,7 +110,6 @@ void pg_commit_destroy(struct pg_commit *c)
     table_deinit(&c->runs);
     free(c->verdicts);
     free(c->key_of);
-    free(c->command_of);
     free(c);
 }
 
@@ -327,6 +326,7 @@ static void commit_answers(struct pg_commit *c, const struct delta *d)
     r = &c->parts[PART_COMMANDS];
     for (const struct command_row *k = d->commands_done; k; k = k->next) {
         pg_rows_begin(r);
+        pg_rows_id(r, &d->session_id);
         pg_rows_id(r, &k->command_id);
         pg_rows_i64(r, k->http_status);
         pg_rows_str(r, k->answer_json);
@@ -507,43 +507,39 @@ static void commit_judge_keys(struct pg_job *j, int n)
     }
 }
 
-/* The command of the n-th row looked at, as the delta answers it. */
-static const struct command_row *commit_command(const struct delta *d, int64_t nth)
+/* The rows of one delta's commands, in their order. Without events, the answers tell that it was
+ * written. */
+static void commit_judge_answers(struct pg_job *j, size_t i, struct pgr *r, struct arena *a)
 {
-    const struct command_row *k = d->commands_done;
+    const struct delta *d = commit_of(j)->deltas[i];
+    bool same = true, answered = false;
 
-    while (nth-- > 0)
-        k = k->next;
-    return k;
+    for (const struct command_row *k = d->commands_done; k && pgr_next(r); k = k->next) {
+        pgr_i64(r); /* the row's number */
+        struct command_row old = {.http_status = (int)pgr_i64(r)};
+        old.answer_json = pgr_str(r, a);
+        same = same && rules_answer_is_same(&old, k);
+        answered = answered || old.http_status != 0;
+    }
+    if (!answered || j->store->commit->verdicts[i] != VERDICT_WRITE)
+        return;
+    if (same && d->seq_last == 0)
+        j->store->commit->verdicts[i] = VERDICT_STANDS;
+    else
+        commit_refuse(j, i, ERR_CONFLICT, "its command was answered before");
 }
 
-/* A command with the very answer of the delta was answered by an earlier try of it. */
 static void commit_judge_commands(struct pg_job *j, int n)
 {
-    struct store_commit *req = commit_of(j);
     struct pg_commit *c = j->store->commit;
     struct arena scratch;
     struct pgr r;
 
     arena_init(&scratch);
-    for (pgr_open(&r, j->conn, n); pgr_next(&r);) {
-        size_t row = (size_t)pgr_i64(&r) - 1, i = c->command_of[row];
-        int64_t nth = 0;
-        while (row > 0 && c->command_of[row - 1] == i) {
-            row--;
-            nth++;
-        }
-        const struct command_row *k = commit_command(req->deltas[i], nth);
-        int64_t status = pgr_i64(&r);
-        struct str answer = pgr_str(&r, &scratch);
-        if (status == 0 || c->verdicts[i] != VERDICT_WRITE)
-            continue;
-        if (j->repeated && req->deltas[i]->seq_last == 0 && status == k->http_status &&
-            str_eq(answer, k->answer_json))
-            c->verdicts[i] = VERDICT_STANDS;
-        else
-            commit_refuse(j, i, ERR_CONFLICT, "its command was answered before");
-    }
+    pgr_open(&r, j->conn, n);
+    for (size_t i = c->first; i < c->end; i++)
+        if (commit_of(j)->deltas[i]->commands_done)
+            commit_judge_answers(j, i, &r, &scratch);
     arena_deinit(&scratch);
 }
 
@@ -593,22 +589,18 @@ static int commit_judged(struct pg_job *j)
     return pg_await(j, commit_judged_answered);
 }
 
-/* Room for a verdict of each delta, and for the number of each row that is looked at. */
+/* Room for a verdict of each delta, and for the delta of each key. */
 static void commit_room(struct pg_commit *c, const struct store_commit *req)
 {
     size_t rows = req->count;
 
-    for (size_t i = 0; i < req->count; i++) {
+    for (size_t i = 0; i < req->count; i++)
         for (const struct idempotency_row *k = req->deltas[i]->idempotency; k; k = k->next)
             rows++;
-        for (const struct command_row *k = req->deltas[i]->commands_done; k; k = k->next)
-            rows++;
-    }
     if (rows > c->verdicts_cap) {
         c->verdicts_cap = rows * 2;
         c->verdicts = mem_realloc(c->verdicts, c->verdicts_cap * sizeof(*c->verdicts));
         c->key_of = mem_realloc(c->key_of, c->verdicts_cap * sizeof(*c->key_of));
-        c->command_of = mem_realloc(c->command_of, c->verdicts_cap * sizeof(*c->command_of));
     }
     for (size_t i = 0; i < req->count; i++)
         c->verdicts[i] = VERDICT_WRITE;
@@ -636,12 +628,11 @@ static void commit_look_fill(struct pg_commit *c, const struct store_commit *req
             c->key_of[row++] = i;
         }
     }
-    row = 0;
     for (size_t i = c->first; i < c->end; i++)
         for (const struct command_row *k = req->deltas[i]->commands_done; k; k = k->next) {
             pg_rows_begin(&c->commands);
+            pg_rows_id(&c->commands, &req->deltas[i]->session_id);
             pg_rows_id(&c->commands, &k->command_id);
-            c->command_of[row++] = i;
         }
 }
 

@@ -461,6 +461,12 @@ void pgr_open(struct pgr *r, const struct pg_conn *c, int n)
     assert(r->result);
 }
 
+void pgr_open_last(struct pgr *r, const struct pg_conn *c)
+{
+    assert(c->item_answered > 0 && c->item_answered == c->item_count);
+    *r = (struct pgr){.row = -1, .result = c->items[c->item_count - 1].result};
+}
+
 bool pgr_next(struct pgr *r)
 {
     r->column = 0;

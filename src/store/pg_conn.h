@@ -107,6 +107,7 @@ struct pgr {
     bool corrupt;    /* a column did not read back */
 };
 void pgr_open(struct pgr *r, const struct pg_conn *c, int n);
+void pgr_open_last(struct pgr *r, const struct pg_conn *c); /* of its last statement */
 bool pgr_next(struct pgr *r);
 int64_t pgr_i64(struct pgr *r); /* NULL: 0 */
 bool pgr_bool(struct pgr *r);

@@ -2,6 +2,7 @@
  * another one owns. Times are the database's. */
 #include "store/pg_array.h"
 #include "store/pg_store.h"
+#include "store/rules.h"
 
 /* ---- instances ---- */
 
@@ -21,9 +22,9 @@ int pg_instance_put_start(struct pg_job *j)
 
     pgq_start(&q, j->conn, p->must_exist ? PG_INSTANCE_UPDATE : PG_INSTANCE_UPSERT);
     pgq_id(&q, &p->row.id);
-    pgq_str(&q, p->row.name.p ? p->row.name : STR(""));
-    pgq_str(&q, p->row.address.p ? p->row.address : STR(""));
-    pgq_str(&q, p->row.version.p ? p->row.version : STR(""));
+    pgq_str(&q, rules_text(p->row.name));
+    pgq_str(&q, rules_text(p->row.address));
+    pgq_str(&q, rules_text(p->row.version));
     pgq_bool(&q, p->row.leaving);
     pgq_i64(&q, p->row.sessions);
     pgq_i64(&q, p->lease_ms);
@@ -129,6 +130,9 @@ static int command_was_put(struct pg_job *j)
     pgr_open(&r, j->conn, 1);
     if (!pgr_next(&r))
         return pg_refuse(j, ERR_NOT_FOUND, "no such session");
+    pgr_open(&r, j->conn, 2);
+    if (!pgr_next(&r))
+        return PG_AGAIN; /* it went between the two */
     command_columns(&r, &j->req->arena, &row);
     if (j->repeated && id_eq(row.session_id, p->row.session_id) &&
         row.created_at == p->row.created_at && str_eq(row.request_json, p->row.request_json))
@@ -145,6 +149,15 @@ static void command_add_get(struct pg_job *j, const struct id *id)
     pgq_end(&q);
 }
 
+static void command_add_session(struct pg_job *j, const struct id *id)
+{
+    struct pgq q;
+
+    pgq_start(&q, j->conn, PG_SESSION_EPOCH);
+    pgq_id(&q, id);
+    pgq_end(&q);
+}
+
 int pg_command_put_start(struct pg_job *j)
 {
     struct store_command_put *p = container_of(j->req, struct store_command_put, req);
@@ -154,10 +167,9 @@ int pg_command_put_start(struct pg_job *j)
     pgq_id(&q, &p->row.command_id);
     pgq_id(&q, &p->row.session_id);
     pgq_str(&q, p->row.request_json);
-    pgq_i64(&q, p->row.http_status);
-    pgq_str(&q, p->row.answer_json);
     pgq_i64(&q, p->row.created_at);
     pgq_end(&q);
+    command_add_session(j, &p->row.session_id);
     command_add_get(j, &p->row.command_id);
     return pg_await(j, command_was_put);
 }
@@ -186,9 +198,15 @@ static int commands_listed(struct pg_job *j)
 {
     struct store_command_list *l = container_of(j->req, struct store_command_list, req);
     struct command_row **tail = &l->rows;
+    bool of_one = !id_is_zero(l->session_id);
     struct pgr r;
 
-    for (pgr_open(&r, j->conn, 0); pgr_next(&r); tail = &(*tail)->next) {
+    if (of_one) {
+        pgr_open(&r, j->conn, 0);
+        if (!pgr_next(&r))
+            return pg_refuse(j, ERR_NOT_FOUND, "no such session");
+    }
+    for (pgr_open(&r, j->conn, of_one); pgr_next(&r); tail = &(*tail)->next) {
         *tail = arena_alloc(&j->req->arena, sizeof(**tail));
         command_columns(&r, &j->req->arena, *tail);
         if (r.corrupt)
@@ -204,6 +222,8 @@ int pg_command_list_start(struct pg_job *j)
     struct pgq q;
 
     l->rows = NULL;
+    if (of_one)
+        command_add_session(j, &l->session_id);
     pgq_start(&q, j->conn, of_one ? PG_COMMANDS_OF : PG_COMMANDS_WAITING);
     if (of_one)
         pgq_id(&q, &l->session_id);
@@ -226,9 +246,10 @@ static int command_session_locked(struct pg_job *j)
         return pg_refuse(j, ERR_NOT_FOUND, "no such session");
     if (d->epoch < (uint64_t)pgr_i64(&r))
         return pg_refuse(j, ERR_STALE, "the session has another owner by now");
-    pg_rows_init(&rows, PG_COMMANDS_DONE, "uit");
+    pg_rows_init(&rows, PG_COMMANDS_DONE, "uuit");
     for (const struct command_row *k = d->rows; k; k = k->next) {
         pg_rows_begin(&rows);
+        pg_rows_id(&rows, &d->session_id);
         pg_rows_id(&rows, &k->command_id);
         pg_rows_i64(&rows, k->http_status);
         pg_rows_str(&rows, k->answer_json);

@@ -11,9 +11,14 @@
  * look into months before it is saved. */
 #define EVENTS_SINCE(s) "e.at >= " s ".created_at - 86400000"
 
+#define SINCE_S EVENTS_SINCE("s")
+#define SINCE_L EVENTS_SINCE("l")
+
 #define LAST_SEQ(s)                                                                                \
     "GREATEST(" s ".last_seq, (SELECT e.seq_last FROM session_events AS e"                         \
     " WHERE e.session_id = " s ".id AND " EVENTS_SINCE(s) " ORDER BY e.seq_last DESC LIMIT 1))"
+
+#define LAST_SEQ_S LAST_SEQ("s")
 
 /* As session_columns() of pg_session.c reads them. */
 #define SESSION_COLUMNS(s)                                                                         \
@@ -28,6 +33,9 @@
     "d.session_id IS NOT NULL, d.input, d.metadata, d.settings, d.thread_configs,"                 \
     " d.workflow_state, d.budget"
 #define SESSION_DETAILS(s) " LEFT JOIN session_details AS d ON d.session_id = " s ".id"
+
+#define SESSION_DETAILS_S SESSION_DETAILS("s")
+#define SESSION_WHOLE     SESSION_COLUMNS("s") ", " DETAIL_COLUMNS ", d.graph"
 
 /* A page: $1 workspace, $2 where the list ends (excluded), $3 $4 where the page begins (excluded),
  * then the filters (NULL: any) $5 status, $6 workflow, $7 group, $8 user, $9 tag, $10 part of name
@@ -93,11 +101,18 @@
     " AND NOT f.deleted ORDER BY f.id"
 
 /* A session is free when it has no owner, or one without a row (store.h). */
-#define IS_FREE(s)                                                                                 \
-    "(" s ".owner IS NULL OR NOT EXISTS (SELECT FROM instances AS i WHERE i.id = " s ".owner))"
-#define IS_MINE(s, id) "(" s ".owner = " id " OR " IS_FREE(s) ")"
+#define IS_FREE_S                                                                                  \
+    "(s.owner IS NULL OR NOT EXISTS (SELECT FROM instances AS i WHERE i.id = s.owner))"
+#define IS_MINE(id) "(s.owner = " id " OR " IS_FREE_S ")"
 
 #define NOW_MS "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
+
+/* The longest ago first; those that another instance tidies up are its own. */
+#define ENDED(which)                                                                               \
+    "SELECT s.id, " LAST_SEQ_S ", (SELECT count(*) FROM (SELECT FROM session_events AS e"          \
+    " WHERE e.session_id = s.id AND " SINCE_S " LIMIT $3::bigint) AS n)"                           \
+    " FROM sessions AS s WHERE " which " AND s.ended_at > 0 AND s.ended_at < $1::bigint"           \
+    " ORDER BY s.ended_at LIMIT $2::bigint FOR NO KEY UPDATE OF s SKIP LOCKED"
 
 #define COMMAND_COLUMNS "c.command_id, c.session_id, c.request, c.status, c.answer, c.created_at"
 
@@ -129,7 +144,7 @@ const char *const pg_sql_texts[PG_SQL_COUNT] = {
         " JOIN sessions AS s ON s.id = d.id ORDER BY d.id FOR NO KEY UPDATE OF s)"
         " SELECT sluice_expect(count(*) = $4::bigint) FROM l WHERE l.fits AND NOT EXISTS"
         " (SELECT FROM session_events AS e WHERE e.session_id = l.id AND e.seq_last >= l.first"
-        " AND " EVENTS_SINCE("l") ")",
+        " AND " SINCE_L ")",
     [PG_COMMIT_JUDGE] =
         "WITH l AS MATERIALIZED (SELECT d.n, s.epoch, d.id, d.first, d.last, d.frames, s.created_at"
         " FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::text[]) WITH ORDINALITY"
@@ -137,18 +152,19 @@ const char *const pg_sql_texts[PG_SQL_COUNT] = {
         " JOIN sessions AS s ON s.id = d.id ORDER BY d.id FOR NO KEY UPDATE OF s)"
         " SELECT l.n, l.epoch,"
         " EXISTS (SELECT FROM session_events AS e WHERE e.session_id = l.id"
-        " AND e.seq_last = l.last AND " EVENTS_SINCE(
-            "l") " AND e.seq_first = l.first AND e.frames = l.frames),"
-                 " EXISTS (SELECT FROM session_events AS e WHERE e.session_id = l.id"
-                 " AND e.seq_last >= l.first AND e.seq_first <= l.last AND " EVENTS_SINCE(
-                     "l") ")"
-                          " FROM l",
+        " AND e.seq_last = l.last AND " SINCE_L
+        " AND e.seq_first = l.first AND e.frames = l.frames),"
+        " EXISTS (SELECT FROM session_events AS e WHERE e.session_id = l.id"
+        " AND e.seq_last >= l.first AND e.seq_first <= l.last AND " SINCE_L ")"
+        " FROM l",
     [PG_COMMIT_KEYS_TAKEN] =
         "SELECT d.n FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS d (workspace, key, n)"
         " JOIN idempotency_keys AS k ON k.workspace = d.workspace AND k.key = d.key",
+    /* A command that is not there counts as answered: a status below 0. */
     [PG_COMMIT_COMMANDS] =
-        "SELECT d.n, c.status, c.answer FROM unnest($1::uuid[]) WITH ORDINALITY AS d (id, n)"
-        " JOIN session_commands AS c ON c.command_id = d.id ORDER BY d.n FOR UPDATE OF c",
+        "SELECT d.n, COALESCE(c.status, -1), c.answer FROM unnest($1::uuid[], $2::uuid[])"
+        " WITH ORDINALITY AS d (session_id, id, n) LEFT JOIN session_commands AS c"
+        " ON c.command_id = d.id AND c.session_id = d.session_id ORDER BY d.n",
 
     [PG_SESSION_INSERT] =
         "INSERT INTO sessions (id, workspace, epoch, created_at, stored_only, name, group_id,"
@@ -228,26 +244,48 @@ const char *const pg_sql_texts[PG_SQL_COUNT] = {
         " $6::text[], $7::bigint[])",
     [PG_COMMANDS_ANSWER] =
         "WITH u AS (UPDATE session_commands AS c SET status = d.status, answer = d.answer,"
-        " updated_at = " NOW_MS
-        " FROM unnest($1::uuid[], $2::bigint[], $3::text[]) AS d (id, status, answer)"
-        " WHERE c.command_id = d.id AND c.status = 0 RETURNING 1)"
+        " updated_at = " NOW_MS " FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[])"
+        " AS d (session_id, id, status, answer)"
+        " WHERE c.command_id = d.id AND c.session_id = d.session_id AND c.status = 0 RETURNING 1)"
         " SELECT sluice_expect(count(*) = cardinality($1::uuid[])) FROM u",
 
+    /* Retention. $1 before, $2 sessions, $3 rows of events that are counted at most. */
+    [PG_ENDED_WHOLE] = ENDED("NOT (s.folded_seq > 0)"),
+    [PG_ENDED_FOLDED] = ENDED("(s.folded_seq > 0)"),
+    [PG_SESSION_FOLDED] = "UPDATE sessions SET folded_seq = $2::bigint WHERE id = $1::uuid",
+    [PG_SESSIONS_DELETE] = "DELETE FROM sessions AS s USING unnest($1::uuid[]) AS d (id)"
+                           " WHERE s.id = d.id",
+    [PG_EVENTS_WITH_TOKENS] =
+        "SELECT e.seq_first, e.seq_last, e.at, e.frames FROM session_events AS e"
+        " WHERE e.session_id = $1::uuid AND e.seq_last > $2::bigint"
+        " AND position('\"token_stream\"' IN e.frames) > 0 ORDER BY e.seq_last LIMIT $3::bigint",
+    [PG_EVENTS_DELETE] =
+        "DELETE FROM session_events AS e USING unnest($1::uuid[], $2::bigint[], $3::bigint[])"
+        " AS d (id, seq, at) WHERE e.session_id = d.id AND e.seq_last = d.seq AND e.at = d.at",
+    [PG_EVENTS_DELETE_SOME] =
+        "DELETE FROM session_events AS e USING (SELECT o.session_id, o.seq_last, o.at"
+        " FROM session_events AS o WHERE o.session_id = $1::uuid ORDER BY o.seq_last"
+        " LIMIT $2::bigint) AS d"
+        " WHERE e.session_id = d.session_id AND e.seq_last = d.seq_last AND e.at = d.at",
+    [PG_KEYS_TIDY] =
+        "DELETE FROM idempotency_keys AS k USING (SELECT o.workspace, o.key"
+        " FROM idempotency_keys AS o WHERE o.created_at < $1::bigint ORDER BY o.created_at"
+        " LIMIT $2::bigint) AS d WHERE k.workspace = d.workspace AND k.key = d.key",
+    [PG_COMMANDS_TIDY] =
+        "DELETE FROM session_commands AS c USING (SELECT o.command_id FROM session_commands AS o"
+        " WHERE o.status > 0 AND o.created_at < $1::bigint ORDER BY o.created_at"
+        " LIMIT $2::bigint) AS d WHERE c.command_id = d.command_id",
+    [PG_PARTITIONS] = "SELECT sluice_event_partitions(" NOW_MS ", $1::bigint::int)::bigint",
+
     /* Sessions */
-    [PG_SESSION_GET] =
-        "SELECT " SESSION_COLUMNS("s") ", " DETAIL_COLUMNS ", d.graph"
-                                       " FROM sessions AS s" SESSION_DETAILS(
-                                           "s") " WHERE s.id = $1::uuid"
-                                                " AND ($2::text IS NULL OR s.workspace = $2)",
-    [PG_SESSION_LOAD] = "SELECT " SESSION_COLUMNS(
-        "s") ", " DETAIL_COLUMNS ", d.graph, s.state,"
-             " (SELECT v.graph FROM workflow_versions AS v WHERE v.workspace ="
-             " s.workspace AND v.workflow_id = s.workflow_id"
-             " AND v.version = s.workflow_version)"
-             " FROM sessions AS s" SESSION_DETAILS("s") " WHERE s.id = $1::uuid",
-    [PG_SESSION_LOCK] =
-        "SELECT " IS_FREE("s") ", s.workspace, s.version, s.status, s.stored_only"
-                               " FROM sessions AS s WHERE s.id = $1::uuid FOR NO KEY UPDATE OF s",
+    [PG_SESSION_GET] = "SELECT " SESSION_WHOLE " FROM sessions AS s" SESSION_DETAILS_S
+                       " WHERE s.id = $1::uuid AND ($2::text IS NULL OR s.workspace = $2)",
+    [PG_SESSION_LOAD] = "SELECT " SESSION_WHOLE ", s.state, (SELECT v.graph"
+                        " FROM workflow_versions AS v WHERE v.workspace = s.workspace"
+                        " AND v.workflow_id = s.workflow_id AND v.version = s.workflow_version)"
+                        " FROM sessions AS s" SESSION_DETAILS_S " WHERE s.id = $1::uuid",
+    [PG_SESSION_LOCK] = "SELECT " IS_FREE_S ", s.workspace, s.version, s.status, s.stored_only"
+                        " FROM sessions AS s WHERE s.id = $1::uuid FOR NO KEY UPDATE OF s",
     [PG_SESSION_CLAIM] = "UPDATE sessions SET owner = $2::uuid, epoch = epoch + 1"
                          " WHERE id = $1::uuid",
     [PG_SESSION_RELEASE] = "UPDATE sessions AS s SET owner = NULL FROM unnest($1::uuid[]) AS d (id)"
@@ -257,7 +295,7 @@ const char *const pg_sql_texts[PG_SQL_COUNT] = {
     [PG_SESSION_EPOCH_LOCK] = "SELECT s.epoch FROM sessions AS s WHERE s.id = $1::uuid"
                               " FOR NO KEY UPDATE OF s",
     [PG_SCAN_BUSY] = "SELECT s.id FROM sessions AS s WHERE s.busy AND s.id > $1::uuid"
-                     " AND " IS_FREE("s") " ORDER BY s.id LIMIT $2::bigint",
+                     " AND " IS_FREE_S " ORDER BY s.id LIMIT $2::bigint",
 
     [PG_SESSIONS_BY_TIME] = SESSIONS(SESSIONS_PAGE, "", DOWN),
     [PG_SESSIONS_BY_TIME_UP] = SESSIONS(SESSIONS_PAGE, "", UP),
@@ -281,12 +319,9 @@ const char *const pg_sql_texts[PG_SQL_COUNT] = {
     [PG_SESSIONS_END_BY_USER_UP] = SESSIONS(SESSIONS_END, END_USER, UP),
 
     /* What hangs on one */
-    [PG_EVENTS_BOUNDS] =
-        "SELECT " LAST_SEQ("s") ", (SELECT e.seq_first FROM session_events AS e"
-                                " WHERE e.session_id = s.id AND " EVENTS_SINCE(
-                                    "s") " ORDER BY e.seq_last LIMIT 1),"
-                                         " s.folded_seq"
-                                         " FROM sessions AS s WHERE s.id = $1::uuid",
+    [PG_EVENTS_BOUNDS] = "SELECT " LAST_SEQ_S ", GREATEST(s.folded_seq, (SELECT e.seq_first"
+                         " FROM session_events AS e WHERE e.session_id = s.id AND " SINCE_S
+                         " ORDER BY e.seq_last LIMIT 1)) FROM sessions AS s WHERE s.id = $1::uuid",
     /* The sum stands in no index: rows are read until it is passed, at most $3 of them. */
     [PG_EVENTS_READ] =
         "SELECT r.seq_first, r.seq_last, r.frames FROM (SELECT e.seq_first, e.seq_last, e.frames,"
@@ -307,17 +342,16 @@ const char *const pg_sql_texts[PG_SQL_COUNT] = {
                         " WHERE f.session_id = $1::uuid ORDER BY f.run_id",
     [PG_TIMERS_LOAD] = "SELECT t.timer_id, t.due_at, t.purpose FROM timers AS t"
                        " WHERE t.session_id = $1::uuid ORDER BY t.timer_id",
-    [PG_TIMERS_DUE] =
-        "SELECT t.session_id, t.timer_id, t.due_at FROM timers AS t"
-        " JOIN sessions AS s ON s.id = t.session_id WHERE t.due_at <= $1::bigint"
-        " AND ($2::uuid IS NULL OR " IS_MINE(
-            "s", "$2") ")"
-                       " ORDER BY t.due_at, t.session_id, t.timer_id LIMIT $3::bigint",
+    [PG_TIMERS_DUE] = "SELECT t.session_id, t.timer_id, t.due_at FROM timers AS t"
+                      " JOIN sessions AS s ON s.id = t.session_id WHERE t.due_at <= $1::bigint"
+                      " AND ($2::uuid IS NULL OR " IS_MINE(
+                          "$2") ")"
+                                " ORDER BY t.due_at, t.session_id, t.timer_id LIMIT $3::bigint",
     [PG_TIMERS_NEXT] = "SELECT t.due_at FROM timers AS t"
                        " JOIN sessions AS s ON s.id = t.session_id WHERE t.due_at > $1::bigint"
                        " AND ($2::uuid IS NULL OR " IS_MINE(
-                           "s", "$2") ")"
-                                      " ORDER BY t.due_at, t.session_id, t.timer_id LIMIT 1",
+                           "$2") ")"
+                                 " ORDER BY t.due_at, t.session_id, t.timer_id LIMIT 1",
     [PG_MESSAGES_LIST] =
         "SELECT m.created_at, m.seq, m.message_id, m.run_id, m.node_id, m.role, m.agent_id,"
         " m.finish_reason, m.token_count, m.content FROM session_messages AS m"
@@ -398,23 +432,21 @@ const char *const pg_sql_texts[PG_SQL_COUNT] = {
                           " ORDER BY i.started_at, i.id",
     [PG_NOW] = "SELECT " NOW_MS,
     [PG_COMMAND_INSERT] =
-        "INSERT INTO session_commands (command_id, session_id, request, status, answer,"
-        " created_at, updated_at) SELECT $1::uuid, $2::uuid, $3::text, $4::bigint, $5::text,"
-        " $6::bigint, $6::bigint WHERE EXISTS (SELECT FROM sessions AS s WHERE s.id = $2)"
-        " ON CONFLICT DO NOTHING",
+        "INSERT INTO session_commands (command_id, session_id, request, created_at, updated_at)"
+        " SELECT $1::uuid, $2::uuid, $3::text, $4::bigint, $4 WHERE EXISTS"
+        " (SELECT FROM sessions AS s WHERE s.id = $2) ON CONFLICT DO NOTHING",
     [PG_COMMAND_GET] = "SELECT " COMMAND_COLUMNS " FROM session_commands AS c"
                        " WHERE c.command_id = $1::uuid",
     [PG_COMMANDS_OF] = "SELECT " COMMAND_COLUMNS " FROM session_commands AS c"
                        " WHERE c.session_id = $1::uuid AND c.status = 0"
                        " AND c.command_id > $2::uuid ORDER BY c.command_id LIMIT $3::bigint",
-    [PG_COMMANDS_WAITING] =
-        "SELECT " COMMAND_COLUMNS " FROM session_commands AS c"
-        " JOIN sessions AS s ON s.id = c.session_id"
-        " WHERE c.status = 0 AND c.command_id > $1::uuid"
-        " AND " IS_MINE("s", "$2::uuid") " ORDER BY c.command_id LIMIT $3::bigint",
+    [PG_COMMANDS_WAITING] = "SELECT " COMMAND_COLUMNS " FROM session_commands AS c"
+                            " JOIN sessions AS s ON s.id = c.session_id"
+                            " WHERE c.status = 0 AND c.command_id > $1::uuid"
+                            " AND " IS_MINE("$2::uuid") " ORDER BY c.command_id LIMIT $3::bigint",
     [PG_COMMANDS_DONE] =
         "UPDATE session_commands AS c SET status = d.status, answer = d.answer,"
-        " updated_at = " NOW_MS
-        " FROM unnest($1::uuid[], $2::bigint[], $3::text[]) AS d (id, status, answer)"
-        " WHERE c.command_id = d.id AND c.status = 0",
+        " updated_at = " NOW_MS " FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[])"
+        " AS d (session_id, id, status, answer)"
+        " WHERE c.command_id = d.id AND c.session_id = d.session_id AND c.status = 0",
 };

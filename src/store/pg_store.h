@@ -47,12 +47,7 @@ struct pg_job {
     int tries;
     uint64_t since_ms; /* uv_now() of its submission */
     uint64_t start_ns;
-    union { /* of an operation of several batches */
-        int64_t numbers[4];
-        struct {
-            int64_t version, first_version, created_at;
-        } workflow;
-    } u;
+    void *state; /* of an operation of several batches; in the request's arena */
 };
 
 struct pg_worker {
