@@ -1,12 +1,12 @@
-/* The bare limit of the SQLite store: commit_loop DIR [SECONDS]
+/* The bare limit of a store: commit_loop DIR|postgres://… [SECONDS]
  *
  * The store through the interface that the journal uses, at several batch sizes, durable, the next
  * batch being made while one is under way:
  *   sessions  what a session of three pure nodes needs: 1 session, its details, 1 row of events,
  *             3 node runs
  *   tokens    one row with one event, for each of as many of 500 sessions as the batch has
- * and beside them a loop of plain SQLite with the same settings, one small row a commit. One JSON
- * line per run; rates per second.
+ * and beside SQLite a loop of plain SQLite with the same settings, one small row a commit
+ * (pg_commit_loop is the same for PostgreSQL). One JSON line per run; rates per second.
  */
 #include <sqlite3.h>
 #include <stdio.h>
@@ -261,13 +261,20 @@ static void loop_print(struct loop *l, double cpu)
     fflush(stdout);
 }
 
-static void loop_run(struct loop *l, const char *dir, size_t size)
+static bool is_url(const char *where)
+{
+    return strncmp(where, "postgres", strlen("postgres")) == 0 && strstr(where, "://");
+}
+
+static void loop_run(struct loop *l, const char *where, size_t size)
 {
     struct errbuf e;
+    int rc = is_url(where) ? pg_store_open(&l->store, &l->uv, where, 0, true, &e)
+                           : sqlite_store_open(&l->store, &l->uv, where, true, &e);
 
     l->size = size;
     l->commits = 0;
-    if (sqlite_store_open(&l->store, &l->uv, dir, true, &e) < 0) {
+    if (rc < 0) {
         fprintf(stderr, "%s\n", e.text);
         exit(1);
     }
@@ -309,7 +316,7 @@ int main(int argc, char **argv)
     struct loop *l = mem_zalloc(sizeof(*l));
 
     if (argc < 2) {
-        fprintf(stderr, "usage: commit_loop DIR [SECONDS]\n");
+        fprintf(stderr, "usage: commit_loop DIR|postgres://… [SECONDS]\n");
         return 2;
     }
     if (argc > 2)
@@ -325,7 +332,8 @@ int main(int argc, char **argv)
     loop_start_tokens(l);
     for (size_t i = 0; i < sizeof(token_sizes) / sizeof(*token_sizes); i++)
         loop_run(l, argv[1], token_sizes[i]);
-    bare_run(argv[1]);
+    if (!is_url(argv[1]))
+        bare_run(argv[1]);
     for (int i = 0; i < 2; i++)
         for (int k = 0; k < BATCH_MAX; k++)
             buf_deinit(&l->batches[i].delta[k].events);
