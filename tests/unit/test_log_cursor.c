@@ -265,6 +265,32 @@ static void test_not_live(void **state)
     fake_deinit(&f);
 }
 
+static void test_a_session_that_was_elsewhere_for_a_while(void **state)
+{
+    struct fake f;
+    struct viewer v;
+    (void)state;
+
+    fake_init(&f);
+    fake_commit(&f, 5, 10);
+    fake_seal(&f, 5);
+    viewer_open(&v, &f, 0);
+    viewer_take(&v, 10, 1u << 16);
+    assert_int_equal(v.expect, 6);
+    log_forget(f.hub, f.session); /* another instance has it now */
+    fake_commit(&f, 5, 10);
+    f.sealed = 8; /* there */
+    fake_seal(&f, 10);
+    viewer_take(&v, 10, 1u << 16);
+    assert_int_equal(f.pending_count, 1);
+    fake_answer(&f, 0, 0, 3);
+    viewer_take(&v, 10, 1u << 16);
+    assert_int_equal(v.expect, 11);
+    log_cursor_close(&v.c);
+    log_forget(f.hub, f.session);
+    fake_deinit(&f);
+}
+
 static void test_snapshot_and_errors(void **state)
 {
     struct fake f;
@@ -650,6 +676,7 @@ int main(void)
         cmocka_unit_test(test_live),
         cmocka_unit_test(test_behind_the_tail),
         cmocka_unit_test(test_not_live),
+        cmocka_unit_test(test_a_session_that_was_elsewhere_for_a_while),
         cmocka_unit_test(test_snapshot_and_errors),
         cmocka_unit_test(test_lost_events_are_an_error),
         cmocka_unit_test(test_sharing),
