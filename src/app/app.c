@@ -28,6 +28,9 @@ void app_init(struct app *a)
     timers_open(&a->timers, &a->loop, app_timer_fired, a);
     recovery_open(&a->recovery, a);
     retention_open(&a->retention, a);
+    instances_open(&a->instances, a);
+    inbox_open(&a->inbox, a);
+    handover_open(&a->handover, a);
     uv_timer_init(&a->loop, &a->evict_timer);
 }
 
@@ -48,11 +51,17 @@ void app_close_handles(struct app *a)
     timers_close(&a->timers);
     recovery_close(&a->recovery);
     retention_close(&a->retention);
+    instances_close(&a->instances);
+    inbox_close(&a->inbox);
+    handover_close(&a->handover);
     uv_close((uv_handle_t *)&a->evict_timer, NULL);
 }
 
 void app_deinit(struct app *a)
 {
+    instances_deinit(&a->instances);
+    inbox_deinit(&a->inbox);
+    handover_deinit(&a->handover);
     plans_deinit(&a->plans);
     log_hub_destroy(a->log);
     table_deinit(&a->live);

@@ -14,6 +14,9 @@
 #include <uv.h>
 
 #include "app/config.h"
+#include "app/handover.h"
+#include "app/inbox.h"
+#include "app/instances.h"
 #include "app/journal.h"
 #include "app/plans.h"
 #include "app/recovery.h"
@@ -53,6 +56,9 @@ struct app {
     struct timers timers;
     struct recovery recovery;
     struct retention retention;
+    struct instances instances;
+    struct inbox inbox;
+    struct handover handover;
     uv_timer_t evict_timer;
     bool evict_armed;
     bool stopping;
@@ -77,6 +83,10 @@ void app_fail(struct svc_req *req, int status, const char *fmt, ...)
 void app_done(struct svc_req *req); /* answered as it stands */
 /* Copies a store request's failure into the answer and finishes it; true when it had failed. */
 bool app_failed_store(struct svc_req *req, const struct store_req *r, const char *not_found);
+/* Begins a request anew of which nothing was written (its session moved): maybe it goes to another
+ * instance now. Given up with 503 when that happens again and again. */
+void service_again(struct app *a, struct svc_req *req);
+void service_again_all(struct app *a, struct list *replies); /* of struct reply */
 
 /* service_sessions.c, service_workflows.c, service_reads.c: one function per svc_op */
 void svc_execute(struct app *a, struct svc_req *req);
@@ -88,6 +98,7 @@ void svc_events(struct app *a, struct svc_req *req);
 void svc_messages(struct app *a, struct svc_req *req);
 void svc_nodes(struct app *a, struct svc_req *req);
 void svc_metrics(struct app *a, struct svc_req *req);
+void svc_instances(struct app *a, struct svc_req *req);
 void svc_workflow_list(struct app *a, struct svc_req *req);
 void svc_workflow_put(struct app *a, struct svc_req *req); /* create and put */
 void svc_workflow_get(struct app *a, struct svc_req *req);
@@ -101,6 +112,10 @@ void svc_write_issues(struct jw *w, const struct workflow_issues *issues);
 /* idempotency.c: lets the first request with a key pass, answers repeats from what was stored. */
 void idempotency_check(struct app *a, struct svc_req *req,
                        void (*pass)(struct app *a, struct svc_req *req));
+/* The answer that is stored under the request's key already, if there is one, else lets it pass;
+ * for a request that is under way already. */
+void idempotency_lookup(struct app *a, struct svc_req *req,
+                        void (*pass)(struct app *a, struct svc_req *req));
 /* The row to store together with the answer; NULL without a key. Strings live in the request. */
 const struct idempotency_row *idempotency_row_of(struct svc_req *req, struct arena *arena);
 

@@ -39,6 +39,7 @@ enum {
     S_RETAIN_TOKENS,
     S_RETAIN_SESSIONS,
     S_RETAIN_KEYS,
+    S_DRAIN,
     S_PRINT,
     S_COUNT,
 };
@@ -66,6 +67,8 @@ static const struct setting settings[S_COUNT] = {
                            "delete sessions that ended so long ago"},
     [S_RETAIN_KEYS] = {"retain-keys", SETTING_TEXT, "1d", "AGE|off",
                        "forget Idempotency-Keys and answered commands that old"},
+    [S_DRAIN] = {"drain", SETTING_TEXT, "5s", "TIME",
+                 "at a shutdown, how long running model calls may go on before they move"},
     [S_PRINT] = {"print-config", SETTING_BOOL, "false", NULL, "print the settings and end"},
 };
 
@@ -395,6 +398,21 @@ static bool config_is_store(const char *url)
     return strncmp(url, "postgres://", 11) == 0 || strncmp(url, "postgresql://", 13) == 0;
 }
 
+/* "500ms", "5s", "2m" */
+static int config_time(const char *flag, const char *text, int64_t *ms, struct errbuf *e)
+{
+    char *end = NULL;
+    long n = strtol(text, &end, 10);
+    int64_t unit = strcmp(end, "ms") == 0  ? 1
+                   : strcmp(end, "s") == 0 ? 1000
+                   : strcmp(end, "m") == 0 ? 60000
+                                           : 0;
+    if (end == text || n < 0 || n > 1000000 || !unit)
+        return err_set(e, ERR_INVALID, "--%s %s: wants a time as 500ms, 5s or 2m", flag, text);
+    *ms = n * unit;
+    return 0;
+}
+
 static int config_values(struct loader *l)
 {
     struct config *c = l->c;
@@ -417,6 +435,8 @@ static int config_values(struct loader *l)
         rc = config_auth(c, l->e);
     if (rc == 0)
         rc = config_log(c, l->values[S_LOG_LEVEL], l->values[S_LOG_FORMAT], l->e);
+    if (rc == 0)
+        rc = config_time("drain", l->values[S_DRAIN], &c->drain_ms, l->e);
     if (rc == 0)
         rc = config_data(c, l->e);
     if (rc == 0)
@@ -526,6 +546,7 @@ void config_print(const struct config *c, struct buf *out)
     print_age(out, c, S_RETAIN_TOKENS, c->retain_tokens_ms);
     print_age(out, c, S_RETAIN_SESSIONS, c->retain_sessions_ms);
     print_age(out, c, S_RETAIN_KEYS, c->retain_keys_ms);
+    buf_printf(out, "drain: %lldms # %s\n", (long long)c->drain_ms, c->from[S_DRAIN]);
     buf_append_z(out, "providers:\n");
     for (unsigned i = 0; i < c->provider_count; i++) {
         const struct llm_provider *p = &c->providers[i];

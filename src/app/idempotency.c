@@ -95,6 +95,41 @@ void idempotency_check(struct app *a, struct svc_req *req,
     store_submit(a->store, &k->get.req);
 }
 
+struct key_lookup {
+    struct app *app;
+    struct svc_req *req;
+    void (*pass)(struct app *a, struct svc_req *req);
+    struct store_idempotency_get get;
+};
+
+static void key_read(struct store_req *r)
+{
+    struct key_lookup *k = r->data;
+    if (r->status == ERR_NOT_FOUND)
+        k->pass(k->app, k->req);
+    else if (!app_failed_store(k->req, r, ""))
+        key_replay(k->req, &k->get.row);
+    store_req_deinit(r);
+    free(k);
+}
+
+void idempotency_lookup(struct app *a, struct svc_req *req,
+                        void (*pass)(struct app *a, struct svc_req *req))
+{
+    if (!req->idempotency_key.p) {
+        pass(a, req);
+        return;
+    }
+    struct key_lookup *k = mem_zalloc(sizeof(*k));
+    k->app = a;
+    k->req = req;
+    k->pass = pass;
+    store_req_init(&k->get.req, STORE_IDEMPOTENCY_GET, key_read, k);
+    k->get.workspace = req->workspace;
+    k->get.key = req->idempotency_key;
+    store_submit(a->store, &k->get.req);
+}
+
 const struct idempotency_row *idempotency_row_of(struct svc_req *req, struct arena *arena)
 {
     if (!req->idempotency_key.p)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "app/app.h"
+#include "app/inbox.h"
 #include "app/runner.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -64,10 +65,11 @@ void journal_drain(struct journal *j, void (*drained)(void *data), void *data)
     journal_flush(j);
 }
 
-/* The answers' keys go into the same transaction as what they answer. */
-static void journal_add_keys(struct journal_entry *en)
+/* Answers of the inbox and the answers' keys go into the same transaction as what they answer. */
+static void journal_add_answers(struct journal_entry *en)
 {
     const struct idempotency_row **tail = &en->delta.idempotency;
+    const struct command_row **commands = &en->delta.commands_done;
     list_foreach(it, &en->replies)
     {
         struct reply *r = container_of(it, struct reply, link);
@@ -76,19 +78,16 @@ static void journal_add_keys(struct journal_entry *en)
             tail =
                 (const struct idempotency_row **)&((struct idempotency_row *)r->idempotency)->next;
         }
+        if (r->req->inbox)
+            commands = inbox_turn_add_answer(r->req->inbox, commands);
     }
 }
 
-static void journal_answer(struct list *replies, bool refused)
+static void journal_answer(struct list *replies)
 {
     struct list *it;
-    while ((it = list_pop(replies)) != NULL) {
-        struct svc_req *req = container_of(it, struct reply, link)->req;
-        if (refused)
-            app_fail(req, ERR_UNAVAILABLE, "the session has moved to another instance; try again");
-        else
-            app_done(req);
-    }
+    while ((it = list_pop(replies)) != NULL)
+        app_done(container_of(it, struct reply, link)->req);
 }
 
 static void journal_collect(struct journal *j)
@@ -99,14 +98,15 @@ static void journal_collect(struct journal *j)
         struct live *l = container_of(it, struct live, marked);
         struct journal_entry *en = &j->entries[j->count];
         if (!engine_take_delta(l->session, now, &en->delta, &en->effects)) {
-            journal_answer(&l->replies, false); /* what they tell was durable before */
+            journal_answer(&l->replies); /* what they tell was durable before */
             continue;
         }
         en->live = l;
         en->delta.epoch = l->epoch;
+        en->delta.owner = j->app->instances.self;
         list_init(&en->replies);
         list_splice(&en->replies, &l->replies);
-        journal_add_keys(en);
+        journal_add_answers(en);
         l->uncommitted++;
         j->deltas[j->count] = &en->delta;
         j->refused[j->count] = false;
@@ -114,34 +114,65 @@ static void journal_collect(struct journal *j)
     }
 }
 
-static void journal_finish_entry(struct journal *j, struct journal_entry *en, bool refused)
+/* Nothing of a refused delta was written, so all that waited for it can be begun anew, and the
+ * session is taken up again as it is stored, unless another instance has it. */
+static void journal_refused(struct journal *j, struct live *l, struct list *replies, bool is_new)
 {
-    struct live *l = en->live;
-    l->uncommitted--;
-    if (refused) {
-        const char *why = j->commit.req.error.text;
-        log_error("journal", "a session's write was refused: %s",
-                  why[0] ? why : "another owner has the session");
-    } else {
-        if (en->delta.seq_last > 0)
-            log_seal(j->app->log, l->id, en->delta.seq_first, en->delta.seq_last,
-                     buf_str(&en->delta.events));
-        runner_carry_out(l, en->effects);
-    }
-    journal_answer(&en->replies, refused);
-    buf_deinit(&en->delta.events);
-    arena_deinit(&en->delta.arena);
+    struct app *a = j->app;
+    struct id id = l->id;
+    struct list again;
+    const char *why = j->commit.req.error.text;
+    char text[ID_TEXT_BYTES + 1];
+    id_format(id, text);
+    log_warn("journal", "a write of session %s with epoch %llu was refused: %s", text,
+             (unsigned long long)l->epoch, why[0] ? why : "another owner has the session");
+    j->refused_total++;
+    list_init(&again);
+    list_splice(&again, replies);
+    list_splice(&again, &l->replies);
+    timers_drop_session(&a->timers, id);
+    live_destroy(l);
+    service_again_all(a, &again);
+    if (!is_new && !a->stopping)
+        recovery_want(&a->recovery, id);
+}
+
+static void journal_settle(struct journal *j, struct live *l)
+{
     bool over = session_status_is_terminal(session_status_of(l->session));
-    bool pending = l->uncommitted > 0 || !list_empty(&l->replies) || session_has_output(l->session);
-    if ((over && !pending) || refused) {
-        j->app->sessions_ended += over ? 1 : 0;
-        if (over)
-            retention_note(&j->app->retention);
-        journal_answer(&l->replies, refused);
+    bool pending = !list_empty(&l->replies) || session_has_output(l->session);
+    if (l->lost) {
+        live_lose(l);
+    } else if (over && !pending) {
+        j->app->sessions_ended++;
+        retention_note(&j->app->retention);
         live_destroy(l);
+    } else if (j->app->handover.active) {
+        handover_try(l);
     } else if (session_is_idle(l->session)) {
         live_arm_eviction(j->app);
     }
+}
+
+static void journal_finish_entry(struct journal *j, struct journal_entry *en, bool refused)
+{
+    struct live *l = en->live;
+    bool is_new = en->delta.is_new;
+    l->uncommitted--;
+    if (!refused) {
+        if (en->delta.seq_last > 0)
+            log_seal(j->app->log, l->id, en->delta.seq_first, en->delta.seq_last,
+                     buf_str(&en->delta.events));
+        if (!l->lost)
+            runner_carry_out(l, en->effects);
+        journal_answer(&en->replies);
+    }
+    buf_deinit(&en->delta.events);
+    arena_deinit(&en->delta.arena);
+    if (refused)
+        journal_refused(j, l, &en->replies, is_new);
+    else
+        journal_settle(j, l);
 }
 
 static void journal_release(struct journal *j)
@@ -158,6 +189,7 @@ static void journal_release(struct journal *j)
     store_req_deinit(&j->commit.req);
     j->count = 0;
     j->in_flight = false;
+    handover_check(&j->app->handover);
 }
 
 static void journal_retry(uv_timer_t *t)

@@ -40,7 +40,8 @@ struct journal {
     bool *refused;
     size_t count;
     bool in_flight;
-    bool failing; /* the last attempt failed */
+    bool failing;                     /* the last attempt failed */
+    unsigned long long refused_total; /* deltas that the store refused: fenced writers, mostly */
     int retry_ms;
     struct store_commit commit;
     void (*drained)(void *data); /* when nothing is marked or under way; once */

@@ -84,12 +84,18 @@ void live_add_reply(struct live *l, struct svc_req *req, const struct idempotenc
 
 /* ---- loading ---- */
 
+static void loading_submit(struct loading *ld);
+
 static void loading_finish(struct loading *ld, struct live *l, int status, struct errbuf *e)
 {
     list_remove(&ld->link);
+    if (l && l->app->instances.shared)
+        inbox_look(l->app, l->id); /* what came for it while nobody had it */
     struct list *it;
     while ((it = list_pop(&ld->wants)) != NULL) {
         struct live_want *w = container_of(it, struct live_want, link);
+        w->owner = ld->load.row.owner;
+        w->epoch = l ? l->epoch : ld->load.row.epoch;
         w->done(w, l, status, e);
     }
     workflow_unref(ld->workflow);
@@ -156,21 +162,34 @@ static int loading_restore(struct loading *ld, struct live **out, struct errbuf 
     return 0;
 }
 
+/* Why a session that was read is none to be taken up; 0: it is one. */
+static int loading_check(const struct loading *ld, struct errbuf *e)
+{
+    enum session_status status;
+    if (ld->load.row.meta.stored_only || !session_status_parse(ld->load.row.core.status, &status))
+        return err_set(e, ERR_NOT_FOUND, "Session not found or not active");
+    if (session_status_is_terminal(status))
+        return err_set(e, ERR_CONFLICT, "the session has ended: it is %s",
+                       session_status_word(status));
+    if (ld->app->stopping)
+        return err_set(e, ERR_UNAVAILABLE, "the server is shutting down");
+    return 0;
+}
+
 static void loading_read(struct store_req *req)
 {
     struct loading *ld = req->data;
+    struct app *a = ld->app;
     struct live *l = NULL;
     struct errbuf e = req->error;
     int rc = req->status;
-    enum session_status status;
-    if (rc == 0 &&
-        (ld->load.row.meta.stored_only || !session_status_parse(ld->load.row.core.status, &status)))
-        rc = err_set(&e, ERR_NOT_FOUND, "Session not found or not active");
-    else if (rc == 0 && session_status_is_terminal(status))
-        rc = err_set(&e, ERR_CONFLICT, "the session has ended: it is %s",
-                     session_status_word(status));
-    if (rc == 0 && ld->app->stopping)
-        rc = err_set(&e, ERR_UNAVAILABLE, "the server is shutting down");
+    if (!a->stopping && !id_eq(ld->load.claim_for, a->instances.self)) {
+        store_req_deinit(req); /* claimed for what this instance was until just now */
+        loading_submit(ld);
+        return;
+    }
+    if (rc == 0)
+        rc = loading_check(ld, &e);
     if (rc == 0)
         rc = loading_restore(ld, &l, &e);
     if (rc == ERR_CORRUPT)
@@ -178,11 +197,22 @@ static void loading_read(struct store_req *req)
     loading_finish(ld, l, rc, &e);
 }
 
+static void loading_submit(struct loading *ld)
+{
+    struct id session_id = ld->load.id;
+    memset(&ld->load, 0, sizeof(ld->load));
+    store_req_init(&ld->load.req, STORE_SESSION_LOAD, loading_read, ld);
+    ld->load.id = session_id;
+    ld->load.claim_for = ld->app->instances.self;
+    store_submit(ld->app->store, &ld->load.req);
+}
+
 void live_want(struct app *a, struct id session_id, struct live_want *w)
 {
     struct errbuf e = {""};
     struct live *l = live_find(a, session_id);
     if (l) {
+        w->epoch = l->epoch;
         w->done(w, l, 0, &e);
         return;
     }
@@ -199,17 +229,48 @@ void live_want(struct app *a, struct id session_id, struct live_want *w)
     list_init(&ld->wants);
     list_append(&ld->wants, &w->link);
     list_append(&a->loads, &ld->link);
-    store_req_init(&ld->load.req, STORE_SESSION_LOAD, loading_read, ld);
     ld->load.id = session_id;
-    store_submit(a->store, &ld->load.req);
+    loading_submit(ld);
+}
+
+/* ---- losing ---- */
+
+void live_lose(struct live *l)
+{
+    struct app *a = l->app;
+    struct list again;
+    runner_cancel_all(l);
+    l->lost = true;
+    if (l->uncommitted > 0)
+        return; /* the journal comes back to it */
+    list_init(&again);
+    list_splice(&again, &l->replies);
+    timers_drop_session(&a->timers, l->id);
+    live_destroy(l);
+    service_again_all(a, &again);
+}
+
+void live_lose_all(struct app *a)
+{
+    struct live **all = mem_calloc(a->live.count + 1, sizeof(*all));
+    size_t n = 0;
+    table_foreach(slot, &a->live) all[n++] = slot->value;
+    for (size_t i = 0; i < n; i++)
+        live_lose(all[i]);
+    free(all);
+}
+
+bool live_is_quiet(const struct live *l)
+{
+    return l->uncommitted == 0 && list_empty(&l->replies) && list_empty(&l->runs) &&
+           !list_is_linked(&l->marked);
 }
 
 /* ---- eviction ---- */
 
 static bool live_may_go(const struct live *l, int64_t now)
 {
-    return l->uncommitted == 0 && list_empty(&l->replies) && list_empty(&l->runs) &&
-           !list_is_linked(&l->marked) && session_is_idle(l->session) &&
+    return live_is_quiet(l) && session_is_idle(l->session) &&
            now - l->touched_at >= APP_IDLE_EVICT_MS;
 }
 

@@ -26,6 +26,7 @@ struct live {
     struct list replies;  /* struct reply: answers that wait for the next commit */
     struct list runs;     /* struct run (runner.h) */
     unsigned uncommitted; /* entries of the journal under way */
+    bool lost;            /* another instance may have it: nothing of it is written any more */
     int64_t touched_at;   /* last step; for eviction */
 };
 
@@ -45,15 +46,26 @@ void live_destroy(struct live *l); /* no replies, no entries under way; runs are
 int live_step(struct live *l, struct engine_input *in, struct errbuf *e);
 void live_add_reply(struct live *l, struct svc_req *req, const struct idempotency_row *row);
 
-/* Brings a stored session into memory if it is not there. `done` is called once, maybe at once:
- * l, or NULL with status ERR_NOT_FOUND (none, or stored only), ERR_CONFLICT (it has ended; e names
- * the state), or what the store said. */
+/* Brings a stored session into memory if it is not there, and claims it for this instance. `done`
+ * is called once, maybe at once: l, or NULL with status ERR_NOT_FOUND (none, or stored only),
+ * ERR_CONFLICT (it has ended; e names the state), ERR_STALE (another instance has it), or what the
+ * store said. */
 struct live_want {
     void (*done)(struct live_want *w, struct live *l, int status, struct errbuf *e);
     void *data;
+    struct id owner; /* Out: with ERR_STALE */
+    uint64_t epoch;  /* Out: of the session, also when it has ended */
     struct list link;
 };
 void live_want(struct app *a, struct id session_id, struct live_want *w);
+
+/* It leaves memory and nothing more of it is written, for another instance has it or is free to
+ * take it. What waited for a commit of it is begun anew, elsewhere if need be; a commit under way
+ * is waited for first. */
+void live_lose(struct live *l);
+void live_lose_all(struct app *a);
+/* Nothing of it runs, waits for a commit or for an answer: it may be let go. */
+bool live_is_quiet(const struct live *l);
 
 /* Drops sessions that only wait and were not touched for APP_IDLE_EVICT_MS before `now`. What wakes
  * them is durable: an answer finds them by live_want(), a timer by recovery. */

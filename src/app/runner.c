@@ -240,11 +240,13 @@ void runner_carry_out(struct live *l, const struct effect *effects)
 {
     for (const struct effect *ef = effects; ef; ef = ef->next) {
         switch (ef->kind) {
-        case EFFECT_MODEL_START:
-            model_start(l, ef);
+        case EFFECT_MODEL_START: /* one that hands over leaves what is new to the next owner */
+            if (!l->app->handover.active)
+                model_start(l, ef);
             break;
         case EFFECT_SCRIPT_START:
-            script_start(l, ef);
+            if (!l->app->handover.active)
+                script_start(l, ef);
             break;
         case EFFECT_RUN_CANCEL:
         case EFFECT_RUN_HOLD:

@@ -1,7 +1,8 @@
 /* The life of the server process:
  *
- *     settings ─> store ─> recovery ─> listening ─> (SIGTERM, SIGINT) ─> net closed ─> journal
- * drained ─> store, scripts, models closed ─> exit 0
+ *     settings ─> store, cache ─> registered ─> recovery ─> listening ─> (SIGTERM, SIGINT)
+ *       ─> net closed ─> journal drained, own row removed  ─┬─> the parts closed ─> exit 0
+ *       └> with others alive: sessions handed over to them ─┘
  *
  * A second signal ends at once: nothing is lost by it either, it only costs the next start a
  * recovery.
@@ -29,6 +30,7 @@ struct server {
     struct app app;
     uv_signal_t signals[2];
     int exit_code;
+    unsigned ending;  /* what must be over before the parts are closed */
     unsigned closing; /* parts that have not said `closed` yet */
 };
 
@@ -47,6 +49,8 @@ static void server_close_parts(void *data)
 {
     struct server *s = data;
     struct app *a = &s->app;
+    if (--s->ending > 0)
+        return;
     s->closing = a->cache ? 4 : 3;
     app_close_handles(a);
     if (a->cache)
@@ -62,12 +66,16 @@ static void server_drop_sessions(void *data)
 {
     struct server *s = data;
     app_drop_sessions(&s->app);
-    server_close_parts(s);
+    instances_remove_self(&s->app.instances, server_close_parts, s);
 }
 
 static void server_net_closed(void *data)
 {
     struct server *s = data;
+    if (s->ending > 1 || s->app.instances.was_left) { /* the hand-over sees to the sessions */
+        server_close_parts(s);
+        return;
+    }
     table_foreach(slot, &s->app.live)
     {
         struct live *l = slot->value;
@@ -85,17 +93,30 @@ static void server_signal(uv_signal_t *h, int signum)
     }
     log_info("serve", "%s: shutting down", signum == SIGINT ? "SIGINT" : "SIGTERM");
     s->app.stopping = true;
+    s->ending = 1;
+    inbox_stop(&s->app.inbox);
+    if (instances_has_company(&s->app.instances)) {
+        s->ending = 2;
+        handover_begin(&s->app.handover, s->app.config.drain_ms, server_close_parts, s);
+    }
     net_server_close(s->app.net, SHUTDOWN_RETRY_MS, SHUTDOWN_GRACE_MS, server_net_closed, s);
 }
 
 /* ---- start ---- */
 
-static void server_announce(struct app *a)
+static void server_address(const struct app *a, char *out, size_t n)
 {
     bool v6 = strchr(a->config.host, ':') != NULL;
+    snprintf(out, n, "http://%s%s%s:%d", v6 ? "[" : "", a->config.host, v6 ? "]" : "",
+             net_server_port(a->net));
+}
+
+static void server_announce(struct app *a)
+{
+    char address[INSTANCE_NAME_MAX];
+    server_address(a, address, sizeof(address));
     net_server_set_ready(a->net, true);
-    printf("listening on http://%s%s%s:%d\n", v6 ? "[" : "", a->config.host, v6 ? "]" : "",
-           net_server_port(a->net));
+    printf("listening on %s\n", address);
     fflush(stdout);
 }
 
@@ -105,6 +126,18 @@ static void server_recovered(struct app *a)
         examples_put(a, a->config.examples, server_announce);
     else
         server_announce(a);
+}
+
+static void server_registered(struct app *a)
+{
+    recovery_start(&a->recovery, server_recovered);
+}
+
+static void server_register(struct app *a)
+{
+    char address[INSTANCE_NAME_MAX];
+    server_address(a, address, sizeof(address));
+    instances_start(&a->instances, address, server_registered);
 }
 
 /* Thousands of clients and model streams want descriptors; the hard limit is the admin's word. */
@@ -199,7 +232,7 @@ int serve_main(int argc, char **argv)
         fprintf(stderr, "sluice serve: %s\n", e.text);
         return 1; /* nothing was begun: the system takes back what is open */
     }
-    recovery_start(&s->app.recovery, server_recovered);
+    server_register(&s->app);
     uv_run(&s->app.loop, UV_RUN_DEFAULT);
     int code = s->exit_code;
     app_deinit(&s->app);

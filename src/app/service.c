@@ -3,6 +3,8 @@
 
 #include "app/app.h"
 
+#define SERVICE_MOVES_MAX 3
+
 void app_done(struct svc_req *req)
 {
     req->done(req);
@@ -68,6 +70,7 @@ static bool svc_is_read(enum svc_op op)
     case SVC_EVENTS:
     case SVC_MESSAGES:
     case SVC_NODES:
+    case SVC_INSTANCES:
     case SVC_READY:
     case SVC_METRICS:
     case SVC_OP_COUNT:
@@ -100,6 +103,7 @@ static const svc_handler svc_handlers[SVC_OP_COUNT] = {
     [SVC_EVENTS] = svc_events,
     [SVC_MESSAGES] = svc_messages,
     [SVC_NODES] = svc_nodes,
+    [SVC_INSTANCES] = svc_instances,
     [SVC_READY] = svc_ready,
     [SVC_METRICS] = svc_metrics,
 };
@@ -108,6 +112,28 @@ static void svc_pass(struct app *a, struct svc_req *req)
 {
     assert(req->op < SVC_OP_COUNT);
     svc_handlers[req->op](a, req);
+}
+
+void service_again(struct app *a, struct svc_req *req)
+{
+    if (req->inbox) { /* it still waits in the store; its turn begins anew */
+        app_fail(req, ERR_STALE, "the session has moved");
+    } else if (a->stopping) {
+        app_fail(req, ERR_UNAVAILABLE, "the server is shutting down");
+    } else if (req->moves++ >= SERVICE_MOVES_MAX) {
+        app_fail(req, ERR_UNAVAILABLE, "the session has moved to another instance; try again");
+    } else {
+        buf_clear(&req->body);
+        req->http_status = 0;
+        idempotency_lookup(a, req, svc_pass);
+    }
+}
+
+void service_again_all(struct app *a, struct list *replies)
+{
+    struct list *it;
+    while ((it = list_pop(replies)) != NULL)
+        service_again(a, container_of(it, struct reply, link)->req);
 }
 
 /* Refused early, before anything is looked up: a server that stops or whose store is gone. */
@@ -120,6 +146,8 @@ static void app_submit(struct service *s, struct svc_req *req)
         app_fail(req, ERR_UNAVAILABLE, "the server is shutting down");
     else if (a->journal.failing)
         app_fail(req, ERR_UNAVAILABLE, "the store cannot be written now; nothing was changed");
+    else if (instances_is_joining(&a->instances))
+        app_fail(req, ERR_UNAVAILABLE, "this instance is joining the others again; try again");
     else
         idempotency_check(a, req, svc_pass);
 }
@@ -177,6 +205,16 @@ void svc_metrics(struct app *a, struct svc_req *req)
          (double)cache.messages_in},
         {"sluice_cache_messages_out_total", "counter", "messages to instances said",
          (double)cache.messages_out},
+        {"sluice_instances", "gauge", "instances that are alive, this one too",
+         instances_count(&a->instances)},
+        {"sluice_sessions_adopted_total", "counter", "sessions taken up by recovery",
+         (double)a->recovery.recovered_total},
+        {"sluice_fenced_writes_total", "counter", "writes refused: the session has moved",
+         (double)a->journal.refused_total},
+        {"sluice_inbox_sent_total", "counter", "commands written for another owner",
+         (double)a->inbox.sent},
+        {"sluice_inbox_done_total", "counter", "commands of the inbox carried out here",
+         (double)a->inbox.carried_out},
         {"sluice_store_writable", "gauge", "1 while commits succeed", a->journal.failing ? 0 : 1},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)

@@ -21,6 +21,7 @@ struct read_job {
         struct store_events_read events;
         struct store_messages_list messages;
         struct store_runs_list runs;
+        struct store_instance_list instances;
     } u;
 };
 
@@ -131,6 +132,49 @@ void svc_session_list(struct app *a, struct svc_req *req)
     l->ascending = req->list.ascending;
     l->limit = req->list.limit;
     read_submit(job);
+}
+
+/* ---- instances ---- */
+
+static void instance_write(struct jw *w, const struct instances *in, const struct instance_row *row,
+                           int64_t now)
+{
+    char id[ID_TEXT_BYTES + 1];
+    bool self = id_eq(row->id, in->self);
+    int seen = instances_lease_seen(in, row->id);
+    bool held = seen >= 0 ? seen > 0 || row->lease_until > now : row->lease_until > now;
+    id_format(row->id, id);
+    jw_object(w);
+    jw_kv_stringz(w, "id", id);
+    jw_kv_string(w, "name", row->name);
+    jw_kv_string(w, "address", row->address);
+    jw_kv_string(w, "version", row->version);
+    jw_kv_bool(w, "self", self);
+    jw_kv_bool(w, "leaving", row->leaving);
+    jw_kv_stringz(w, "lease", held ? "held" : "over");
+    jw_kv_i64(w, "sessions", self ? (int64_t)in->app->live.count : row->sessions);
+    jw_kv_time(w, "started_at", row->started_at);
+    jw_kv_time(w, "seen_at", row->seen_at);
+    jw_end(w);
+}
+
+static void instances_listed(struct store_req *r)
+{
+    struct read_job *job = r->data;
+    struct svc_req *req = job->req;
+    if (!app_failed_store(req, r, "")) {
+        struct jw w;
+        list_begin(&w, req);
+        for (struct instance_row *it = job->u.instances.rows; it; it = it->next)
+            instance_write(&w, &job->app->instances, it, job->u.instances.now);
+        list_end(&w, req, STR_NULL);
+    }
+    read_job_destroy(job);
+}
+
+void svc_instances(struct app *a, struct svc_req *req)
+{
+    read_submit(read_job_create(a, req, STORE_INSTANCE_LIST, instances_listed));
 }
 
 /* ---- events ---- */

@@ -238,6 +238,15 @@ static void command_on(struct live *l, struct svc_req *req)
     live_add_reply(l, req, idempotency_row_of(req, &req->arena));
 }
 
+/* Another instance has the session: the command goes to it through the store. */
+static void command_elsewhere(struct app *a, struct svc_req *req, struct id owner)
+{
+    if (req->inbox)
+        service_again(a, req);
+    else
+        inbox_send(a, req, owner);
+}
+
 static void command_live(struct live_want *w, struct live *l, int status, struct errbuf *e)
 {
     struct command_job *job = container_of(w, struct command_job, want);
@@ -245,6 +254,8 @@ static void command_live(struct live_want *w, struct live *l, int status, struct
     bool gone = status == ERR_NOT_FOUND || status == ERR_CONFLICT;
     if (l)
         command_on(l, req);
+    else if (status == ERR_STALE)
+        command_elsewhere(job->app, req, w->owner);
     else if (req->op == SVC_NODE_RESUME && gone)
         app_fail(req, ERR_NOT_FOUND, "Session not found or not active");
     else if (status == ERR_NOT_FOUND)

@@ -107,6 +107,8 @@ static const struct command {
     {"flow", "update", "[ID] FILE", "store a new version", no_options, 1, 2, flow_update_command},
     {"flow", "delete", "ID", "remove it; its sessions go on", no_options, 1, 1,
      flow_delete_command},
+    {"instance", "list", "", "the servers that share this one's store", no_options, 0, 0,
+     instance_list_command},
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
@@ -266,7 +268,8 @@ int cli_main(int argc, char **argv)
         printf("sluice %s\n", SLUICE_VERSION);
         return EXIT_DONE;
     }
-    if (strcmp(first, "session") == 0 || strcmp(first, "flow") == 0)
+    if (strcmp(first, "session") == 0 || strcmp(first, "flow") == 0 ||
+        strcmp(first, "instance") == 0)
         return group_run(argc, argv);
     const struct command *cmd = command_find(NULL, first);
     if (cmd)

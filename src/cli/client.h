@@ -78,5 +78,6 @@ int flow_validate_command(struct client *c, const struct args *a);
 int flow_create_command(struct client *c, const struct args *a);
 int flow_update_command(struct client *c, const struct args *a);
 int flow_delete_command(struct client *c, const struct args *a);
+int instance_list_command(struct client *c, const struct args *a);
 
 #endif

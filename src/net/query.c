@@ -9,7 +9,7 @@
 
 #define LISTS                                                                                      \
     (OPS(SVC_WORKFLOW_LIST) | OPS(SVC_WORKFLOW_VERSIONS) | OPS(SVC_SESSION_LIST) |                 \
-     OPS(SVC_MESSAGES) | OPS(SVC_NODES))
+     OPS(SVC_MESSAGES) | OPS(SVC_NODES) | OPS(SVC_INSTANCES))
 #define SESSIONS OPS(SVC_SESSION_LIST)
 
 enum query_type { QUERY_TEXT, QUERY_LIMIT, QUERY_NUMBER, QUERY_TIME, QUERY_ORDER, QUERY_BOOL };

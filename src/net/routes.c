@@ -40,6 +40,7 @@ const struct route routes[] = {
     OTHER("/healthz", ROUTE_HEALTHZ),
     SERVICE(HTTP_GET, "/readyz", SVC_READY, BODY_NONE),
     SERVICE(HTTP_GET, "/metrics", SVC_METRICS, BODY_NONE),
+    SERVICE(HTTP_GET, "/instances", SVC_INSTANCES, BODY_NONE),
     OTHER("/version", ROUTE_VERSION),
     OTHER("/openapi.json", ROUTE_OPENAPI),
     OTHER("/asyncapi.json", ROUTE_ASYNCAPI),

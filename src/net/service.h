@@ -18,6 +18,8 @@
 #include "base/err.h"
 #include "base/id.h"
 
+struct inbox_turn;
+
 enum svc_op {
     SVC_WORKFLOW_LIST,     /* list */
     SVC_WORKFLOW_CREATE,   /* workflow */
@@ -40,6 +42,7 @@ enum svc_op {
     SVC_EVENTS,      /* session_id, events */
     SVC_MESSAGES,    /* session_id, list */
     SVC_NODES,       /* session_id, list */
+    SVC_INSTANCES,
     SVC_READY,       /* is the store writable? */
     SVC_METRICS,     /* body: Prometheus text */
     SVC_OP_COUNT,
@@ -107,6 +110,10 @@ struct svc_req {
 
     void (*done)(struct svc_req *req);
     void *data;
+
+    /* Private, app's */
+    struct inbox_turn *inbox; /* this is a command of the inbox, carried out here */
+    unsigned moves;           /* how often it was begun anew because its session moved */
 };
 #define SVC_BODY_MAX (64u << 20)
 void svc_req_init(struct svc_req *req, enum svc_op op); /* zeroes, inits arena and bufs */

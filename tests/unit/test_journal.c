@@ -229,7 +229,7 @@ static void test_idle_sessions_leave_memory_and_come_back(void **state)
     started(&waits);
     while (a->sessions_ended == 0)
         uv_run(&a->loop, UV_RUN_ONCE); /* the durable timer wakes it, and it ends */
-    assert_true(a->recovery.recovered == 1);
+    assert_true(a->recovery.recovered_total == 1);
     ask_answer(&answer, a, started(&asks), NULL);
     turn_until(a, &answer);
     assert_int_equal(answer.req.status, 0);

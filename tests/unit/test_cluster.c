@@ -1,0 +1,322 @@
+/* Several instances over one store: who owns a session, the inbox, deaths, hand-overs. */
+#include "cluster_rig.h"
+
+static const char review[] =
+    "{\"nodes\":{\"start\":{\"type\":\"start\",\"next_ids\":[\"ask\"]},"
+    "\"ask\":{\"type\":\"human_review\",\"properties\":{\"review_type\":\"approve_reject\"},"
+    "\"routes\":{\"approve\":\"end\",\"reject\":\"end\"}},\"end\":{\"type\":\"end\"}}}";
+static const char model[] =
+    "{\"nodes\":{\"start\":{\"type\":\"start\",\"next_ids\":[\"m\"]},\"m\":{\"type\":\"llm\","
+    "\"properties\":{\"prompt\":\"hello\"},\"next_ids\":[\"end\"]},\"end\":{\"type\":\"end\"}}}";
+static const char waits[] =
+    "{\"nodes\":{\"start\":{\"type\":\"start\",\"next_ids\":[\"w\"]},\"w\":{\"type\":\"wait\","
+    "\"properties\":{\"duration_ms\":100},\"next_ids\":[\"end\"]},\"end\":{\"type\":\"end\"}}}";
+
+static void test_a_command_to_the_wrong_instance(void **state)
+{
+    struct rig r;
+    struct asked q;
+    rig_open(&r, 2, *(bool *)*state);
+    struct id id = rig_execute(&r, 0, review);
+    ask_answer(&q, r.apps[1], id, "ask");
+    rig_until(&r, q.answers);
+    assert_int_equal(q.req.status, 0);
+    assert_non_null(strstr(q.req.body.data, "resumed"));
+    assert_int_equal(r.apps[0]->inbox.carried_out, 1);
+    assert_int_equal(r.apps[1]->inbox.sent, 1);
+    assert_int_equal(r.apps[1]->live.count, 0);
+    assert_int_equal(rig_count_events(&r, id, "\"node_resumed\""), 1);
+    svc_req_deinit(&q.req);
+    rig_close(&r);
+}
+
+static void test_a_refusal_comes_back_as_it_was_said(void **state)
+{
+    struct rig r;
+    struct asked here, there;
+    rig_open(&r, 2, *(bool *)*state);
+    struct id id = rig_execute(&r, 0, review);
+    ask_answer(&here, r.apps[0], id, "nothing");
+    ask_answer(&there, r.apps[1], id, "nothing");
+    rig_until(&r, here.answers && there.answers);
+    assert_int_not_equal(here.req.status, 0);
+    assert_int_equal(there.req.status, here.req.status);
+    assert_string_equal(there.req.error.text, here.req.error.text);
+    svc_req_deinit(&here.req);
+    svc_req_deinit(&there.req);
+    ask_answer(&there, r.apps[1], (struct id){{1}}, "ask");
+    rig_until(&r, there.answers);
+    assert_int_equal(there.req.status, ERR_NOT_FOUND);
+    svc_req_deinit(&there.req);
+    rig_close(&r);
+}
+
+static void test_without_messages_it_only_takes_longer(void **state)
+{
+    struct rig r;
+    struct asked q;
+    rig_open(&r, 2, *(bool *)*state);
+    struct id id = rig_execute(&r, 0, review);
+    rig_mute = true;
+    ask_answer(&q, r.apps[1], id, "ask");
+    rig_until(&r, q.answers);
+    assert_int_equal(q.req.status, 0);
+    assert_int_equal(rig_count_events(&r, id, "\"node_resumed\""), 1);
+    svc_req_deinit(&q.req);
+    rig_close(&r);
+}
+
+static void test_the_owner_dies_before_it_reads(void **state)
+{
+    struct rig r;
+    struct asked q;
+    rig_open(&r, 2, *(bool *)*state);
+    struct id id = rig_execute(&r, 0, review);
+    rig_stop(&r, 0);
+    ask_answer(&q, r.apps[1], id, "ask");
+    rig_until(&r, q.answers);
+    assert_int_equal(q.req.status, 0);
+    assert_int_equal(r.apps[1]->instances.deaths, 1);
+    assert_int_equal(rig_count_events(&r, id, "\"node_resumed\""), 1);
+    svc_req_deinit(&q.req);
+    rig_close(&r);
+}
+
+static void test_the_owner_dies_between_commit_and_answer(void **state)
+{
+    struct rig r;
+    struct asked q;
+    rig_open(&r, 2, *(bool *)*state);
+    struct id id = rig_execute(&r, 0, review);
+    unsigned long long before = r.apps[0]->inbox.carried_out;
+    ask_answer(&q, r.apps[1], id, "ask");
+    while (!r.apps[0]->journal.in_flight)
+        rig_turn(&r); /* its answer is on the way into the store */
+    rig_stop(&r, 0);
+    rig_until(&r, q.answers);
+    assert_int_equal(q.req.status, 0);
+    assert_int_equal(r.apps[0]->inbox.carried_out, before); /* it was never told */
+    assert_int_equal(rig_count_events(&r, id, "\"node_resumed\""), 1);
+    svc_req_deinit(&q.req);
+    rig_close(&r);
+}
+
+static void test_the_asker_dies(void **state)
+{
+    struct rig r;
+    struct asked q;
+    rig_open(&r, 2, *(bool *)*state);
+    struct id id = rig_execute(&r, 0, review);
+    ask_answer(&q, r.apps[1], id, "ask");
+    while (r.apps[1]->inbox.sent == 0)
+        rig_turn(&r);
+    rig_stop(&r, 1);
+    rig_until(&r, r.apps[0]->inbox.carried_out == 1);
+    assert_int_equal(rig_count_events(&r, id, "\"node_resumed\""), 1);
+    rig_close(&r);
+    svc_req_deinit(&q.req);
+}
+
+static void test_a_stopped_owner_that_wakes_writes_nothing(void **state)
+{
+    struct rig r;
+    struct asked q, late;
+    rig_open(&r, 2, *(bool *)*state);
+    struct id id = rig_execute(&r, 0, review);
+    struct id former = r.apps[0]->instances.self;
+    rig_stop(&r, 0);
+    ask_signal(&late, r.apps[0], id, "\"late\"", NULL); /* stepped, not committed */
+    ask_signal(&q, r.apps[1], id, "\"taken\"", NULL);
+    rig_until(&r, q.answers);
+    assert_int_equal(q.req.status, 0);
+    assert_non_null(live_find(r.apps[1], id));
+    rig_continue(&r, 0);
+    rig_until(&r, late.answers && !id_eq(r.apps[0]->instances.self, former) &&
+                      !r.apps[0]->instances.joining);
+    assert_true(r.apps[0]->journal.refused_total > 0);
+    assert_null(live_find(r.apps[0], id));
+    /* What was refused was sent to the new owner, once. */
+    assert_int_equal(late.req.status, 0);
+    assert_int_equal(rig_count_events(&r, id, "\"late\""), 1);
+    assert_int_equal(rig_count_events(&r, id, "\"taken\""), 1);
+    svc_req_deinit(&q.req);
+    svc_req_deinit(&late.req);
+    rig_close(&r);
+}
+
+static void test_running_work_goes_on_elsewhere(void **state)
+{
+    struct rig r;
+    rig_open(&r, 3, *(bool *)*state);
+    struct id ids[6];
+    for (int i = 0; i < 6; i++)
+        ids[i] = rig_execute(&r, 0, model);
+    rig_stop(&r, 0);
+    for (int i = 0; i < 6; i++)
+        rig_until(&r, rig_count_events(&r, ids[i], "\"to\":\"completed\",\"") > 0 &&
+                          rig_count_events(&r, ids[i], "\"session_state_change\"") == 2);
+    assert_true(r.apps[1]->recovery.recovered_total + r.apps[2]->recovery.recovered_total >= 6);
+    rig_continue(&r, 0);
+    rig_until(&r, r.apps[0]->live.count == 0);
+    for (int i = 0; i < 6; i++)
+        assert_int_equal(rig_count_events(&r, ids[i], "\"session_state_change\""), 2);
+    rig_close(&r);
+}
+
+static void test_a_timer_of_the_dead_rings_elsewhere(void **state)
+{
+    struct rig r;
+    rig_open(&r, 2, *(bool *)*state);
+    struct id id = rig_execute(&r, 0, waits);
+    live_evict_idle(r.apps[0], clock_wall_ms() + APP_IDLE_EVICT_MS + 1);
+    assert_int_equal(r.apps[0]->live.count, 0);
+    rig_stop(&r, 0);
+    rig_until(&r, r.apps[1]->sessions_ended == 1);
+    assert_int_equal(rig_count_events(&r, id, "\"session_state_change\""), 2);
+    rig_close(&r);
+}
+
+static void test_a_key_gives_the_first_answer_anywhere(void **state)
+{
+    struct rig r;
+    struct asked q[4];
+    rig_open(&r, 2, *(bool *)*state);
+    struct id id = rig_execute(&r, 0, review);
+    ask_signal(&q[0], r.apps[1], id, "\"once\"", "k");
+    ask_signal(&q[1], r.apps[0], id, "\"once\"", "k");
+    rig_until(&r, q[0].answers && q[1].answers);
+    ask_signal(&q[2], r.apps[1], id, "\"once\"", "k");
+    ask_signal(&q[3], r.apps[0], id, "\"once\"", "k");
+    rig_until(&r, q[2].answers && q[3].answers);
+    assert_int_equal(rig_count_events(&r, id, "\"once\""), 1);
+    assert_int_equal(q[2].req.status, 0);
+    assert_int_equal(q[3].req.status, 0);
+    for (int i = 0; i < 4; i++)
+        if (q[i].req.status == 0)
+            assert_string_equal(q[i].req.body.data, q[2].req.body.data);
+    for (int i = 0; i < 4; i++)
+        svc_req_deinit(&q[i].req);
+    rig_close(&r);
+}
+
+static void test_waiting_is_bounded_and_the_command_stands(void **state)
+{
+    struct rig r;
+    struct asked q, again;
+    rig_open(&r, 2, *(bool *)*state);
+    for (int i = 0; i < 2; i++)
+        r.apps[i]->instances.lease_ms = 60000;
+    r.apps[1]->inbox.wait_ms = 40;
+    struct id id = rig_execute(&r, 0, review);
+    uint64_t renewed = clock_mono_ns() + 30ull * 1000000;
+    while (clock_mono_ns() < renewed)
+        rig_turn(&r); /* its lease is long now */
+    rig_stop(&r, 0);
+    ask_signal(&q, r.apps[1], id, "\"stands\"", "k");
+    rig_until(&r, q.answers);
+    assert_int_equal(q.req.status, ERR_UNAVAILABLE);
+    assert_true(q.req.retry_after_s > 0);
+    assert_non_null(strstr(q.req.error.text, "stands"));
+    assert_int_equal(rig_count_events(&r, id, "\"stands\""), 0);
+    rig_continue(&r, 0);
+    rig_until(&r, r.apps[0]->inbox.carried_out == 1);
+    ask_signal(&again, r.apps[1], id, "\"stands\"", "k");
+    rig_until(&r, again.answers);
+    assert_int_equal(again.req.status, 0);
+    assert_int_equal(rig_count_events(&r, id, "\"stands\""), 1);
+    svc_req_deinit(&q.req);
+    svc_req_deinit(&again.req);
+    rig_close(&r);
+}
+
+static void test_a_forced_delete_reaches_the_owner(void **state)
+{
+    struct rig r;
+    struct asked q;
+    rig_open(&r, 2, *(bool *)*state);
+    struct id id = rig_execute(&r, 0, review);
+    ask_init(&q, SVC_SESSION_DELETE);
+    q.req.session_id = id;
+    q.req.force = true;
+    service_submit(&r.apps[1]->service, &q.req);
+    rig_until(&r, q.answers);
+    assert_int_equal(q.req.status, 0);
+    assert_int_equal(q.req.http_status, 204);
+    rig_until(&r, r.apps[0]->live.count == 0);
+    svc_req_deinit(&q.req);
+    rig_close(&r);
+}
+
+static void handed_over(void *data)
+{
+    *(bool *)data = true;
+}
+
+static void test_a_leaving_instance_hands_over(void **state)
+{
+    struct rig r;
+    struct asked q;
+    bool over = false;
+    rig_open(&r, 2, *(bool *)*state);
+    struct id asks = rig_execute(&r, 0, review);
+    struct id runs = rig_execute(&r, 0, model);
+    struct id cold = rig_execute(&r, 0, review);
+    rig_until(&r, rig_count_events(&r, runs, "\"token_stream\"") > 0);
+    r.apps[0]->stopping = true;
+    assert_true(instances_has_company(&r.apps[0]->instances));
+    handover_begin(&r.apps[0]->handover, 60000, handed_over, &over);
+    ask_answer(&q, r.apps[1], asks, "ask"); /* is free at once, though the model still runs */
+    rig_until(&r, q.answers);
+    assert_int_equal(q.req.status, 0);
+    svc_req_deinit(&q.req);
+    rig_until(&r, over);
+    assert_int_equal(r.apps[0]->live.count, 0);
+    rig_until(&r, r.apps[1]->instances.peer_count == 0);
+    rig_until(&r, rig_count_events(&r, runs, "\"session_state_change\"") == 2);
+    assert_int_equal(rig_count_events(&r, runs, "\"stream_reset\""), 0); /* it was not cut */
+    ask_answer(&q, r.apps[1], cold, "ask");
+    rig_until(&r, q.answers);
+    assert_int_equal(q.req.status, 0);
+    assert_int_equal(r.apps[1]->instances.deaths, 0);
+    svc_req_deinit(&q.req);
+    rig_close(&r);
+}
+
+static void test_the_deadline_cuts_running_work(void **state)
+{
+    struct rig r;
+    bool over = false;
+    rig_open(&r, 2, *(bool *)*state);
+    struct id runs = rig_execute(&r, 0, model);
+    rig_until(&r, rig_count_events(&r, runs, "\"token_stream\"") > 0);
+    r.apps[0]->stopping = true;
+    handover_begin(&r.apps[0]->handover, 1, handed_over, &over);
+    rig_until(&r, over);
+    rig_until(&r, rig_count_events(&r, runs, "\"session_state_change\"") == 2);
+    assert_int_equal(r.apps[1]->recovery.recovered_total, 1);
+    rig_close(&r);
+}
+
+int main(void)
+{
+    static bool in_rows = false, in_cache = true;
+    const struct CMUnitTest tests[] = {
+#define BOTH(test)                                                                                 \
+    cmocka_unit_test_prestate(test, &in_rows), cmocka_unit_test_prestate(test, &in_cache)
+        BOTH(test_a_command_to_the_wrong_instance),
+        BOTH(test_a_refusal_comes_back_as_it_was_said),
+        BOTH(test_without_messages_it_only_takes_longer),
+        BOTH(test_the_owner_dies_before_it_reads),
+        BOTH(test_the_owner_dies_between_commit_and_answer),
+        BOTH(test_the_asker_dies),
+        BOTH(test_a_stopped_owner_that_wakes_writes_nothing),
+        BOTH(test_running_work_goes_on_elsewhere),
+        BOTH(test_a_timer_of_the_dead_rings_elsewhere),
+        BOTH(test_a_key_gives_the_first_answer_anywhere),
+        BOTH(test_waiting_is_bounded_and_the_command_stands),
+        BOTH(test_a_forced_delete_reaches_the_owner),
+        BOTH(test_a_leaving_instance_hands_over),
+        BOTH(test_the_deadline_cuts_running_work),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
