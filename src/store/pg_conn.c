@@ -122,6 +122,7 @@ void pg_conn_close(struct pg_conn *c)
     c->handle = NULL;
     c->state = PG_OFF;
     c->in_transaction = false;
+    c->greetings = 0;
     memset(c->prepared, 0, sizeof(c->prepared));
 }
 
@@ -156,14 +157,51 @@ static void conn_poll(struct pg_conn *c, int events)
     uv_poll_start(c->poll, events, conn_polled);
 }
 
-/* How a session of ours behaves: a plan is made once, and no statistics of a table that was empty
- * when it was made may turn a walk along an index into a scan. */
+/* How a session of ours behaves (pg_sql.c), and, for a writer, that it is the only one. */
 static void conn_greet(struct pg_conn *c)
 {
-    c->greeting = true;
+    static const enum pg_sql ghosts[] = {PG_WRITER_END, PG_WRITER_LOCK};
+    struct pgq q;
+
+    c->greetings++;
     c->state = PG_READY;
     pg_conn_add(c, c->reader ? PG_SETUP_READER : PG_SETUP_WRITER);
+    for (int i = 0; i < 2 && !c->reader; i++) {
+        pgq_start(&q, c, ghosts[i]);
+        pgq_i64(&q, c->lock[0]);
+        pgq_i64(&q, c->lock[1]);
+        pgq_end(&q);
+    }
     pg_conn_send(c);
+}
+
+static void conn_greet_again(uv_timer_t *timer)
+{
+    conn_greet(timer->data);
+}
+
+static void conn_greeted(struct pg_conn *c)
+{
+    struct pgr r;
+
+    if (c->failed) {
+        conn_drop(c, c->error.text);
+        return;
+    }
+    if (!c->reader) {
+        pgr_open_last(&r, c);
+        if (!pgr_next(&r) || !pgr_bool(&r)) {
+            if (c->greetings < PG_GHOST_MAX) {
+                c->state = PG_WAITING;
+                uv_timer_start(c->timer, conn_greet_again, PG_GHOST_MS, 0);
+            } else {
+                conn_drop(c, "the server still works on what a lost connection sent");
+            }
+            return;
+        }
+    }
+    c->greetings = 0;
+    c->ready(c);
 }
 
 static void conn_established(struct pg_conn *c)
@@ -352,7 +390,7 @@ void pg_conn_send(struct pg_conn *c)
         uv_timer_start(c->timer, conn_failed_at_once, 1, 0);
         return;
     }
-    uv_timer_start(c->timer, conn_timed_out, PG_BATCH_MS, 0);
+    uv_timer_start(c->timer, conn_timed_out, c->batch_ms ? c->batch_ms : PG_BATCH_MS, 0);
 }
 
 /* ---- its answers ---- */
@@ -392,15 +430,10 @@ static void conn_batch_over(struct pg_conn *c)
     uv_timer_stop(c->timer);
     c->state = PG_READY;
     c->in_transaction = PQtransactionStatus(c->handle) != PQTRANS_IDLE;
-    if (!c->greeting) {
+    if (c->greetings == 0)
         c->answered(c);
-        return;
-    }
-    c->greeting = false;
-    if (c->failed)
-        conn_drop(c, c->error.text);
     else
-        c->ready(c);
+        conn_greeted(c);
 }
 
 /* Takes what has come. True: the Sync was answered. */

@@ -10,6 +10,10 @@
  *
  * Every wait has a limit: connecting PG_CONNECT_MS, a batch PG_BATCH_MS. When it passes, the
  * connection is dropped, as if the peer had gone.
+ *
+ * The server may not have noticed that: its process may still hold a batch of ours, unread. So a
+ * writer is ready only when it has its lock, which ends with the process of the connection before;
+ * that one is told to go. Nothing can be written twice, or late, by a ghost of ours.
  */
 #ifndef SLUICE_STORE_PG_CONN_H
 #define SLUICE_STORE_PG_CONN_H
@@ -28,16 +32,20 @@
 #define PG_BATCH_MS   10000
 #define PG_BATCH_MAX  32 /* statements of one batch */
 #define PG_PARAMS_MAX 32
+#define PG_GHOST_MS   50 /* between two looks whether it has gone */
+#define PG_GHOST_MAX  100
 /* Error classes that the store asks for by name. */
 #define PG_STATE_EXPECT "SL001" /* sluice_expect() of the first migration */
 
-enum pg_conn_state { PG_OFF, PG_CONNECTING, PG_READY, PG_BUSY };
+enum pg_conn_state { PG_OFF, PG_CONNECTING, PG_WAITING /* for a ghost */, PG_READY, PG_BUSY };
 
 struct pg_conn {
     /* In: set before pg_conn_open() */
     uv_loop_t *loop;
     const char *url;
-    bool reader; /* reads as of one moment, and cannot write */
+    bool reader;       /* reads as of one moment, and cannot write */
+    int32_t lock[2];   /* a writer's: held in the database by one connection at a time */
+    unsigned batch_ms; /* PG_BATCH_MS */
     /* Called from the loop, each as its last act: the batch has been answered (`failed` and `error`
      * say how); the connection can be used; there is none any more (what was under way is lost). */
     void (*answered)(struct pg_conn *c);
@@ -56,7 +64,7 @@ struct pg_conn {
     PGconn *handle;
     uv_poll_t *poll;
     uv_timer_t *timer;
-    bool greeting; /* the first batch, that sets the session up */
+    int greetings; /* batches that set the session up, so far; 0: it is set up */
     bool prepared[PG_SQL_COUNT];
     struct pg_item {
         enum pg_sql sql;

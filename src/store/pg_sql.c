@@ -129,6 +129,13 @@ const char *const pg_sql_texts[PG_SQL_COUNT] = {
     [PG_SETUP_READER] =
         "SELECT " SETUP ", set_config('default_transaction_isolation', 'repeatable read', false),"
         " set_config('default_transaction_read_only', 'on', false)",
+    /* The writer's lock, and the end of whoever has it: our own connection, that we lost. */
+    [PG_WRITER_END] = "SELECT pg_terminate_backend(l.pid) FROM pg_locks AS l"
+                      " WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2"
+                      " AND l.classid::bigint = $1::bigint AND l.objid::bigint = $2::bigint"
+                      " AND l.database = (SELECT d.oid FROM pg_database AS d"
+                      " WHERE d.datname = current_database()) AND l.pid <> pg_backend_pid()",
+    [PG_WRITER_LOCK] = "SELECT pg_try_advisory_lock($1::bigint::int, $2::bigint::int)",
     [PG_BEGIN] = "BEGIN",
     [PG_COMMIT] = "COMMIT",
     [PG_ROLLBACK] = "ROLLBACK",

@@ -5,6 +5,8 @@
 enum pg_sql {
     PG_SETUP_WRITER,
     PG_SETUP_READER,
+    PG_WRITER_END,
+    PG_WRITER_LOCK,
     PG_BEGIN,
     PG_COMMIT,
     PG_ROLLBACK,

@@ -170,7 +170,7 @@ static void worker_ready(struct pg_conn *c)
 {
     struct pg_worker *w = c->data;
 
-    if (w->backoff_ms > PG_BACKOFF_MIN_MS)
+    if (w->backoff_ms > 0)
         log_info("store", "connected to PostgreSQL again");
     w->backoff_ms = 0;
     worker_run(w);
@@ -218,7 +218,8 @@ static void worker_lost(struct pg_conn *c)
     struct pg_worker *w = c->data;
     struct pg_store *s = w->store;
 
-    log_warn("store", "PostgreSQL: %s", c->error.text);
+    if (w->backoff_ms == 0) /* once, not for every try */
+        log_warn("store", "PostgreSQL: %s", c->error.text);
     w->rolling_back = false;
     worker_give_back(w);
     w->backoff_ms = w->backoff_ms ? w->backoff_ms * 2 : PG_BACKOFF_MIN_MS;
@@ -275,8 +276,8 @@ static void store_swept(uv_timer_t *timer)
 {
     struct pg_store *s = timer->data;
 
-    sweep_queue(s, &s->writes, PG_WRITE_WAIT_MS, s->workers[0].conn.error.text);
-    sweep_queue(s, &s->reads, PG_READ_WAIT_MS, s->workers[1].conn.error.text);
+    sweep_queue(s, &s->writes, s->write_wait_ms, s->workers[0].conn.error.text);
+    sweep_queue(s, &s->reads, s->read_wait_ms, s->workers[1].conn.error.text);
     if (list_empty(&s->writes) && list_empty(&s->reads))
         uv_timer_stop(timer);
     store_answer(s);
@@ -410,6 +411,7 @@ static void worker_init(struct pg_store *s, struct pg_worker *w)
 static struct pg_store *store_create(uv_loop_t *loop, const char *url, int readers)
 {
     struct pg_store *s = mem_zalloc(sizeof(*s));
+    struct id_source random;
 
     if (readers <= 0)
         readers = PG_READERS_DEFAULT;
@@ -417,6 +419,8 @@ static struct pg_store *store_create(uv_loop_t *loop, const char *url, int reade
     s->loop = loop;
     s->url = mem_strdup(url);
     s->commit = pg_commit_create();
+    s->write_wait_ms = PG_WRITE_WAIT_MS;
+    s->read_wait_ms = PG_READ_WAIT_MS;
     list_init(&s->writes);
     list_init(&s->reads);
     list_init(&s->done);
@@ -428,6 +432,9 @@ static struct pg_store *store_create(uv_loop_t *loop, const char *url, int reade
     s->workers = mem_calloc((size_t)s->worker_count, sizeof(*s->workers));
     for (int i = 0; i < s->worker_count; i++)
         worker_init(s, &s->workers[i]);
+    id_source_init_random(&random);
+    for (int i = 0; i < 2; i++) /* of 31 bits: PostgreSQL shows them as unsigned */
+        s->workers[0].conn.lock[i] = (int32_t)(id_source_random(&random) >> 33);
     return s;
 }
 

@@ -71,7 +71,8 @@ struct pg_store {
     uv_async_t wake; /* something is in done that no callback of ours will come by */
     struct pg_commit *commit;
     struct store_stats stats;
-    uint64_t partitions_ms; /* uv_now() when partitions were last looked after */
+    unsigned write_wait_ms, read_wait_ms; /* PG_…_WAIT_MS; tests wait less */
+    uint64_t partitions_ms;               /* uv_now() when partitions were last looked after */
     bool closing;
     int handles; /* open */
     void (*closed)(void *data);

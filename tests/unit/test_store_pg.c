@@ -1,0 +1,559 @@
+/* What only the PostgreSQL store promises: that a connection, a server or a network that fails in
+ * the middle of anything costs time, and neither loses nor repeats a row. */
+#include <signal.h>
+
+#include "store/pg_store.h"
+#include "test_store_rig.h"
+
+#define KILL_ALL                                                                                   \
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"                                       \
+    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+
+static struct pg_store *pg_of(struct rig *r)
+{
+    return container_of(r->store, struct pg_store, base);
+}
+
+static int64_t ask(struct rig *r, const char *sql)
+{
+    return pg_rig_ask(r->url, sql);
+}
+
+/* ---- a commit that is watched ---- */
+
+struct watch {
+    struct store_commit commit;
+    struct delta *delta;
+    bool refused, done;
+};
+
+static void watch_done(struct store_req *req)
+{
+    ((struct watch *)req->data)->done = true;
+}
+
+static void watch_submit(struct rig *r, struct watch *w, struct rig_delta *x)
+{
+    *w = (struct watch){.delta = &x->d};
+    store_req_init(&w->commit.req, STORE_COMMIT, watch_done, w);
+    w->commit.deltas = &w->delta;
+    w->commit.count = 1;
+    w->commit.refused = &w->refused;
+    store_submit(r->store, &w->commit.req);
+}
+
+static int watch_wait(struct rig *r, struct watch *w)
+{
+    while (!w->done)
+        uv_run(&r->loop, UV_RUN_ONCE);
+    store_req_deinit(&w->commit.req);
+    return w->commit.req.status;
+}
+
+/* Something of every kind under the numbers first to last, the session's row too. */
+static void make_step(struct rig *r, struct rig_delta *x, struct id session, int64_t first,
+                      int64_t last, struct message_row *message, struct run_row *run)
+{
+    rig_events(x, session, first, last);
+    x->core = rig_core("running");
+    x->core.last_seq = last;
+    x->d.core = &x->core;
+    *message = (struct message_row){
+        .message_id = rig_id(r, T0), .content = STR("text"), .seq = last, .created_at = T0 + last};
+    x->d.messages = message;
+    *run = (struct run_row){.run_id = rig_id(r, T0),
+                            .node_id = STR("n"),
+                            .iteration = 1,
+                            .attempt = last,
+                            .status = STR("running")};
+    x->d.runs = run;
+}
+
+/* ---- connections that end ---- */
+
+/* Cut at any moment: before it was sent, while it is under way, after it was written. */
+static void a_cut_connection_neither_loses_nor_repeats(void **state)
+{
+    enum { ROUNDS = 60 };
+    struct rig *r = *state;
+    struct id session = rig_session(r, "running", T0);
+
+    for (int i = 0; i < ROUNDS; i++) {
+        struct message_row message;
+        struct run_row run;
+        struct rig_delta x;
+        struct watch w;
+        make_step(r, &x, session, 2 * i + 2, 2 * i + 3, &message, &run);
+        watch_submit(r, &w, &x);
+        for (int turn = 0; turn < i % 5; turn++)
+            uv_run(&r->loop, UV_RUN_NOWAIT);
+        pg_rig_exec_on(r->url, KILL_ALL);
+        assert_int_equal(watch_wait(r, &w), 0);
+        assert_false(w.refused);
+        rig_delta_deinit(&x);
+    }
+    assert_int_equal(ask(r, "SELECT count(*) FROM session_events"), ROUNDS + 1);
+    assert_int_equal(ask(r, "SELECT sum(seq_last - seq_first + 1) FROM session_events"),
+                     2 * ROUNDS + 1);
+    assert_int_equal(ask(r, "SELECT count(*) FROM session_messages"), ROUNDS);
+    assert_int_equal(ask(r, "SELECT count(*) FROM node_runs"), ROUNDS);
+}
+
+static void a_new_session_is_made_once(void **state)
+{
+    enum { ROUNDS = 20 };
+    struct rig *r = *state;
+
+    for (int i = 0; i < ROUNDS; i++) {
+        struct rig_delta x;
+        struct watch w;
+        char text[16];
+        snprintf(text, sizeof(text), "key%d", i);
+        struct idempotency_row key = {
+            .key = str_of(text), .body_json = STR("{}"), .created_at = T0};
+        rig_new_session(r, &x, "running", T0 + i);
+        x.d.idempotency = &key;
+        watch_submit(r, &w, &x);
+        for (int turn = 0; turn < i % 5; turn++)
+            uv_run(&r->loop, UV_RUN_NOWAIT);
+        pg_rig_exec_on(r->url, KILL_ALL);
+        assert_int_equal(watch_wait(r, &w), 0);
+        assert_false(w.refused);
+        rig_delta_deinit(&x);
+    }
+    assert_int_equal(ask(r, "SELECT count(*) FROM sessions"), ROUNDS);
+    assert_int_equal(ask(r, "SELECT count(*) FROM idempotency_keys"), ROUNDS);
+}
+
+/* Writes of one try, whose answer never came, are no conflict with themselves. */
+static void other_writes_are_repeated_as_well(void **state)
+{
+    struct rig *r = *state;
+
+    for (int i = 0; i < 30; i++) {
+        bool done = false;
+        char id[16];
+        snprintf(id, sizeof(id), "w%d", i);
+        RIG_REQ(store_workflow_put, p, STORE_WORKFLOW_PUT);
+        p.id = str_of(id);
+        p.graph_json = STR("{}");
+        p.create_only = true;
+        p.now_ms = T0 + i;
+        p.req.data = &done;
+        store_submit(r->store, &p.req);
+        for (int turn = 0; turn < i % 6; turn++)
+            uv_run(&r->loop, UV_RUN_NOWAIT);
+        pg_rig_exec_on(r->url, KILL_ALL);
+        while (!done)
+            uv_run(&r->loop, UV_RUN_ONCE);
+        assert_int_equal(p.req.status, 0);
+        assert_int_equal(p.row.version, 1);
+        store_req_deinit(&p.req);
+    }
+    assert_int_equal(ask(r, "SELECT count(*) FROM workflow_versions"), 30);
+}
+
+static int read_events(struct rig *r, struct id session)
+{
+    RIG_REQ(store_events_read, e, STORE_EVENTS_READ);
+    e.session_id = session;
+    e.limit = 10;
+    e.bytes_max = 1000;
+    int status = rig_run(r, &e.req);
+    if (status == 0)
+        assert_int_equal(e.last_seq, 1);
+    store_req_deinit(&e.req);
+    return status;
+}
+
+static void a_read_is_tried_once_more(void **state)
+{
+    struct rig *r = *state;
+    struct id session = rig_session(r, "running", T0);
+
+    for (int i = 0; i < 20; i++) {
+        assert_int_equal(read_events(r, session), 0);
+        pg_rig_exec_on(r->url, KILL_ALL);
+        assert_int_equal(read_events(r, session), 0);
+    }
+}
+
+/* ---- a server that is away ---- */
+
+static void server(const char *word)
+{
+    char command[512];
+
+    snprintf(command, sizeof(command), "%s %s >/dev/null 2>&1", getenv("SLUICE_TEST_POSTGRES_CTL"),
+             word);
+    assert_int_equal(system(command), 0);
+}
+
+static void a_restart_costs_time_only(void **state)
+{
+    struct rig *r = *state;
+    static const char *const ways[] = {"restart fast", "restart immediate", "kill"};
+
+    if (!getenv("SLUICE_TEST_POSTGRES_CTL"))
+        skip();
+    struct id session = rig_session(r, "running", T0);
+    for (int i = 0; i < 3; i++) {
+        struct rig_delta x;
+        struct watch w;
+        rig_events(&x, session, i + 2, i + 2);
+        watch_submit(r, &w, &x);
+        for (int turn = 0; turn < i; turn++)
+            uv_run(&r->loop, UV_RUN_NOWAIT);
+        server(ways[i]);
+        if (i == 2)
+            server("start");
+        assert_int_equal(watch_wait(r, &w), 0);
+        assert_false(w.refused);
+        rig_delta_deinit(&x);
+    }
+    assert_int_equal(ask(r, "SELECT count(*) FROM session_events"), 4);
+}
+
+static void without_a_server_requests_fail_in_time(void **state)
+{
+    struct rig *r = *state;
+    struct rig_delta x;
+    struct watch w;
+
+    if (!getenv("SLUICE_TEST_POSTGRES_CTL"))
+        skip();
+    struct id session = rig_session(r, "running", T0);
+    assert_int_equal(read_events(r, session), 0);
+    pg_of(r)->write_wait_ms = pg_of(r)->read_wait_ms = 300;
+    server("stop immediate");
+    rig_events(&x, session, 2, 2);
+    watch_submit(r, &w, &x);
+    assert_int_equal(read_events(r, session), ERR_UNAVAILABLE);
+    assert_int_equal(watch_wait(r, &w), ERR_UNAVAILABLE);
+    server("start");
+    pg_of(r)->write_wait_ms = PG_WRITE_WAIT_MS;
+    pg_of(r)->read_wait_ms = PG_READ_WAIT_MS;
+    assert_int_equal(read_events(r, session), 0);
+    watch_submit(r, &w, &x);
+    assert_int_equal(watch_wait(r, &w), 0);
+    rig_delta_deinit(&x);
+}
+
+/* The writer's process stands still with a commit of ours in its socket. Nothing is written by
+ * another connection until that one has gone: when it wakes up, it must not write late. */
+static void a_process_that_hangs_writes_nothing_late(void **state)
+{
+    struct rig *r = *state;
+    struct id session = rig_session(r, "running", T0);
+    struct rig_delta x;
+    struct watch w;
+
+    pid_t pid = PQbackendPID(pg_of(r)->workers[0].conn.handle);
+    if (kill(pid, SIGSTOP) != 0)
+        skip(); /* it runs elsewhere, or as somebody else */
+    pg_of(r)->workers[0].conn.batch_ms = 200;
+    pg_of(r)->write_wait_ms = 700;
+    rig_events(&x, session, 2, 2);
+    x.core = rig_core("paused");
+    x.d.core = &x.core;
+    watch_submit(r, &w, &x);
+    assert_int_equal(watch_wait(r, &w), ERR_UNAVAILABLE);
+    assert_int_equal(read_events(r, session), 0);
+    kill(pid, SIGCONT);
+    pg_of(r)->write_wait_ms = PG_WRITE_WAIT_MS;
+    watch_submit(r, &w, &x);
+    assert_int_equal(watch_wait(r, &w), 0);
+    assert_false(w.refused);
+    assert_int_equal(ask(r, "SELECT count(*) FROM session_events"), 2);
+    rig_delta_deinit(&x);
+}
+
+/* Locks that somebody else holds for too long. */
+static void a_statement_has_a_deadline(void **state)
+{
+    struct rig *r = *state;
+    struct id session = rig_session(r, "running", T0);
+    PGconn *other = PQconnectdb(r->url);
+    struct rig_delta x;
+    struct watch w;
+
+    PQclear(PQexec(other, "BEGIN; LOCK TABLE session_events"));
+    pg_of(r)->workers[0].conn.batch_ms = 200;
+    rig_events(&x, session, 2, 2);
+    watch_submit(r, &w, &x);
+    while (pg_of(r)->workers[0].backoff_ms == 0) /* until it was given up once */
+        uv_run(&r->loop, UV_RUN_ONCE);
+    PQfinish(other);
+    assert_int_equal(watch_wait(r, &w), 0);
+    assert_false(w.refused);
+    rig_delta_deinit(&x);
+}
+
+static void a_server_that_is_not_there_is_named(void **state)
+{
+    static const char *const urls[] = {"postgres://127.0.0.1:1/x", "postgres://%%%",
+                                       "postgres:///x?host=/nowhere"};
+    struct store *store = NULL;
+    struct errbuf e = {""};
+    uv_loop_t loop;
+
+    (void)state;
+    uv_loop_init(&loop);
+    for (size_t i = 0; i < ROWS(urls); i++) {
+        assert_int_equal(pg_store_open(&store, &loop, urls[i], 0, true, &e), ERR_UNAVAILABLE);
+        assert_non_null(strstr(e.text, "cannot connect to PostgreSQL: "));
+        assert_null(strchr(e.text, '\n'));
+    }
+    assert_int_equal(uv_loop_close(&loop), 0);
+}
+
+/* ---- rows that get in each other's way ---- */
+
+static void what_no_column_takes_is_refused_alone(void **state)
+{
+    struct rig *r = *state;
+    struct rig_delta x[4];
+    struct delta *deltas[4];
+    bool refused[4];
+
+    for (int i = 0; i < 4; i++) {
+        rig_new_session(r, &x[i], "running", T0 + i);
+        deltas[i] = &x[i].d;
+    }
+    x[1].meta.name = STR("\xff\xfe");
+    x[2].meta.name = STR("a\0b");
+    assert_int_equal(rig_commit_many(r, deltas, 4, refused), 0);
+    assert_false(refused[0]);
+    assert_true(refused[1]);
+    assert_true(refused[2]);
+    assert_false(refused[3]);
+    assert_int_equal(ask(r, "SELECT count(*) FROM sessions"), 2);
+    for (int i = 0; i < 4; i++)
+        rig_delta_deinit(&x[i]);
+}
+
+static void of_two_with_one_key_the_first_is_written(void **state)
+{
+    struct rig *r = *state;
+    struct idempotency_row key = {.key = STR("k"), .body_json = STR("{}"), .created_at = T0};
+    struct rig_delta x[2];
+    struct delta *deltas[2];
+    bool refused[2];
+
+    for (int i = 0; i < 2; i++) {
+        rig_new_session(r, &x[i], "running", T0 + i);
+        x[i].d.idempotency = &key;
+        deltas[i] = &x[i].d;
+    }
+    assert_int_equal(rig_commit_many(r, deltas, 2, refused), 0);
+    assert_false(refused[0]);
+    assert_true(refused[1]);
+    deltas[1] = deltas[0]; /* and one session twice, as it stands */
+    assert_int_equal(rig_commit_many(r, deltas, 2, refused), 0);
+    assert_false(refused[0] || refused[1]);
+    assert_int_equal(ask(r, "SELECT count(*) FROM sessions"), 1);
+    for (int i = 0; i < 2; i++)
+        rig_delta_deinit(&x[i]);
+}
+
+/* A run that changed twice in one turn: the last row counts. */
+static void a_row_may_come_twice_in_a_delta(void **state)
+{
+    struct rig *r = *state;
+    struct run_row runs[3];
+    struct timer_row timers[2];
+    struct rig_delta x;
+
+    for (int i = 0; i < 3; i++)
+        runs[i] = (struct run_row){.next = i < 2 ? &runs[i + 1] : NULL,
+                                   .run_id = i == 1 ? rig_id(r, T0) : runs[0].run_id,
+                                   .node_id = STR("n"),
+                                   .iteration = 1,
+                                   .attempt = 1 + i,
+                                   .status = i == 2 ? STR("completed") : STR("running")};
+    runs[0].run_id = runs[2].run_id = rig_id(r, T0);
+    timers[0] = (struct timer_row){&timers[1], rig_id(r, T0), T0 + 1, STR("{}")};
+    timers[1] = (struct timer_row){NULL, timers[0].timer_id, T0 + 2, STR("{}")};
+    rig_new_session(r, &x, "running", T0);
+    x.d.runs = runs;
+    x.d.timers_set = timers;
+    assert_int_equal(rig_commit(r, &x, NULL), 0);
+    assert_int_equal(ask(r, "SELECT count(*) FROM node_runs"), 2);
+    assert_int_equal(ask(r, "SELECT count(*) FROM node_runs WHERE status = 'completed'"), 1);
+    assert_int_equal(ask(r, "SELECT due_at FROM timers"), T0 + 2);
+    rig_delta_deinit(&x);
+}
+
+static void two_stores_of_one_database_agree(void **state)
+{
+    struct rig *r = *state;
+    struct rig *other = calloc(1, sizeof(*other));
+    struct id session = rig_session(r, "running", T0);
+    struct rig_delta x;
+    bool refused;
+
+    *other = (struct rig){.postgres = true};
+    id_source_init_seed(&other->ids, 43);
+    uv_loop_init(&other->loop);
+    snprintf(other->url, sizeof(other->url), "%s", r->url);
+    rig_open_store(other);
+
+    RIG_REQ(store_session_load, l, STORE_SESSION_LOAD);
+    l.id = session;
+    l.claim_for = rig_id(other, T0);
+    assert_int_equal(rig_run(other, &l.req), 0);
+    assert_int_equal(l.row.epoch, 2);
+    store_req_deinit(&l.req);
+    rig_events(&x, session, 2, 2);
+    assert_int_equal(rig_commit(r, &x, &refused), 0);
+    assert_true(refused);
+    x.d.epoch = 2;
+    assert_int_equal(rig_commit(other, &x, &refused), 0);
+    assert_false(refused);
+    rig_delta_deinit(&x);
+    rig_close_store(other);
+    assert_int_equal(uv_loop_close(&other->loop), 0);
+    free(other);
+}
+
+/* ---- months ---- */
+
+static void events_lie_in_their_months(void **state)
+{
+    static const int64_t day = 86400000;
+    struct rig *r = *state;
+    struct rig_delta x;
+
+    assert_int_equal(ask(r, "SELECT sluice_event_partitions(1700000000000, 3)"), 4);
+    assert_int_equal(ask(r, "SELECT sluice_event_partitions(1700000000000, 3)"), 0);
+    struct id session = rig_session(r, "running", T0);
+    for (int i = 0; i < 6; i++) {
+        rig_events(&x, session, i + 2, i + 2);
+        x.d.at = T0 + i * 30 * day;
+        assert_int_equal(rig_commit(r, &x, NULL), 0);
+        assert_int_equal(rig_commit(r, &x, NULL), 0);
+        rig_delta_deinit(&x);
+    }
+    assert_int_equal(ask(r, "SELECT count(DISTINCT tableoid) FROM session_events"), 5);
+    RIG_REQ(store_events_read, e, STORE_EVENTS_READ);
+    e.session_id = session;
+    e.after = 1;
+    e.limit = 100;
+    e.bytes_max = 10000;
+    assert_int_equal(rig_run(r, &e.req), 0);
+    int64_t seq = 2;
+    for (struct event_row *row = e.rows; row; row = row->next)
+        assert_int_equal(row->seq_last, seq++);
+    assert_int_equal(seq, 8);
+    assert_int_equal(e.last_seq, 7);
+    store_req_deinit(&e.req);
+
+    bool refused;
+    rig_events(&x, session, 4, 5); /* numbers of another month */
+    x.d.at = T0 + 120 * day;
+    assert_int_equal(rig_commit(r, &x, &refused), 0);
+    assert_true(refused);
+    rig_delta_deinit(&x);
+    RIG_REQ(store_session_delete, d, STORE_SESSION_DELETE);
+    d.id = session;
+    assert_int_equal(rig_run(r, &d.req), 0);
+    store_req_deinit(&d.req);
+    assert_int_equal(ask(r, "SELECT count(*) FROM session_events"), 0);
+}
+
+/* ---- bytes that do not read back ---- */
+
+static void damaged_rows_are_named(void **state)
+{
+    static const struct {
+        const char *sql, *says;
+    } table[] = {
+        {"UPDATE sessions SET usage = '{'", "row"},
+        {"UPDATE sessions SET usage = '{}'; UPDATE session_details SET input = 'x'", "details"},
+        {"DELETE FROM session_details", "details"},
+    };
+    struct rig *r = *state;
+    struct id session = rig_session(r, "running", T0);
+    char id[ID_TEXT_BYTES + 1];
+
+    id_format(session, id);
+    pg_rig_exec_on(r->url, "UPDATE session_events SET frames = '{}' || chr(10) || '{}'");
+    assert_int_equal(read_events(r, session), ERR_CORRUPT);
+    for (size_t i = 0; i < ROWS(table); i++) {
+        pg_rig_exec_on(r->url, table[i].sql);
+        RIG_REQ(store_session_get, g, STORE_SESSION_GET);
+        g.id = session;
+        assert_int_equal(rig_run(r, &g.req), ERR_CORRUPT);
+        assert_non_null(strstr(g.req.error.text, id));
+        assert_non_null(strstr(g.req.error.text, table[i].says));
+        store_req_deinit(&g.req);
+    }
+}
+
+/* ---- queues ---- */
+
+struct read_many {
+    struct store_session_get get;
+    int *left, *refused;
+};
+
+static void read_many_done(struct store_req *req)
+{
+    struct read_many *m = req->data;
+
+    --*m->left;
+    if (req->status == ERR_OVERLOAD)
+        ++*m->refused;
+    else
+        assert_int_equal(req->status, 0);
+    store_req_deinit(req);
+}
+
+static void the_queue_of_reads_is_bounded(void **state)
+{
+    enum { COUNT = PG_READS_MAX + 100 };
+    struct rig *r = *state;
+    struct id session = rig_session(r, "running", T0);
+    struct read_many *many = calloc(COUNT, sizeof(*many));
+    int left = COUNT, refused = 0;
+
+    for (int i = 0; i < COUNT; i++) {
+        many[i].left = &left;
+        many[i].refused = &refused;
+        store_req_init(&many[i].get.req, STORE_SESSION_GET, read_many_done, &many[i]);
+        many[i].get.id = session;
+        store_submit(r->store, &many[i].get.req);
+    }
+    while (left > 0)
+        uv_run(&r->loop, UV_RUN_ONCE);
+    assert_int_equal(refused, 100);
+    free(many);
+}
+
+#define ONE(test)                                                                                  \
+    {                                                                                              \
+#test " (postgres)", test, rig_setup_postgres, rig_teardown, NULL                          \
+    }
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        ONE(a_cut_connection_neither_loses_nor_repeats),
+        ONE(a_new_session_is_made_once),
+        ONE(other_writes_are_repeated_as_well),
+        ONE(a_read_is_tried_once_more),
+        ONE(a_restart_costs_time_only),
+        ONE(without_a_server_requests_fail_in_time),
+        ONE(a_process_that_hangs_writes_nothing_late),
+        ONE(a_statement_has_a_deadline),
+        cmocka_unit_test(a_server_that_is_not_there_is_named),
+        ONE(what_no_column_takes_is_refused_alone),
+        ONE(of_two_with_one_key_the_first_is_written),
+        ONE(a_row_may_come_twice_in_a_delta),
+        ONE(two_stores_of_one_database_agree),
+        ONE(events_lie_in_their_months),
+        ONE(damaged_rows_are_named),
+        ONE(the_queue_of_reads_is_bounded),
+    };
+    return RIG_RUN_TESTS(tests);
+}
