@@ -1,7 +1,9 @@
-/* The one binary: `serve` and `migrate` are the server's, all other commands are clients of it. */
+/* The one binary: `serve` is the server, `migrate`, `backup` and `copy` work on its store,
+ * all other commands are clients of it. */
 #include <string.h>
 
 #include "app/serve.h"
+#include "app/store_cmds.h"
 #include "cli/cli.h"
 
 int main(int argc, char **argv)
@@ -10,5 +12,9 @@ int main(int argc, char **argv)
         return serve_main(argc - 2, argv + 2);
     if (argc > 1 && strcmp(argv[1], "migrate") == 0)
         return migrate_main(argc - 2, argv + 2);
+    if (argc > 1 && strcmp(argv[1], "backup") == 0)
+        return backup_main(argc - 2, argv + 2);
+    if (argc > 1 && strcmp(argv[1], "copy") == 0)
+        return copy_main(argc - 2, argv + 2);
     return cli_main(argc, argv);
 }

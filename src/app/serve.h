@@ -5,7 +5,4 @@
 /* argv: the arguments after `serve`. Returns the exit code. */
 int serve_main(int argc, char **argv);
 
-/* `sluice migrate up|down|status|to N [--data DIR]`. */
-int migrate_main(int argc, char **argv);
-
 #endif

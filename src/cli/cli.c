@@ -126,7 +126,9 @@ static void help_all(FILE *to)
 {
     fputs("Sluice runs agent workflows that people watch live.\n\n"
           "  sluice serve                                 run a server (sluice serve --help)\n"
-          "  sluice migrate                               bring a store up to date\n\n",
+          "  sluice migrate up|down|status|to N           bring a store up to date\n"
+          "  sluice backup FILE                           copy the SQLite store while it is used\n"
+          "  sluice copy --from URL --to URL              move between SQLite and PostgreSQL\n\n",
           to);
     for (size_t i = 0; i < COMMANDS; i++) {
         if (i && commands[i].group != commands[i - 1].group)
