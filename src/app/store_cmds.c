@@ -17,12 +17,14 @@ static const char migrate_help[] =
     "  down     take the newest step back, with the tables that came with it\n"
     "  to N     go up or down to step N; 0: nothing is left\n"
     "  status   only tell\n\n"
-    "With SQLite no server may run on DIR. A server migrates by itself when it starts, unless it is\n"
+    "With SQLite no server may run on DIR. A server migrates by itself when it starts, unless it "
+    "is\n"
     "told --no-migrate.\n";
 static const char backup_help[] =
     "usage: sluice backup FILE [--data DIR] [--config FILE]\n\n"
     "Copies the SQLite store of DIR, as of one moment, into the new FILE; a server may run on it.\n"
-    "The copy is checked before it gets its name. To restore it, put it as sluice.db into an empty\n"
+    "The copy is checked before it gets its name. To restore it, put it as sluice.db into an "
+    "empty\n"
     "folder and serve from that. PostgreSQL has tools of its own (pg_dump), or: sluice copy.\n";
 static const char copy_help[] =
     "usage: sluice copy --from URL --to URL\n\n"

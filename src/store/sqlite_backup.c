@@ -82,10 +82,10 @@ static int backup_open(struct backup *b, const char *dir, const char *file)
         code = sqlite3_busy_timeout(b->from, BACKUP_BUSY_MS);
     if (code == SQLITE_OK)
         code = sqlite3_exec(b->from, "PRAGMA query_only = ON; BEGIN", NULL, NULL, NULL);
-    if (code == SQLITE_OK && /* from here on it reads as of now */
-        backup_ask(b->from, "SELECT count(*) FROM schema_migrations", &schema, NULL, 0) !=
-            SQLITE_ROW)
-        code = SQLITE_ERROR;
+    if (code == SQLITE_OK) { /* from here on it reads as of now */
+        code = backup_ask(b->from, "SELECT count(*) FROM schema_migrations", &schema, NULL, 0);
+        code = code == SQLITE_ROW ? SQLITE_OK : code;
+    }
     if (code != SQLITE_OK)
         return backup_fail(b, b->from, code, dir);
     code = sqlite3_open_v2(b->part, &b->to, SQLITE_OPEN_READWRITE, NULL);
