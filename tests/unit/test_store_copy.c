@@ -172,13 +172,13 @@ static void fill(const char *dir)
     sqlite3_close(db);
 }
 
-/* The sums of a table as it stands in the store. */
-static void sums(const struct copy_end_ops *ops, const char *url, struct copy_sum *out)
+/* The sums of these tables as they stand in the store. */
+static void sums_of(const struct copy_end_ops *ops, const char *url,
+                    const struct copy_table *tables, int count, struct copy_sum *out)
 {
-    static struct copy_table tables[COPY_TABLES_MAX];
     struct copy_value row[COPY_COLUMNS_MAX];
-    int count = copy_tables(tables), more;
     struct errbuf e = {""};
+    int more;
     struct copy_end *end;
 
     if (ops->open(&end, url, false, &e) != 0)
@@ -192,6 +192,14 @@ static void sums(const struct copy_end_ops *ops, const char *url, struct copy_su
             fail_msg("%s: %s", tables[i].name, e.text);
     }
     ops->close(end);
+}
+
+static void sums(const struct copy_end_ops *ops, const char *url, struct copy_sum *out)
+{
+    static struct copy_table tables[COPY_TABLES_MAX];
+    int count = copy_tables(tables);
+
+    sums_of(ops, url, tables, count, out);
 }
 
 static void expect_same(const struct copy_sum *a, const struct copy_sum *b)
@@ -427,6 +435,116 @@ static void a_database_with_a_server_is_not_copied(void **state)
     pg_rig_drop(words);
 }
 
+/* ---- down and up again ---- */
+
+/* Leaves the columns that the store has now; tables without any are left out. Gives how many. */
+static int known_tables(struct copy_table *tables, bool (*has)(void *, const char *, struct str),
+                        void *data)
+{
+    int count = copy_tables(tables), kept = 0;
+
+    for (int i = 0; i < count; i++) {
+        struct copy_table t = {.name = tables[i].name};
+        for (int c = 0; c < tables[i].count; c++)
+            if (has(data, t.name,
+                    tables[i].columns[c].kind == COPY_SESSION ? STR("session")
+                                                              : tables[i].columns[c].name))
+                t.columns[t.count++] = tables[i].columns[c];
+        if (t.count)
+            tables[kept++] = t;
+    }
+    return kept;
+}
+
+static bool sqlite_has(void *data, const char *table, struct str column)
+{
+    char sql[200];
+
+    snprintf(sql, sizeof(sql), "SELECT count(*) FROM pragma_table_info('%s') WHERE name = '%.*s'",
+             table, STR_FMT(column));
+    return ask(data, sql) > 0;
+}
+
+static bool pg_has(void *data, const char *table, struct str column)
+{
+    char sql[300];
+
+    snprintf(sql, sizeof(sql),
+             "SELECT count(*) FROM information_schema.columns WHERE table_schema = 'public'"
+             " AND table_name = '%s' AND column_name = '%.*s%s'",
+             table, STR_FMT(column), str_eqz(column, "session") ? "_id" : "");
+    return pg_rig_ask(data, sql) > 0;
+}
+
+static void expect_known(const struct copy_table *tables, int count, const struct copy_sum *a,
+                         const struct copy_sum *b, int step)
+{
+    for (int i = 0; i < count; i++)
+        if (a[i].rows != b[i].rows || a[i].a != b[i].a || a[i].b != b[i].b)
+            fail_msg("%s differs after a way down to %d and up again", tables[i].name, step);
+}
+
+static void down_and_up_keeps_what_both_know(void **state)
+{
+    struct two *t = *state;
+    static struct copy_table tables[COPY_TABLES_MAX];
+    struct copy_sum before[COPY_TABLES_MAX], after[COPY_TABLES_MAX];
+    struct migrate_status status;
+    struct errbuf e = {""};
+    int most = 0;
+
+    migrate(t->from);
+    assert_int_equal(sqlite_migrate_status(t->from, &status, &e), 0);
+    for (int step = status.newest - 1; step >= 1; step--) {
+        /* What is known at `step` is looked up in a store of its own. */
+        assert_int_equal(sqlite_migrate(t->to, step, NULL, NULL, &e), 0);
+        int count = known_tables(tables, sqlite_has, t->to);
+        most = count > most ? count : most;
+        assert_int_equal(sqlite_migrate(t->from, 0, NULL, NULL, &e), 0);
+        migrate(t->from);
+        fill(t->from);
+        sums_of(&sqlite_copy_end, t->from_url, tables, count, before);
+        if (sqlite_migrate(t->from, step, NULL, NULL, &e) != 0)
+            fail_msg("%s", e.text);
+        migrate(t->from);
+        sums_of(&sqlite_copy_end, t->from_url, tables, count, after);
+        expect_known(tables, count, before, after, step);
+        assert_true(before[0].rows > 0);
+        assert_int_equal(ask(t->from, "SELECT count(*) FROM pragma_foreign_key_check"), 0);
+    }
+    assert_true(most >= 12);
+}
+
+static void down_and_up_on_postgres(void **state)
+{
+    struct two *t = *state;
+    static struct copy_table tables[COPY_TABLES_MAX];
+    struct copy_sum before[COPY_TABLES_MAX], after[COPY_TABLES_MAX];
+    struct migrate_status status = {0, 2};
+    struct errbuf e = {""};
+
+    migrate(t->from);
+    fill(t->from);
+    for (int step = 1; step < status.newest; step++) {
+        char words[512], url[512], old[512];
+        pg_rig_create(old, sizeof(old), true);
+        assert_int_equal(pg_migrate(old, step, NULL, &status, &e), 0);
+        int count = known_tables(tables, pg_has, old);
+        pg_rig_drop(old);
+        pg_rig_create(words, sizeof(words), false);
+        pg_url(words, url, sizeof(url));
+        copy_well(t->from_url, url);
+        sums_of(&pg_copy_end, url, tables, count, before);
+        if (pg_migrate(words, step, NULL, NULL, &e) != 0)
+            fail_msg("%s", e.text);
+        assert_int_equal(pg_migrate(words, -1, NULL, NULL, &e), 0);
+        sums_of(&pg_copy_end, url, tables, count, after);
+        expect_known(tables, count, before, after, step);
+        assert_true(count >= 12 && before[0].rows > 0);
+        pg_rig_drop(words);
+    }
+}
+
 /* ---- backup ---- */
 
 static void backup_path(const struct two *t, const char *name, char out[512])
@@ -543,6 +661,8 @@ int main(void)
         ON_POSTGRES(there_and_back),
         ON_POSTGRES(every_column_of_postgres_is_named),
         ON_POSTGRES(a_database_with_a_server_is_not_copied),
+        IN_TWO(down_and_up_keeps_what_both_know),
+        {"down_and_up (postgres)", down_and_up_on_postgres, setup, teardown, NULL},
         IN_TWO(a_backup_is_of_one_moment),
         IN_TWO(a_file_that_is_there_is_not_replaced),
         IN_TWO(a_backup_of_nothing_leaves_nothing),
