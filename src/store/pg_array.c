@@ -105,7 +105,7 @@ void pg_rows_str(struct pg_rows *r, struct str s)
     rows_put(r, 't', s.p, s.n);
 }
 
-void pg_rows_bind(struct pg_rows *r, struct pgq *q)
+void pg_rows_close(struct pg_rows *r)
 {
     assert(r->count > 0 && r->at == r->columns && !r->overflow);
     for (int i = 0; i < r->columns; i++) {
@@ -115,8 +115,14 @@ void pg_rows_bind(struct pg_rows *r, struct pgq *q)
         array_put32(head + 8, array_type(r->types[i]));
         array_put32(head + 12, (uint32_t)r->count);
         array_put32(head + 16, 1);
-        pgq_bytes(q, &r->column[i]);
     }
+}
+
+void pg_rows_bind(struct pg_rows *r, struct pgq *q)
+{
+    pg_rows_close(r);
+    for (int i = 0; i < r->columns; i++)
+        pgq_bytes(q, &r->column[i]);
 }
 
 void pg_rows_add(struct pg_rows *r, struct pg_conn *c)

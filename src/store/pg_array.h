@@ -34,6 +34,8 @@ void pg_rows_i64(struct pg_rows *r, int64_t v);
 void pg_rows_bool(struct pg_rows *r, bool v);
 void pg_rows_str(struct pg_rows *r, struct str s); /* NULL stays NULL */
 
+/* Fills in what stands before the elements of each array: after it, a column is a parameter. */
+void pg_rows_close(struct pg_rows *r);
 /* Closes the arrays and gives them to q as its next parameters. */
 void pg_rows_bind(struct pg_rows *r, struct pgq *q);
 /* The whole statement; nothing when there are no rows. */

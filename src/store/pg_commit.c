@@ -89,7 +89,7 @@ struct pg_commit *pg_commit_create(void)
 
     for (int i = 0; i < PART_COUNT; i++)
         pg_rows_init(&c->parts[i], commit_parts[i].sql, commit_parts[i].types);
-    pg_rows_init(&c->lock, PG_COMMIT_LOCK, "uii");
+    pg_rows_init(&c->lock, PG_COMMIT_CHECK, "uii");
     pg_rows_init(&c->judge, PG_COMMIT_JUDGE, "uiit");
     pg_rows_init(&c->keys, PG_COMMIT_KEYS_TAKEN, "tt");
     pg_rows_init(&c->commands, PG_COMMIT_COMMANDS, "uu");
@@ -421,8 +421,19 @@ static int commit_fast_answered(struct pg_job *j)
     return commit_judge(j);
 }
 
+/* The sessions of these rows; their first column is the id. */
+static void commit_add_lock(struct pg_job *j, struct pg_rows *r)
+{
+    struct pgq q;
+
+    pgq_start(&q, j->conn, PG_COMMIT_LOCK);
+    pg_rows_close(r);
+    pgq_bytes(&q, &r->column[0]);
+    pgq_end(&q);
+}
+
 /* The numbers tell whether an old session's events are new. */
-static void commit_add_lock(struct pg_job *j)
+static void commit_add_check(struct pg_job *j)
 {
     struct store_commit *req = commit_of(j);
     struct pg_commit *c = j->store->commit;
@@ -440,7 +451,8 @@ static void commit_add_lock(struct pg_job *j)
     }
     if (c->lock.count == 0)
         return;
-    pgq_start(&q, j->conn, PG_COMMIT_LOCK);
+    commit_add_lock(j, &c->lock);
+    pgq_start(&q, j->conn, PG_COMMIT_CHECK);
     pg_rows_bind(&c->lock, &q);
     pgq_i64(&q, c->lock.count);
     pgq_end(&q);
@@ -452,7 +464,7 @@ static int commit_fast(struct pg_job *j)
 
     if (!commit_fill(c, commit_of(j)))
         return commit_alone(j, 0);
-    commit_add_lock(j);
+    commit_add_check(j);
     commit_add_parts(j);
     if (j->conn->item_count == 0) /* nothing in any of them */
         return commit_decided(j);
@@ -652,12 +664,13 @@ static int commit_judge(struct pg_job *j)
         c->rows = 0;
         return commit_decided(j);
     }
-    c->looked_from = 1;
+    c->looked_from = 2;
     if (j->conn->in_transaction) { /* what is left of the try before */
         pg_conn_add(j->conn, PG_ROLLBACK);
         c->looked_from++;
     }
     pg_conn_add(j->conn, PG_BEGIN);
+    commit_add_lock(j, &c->judge);
     pgq_start(&q, j->conn, PG_COMMIT_JUDGE);
     pg_rows_bind(&c->judge, &q);
     pgq_end(&q);

@@ -105,6 +105,12 @@
     "(s.owner IS NULL OR NOT EXISTS (SELECT FROM instances AS i WHERE i.id = s.owner))"
 #define IS_MINE(id) "(s.owner = " id " OR " IS_FREE_S ")"
 
+/* Joins a table that is written with the arrays' rows d, one row each: found by an index, and then
+ * by its place. Its session is locked: nobody else moves it. */
+#define WHERE_ROW_OF(table, alias, condition)                                                      \
+    " CROSS JOIN LATERAL (SELECT o.ctid AS place FROM " table " AS o WHERE " condition             \
+    " OFFSET 0) AS x WHERE " alias ".ctid = x.place"
+
 #define NOW_MS "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 
 /* The longest ago first; those that another instance tidies up are its own. */
@@ -144,34 +150,39 @@ const char *const pg_sql_texts[PG_SQL_COUNT] = {
         "INSERT INTO workspaces (name) SELECT DISTINCT d.name FROM unnest($1::text[]) AS d (name)"
         " ON CONFLICT DO NOTHING",
 
-    /* A commit. $3: the first number of the delta's events, or the largest one. */
+    /* A commit. The rows of the arrays lead: LATERAL and OFFSET 0 leave no other order to choose,
+     * however small a table was when the plan was made. */
     [PG_COMMIT_LOCK] =
-        "WITH l AS MATERIALIZED (SELECT d.epoch >= s.epoch AS fits, d.id, d.first, s.created_at"
+        "WITH l AS MATERIALIZED (SELECT s.id FROM sessions AS s WHERE s.id = ANY ($1::uuid[])"
+        " ORDER BY s.id FOR NO KEY UPDATE OF s) SELECT count(*) FROM l",
+    /* $3: the first number of the delta's events, or the largest one. */
+    [PG_COMMIT_CHECK] =
+        "SELECT sluice_expect(count(*) = $4::bigint)"
         " FROM unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS d (id, epoch, first)"
-        " JOIN sessions AS s ON s.id = d.id ORDER BY d.id FOR NO KEY UPDATE OF s)"
-        " SELECT sluice_expect(count(*) = $4::bigint) FROM l WHERE l.fits AND NOT EXISTS"
-        " (SELECT FROM session_events AS e WHERE e.session_id = l.id AND e.seq_last >= l.first"
-        " AND " SINCE_L ")",
+        " CROSS JOIN LATERAL (SELECT o.epoch, o.created_at FROM sessions AS o"
+        " WHERE o.id = d.id OFFSET 0) AS s WHERE s.epoch <= d.epoch AND NOT EXISTS"
+        " (SELECT FROM session_events AS e WHERE e.session_id = d.id AND e.seq_last >= d.first"
+        " AND " SINCE_S " OFFSET 0)",
     [PG_COMMIT_JUDGE] =
-        "WITH l AS MATERIALIZED (SELECT d.n, s.epoch, d.id, d.first, d.last, d.frames, s.created_at"
+        "SELECT d.n, s.epoch, EXISTS (SELECT FROM session_events AS e WHERE e.session_id = d.id"
+        " AND e.seq_last = d.last AND " SINCE_S
+        " AND e.seq_first = d.first AND e.frames = d.frames OFFSET 0),"
+        " EXISTS (SELECT FROM session_events AS e WHERE e.session_id = d.id"
+        " AND e.seq_last >= d.first AND e.seq_first <= d.last AND " SINCE_S " OFFSET 0)"
         " FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::text[]) WITH ORDINALITY"
         " AS d (id, first, last, frames, n)"
-        " JOIN sessions AS s ON s.id = d.id ORDER BY d.id FOR NO KEY UPDATE OF s)"
-        " SELECT l.n, l.epoch,"
-        " EXISTS (SELECT FROM session_events AS e WHERE e.session_id = l.id"
-        " AND e.seq_last = l.last AND " SINCE_L
-        " AND e.seq_first = l.first AND e.frames = l.frames),"
-        " EXISTS (SELECT FROM session_events AS e WHERE e.session_id = l.id"
-        " AND e.seq_last >= l.first AND e.seq_first <= l.last AND " SINCE_L ")"
-        " FROM l",
+        " CROSS JOIN LATERAL (SELECT o.epoch, o.created_at FROM sessions AS o"
+        " WHERE o.id = d.id OFFSET 0) AS s",
     [PG_COMMIT_KEYS_TAKEN] =
         "SELECT d.n FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS d (workspace, key, n)"
-        " JOIN idempotency_keys AS k ON k.workspace = d.workspace AND k.key = d.key",
+        " WHERE EXISTS (SELECT FROM idempotency_keys AS k WHERE k.workspace = d.workspace"
+        " AND k.key = d.key OFFSET 0)",
     /* A command that is not there counts as answered: a status below 0. */
     [PG_COMMIT_COMMANDS] =
         "SELECT d.n, COALESCE(c.status, -1), c.answer FROM unnest($1::uuid[], $2::uuid[])"
-        " WITH ORDINALITY AS d (session_id, id, n) LEFT JOIN session_commands AS c"
-        " ON c.command_id = d.id AND c.session_id = d.session_id ORDER BY d.n",
+        " WITH ORDINALITY AS d (session_id, id, n) LEFT JOIN LATERAL (SELECT o.status, o.answer"
+        " FROM session_commands AS o WHERE o.command_id = d.id AND o.session_id = d.session_id"
+        " OFFSET 0) AS c ON true ORDER BY d.n",
 
     [PG_SESSION_INSERT] =
         "INSERT INTO sessions (id, workspace, epoch, created_at, stored_only, name, group_id,"
@@ -204,7 +215,8 @@ const char *const pg_sql_texts[PG_SQL_COUNT] = {
         " $6::bigint[], $7::bigint[], $8::bigint[], $9::text[], $10::text[], $11::text[],"
         " $12::text[], $13::text[], $14::text[], $15::text[])"
         " AS d (id, busy, status, reason, last_seq, started_at, ended_at, updated_at, output,"
-        " error, node_statuses, waiting, usage, vars, state) WHERE s.id = d.id",
+        " error, node_statuses, waiting, usage, vars, state)" WHERE_ROW_OF("sessions", "s",
+                                                                           "o.id = d.id"),
     [PG_EVENTS_INSERT] =
         "INSERT INTO session_events (session_id, seq_last, seq_first, at, frames)"
         " SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[])",
@@ -223,25 +235,25 @@ const char *const pg_sql_texts[PG_SQL_COUNT] = {
                           " SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[])"
                           " ON CONFLICT DO NOTHING",
     [PG_EFFECTS_DELETE] =
-        "DELETE FROM effects AS f USING unnest($1::uuid[], $2::uuid[]) AS d (session_id, run_id)"
-        " WHERE f.session_id = d.session_id AND f.run_id = d.run_id",
+        "DELETE FROM effects AS f USING unnest($1::uuid[], $2::uuid[]) AS d (session_id, "
+        "run_id)" WHERE_ROW_OF("effects", "f",
+                               "o.session_id = d.session_id AND o.run_id = d.run_id"),
     [PG_TIMERS_UPSERT] =
         "INSERT INTO timers (session_id, timer_id, due_at, purpose, updated_at)"
         " SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::bigint[])"
         " ON CONFLICT (session_id, timer_id) DO UPDATE SET due_at = excluded.due_at,"
         " purpose = excluded.purpose, updated_at = excluded.updated_at",
     [PG_TIMERS_DELETE] =
-        "DELETE FROM timers AS t USING unnest($1::uuid[], $2::uuid[]) AS d (session_id, timer_id)"
-        " WHERE t.session_id = d.session_id AND t.timer_id = d.timer_id",
+        "DELETE FROM timers AS t USING unnest($1::uuid[], $2::uuid[]) AS d (session_id, "
+        "timer_id)" WHERE_ROW_OF("timers", "t",
+                                 "o.session_id = d.session_id AND o.timer_id = d.timer_id"),
     [PG_MESSAGES_INSERT] =
         "INSERT INTO session_messages (session_id, created_at, seq, message_id, run_id, node_id,"
         " role, agent_id, finish_reason, token_count, content)"
         " SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::uuid[], $5::uuid[],"
         " $6::text[], $7::text[], $8::text[], $9::text[], $10::bigint[], $11::text[])"
         " ON CONFLICT DO NOTHING",
-    [PG_WITHHELD_CLEAR] =
-        "DELETE FROM withheld_inputs AS w USING unnest($1::uuid[]) AS d (session_id)"
-        " WHERE w.session_id = d.session_id",
+    [PG_WITHHELD_CLEAR] = "DELETE FROM withheld_inputs AS w WHERE w.session_id = ANY ($1::uuid[])",
     [PG_WITHHELD_INSERT] = "INSERT INTO withheld_inputs (session_id, ord, input)"
                            " SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::text[])"
                            " ON CONFLICT DO NOTHING",
@@ -250,18 +262,21 @@ const char *const pg_sql_texts[PG_SQL_COUNT] = {
         " SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[],"
         " $6::text[], $7::bigint[])",
     [PG_COMMANDS_ANSWER] =
-        "WITH u AS (UPDATE session_commands AS c SET status = d.status, answer = d.answer,"
+        "WITH u AS (UPDATE session_commands AS c SET status = d.status, answer "
+        "= d.answer,"
         " updated_at = " NOW_MS " FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[])"
-        " AS d (session_id, id, status, answer)"
-        " WHERE c.command_id = d.id AND c.session_id = d.session_id AND c.status = 0 RETURNING 1)"
-        " SELECT sluice_expect(count(*) = cardinality($1::uuid[])) FROM u",
+        " AS d (session_id, id, status, answer)" WHERE_ROW_OF(
+            "session_commands", "c",
+            "o.command_id = d.id AND o.session_id = d.session_id AND o.status = "
+            "0") " RETURNING 1)"
+                 " SELECT sluice_expect(count(*) = cardinality($1::uuid[])) "
+                 "FROM u",
 
     /* Retention. $1 before, $2 sessions, $3 rows of events that are counted at most. */
-    [PG_ENDED_WHOLE] = ENDED("NOT (s.folded_seq > 0)"),
-    [PG_ENDED_FOLDED] = ENDED("(s.folded_seq > 0)"),
+    [PG_ENDED_WHOLE] = ENDED("s.folded_seq = 0"),
+    [PG_ENDED_FOLDED] = ENDED("s.folded_seq > 0"),
     [PG_SESSION_FOLDED] = "UPDATE sessions SET folded_seq = $2::bigint WHERE id = $1::uuid",
-    [PG_SESSIONS_DELETE] = "DELETE FROM sessions AS s USING unnest($1::uuid[]) AS d (id)"
-                           " WHERE s.id = d.id",
+    [PG_SESSIONS_DELETE] = "DELETE FROM sessions AS s WHERE s.id = ANY ($1::uuid[])",
     [PG_EVENTS_WITH_TOKENS] =
         "SELECT e.seq_first, e.seq_last, e.at, e.frames FROM session_events AS e"
         " WHERE e.session_id = $1::uuid AND e.seq_last > $2::bigint"
@@ -295,14 +310,25 @@ const char *const pg_sql_texts[PG_SQL_COUNT] = {
                         " FROM sessions AS s WHERE s.id = $1::uuid FOR NO KEY UPDATE OF s",
     [PG_SESSION_CLAIM] = "UPDATE sessions SET owner = $2::uuid, epoch = epoch + 1"
                          " WHERE id = $1::uuid",
-    [PG_SESSION_RELEASE] = "UPDATE sessions AS s SET owner = NULL FROM unnest($1::uuid[]) AS d (id)"
-                           " WHERE s.id = d.id AND s.owner = $2::uuid",
+    [PG_SESSION_RELEASE] = "UPDATE sessions AS s SET owner = NULL"
+                           " WHERE s.id = ANY ($1::uuid[]) AND s.owner = $2::uuid",
     [PG_SESSION_DELETE] = "DELETE FROM sessions WHERE id = $1::uuid",
     [PG_SESSION_EPOCH] = "SELECT s.epoch FROM sessions AS s WHERE s.id = $1::uuid",
     [PG_SESSION_EPOCH_LOCK] = "SELECT s.epoch FROM sessions AS s WHERE s.id = $1::uuid"
                               " FOR NO KEY UPDATE OF s",
-    [PG_SCAN_BUSY] = "SELECT s.id FROM sessions AS s WHERE s.busy AND s.id > $1::uuid"
-                     " AND " IS_FREE_S " ORDER BY s.id LIMIT $2::bigint",
+    /* Those without an owner, and those of each owner without a row: never those of the living,
+     * though they be a million. */
+    [PG_SCAN_BUSY] =
+        "WITH RECURSIVE owners AS ((SELECT s.owner FROM sessions AS s WHERE s.busy"
+        " AND s.owner IS NOT NULL ORDER BY s.owner LIMIT 1) UNION ALL SELECT (SELECT s.owner"
+        " FROM sessions AS s WHERE s.busy AND s.owner > o.owner ORDER BY s.owner LIMIT 1)"
+        " FROM owners AS o WHERE o.owner IS NOT NULL)"
+        " SELECT f.id FROM ((SELECT s.id FROM sessions AS s WHERE s.busy AND s.owner IS NULL"
+        " AND s.id > $1::uuid ORDER BY s.id LIMIT $2::bigint) UNION ALL"
+        " SELECT x.id FROM owners AS o CROSS JOIN LATERAL (SELECT s.id FROM sessions AS s"
+        " WHERE s.busy AND s.owner = o.owner AND s.id > $1 ORDER BY s.id LIMIT $2) AS x"
+        " WHERE NOT EXISTS (SELECT FROM instances AS i WHERE i.id = o.owner)) AS f"
+        " ORDER BY f.id LIMIT $2",
 
     [PG_SESSIONS_BY_TIME] = SESSIONS(SESSIONS_PAGE, "", DOWN),
     [PG_SESSIONS_BY_TIME_UP] = SESSIONS(SESSIONS_PAGE, "", UP),
@@ -349,16 +375,19 @@ const char *const pg_sql_texts[PG_SQL_COUNT] = {
                         " WHERE f.session_id = $1::uuid ORDER BY f.run_id",
     [PG_TIMERS_LOAD] = "SELECT t.timer_id, t.due_at, t.purpose FROM timers AS t"
                        " WHERE t.session_id = $1::uuid ORDER BY t.timer_id",
-    [PG_TIMERS_DUE] = "SELECT t.session_id, t.timer_id, t.due_at FROM timers AS t"
-                      " JOIN sessions AS s ON s.id = t.session_id WHERE t.due_at <= $1::bigint"
-                      " AND ($2::uuid IS NULL OR " IS_MINE(
-                          "$2") ")"
-                                " ORDER BY t.due_at, t.session_id, t.timer_id LIMIT $3::bigint",
-    [PG_TIMERS_NEXT] = "SELECT t.due_at FROM timers AS t"
-                       " JOIN sessions AS s ON s.id = t.session_id WHERE t.due_at > $1::bigint"
-                       " AND ($2::uuid IS NULL OR " IS_MINE(
-                           "$2") ")"
-                                 " ORDER BY t.due_at, t.session_id, t.timer_id LIMIT 1",
+    [PG_TIMERS_DUE] =
+        "SELECT t.session_id, t.timer_id, t.due_at FROM timers AS t"
+        " WHERE t.due_at <= $1::bigint AND ($2::uuid IS NULL OR EXISTS (SELECT"
+        " FROM sessions AS s WHERE s.id = t.session_id AND " IS_MINE(
+            "$2") " OFFSET 0)) ORDER BY t.due_at, t.session_id, t.timer_id LIMIT $3::bigint",
+    /* Of many timers of others, a thousand are looked at: then it is time to look again. */
+    [PG_TIMERS_NEXT] =
+        "WITH n AS MATERIALIZED (SELECT t.due_at, t.session_id FROM timers AS t"
+        " WHERE t.due_at > $1::bigint ORDER BY t.due_at, t.session_id, t.timer_id LIMIT 1000)"
+        " SELECT COALESCE((SELECT n.due_at FROM n WHERE $2::uuid IS NULL OR EXISTS (SELECT"
+        " FROM sessions AS s WHERE s.id = n.session_id AND " IS_MINE(
+            "$2") " OFFSET 0) LIMIT 1),"
+                  " (SELECT max(n.due_at) FROM n HAVING count(*) = 1000))",
     [PG_MESSAGES_LIST] =
         "SELECT m.created_at, m.seq, m.message_id, m.run_id, m.node_id, m.role, m.agent_id,"
         " m.finish_reason, m.token_count, m.content FROM session_messages AS m"
@@ -380,9 +409,9 @@ const char *const pg_sql_texts[PG_SQL_COUNT] = {
     [PG_WORKFLOW_FIND] = "SELECT " WORKFLOW_COLUMNS ", f.first_version, f.deleted"
                          " FROM workflows AS f WHERE f.workspace = $1::text AND f.id = $2::text"
                          " FOR NO KEY UPDATE OF f",
-    [PG_WORKFLOW_NEWEST] = "SELECT " VERSION_COLUMNS ", v.graph FROM workflows AS f"
-                           " JOIN workflow_versions AS v ON v.workspace = f.workspace"
-                           " AND v.workflow_id = f.id AND v.version = f.version"
+    [PG_WORKFLOW_NEWEST] = "SELECT " WORKFLOW_COLUMNS ", (SELECT v.graph FROM workflow_versions"
+                           " AS v WHERE v.workspace = f.workspace AND v.workflow_id = f.id"
+                           " AND v.version = f.version) FROM workflows AS f"
                            " WHERE f.workspace = $1::text AND f.id = $2::text AND NOT f.deleted",
     [PG_WORKFLOW_LIST] = "SELECT w.* FROM (" WORKFLOWS_WALK(WORKFLOW_COLUMNS) " LIMIT " TEXT_OF(
         STORE_EXAMINED_MAX) ") AS w WHERE ($3::text IS NULL OR w.type = $3)"
@@ -448,12 +477,14 @@ const char *const pg_sql_texts[PG_SQL_COUNT] = {
                        " WHERE c.session_id = $1::uuid AND c.status = 0"
                        " AND c.command_id > $2::uuid ORDER BY c.command_id LIMIT $3::bigint",
     [PG_COMMANDS_WAITING] = "SELECT " COMMAND_COLUMNS " FROM session_commands AS c"
-                            " JOIN sessions AS s ON s.id = c.session_id"
-                            " WHERE c.status = 0 AND c.command_id > $1::uuid"
-                            " AND " IS_MINE("$2::uuid") " ORDER BY c.command_id LIMIT $3::bigint",
+                            " WHERE c.status = 0 AND c.command_id > $1::uuid AND EXISTS (SELECT"
+                            " FROM sessions AS s WHERE s.id = c.session_id AND " IS_MINE(
+                                "$2::uuid") " OFFSET 0)"
+                                            " ORDER BY c.command_id LIMIT $3::bigint",
     [PG_COMMANDS_DONE] =
         "UPDATE session_commands AS c SET status = d.status, answer = d.answer,"
         " updated_at = " NOW_MS " FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[])"
-        " AS d (session_id, id, status, answer)"
-        " WHERE c.command_id = d.id AND c.session_id = d.session_id AND c.status = 0",
+        " AS d (session_id, id, status, answer)" WHERE_ROW_OF(
+            "session_commands", "c",
+            "o.command_id = d.id AND o.session_id = d.session_id AND o.status = 0"),
 };
