@@ -51,6 +51,7 @@ static void instances_tick(uv_timer_t *t);
 static void instances_look_again(uv_timer_t *t);
 static void instances_list(struct instances *in);
 static void instances_put(struct instances *in);
+static void instances_lease(struct instances *in);
 
 /* ---- messages ---- */
 
@@ -188,8 +189,8 @@ static void peer_judge(struct peer *p)
 {
     struct instances *in = p->in;
     bool over;
-    if (p->row_held)
-        return;
+    if (p->row_held || mono_ms() - in->ticked_at > 2 * in->tick_ms)
+        return; /* or we were stopped ourselves, and know only what was true then */
     if (!in_cache(in))
         over = true;
     else if (p->cache_failed) /* the cache may be away for us alone: rows it writes always tell */
@@ -355,11 +356,13 @@ static void instances_joined(struct instances *in)
 {
     bool again = in->ready == NULL;
     in->joining = false;
-    instances_nudge_all(in, 'i');
     if (!in->shared) {
         instances_ready(in);
         return;
     }
+    if (in_cache(in))
+        instances_lease(in); /* before anybody looks */
+    instances_nudge_all(in, 'i');
     uv_timer_start(&in->tick, instances_tick, (uint64_t)in->tick_ms, (uint64_t)in->tick_ms);
     instances_list(in);
     if (again)
@@ -454,6 +457,8 @@ static void instances_tick(uv_timer_t *t)
         instances_put(in);
         return;
     }
+    if (late)
+        list_foreach(it, &in->peers) container_of(it, struct peer, link)->misses = 0;
     if (in_cache(in) && in->leasing)
         rows = true; /* it answers slowly */
     if (in_cache(in))

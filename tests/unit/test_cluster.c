@@ -135,6 +135,7 @@ static void test_a_stopped_owner_that_wakes_writes_nothing(void **state)
                       !r.apps[0]->instances.joining);
     assert_true(r.apps[0]->journal.refused_total > 0);
     assert_null(live_find(r.apps[0], id));
+    assert_int_equal(r.apps[0]->instances.deaths, 0); /* what it knew of others was old */
     /* What was refused was sent to the new owner, once. */
     assert_int_equal(late.req.status, 0);
     assert_int_equal(rig_count_events(&r, id, "\"late\""), 1);
