@@ -33,11 +33,17 @@ export class Cluster {
       }
     }
     server.state = 'up';
-    if (this.database) server.instance = await this.self(server);
+    if (this.database) server.instance = await this.joined(server);
   }
-  async self(server) {
-    const r = await this.ask('GET', '/instances', undefined, { to: server });
-    return r.json.items.find((i) => i.self).id;
+  // Its id among the instances, once it has one, and another one than `before`.
+  async joined(server, before, ms = 15000) {
+    for (const deadline = Date.now() + ms; ;) {
+      const r = await this.ask('GET', '/instances', undefined, { to: server });
+      const id = r.json.items.find((i) => i.self)?.id;
+      if (id && id !== before) return id;
+      if (Date.now() > deadline) throw new Error(`an instance did not join in ${ms} ms: ${r.text}`);
+      await pause(50);
+    }
   }
 
   get ups() { return this.servers.filter((s) => s.state === 'up'); }
