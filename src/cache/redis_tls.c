@@ -11,6 +11,7 @@
 #include <arpa/inet.h>
 #include <hiredis/hiredis_ssl.h>
 #include <openssl/ssl.h>
+#include <stdbool.h>
 
 struct redis_tls {
     SSL_CTX *ctx;
