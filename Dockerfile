@@ -14,10 +14,10 @@ RUN cmake --preset release \
 FROM debian:13-slim
 RUN apt-get update \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
-        ca-certificates curl libcjson1 libcurl4t64 libhiredis1.1.0 liblua5.4-0 libpcre2-8-0 libpq5 \
-        libsqlite3-0 libuv1t64 libwebsockets-evlib-uv libwebsockets19t64 libyaml-0-2 \
+        ca-certificates curl libcurl4t64 libhiredis1.1.0 liblua5.4-0 libpcre2-8-0 libpq5 libsqlite3-0 \
+        libssl3t64 libuv1t64 libwebsockets-evlib-uv libwebsockets19t64 libyaml-0-2 \
  && rm -rf /var/lib/apt/lists/* \
- && useradd --system --uid 10001 --home-dir /var/lib/sluice --create-home sluice
+ && useradd --uid 10001 --shell /usr/sbin/nologin --home-dir /var/lib/sluice --create-home sluice
 COPY --from=build /sluice /usr/local/bin/sluice
 COPY examples /usr/share/sluice/examples
 USER sluice
