@@ -2,7 +2,7 @@
  * settings that the store makes: pg_explain URL [--all]
  *
  * Says for each statement which indexes it walks. A statement that reads one of the tables that
- * grow from end to end fails the run; --all prints the plans as well.
+ * grow, or an index of it, from end to end fails the run; --all prints the plans as well.
  */
 #include <libpq-fe.h>
 #include <stdbool.h>
@@ -66,6 +66,17 @@ static const char *known_as(const char *index)
                                                                              : index;
 }
 
+/* Whether an index is walked from end to end, without a condition, on a table that grows. A walk in
+ * its order that a LIMIT ends is none. */
+static bool is_full(const PGresult *plan, int i)
+{
+    const char *line = PQgetvalue(plan, i, 0), *on = strstr(line, " on ");
+    const char *next = i + 1 < PQntuples(plan) ? PQgetvalue(plan, i + 1, 0) : "";
+    const char *before = i > 0 ? PQgetvalue(plan, i - 1, 0) : "";
+
+    return on && !is_small(on + 4) && !strstr(next, "Index Cond: ") && !strstr(before, "Limit");
+}
+
 /* Prints the indexes of a plan and the tables that are read whole; false when one of those grows.
  */
 static bool judge(int which, const PGresult *plan)
@@ -85,6 +96,10 @@ static bool judge(int which, const PGresult *plan)
         at = strstr(line, index);
         if (!at)
             continue;
+        if (is_full(plan, i)) {
+            good = false;
+            printf(" FULL:%s", at + strlen(index));
+        }
         snprintf(name, sizeof(name), "%.*s", (int)strcspn(at + strlen(index), " "),
                  at + strlen(index));
         snprintf(word, sizeof(word), " %s ", known_as(name));

@@ -12,8 +12,6 @@
 #define RETENTION_EVENT_ROWS 4000 /* deleted or folded in a step; one session may pass it */
 #define RETENTION_FEW_ROWS   1000 /* keys, commands */
 #define RETENTION_READ_ROWS  256  /* in memory at once while a log is folded */
-#define PARTITIONS_EVERY_MS  (6 * 3600 * 1000u)
-#define PARTITIONS_AHEAD     2 /* months */
 
 struct retention_session {
     struct id id;
@@ -281,7 +279,7 @@ static void retention_add_tidy(struct pg_job *j, struct retention *x, enum pg_sq
     x->tidied[x->tidied_count++] = (*n)++;
 }
 
-static int retention_begin(struct pg_job *j)
+int pg_retention_start(struct pg_job *j)
 {
     struct store_retention *r = retention_of(j);
     struct retention *x = arena_alloc(&j->req->arena, sizeof(*x));
@@ -304,18 +302,4 @@ static int retention_begin(struct pg_job *j)
     retention_add_tidy(j, x, PG_KEYS_TIDY, r->idempotency_before, &n);
     retention_add_tidy(j, x, PG_COMMANDS_TIDY, r->commands_before, &n);
     return pg_await(j, retention_begun);
-}
-
-int pg_retention_start(struct pg_job *j)
-{
-    struct pg_store *s = j->store;
-    struct pgq q;
-
-    if (s->partitions_ms > 0 && uv_now(s->loop) - s->partitions_ms < PARTITIONS_EVERY_MS)
-        return retention_begin(j);
-    s->partitions_ms = uv_now(s->loop) + 1;
-    pgq_start(&q, j->conn, PG_PARTITIONS);
-    pgq_i64(&q, PARTITIONS_AHEAD);
-    pgq_end(&q);
-    return pg_await(j, retention_begin);
 }

@@ -122,13 +122,16 @@
 
 #define COMMAND_COLUMNS "c.command_id, c.session_id, c.request, c.status, c.answer, c.created_at"
 
-/* What all sessions of ours have in common: one plan for each statement, made for an index. */
+/* What all sessions of ours have in common: one plan for each statement, made for an index; and
+ * limits within the server, for the times when we cannot speak: a process of ours that was stopped
+ * in the middle must not keep others from its sessions. */
 #define SETUP                                                                                      \
     "set_config('plan_cache_mode', 'force_generic_plan', false),"                                  \
     " set_config('enable_seqscan', 'off', false), set_config('enable_hashjoin', 'off', false),"    \
-    " set_config('enable_mergejoin', 'off', false), set_config('enable_bitmapscan', 'off', "       \
-    "false),"                                                                                      \
-    " set_config('jit', 'off', false), set_config('statement_timeout', '15000', false)"
+    " set_config('enable_mergejoin', 'off', false),"                                               \
+    " set_config('enable_bitmapscan', 'off', false), set_config('jit', 'off', false),"             \
+    " set_config('statement_timeout', '15s', false), set_config('lock_timeout', '3s', false),"     \
+    " set_config('idle_in_transaction_session_timeout', '5s', false)"
 
 const char *const pg_sql_texts[PG_SQL_COUNT] = {
     [PG_SETUP_WRITER] = "SELECT " SETUP ", set_config('synchronous_commit', 'on', false)",

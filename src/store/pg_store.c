@@ -99,15 +99,34 @@ static void worker_idle_too_long(uv_timer_t *timer)
     pg_conn_close(&w->conn);
 }
 
+/* The partitions of the months to come, before they come. */
+static bool worker_looks_after_partitions(struct pg_worker *w)
+{
+    struct pg_store *s = w->store;
+    struct pgq q;
+
+    if (!worker_is_writer(w) || uv_now(s->loop) < s->partitions_ms)
+        return false;
+    s->partitions_ms = uv_now(s->loop) + PG_PARTITIONS_MS;
+    w->own_batch = true;
+    pgq_start(&q, &w->conn, PG_PARTITIONS);
+    pgq_i64(&q, PG_PARTITIONS_AHEAD);
+    pgq_end(&q);
+    pg_conn_send(&w->conn);
+    return true;
+}
+
 /* Carries out jobs until one waits for an answer, or none is left. */
 static void worker_run(struct pg_worker *w)
 {
-    while (w->conn.state == PG_READY && !w->rolling_back) {
+    while (w->conn.state == PG_READY && !w->own_batch) {
         if (!w->job && !(w->job = worker_pop(w))) {
             if (!worker_is_writer(w))
                 uv_timer_start(&w->timer, worker_idle_too_long, PG_IDLE_MS, 0);
             return;
         }
+        if (worker_looks_after_partitions(w))
+            return;
         uv_timer_stop(&w->timer);
         struct pg_job *j = w->job;
         j->conn = &w->conn;
@@ -123,7 +142,7 @@ static void worker_run(struct pg_worker *w)
 
 static void worker_roll_back(struct pg_worker *w)
 {
-    w->rolling_back = true;
+    w->own_batch = true;
     pg_conn_add(&w->conn, PG_ROLLBACK);
     pg_conn_send(&w->conn);
 }
@@ -145,8 +164,10 @@ static void worker_answered(struct pg_conn *c)
     struct pg_worker *w = c->data;
     struct pg_store *s = w->store;
 
-    if (w->rolling_back) {
-        w->rolling_back = false;
+    if (w->own_batch) {
+        w->own_batch = false;
+        if (c->failed) /* a partition: rows of its month go to session_events_rest */
+            log_warn("store", "PostgreSQL: %s", c->error.text);
     } else {
         struct pg_job *j = w->job;
         int status = c->failed && !j->catches ? worker_failed(w, j) : j->next(j);
@@ -220,7 +241,7 @@ static void worker_lost(struct pg_conn *c)
 
     if (w->backoff_ms == 0) /* once, not for every try */
         log_warn("store", "PostgreSQL: %s", c->error.text);
-    w->rolling_back = false;
+    w->own_batch = false;
     worker_give_back(w);
     w->backoff_ms = w->backoff_ms ? w->backoff_ms * 2 : PG_BACKOFF_MIN_MS;
     if (w->backoff_ms > PG_BACKOFF_MAX_MS)
@@ -240,7 +261,7 @@ static void store_feed_readers(struct pg_store *s)
 
     for (int i = 1; i < s->worker_count && s->reads_waiting > 0; i++) {
         struct pg_worker *w = &s->workers[i];
-        if (w->conn.state == PG_READY && !w->job && !w->rolling_back)
+        if (w->conn.state == PG_READY && !w->job && !w->own_batch)
             worker_run(w);
         coming += w->conn.state == PG_CONNECTING;
     }

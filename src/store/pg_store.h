@@ -21,16 +21,18 @@
 #include "store/pg_conn.h"
 #include "store/store.h"
 
-#define PG_READERS_DEFAULT 4
-#define PG_READERS_MAX     64
-#define PG_READS_MAX       4096  /* that wait; more are refused */
-#define PG_READ_WAIT_MS    5000  /* from submission until a connection has it */
-#define PG_WRITE_WAIT_MS   10000 /* the same */
-#define PG_SWEEP_MS        250
-#define PG_BACKOFF_MIN_MS  50
-#define PG_BACKOFF_MAX_MS  2000
-#define PG_IDLE_MS         60000 /* a reader's connection without work is closed */
-#define PG_TRIES_MAX       4     /* of a write that others got in the way of */
+#define PG_READERS_DEFAULT  4
+#define PG_READERS_MAX      64
+#define PG_READS_MAX        4096  /* that wait; more are refused */
+#define PG_READ_WAIT_MS     5000  /* from submission until a connection has it */
+#define PG_WRITE_WAIT_MS    10000 /* the same */
+#define PG_SWEEP_MS         250
+#define PG_BACKOFF_MIN_MS   50
+#define PG_BACKOFF_MAX_MS   2000
+#define PG_IDLE_MS          60000             /* a reader's connection without work is closed */
+#define PG_PARTITIONS_MS    (6 * 3600 * 1000) /* between two looks at the months ahead */
+#define PG_PARTITIONS_AHEAD 2
+#define PG_TRIES_MAX        4 /* of a write that others got in the way of */
 
 #define PG_WAIT  1 /* a batch was sent */
 #define PG_AGAIN 2 /* take back what was written and begin anew */
@@ -56,7 +58,8 @@ struct pg_worker {
     struct pg_job *job;
     uv_timer_t timer; /* until the next try to connect, or until it has been idle for too long */
     unsigned backoff_ms;
-    bool rolling_back, resting;
+    bool own_batch; /* under way is one of the worker's own: no job's */
+    bool resting;
 };
 
 struct pg_store {
