@@ -1,6 +1,8 @@
 /* Several instances over one store: who owns a session, the inbox, deaths, hand-overs. */
 #include "cluster_rig.h"
 
+#include <time.h>
+
 static const char review[] =
     "{\"nodes\":{\"start\":{\"type\":\"start\",\"next_ids\":[\"ask\"]},"
     "\"ask\":{\"type\":\"human_review\",\"properties\":{\"review_type\":\"approve_reject\"},"
@@ -263,8 +265,8 @@ static void test_a_leaving_instance_hands_over(void **state)
     struct id runs = rig_execute(&r, 0, model);
     struct id cold = rig_execute(&r, 0, review);
     rig_until(&r, rig_count_events(&r, runs, "\"token_stream\"") > 0);
+    rig_until(&r, instances_has_company(&r.apps[0]->instances));
     r.apps[0]->stopping = true;
-    assert_true(instances_has_company(&r.apps[0]->instances));
     handover_begin(&r.apps[0]->handover, 60000, handed_over, &over);
     ask_answer(&q, r.apps[1], asks, "ask"); /* is free at once, though the model still runs */
     rig_until(&r, q.answers);
@@ -298,6 +300,85 @@ static void test_the_deadline_cuts_running_work(void **state)
     rig_close(&r);
 }
 
+/* Commands to any instance while instances stop and go on at random: each that was answered took
+ * effect once, each that was not at most once, and no log has a gap. */
+
+#define STORM_COMMANDS 400
+#define STORM_SESSIONS 4
+
+static uint64_t storm_next(uint64_t *x)
+{
+    *x = *x * 6364136223846793005u + 1442695040888963407u;
+    return *x >> 33;
+}
+
+static void storm_weather(struct rig *r, uint64_t *dice)
+{
+    unsigned i = (unsigned)(storm_next(dice) % r->count);
+    unsigned up = 0;
+    for (unsigned k = 0; k < r->count; k++)
+        up += !r->stopped[k];
+    rig_mute = storm_next(dice) % 4 == 0;
+    if (r->stopped[i])
+        rig_continue(r, i);
+    else if (up > 1)
+        rig_stop(r, i);
+}
+
+static void storm_check(struct rig *r, struct asked *q, const struct id *ids)
+{
+    unsigned taken = 0;
+    for (int i = 0; i < STORM_COMMANDS; i++) {
+        char text[32];
+        snprintf(text, sizeof(text), "\"cmd-%d-\"", i);
+        int n = rig_count_events(r, ids[i % STORM_SESSIONS], text);
+        assert_int_equal(q[i].answers, 1);
+        assert_true(q[i].req.status == 0 ? n == 1 : n <= 1);
+        taken += q[i].req.status == 0;
+        svc_req_deinit(&q[i].req);
+    }
+    assert_true(taken > STORM_COMMANDS / 2);
+}
+
+static void test_a_storm(void **state)
+{
+    struct rig r;
+    struct id ids[STORM_SESSIONS];
+    struct asked *q = calloc(STORM_COMMANDS, sizeof(*q));
+    uint64_t dice = (uint64_t)time(NULL);
+    unsigned answered = 0;
+    print_message("seed %llu\n", (unsigned long long)dice);
+    rig_open(&r, 3, *(bool *)*state);
+    for (int i = 0; i < STORM_SESSIONS; i++)
+        ids[i] = rig_execute(&r, (unsigned)i % 3, review);
+    for (int i = 0; i < STORM_COMMANDS; i++) {
+        char text[32], key[32];
+        unsigned to = (unsigned)(storm_next(&dice) % 3);
+        snprintf(text, sizeof(text), "\"cmd-%d-\"", i);
+        snprintf(key, sizeof(key), "key-%d", i);
+        ask_signal(&q[i], r.apps[to], ids[i % STORM_SESSIONS], text,
+                   storm_next(&dice) % 2 ? key : NULL);
+        if (storm_next(&dice) % 16 == 0)
+            storm_weather(&r, &dice);
+        uint64_t until = clock_mono_ns() + storm_next(&dice) % 6 * 1000000;
+        do
+            rig_turn(&r);
+        while (clock_mono_ns() < until);
+    }
+    rig_mute = false;
+    for (unsigned i = 0; i < r.count; i++)
+        if (r.stopped[i])
+            rig_continue(&r, i);
+    for (int i = 0; i < STORM_COMMANDS; i++)
+        rig_until(&r, q[i].answers);
+    for (int i = 0; i < STORM_COMMANDS; i++)
+        answered += q[i].answers;
+    assert_int_equal(answered, STORM_COMMANDS);
+    storm_check(&r, q, ids);
+    rig_close(&r);
+    free(q);
+}
+
 int main(void)
 {
     static bool in_rows = false, in_cache = true;
@@ -318,6 +399,7 @@ int main(void)
         BOTH(test_a_forced_delete_reaches_the_owner),
         BOTH(test_a_leaving_instance_hands_over),
         BOTH(test_the_deadline_cuts_running_work),
+        BOTH(test_a_storm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
