@@ -355,7 +355,7 @@ const char *const pg_sql_texts[PG_SQL_COUNT] = {
     [PG_SESSIONS_END_BY_USER_UP] = SESSIONS(SESSIONS_END, END_USER, UP),
 
     /* What hangs on one */
-    [PG_EVENTS_BOUNDS] = "SELECT " LAST_SEQ_S ", GREATEST(s.folded_seq, (SELECT e.seq_first"
+    [PG_EVENTS_BOUNDS] = "SELECT " LAST_SEQ_S ", GREATEST(abs(s.folded_seq), (SELECT e.seq_first"
                          " FROM session_events AS e WHERE e.session_id = s.id AND " SINCE_S
                          " ORDER BY e.seq_last LIMIT 1)) FROM sessions AS s WHERE s.id = $1::uuid",
     /* The sum stands in no index: rows are read until it is passed, at most $3 of them. */

@@ -1,17 +1,23 @@
 /* STORE_RETENTION: one bounded step, in the writer's transaction like any write, so that commits
- * are held up no longer than such a step takes. */
+ * are held up no longer than such a step takes.
+ *
+ * A long log is folded over several steps. Until the last one sessions.folded_seq is negative: what
+ * stands there without its sign is true already, and the session is still among those that are to
+ * be folded. */
 #include <stdio.h>
 
 #include "store/rules.h"
 #include "store/sqlite_store.h"
 
-#define RETENTION_EVENT_ROWS 4000 /* deleted or folded in a step; one session may pass it */
-#define RETENTION_FEW_ROWS   1000 /* keys, commands */
-#define RETENTION_READ_ROWS  256  /* in memory at once while a log is folded */
-#define RETENTION_PAGES      1000 /* of 4 kB, given back in a step */
+#define RETENTION_EVENT_ROWS 4000 /* deleted or folded in a step, and as many as are read at once  \
+                                   */
+#define RETENTION_FEW_ROWS  1000  /* keys, commands */
+#define RETENTION_READ_ROWS 256   /* in memory at once while a log is folded */
+#define RETENTION_PAGES     1000  /* of 4 kB, given back in a step */
 
 struct retention_session {
     int64_t key, last_seq;
+    int64_t folded_seq; /* negative: it was begun */
 };
 
 /* Sessions that ended before `before`, up to max; gives how many. */
@@ -26,7 +32,8 @@ static int retention_ended(struct sqlite_db *db, enum sqlite_sql sql, int64_t be
     sqlq_bind_i64(&q, max);
     while ((more = sqlq_next(&q)) > 0) {
         out[n].key = sqlq_i64(&q);
-        out[n++].last_seq = sqlq_i64(&q);
+        out[n].last_seq = sqlq_i64(&q);
+        out[n++].folded_seq = sqlq_i64(&q);
     }
     return more < 0 ? more : n;
 }
@@ -95,16 +102,18 @@ static int fold_replace(struct sqlite_db *db, int64_t key, const struct retentio
     return status;
 }
 
+/* 1: it is folded; 0: the rest is for the next step. */
 static int fold_session(struct sqlite_db *db, const struct retention_session *s, int *rows)
 {
-    int64_t seq = 0, gone = 0;
+    int64_t gone = s->folded_seq < 0 ? -s->folded_seq - 1 : 0, seq = gone;
     struct retention_row *r;
     struct arena a;
-    int status = 0, n;
+    int status = 0, n = 1;
 
-    arena_init(&a);
-    while ((n = fold_read(db, &a, s->key, &seq, &r)) > 0 && status == 0) {
-        for (; r && status == 0; r = r->next) {
+    while (n > 0 && status == 0 && *rows < RETENTION_EVENT_ROWS) {
+        arena_init(&a);
+        n = fold_read(db, &a, s->key, &seq, &r);
+        for (; n > 0 && r && status == 0; r = r->next) {
             int64_t last = 0;
             struct event_row *kept = rules_fold(&a, &r->row, &last);
             if (last == 0)
@@ -112,14 +121,13 @@ static int fold_session(struct sqlite_db *db, const struct retention_session *s,
             gone = last;
             status = fold_replace(db, s->key, r, kept);
         }
-        *rows += n;
+        *rows += n > 0 ? n : 0;
         arena_deinit(&a);
-        arena_init(&a);
     }
-    arena_deinit(&a);
     if (n < 0 || status < 0)
         return n < 0 ? n : status;
-    return retention_mark(db, s->key, gone + 1);
+    status = retention_mark(db, s->key, n == 0 ? gone + 1 : -(gone + 1));
+    return status < 0 ? status : n == 0;
 }
 
 static int retention_fold(struct sqlite_db *db, struct store_retention *r, int *left, int *rows)
@@ -130,13 +138,14 @@ static int retention_fold(struct sqlite_db *db, struct store_retention *r, int *
     int status = n < 0 ? n : 0;
 
     for (int i = 0; i < n && status == 0; i++) {
-        if (*rows >= RETENTION_EVENT_ROWS) {
+        status = *rows < RETENTION_EVENT_ROWS ? fold_session(db, &found[i], rows) : 0;
+        if (status == 0) {
             r->more = true;
             break;
         }
-        status = fold_session(db, &found[i], rows);
-        r->folded += status == 0;
+        r->folded += status > 0;
         --*left;
+        status = status < 0 ? status : 0;
     }
     return status;
 }

@@ -41,7 +41,8 @@
 
 /* Those that ended before ?1, the longest ago first: folded ones, or those that are not. */
 #define RETAIN(folded)                                                                             \
-    "SELECT key, last_seq FROM sessions INDEXED BY sessions_by_end WHERE (folded_seq > 0) "        \
+    "SELECT key, last_seq, folded_seq FROM sessions INDEXED BY sessions_by_end WHERE (folded_seq " \
+    "> 0) "                                                                                        \
     "= " folded " AND ended_at > 0 AND ended_at < ?1 ORDER BY ended_at LIMIT ?2"
 
 const char *const sqlite_sql_texts[SQL_COUNT] = {
@@ -56,7 +57,7 @@ const char *const sqlite_sql_texts[SQL_COUNT] = {
     [SQL_WORKSPACE_FIND] = "SELECT key FROM workspaces WHERE name = ?1",
     [SQL_WORKSPACE_INSERT] = "INSERT INTO workspaces (name) VALUES (?1)",
 
-    [SQL_SESSION_FIND] = "SELECT key, epoch, last_seq, folded_seq FROM sessions WHERE id = ?1",
+    [SQL_SESSION_FIND] = "SELECT key, epoch, last_seq, abs(folded_seq) FROM sessions WHERE id = ?1",
     [SQL_SESSION_INSERT] =
         "INSERT INTO sessions (id, workspace, epoch, owner, created_at, stored_only, name, "
         "group_id,"

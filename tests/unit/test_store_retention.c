@@ -55,7 +55,7 @@ static void frames_of(struct rig *r, struct id id, int64_t after, char *out, siz
     RIG_REQ(store_events_read, e, STORE_EVENTS_READ);
     e.session_id = id;
     e.after = after;
-    e.limit = 1000;
+    e.limit = 100000;
     e.bytes_max = 1 << 20;
     assert_int_equal(rig_run(r, &e.req), 0);
     size_t used = 0;
@@ -239,9 +239,10 @@ static void keys_and_answered_commands_are_tidied(void **state)
 
 #define MANY 500
 
-/* MANY rows of one event each, in one transaction. */
+/* MANY rows of one event each, in one transaction; the last of them is no token. */
 static void commit_events_one_by_one(struct rig *r, struct id id, int64_t first, bool end)
 {
+    static const char token[] = "{\"type\":\"token_stream\"}";
     static struct rig_delta x[MANY];
     struct delta *deltas[MANY];
     bool refused[MANY];
@@ -249,6 +250,10 @@ static void commit_events_one_by_one(struct rig *r, struct id id, int64_t first,
     for (int i = 0; i < MANY; i++) {
         rig_events(&x[i], id, first + i, first + i);
         deltas[i] = &x[i].d;
+        if (i < MANY - 1) {
+            buf_clear(&x[i].d.events);
+            buf_append_z(&x[i].d.events, token);
+        }
     }
     x[MANY - 1].core = rig_core("failed");
     x[MANY - 1].core.ended_at = T0 + 10;
@@ -281,6 +286,38 @@ static void a_long_log_is_deleted_in_parts(void **state)
     while (t.more)
         t = retain(r, 0, T0 + 11, 10);
     assert_int_equal(session_status(r, id), ERR_NOT_FOUND);
+}
+
+/* So is it folded; what was taken out so far is known at every step. */
+static void a_long_log_is_folded_in_parts(void **state)
+{
+    struct rig *r = *state;
+    struct id id = rig_session(r, "running", T0);
+    int64_t held, last, before = 1;
+    char *text = malloc(1 << 20);
+    int steps = 0, folded = 0;
+    struct store_retention t;
+
+    for (int64_t seq = 2; seq <= 9001; seq += MANY)
+        commit_events_one_by_one(r, id, seq, seq + MANY == 9002);
+    do {
+        t = retain(r, T0 + 11, 0, 10);
+        folded += t.folded;
+        steps++;
+        frames_of(r, id, 9000, text, 1 << 20, &held, &last);
+        assert_true(held > before || !t.more);
+        before = held;
+        frames_of(r, id, held - 1, text, 1 << 20, &held, &last);
+        int64_t frames = *text ? 1 : 0;
+        for (const char *p = text; *p; p++)
+            frames += *p == '|';
+        assert_int_equal(frames, 9001 - held + 1); /* from there on it is whole */
+    } while (t.more);
+    free(text);
+    assert_int_equal(folded, 1);
+    assert_int_equal(held, 9001);
+    assert_true(steps > 2);
+    assert_int_equal(retain(r, T0 + 11, 0, 10).folded, 0);
 }
 
 /* ---- SQLite alone ---- */
@@ -327,6 +364,8 @@ int main(void)
         EVERY(a_step_is_bounded_and_says_so),
         EVERY(keys_and_answered_commands_are_tidied),
         {"a_long_log_is_deleted_in_parts", a_long_log_is_deleted_in_parts, rig_setup_sqlite,
+         rig_teardown, NULL},
+        {"a_long_log_is_folded_in_parts", a_long_log_is_folded_in_parts, rig_setup_sqlite,
          rig_teardown, NULL},
         {"space_is_given_back", space_is_given_back, rig_setup_sqlite, rig_teardown, NULL},
     };
