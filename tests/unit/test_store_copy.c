@@ -1,6 +1,7 @@
 /* Copies of whole stores: every table and column, both kinds, and what is refused. */
 #include <fcntl.h>
 #include <sqlite3.h>
+#include <stdatomic.h>
 #include <sys/stat.h>
 
 #include "store/copy.h"
@@ -586,6 +587,62 @@ static void a_backup_is_of_one_moment(void **state)
     assert_int_equal(uv_loop_close(&loop), 0);
 }
 
+/* Another connection that commits as fast as it can. */
+struct writer {
+    const char *dir;
+    uv_sem_t begun;
+    atomic_bool stop;
+    int commits;
+};
+
+static void writer_main(void *data)
+{
+    struct writer *w = data;
+    sqlite3 *db = open_db(w->dir);
+
+    sqlite3_busy_timeout(db, 5000);
+    for (; !w->stop; w->commits++) {
+        if (w->commits == 1)
+            uv_sem_post(&w->begun);
+        sqlite3_exec(db,
+                     "BEGIN IMMEDIATE; INSERT INTO workspaces (name) VALUES (hex(randomblob(16)));"
+                     "INSERT INTO idempotency_keys SELECT max(key), 'k', 0, 0, 0, '{}', 0"
+                     " FROM workspaces; COMMIT",
+                     NULL, NULL, NULL);
+    }
+    sqlite3_close(db);
+}
+
+/* Each commit adds a row to two tables: at any one moment they are equally many. */
+static void commits_do_not_start_a_backup_anew(void **state)
+{
+    struct two *t = *state;
+    struct writer w = {.dir = t->from};
+    struct errbuf e = {""};
+    uv_thread_t thread;
+    char file[512];
+
+    migrate(t->from);
+    sqlite3 *db = open_db(t->from);
+    exec(db, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 15)"
+             " INSERT INTO workflows (workspace, id, name, version, first_version, created_at,"
+             " updated_at) SELECT 1, i, hex(zeroblob(500000)), 1, 1, 0, 0 FROM n"); /* 15 MB */
+    sqlite3_close(db);
+    assert_int_equal(uv_sem_init(&w.begun, 0), 0);
+    assert_int_equal(uv_thread_create(&thread, writer_main, &w), 0);
+    uv_sem_wait(&w.begun);
+    backup_path(t, "sluice.db", file);
+    int status = sqlite_backup(t->from, file, NULL, &e);
+    w.stop = true;
+    uv_thread_join(&thread);
+    uv_sem_destroy(&w.begun);
+    if (status != 0)
+        fail_msg("%s", e.text);
+    int64_t rows = ask(t->to, "SELECT count(*) FROM idempotency_keys");
+    assert_true(rows > 0 && rows < ask(t->from, "SELECT count(*) FROM idempotency_keys"));
+    assert_int_equal(ask(t->to, "SELECT count(*) FROM workspaces"), rows + 1);
+}
+
 static void a_file_that_is_there_is_not_replaced(void **state)
 {
     struct two *t = *state;
@@ -664,6 +721,7 @@ int main(void)
         IN_TWO(down_and_up_keeps_what_both_know),
         {"down_and_up (postgres)", down_and_up_on_postgres, setup, teardown, NULL},
         IN_TWO(a_backup_is_of_one_moment),
+        IN_TWO(commits_do_not_start_a_backup_anew),
         IN_TWO(a_file_that_is_there_is_not_replaced),
         IN_TWO(a_backup_of_nothing_leaves_nothing),
         IN_TWO(a_spoiled_store_has_no_backup),
