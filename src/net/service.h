@@ -43,8 +43,8 @@ enum svc_op {
     SVC_MESSAGES,    /* session_id, list */
     SVC_NODES,       /* session_id, list */
     SVC_INSTANCES,
-    SVC_READY,       /* is the store writable? */
-    SVC_METRICS,     /* body: Prometheus text */
+    SVC_READY,   /* is the store writable? */
+    SVC_METRICS, /* body: Prometheus text */
     SVC_OP_COUNT,
 };
 

@@ -9,11 +9,12 @@
 #include "store/rules.h"
 #include "store/sqlite_store.h"
 
-#define RETENTION_EVENT_ROWS 4000 /* deleted or folded in a step, and as many as are read at once  \
-                                   */
-#define RETENTION_FEW_ROWS  1000  /* keys, commands */
-#define RETENTION_READ_ROWS 256   /* in memory at once while a log is folded */
-#define RETENTION_PAGES     1000  /* of 4 kB, given back in a step */
+#define RETENTION_EVENT_ROWS                                                                       \
+    4000                         /* deleted or folded in a step, and as many as are read at once   \
+                                  */
+#define RETENTION_FEW_ROWS  1000 /* keys, commands */
+#define RETENTION_READ_ROWS 256  /* in memory at once while a log is folded */
+#define RETENTION_PAGES     1000 /* of 4 kB, given back in a step */
 
 struct retention_session {
     int64_t key, last_seq;
