@@ -32,7 +32,7 @@ void pg_rows_init(struct pg_rows *r, enum pg_sql sql, const char *types)
     *r = (struct pg_rows){.sql = sql, .types = types, .columns = (int)strlen(types)};
     assert(r->columns <= PG_COLUMNS_MAX);
     for (int i = 0; i < r->columns; i++)
-        buf_init(&r->column[i], PG_COLUMN_MAX);
+        buf_init(&r->column[i], PG_ROWS_MAX);
 }
 
 void pg_rows_deinit(struct pg_rows *r)
@@ -43,9 +43,15 @@ void pg_rows_deinit(struct pg_rows *r)
 
 void pg_rows_clear(struct pg_rows *r)
 {
-    for (int i = 0; i < r->columns; i++)
+    for (int i = 0; i < r->columns; i++) {
         buf_clear(&r->column[i]);
+        if (r->column[i].cap > PG_KEEP_MAX) {
+            buf_deinit(&r->column[i]);
+            buf_init(&r->column[i], PG_ROWS_MAX);
+        }
+    }
     r->count = 0;
+    r->bytes = 0;
     r->at = r->columns;
     r->overflow = false;
 }
@@ -63,7 +69,8 @@ static void rows_put(struct pg_rows *r, char type, const void *p, size_t n)
     buf_append(b, length, sizeof(length));
     if (p && n > 0)
         buf_append(b, p, n);
-    if (buf_error(b))
+    r->bytes += sizeof(length) + n;
+    if (buf_error(b) || r->bytes > PG_ROWS_MAX)
         r->overflow = true;
 }
 

@@ -12,14 +12,16 @@
 #include "store/pg_conn.h"
 
 #define PG_COLUMNS_MAX 26
-#define PG_COLUMN_MAX  (256u << 20) /* bytes of one column: PostgreSQL takes less than 1 GB */
+#define PG_ROWS_MAX    (256u << 20) /* bytes of a statement: PostgreSQL takes less than 1 GB */
+#define PG_KEEP_MAX    (1u << 20)   /* bytes of a column's memory that are kept for the next time */
 
 struct pg_rows {
     enum pg_sql sql;
     const char *types; /* a letter for each column: u(uid), i(nteger), t(ext), b(oolean) */
     int columns, count;
     int at; /* the next column */
-    bool overflow;
+    size_t bytes;
+    bool overflow; /* more than PG_ROWS_MAX */
     struct buf column[PG_COLUMNS_MAX];
 };
 

@@ -308,20 +308,25 @@ static void commit_withheld(struct pg_commit *c, const struct delta *d)
     }
 }
 
+void pg_rows_key(struct pg_rows *r, const struct idempotency_row *k)
+{
+    pg_rows_begin(r);
+    pg_rows_str(r, rules_workspace(k->workspace));
+    pg_rows_str(r, k->key);
+    pg_rows_i64(r, (int64_t)k->body_hash[0]);
+    pg_rows_i64(r, (int64_t)k->body_hash[1]);
+    pg_rows_i64(r, k->http_status);
+    pg_rows_str(r, k->body_json);
+    pg_rows_i64(r, k->created_at);
+}
+
 static void commit_answers(struct pg_commit *c, const struct delta *d)
 {
     struct pg_rows *r = &c->parts[PART_KEYS];
 
     for (const struct idempotency_row *k = d->idempotency; k; k = k->next) {
         commit_workspace(c, rules_workspace(k->workspace));
-        pg_rows_begin(r);
-        pg_rows_str(r, rules_workspace(k->workspace));
-        pg_rows_str(r, k->key);
-        pg_rows_i64(r, (int64_t)k->body_hash[0]);
-        pg_rows_i64(r, (int64_t)k->body_hash[1]);
-        pg_rows_i64(r, k->http_status);
-        pg_rows_str(r, k->body_json);
-        pg_rows_i64(r, k->created_at);
+        pg_rows_key(r, k);
     }
     r = &c->parts[PART_COMMANDS];
     for (const struct command_row *k = d->commands_done; k; k = k->next) {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/log.h"
 #include "base/mem.h"
 
 #define PG_LIBPQ_MIN_VERSION 130000
@@ -242,6 +243,16 @@ static void conn_failed_at_once(uv_timer_t *timer)
     conn_drop(timer->data, NULL);
 }
 
+/* What the server says beside its answers: else libpq would print it. */
+static void conn_noticed(void *data, const char *text)
+{
+    struct errbuf line;
+
+    (void)data;
+    pg_error_text(&line, text);
+    log_debug("store", "PostgreSQL: %s", line.text);
+}
+
 void pg_conn_open(struct pg_conn *c)
 {
     struct conn_words words = conn_words(c->url);
@@ -256,6 +267,7 @@ void pg_conn_open(struct pg_conn *c)
         uv_timer_start(c->timer, conn_failed_at_once, 1, 0);
         return;
     }
+    PQsetNoticeProcessor(c->handle, conn_noticed, NULL);
     uv_timer_start(c->timer, conn_timed_out, PG_CONNECT_MS, 0);
     conn_poll(c, UV_WRITABLE); /* as if PQconnectPoll had asked for it, says its manual */
 }

@@ -128,10 +128,14 @@ int pg_command_list_start(struct pg_job *j);
 int pg_command_done_start(struct pg_job *j);
 int pg_retention_start(struct pg_job *j); /* pg_retention.c */
 
-/* ---- shared by reads ---- */
+/* ---- shared ---- */
 
 /* RUN_COLUMNS of pg_sql.c. */
 void pg_run_columns(struct pgr *r, struct arena *a, struct run_row *row);
+
+struct pg_rows;
+/* A row of PG_KEYS_INSERT. */
+void pg_rows_key(struct pg_rows *r, const struct idempotency_row *k);
 
 /* ---- opening ---- */
 

@@ -233,25 +233,19 @@ static int workflow_put_check(struct pg_job *j, const struct store_workflow_put 
 
 static void workflow_add_keys(struct pg_job *j, const struct idempotency_row *keys)
 {
-    struct pg_rows names;
-    struct pgq q;
+    struct pg_rows names, rows;
 
     pg_rows_init(&names, PG_WORKSPACES_MAKE, "t");
+    pg_rows_init(&rows, PG_KEYS_INSERT, "ttiiiti");
     for (; keys; keys = keys->next) {
         pg_rows_begin(&names);
         pg_rows_str(&names, rules_workspace(keys->workspace));
-        pgq_start(&q, j->conn, PG_IDEMPOTENCY_PUT);
-        pgq_str(&q, rules_workspace(keys->workspace));
-        pgq_str(&q, keys->key);
-        pgq_i64(&q, (int64_t)keys->body_hash[0]);
-        pgq_i64(&q, (int64_t)keys->body_hash[1]);
-        pgq_i64(&q, keys->http_status);
-        pgq_str(&q, keys->body_json);
-        pgq_i64(&q, keys->created_at);
-        pgq_end(&q);
+        pg_rows_key(&rows, keys);
     }
     pg_rows_add(&names, j->conn);
+    pg_rows_add(&rows, j->conn);
     pg_rows_deinit(&names);
+    pg_rows_deinit(&rows);
 }
 
 static void workflow_add_write(struct pg_job *j, const struct store_workflow_put *p,

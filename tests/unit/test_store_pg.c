@@ -384,6 +384,49 @@ static void a_row_may_come_twice_in_a_delta(void **state)
     rig_delta_deinit(&x);
 }
 
+/* Deltas that are looked at one by one cost round trips: those of every day are not. */
+static void common_commits_take_one_round_trip(void **state)
+{
+    struct rig *r = *state;
+    struct id session = rig_session(r, "running", T0);
+
+    for (int i = 0; i < 10; i++) {
+        struct message_row message;
+        struct run_row run;
+        struct rig_delta x;
+        make_step(r, &x, session, 2 * i + 2, 2 * i + 2, &message, &run);
+        assert_int_equal(rig_commit(r, &x, NULL), 0);
+        rig_delta_deinit(&x);
+        rig_events(&x, session, 2 * i + 3, 2 * i + 3);
+        assert_int_equal(rig_commit(r, &x, NULL), 0);
+        rig_delta_deinit(&x);
+        rig_session(r, "running", T0 + i);
+    }
+    assert_true(pg_of(r)->workers[0].conn.prepared[PG_COMMIT_CHECK]);
+    assert_false(pg_of(r)->workers[0].conn.prepared[PG_COMMIT_JUDGE]);
+}
+
+static void a_large_commit_is_written(void **state)
+{
+    enum { BYTES = 24 << 20 };
+    struct rig *r = *state;
+    char *text = malloc(BYTES);
+    struct rig_delta x;
+
+    memset(text, 'x', BYTES);
+    text[0] = text[BYTES - 1] = '"';
+    rig_new_session(r, &x, "running", T0);
+    x.core.output_json = (struct str){text, BYTES};
+    assert_int_equal(rig_commit(r, &x, NULL), 0);
+    RIG_REQ(store_session_get, g, STORE_SESSION_GET);
+    g.id = x.d.session_id;
+    assert_int_equal(rig_run(r, &g.req), 0);
+    assert_true(str_eq(g.row.core.output_json, x.core.output_json));
+    store_req_deinit(&g.req);
+    rig_delta_deinit(&x);
+    free(text);
+}
+
 static void two_stores_of_one_database_agree(void **state)
 {
     struct rig *r = *state;
@@ -550,6 +593,8 @@ int main(void)
         ONE(what_no_column_takes_is_refused_alone),
         ONE(of_two_with_one_key_the_first_is_written),
         ONE(a_row_may_come_twice_in_a_delta),
+        ONE(common_commits_take_one_round_trip),
+        ONE(a_large_commit_is_written),
         ONE(two_stores_of_one_database_agree),
         ONE(events_lie_in_their_months),
         ONE(damaged_rows_are_named),
