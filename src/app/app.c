@@ -27,6 +27,7 @@ void app_init(struct app *a)
     journal_open(&a->journal, a);
     timers_open(&a->timers, &a->loop, app_timer_fired, a);
     recovery_open(&a->recovery, a);
+    remote_open(&a->remote, a);
     retention_open(&a->retention, a);
     instances_open(&a->instances, a);
     inbox_open(&a->inbox, a);
@@ -50,6 +51,7 @@ void app_close_handles(struct app *a)
     journal_close(&a->journal);
     timers_close(&a->timers);
     recovery_close(&a->recovery);
+    remote_close(&a->remote);
     retention_close(&a->retention);
     instances_close(&a->instances);
     inbox_close(&a->inbox);

@@ -20,6 +20,7 @@
 #include "app/journal.h"
 #include "app/plans.h"
 #include "app/recovery.h"
+#include "app/remote.h"
 #include "app/retention.h"
 #include "app/timers.h"
 #include "base/id.h"
@@ -55,6 +56,7 @@ struct app {
     struct plans plans;
     struct timers timers;
     struct recovery recovery;
+    struct remote remote;
     struct retention retention;
     struct instances instances;
     struct inbox inbox;

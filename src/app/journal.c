@@ -160,9 +160,12 @@ static void journal_finish_entry(struct journal *j, struct journal_entry *en, bo
     bool is_new = en->delta.is_new;
     l->uncommitted--;
     if (!refused) {
-        if (en->delta.seq_last > 0)
+        if (en->delta.seq_last > 0) {
             log_seal(j->app->log, l->id, en->delta.seq_first, en->delta.seq_last,
                      buf_str(&en->delta.events));
+            remote_announce(&j->app->remote, l->id, en->delta.seq_first, en->delta.seq_last,
+                            buf_str(&en->delta.events));
+        }
         if (!l->lost)
             runner_carry_out(l, en->effects);
         journal_answer(&en->replies);
