@@ -67,7 +67,7 @@ struct log_tail *log_tail_want(struct log_hub *h, struct id session_id)
 void log_tail_follow(struct log_tail *t)
 {
     struct log_reader *r = t->hub->reader;
-    bool want = t->cursors > 0 && !t->live;
+    bool want = t->cursors > 0 && !t->live && !t->over;
 
     if (want == t->followed || !r->follow)
         return;
@@ -265,6 +265,7 @@ static void tail_seal(struct log_tail *t, int64_t seq_first, int64_t seq_last, s
     t->seq_last = seq_last;
     list_remove(&t->by_seal);
     list_append(&t->hub->tails, &t->by_seal);
+    t->over = event_is_ending(frame_payload(t->bytes + t->offsets[t->first + t->count - 1]));
 }
 
 /* Cuts off what the tail knows already. False when nothing is left. */
@@ -309,6 +310,7 @@ void log_feed(struct log_hub *h, struct id session_id, int64_t seq_first, int64_
     } else if (tail_trim(t, &seq_first, &frames)) {
         tail_seal(t, seq_first, seq_last, frames);
     }
+    log_tail_follow(t);
     log_tail_announce(t);
     hub_evict(h);
 }

@@ -2,8 +2,9 @@
  *
  * Each has a loop of its own, which is turned or not: an instance whose loop is not turned and
  * whose store does not answer is a stopped process (SIGSTOP); one that is never turned again has
- * died. Store and cache are on a third loop. What a stopped instance had written before still
- * reaches the store; the reports wait until it goes on.
+ * died. The store is on a loop of its own, the caches meet on a hub. What a stopped instance had
+ * written before still reaches the store; the reports, and the messages to it, wait until it goes
+ * on.
  */
 #ifndef SLUICE_TESTS_CLUSTER_RIG_H
 #define SLUICE_TESTS_CLUSTER_RIG_H
@@ -16,6 +17,7 @@
 #include "app/app.h"
 #include "base/clock.h"
 #include "cache/cache.h"
+#include "cache/mem_cache.h"
 #include "store/mem_store.h"
 
 #define RIG_MAX     3
@@ -41,8 +43,9 @@ struct passing {
 struct rig {
     uv_loop_t hub;
     struct store *store;
-    struct cache *cache;
-    struct cache_vtable cache_v;
+    struct mem_hub *net;
+    bool cached_leases;
+    struct cache_vtable cache_v[RIG_MAX];
     struct door doors[RIG_MAX];
     struct app *apps[RIG_MAX];
     bool stopped[RIG_MAX];
@@ -87,15 +90,6 @@ static void door_stats(struct store *s, struct store_stats *out)
     d->inner->v->stats(d->inner, out);
 }
 
-static struct cache_vtable rig_cache_was;
-
-/* Messages are lost while this is set. */
-static bool rig_mute;
-static int rig_publish(struct cache *c, struct str channel, struct str payload)
-{
-    return rig_mute ? ERR_UNAVAILABLE : rig_cache_was.publish(c, channel, payload);
-}
-
 static void rig_closed(void *data)
 {
     *(bool *)data = true;
@@ -128,7 +122,11 @@ static struct app *rig_app_open(struct rig *r, unsigned i)
     d->inner = r->store;
     list_init(&d->reports);
     a->store = &d->base;
-    a->cache = r->cache;
+    assert_int_equal(mem_cache_open_on(&a->cache, &a->loop, r->net), 0);
+    r->cache_v[i] = *a->cache->v;
+    r->cache_v[i].values_shared = r->cached_leases;
+    a->cache->v = &r->cache_v[i];
+    remote_start(&a->remote);
     assert_int_equal(llm_create(&a->llm, &a->loop, &demo, 1, &e), 0);
     assert_int_equal(script_pool_create(&a->scripts, &a->loop, 1, 4), 0);
     a->instances.tick_ms = 10;
@@ -161,16 +159,10 @@ static void rig_turn(struct rig *r)
 static void rig_open(struct rig *r, unsigned count, bool cached_leases)
 {
     memset(r, 0, sizeof(*r));
-    rig_mute = false;
     uv_loop_init(&r->hub);
     assert_int_equal(mem_store_open(&r->store, &r->hub), 0);
-    assert_int_equal(cache_mem_open(&r->cache, &r->hub), 0);
-    rig_cache_was = *r->cache->v;
-    r->cache_v = rig_cache_was;
-    r->cache_v.shared = true;
-    r->cache_v.values_shared = cached_leases;
-    r->cache_v.publish = rig_publish;
-    r->cache->v = &r->cache_v;
+    r->net = mem_hub_create();
+    r->cached_leases = cached_leases;
     r->count = count;
     for (unsigned i = 0; i < count; i++)
         rig_app_open(r, i);
@@ -184,7 +176,6 @@ static void rig_stop(struct rig *r, unsigned i)
 {
     r->stopped[i] = true;
     r->doors[i].shut = true;
-    cache_remove_listener(&r->apps[i]->instances.listener);
 }
 
 static void rig_continue(struct rig *r, unsigned i)
@@ -192,7 +183,6 @@ static void rig_continue(struct rig *r, unsigned i)
     struct list *it;
     r->stopped[i] = false;
     r->doors[i].shut = false;
-    cache_add_listener(r->cache, &r->apps[i]->instances.listener);
     while ((it = list_pop(&r->doors[i].reports)) != NULL)
         passing_tell(container_of(it, struct passing, link));
 }
@@ -200,7 +190,7 @@ static void rig_continue(struct rig *r, unsigned i)
 static void rig_app_close(struct rig *r, unsigned i)
 {
     struct app *a = r->apps[i];
-    bool closed[2] = {false, false};
+    bool closed[3] = {false, false, false};
     if (!a)
         return;
     if (r->stopped[i])
@@ -213,10 +203,11 @@ static void rig_app_close(struct rig *r, unsigned i)
     app_close_handles(a);
     script_pool_close(a->scripts, rig_closed, &closed[0]);
     llm_close(a->llm, rig_closed, &closed[1]);
+    cache_close(a->cache, rig_closed, &closed[2]);
     for (int n = 0; n < 50; n++)
         rig_turn(r);
     uv_run(&a->loop, UV_RUN_DEFAULT);
-    assert_true(closed[0] && closed[1]);
+    assert_true(closed[0] && closed[1] && closed[2]);
     app_deinit(a);
     free(a);
     r->apps[i] = NULL;
@@ -224,14 +215,13 @@ static void rig_app_close(struct rig *r, unsigned i)
 
 static void rig_close(struct rig *r)
 {
-    bool closed[2] = {false, false};
+    bool closed = false;
     for (unsigned i = 0; i < r->count; i++)
         rig_app_close(r, i);
-    r->cache->v = &rig_cache_was;
-    store_close(r->store, rig_closed, &closed[0]);
-    cache_close(r->cache, rig_closed, &closed[1]);
+    store_close(r->store, rig_closed, &closed);
     uv_run(&r->hub, UV_RUN_DEFAULT);
-    assert_true(closed[0] && closed[1]);
+    assert_true(closed);
+    mem_hub_destroy(r->net);
     assert_int_equal(uv_loop_close(&r->hub), 0);
 }
 
