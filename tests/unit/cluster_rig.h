@@ -90,6 +90,15 @@ static void door_stats(struct store *s, struct store_stats *out)
     d->inner->v->stats(d->inner, out);
 }
 
+static const struct cache_vtable *rig_cache_was;
+
+/* Messages are lost while this is set. */
+static bool rig_mute;
+static int rig_publish(struct cache *c, struct str channel, struct str payload)
+{
+    return rig_mute ? ERR_UNAVAILABLE : rig_cache_was->publish(c, channel, payload);
+}
+
 static void rig_closed(void *data)
 {
     *(bool *)data = true;
@@ -123,8 +132,10 @@ static struct app *rig_app_open(struct rig *r, unsigned i)
     list_init(&d->reports);
     a->store = &d->base;
     assert_int_equal(mem_cache_open_on(&a->cache, &a->loop, r->net), 0);
-    r->cache_v[i] = *a->cache->v;
+    rig_cache_was = a->cache->v;
+    r->cache_v[i] = *rig_cache_was;
     r->cache_v[i].values_shared = r->cached_leases;
+    r->cache_v[i].publish = rig_publish;
     a->cache->v = &r->cache_v[i];
     remote_start(&a->remote);
     assert_int_equal(llm_create(&a->llm, &a->loop, &demo, 1, &e), 0);
@@ -161,6 +172,7 @@ static void rig_open(struct rig *r, unsigned count, bool cached_leases)
     memset(r, 0, sizeof(*r));
     uv_loop_init(&r->hub);
     assert_int_equal(mem_store_open(&r->store, &r->hub), 0);
+    rig_mute = false;
     r->net = mem_hub_create();
     r->cached_leases = cached_leases;
     r->count = count;

@@ -59,7 +59,7 @@ static void test_without_messages_it_only_takes_longer(void **state)
     struct asked q;
     rig_open(&r, 2, *(bool *)*state);
     struct id id = rig_execute(&r, 0, review);
-    mem_hub_set_lossy(r.net, true, false);
+    rig_mute = true;
     ask_answer(&q, r.apps[1], id, "ask");
     rig_until(&r, q.answers);
     assert_int_equal(q.req.status, 0);
