@@ -3,6 +3,7 @@
  * The source is held in one read transaction for as long as it takes. So the copy is of one
  * moment, and the server's commits do not start it anew (as they would otherwise); they go to the
  * WAL, which can only be begun anew when the backup has ended. */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -165,7 +166,12 @@ static int backup_create(struct backup *b, const char *file)
     snprintf(part, n, "%s.part", file);
     int fd = open(part, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0) {
-        int status = err_set(b->e, ERR_IO, "cannot make %s: %m", part);
+        int status = errno == EEXIST
+                         ? err_set(b->e, ERR_CONFLICT,
+                                   "%s is there: another backup writes it, or one was killed; "
+                                   "then remove it",
+                                   part)
+                         : err_set(b->e, ERR_IO, "cannot make %s: %m", part);
         free(part);
         return status;
     }
