@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Reader } from './lib/client.mjs';
 import { Server, Standin } from './lib/server.mjs';
+import { Database } from './lib/services.mjs';
 
 let standin;
 const servers = [];
@@ -95,4 +96,25 @@ test('what came before a restart is tidied up after it', async () => {
   server.options.args = ['--retain-tokens', '1s'];
   await server.start();
   await until(async () => (await server.events(id)).every((e) => e.type !== 'token_stream'));
+});
+
+const withPostgres = Boolean(process.env.SLUICE_TEST_POSTGRES);
+test('two instances tidy up side by side', { skip: !withPostgres && 'no PostgreSQL here' }, async () => {
+  const database = new Database();
+  const args = ['--retain-tokens', '1s', '--retain-sessions', '3s'];
+  const pair = [];
+  for (let i = 0; i < 2; i++) pair.push(await new Server({ env: standin.env, args, database }).start());
+  try {
+    const all = await Promise.all(Array.from({ length: 24 }, (_, i) => ended(pair[i % 2], talk(`${text} ${i}`))));
+    await until(() => database.query('SELECT count(*) FROM sessions WHERE folded_seq > 0') !== '0');
+    await until(async () => database.query('SELECT count(*) FROM sessions') === '0');
+    for (const table of ['session_events', 'node_runs', 'session_messages', 'session_details']) {
+      assert.equal(database.query(`SELECT count(*) FROM ${table}`), '0', table);
+    }
+    for (const server of pair) assert.equal((await server.get(`/sessions/${all[0].id}`)).status, 404);
+  } finally {
+    for (const server of pair) await server.close();
+    database.drop();
+  }
+  for (const server of pair) assert.doesNotMatch(server.log, /could not be tidied|ERROR/);
 });
