@@ -215,6 +215,14 @@ void svc_metrics(struct app *a, struct svc_req *req)
          (double)a->inbox.sent},
         {"sluice_inbox_done_total", "counter", "commands of the inbox carried out here",
          (double)a->inbox.carried_out},
+        {"sluice_remote_sessions", "gauge", "sessions of other instances that are read here",
+         (double)a->remote.feeds.count},
+        {"sluice_remote_announced_total", "counter", "announcements to other instances",
+         (double)a->remote.announced},
+        {"sluice_remote_events_total", "counter", "events of other instances' sessions",
+         (double)a->remote.fed},
+        {"sluice_remote_reads_total", "counter", "reads of the store for them",
+         (double)a->remote.feed_reads},
         {"sluice_store_writable", "gauge", "1 while commits succeed", a->journal.failing ? 0 : 1},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
