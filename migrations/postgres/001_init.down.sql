@@ -1,4 +1,5 @@
 DROP FUNCTION sluice_expect(boolean);
+DROP FUNCTION sluice_event_partitions_drop(bigint);
 DROP FUNCTION sluice_event_partitions(bigint, int);
 DROP TABLE idempotency_keys;
 DROP TABLE withheld_inputs;

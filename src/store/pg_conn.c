@@ -536,7 +536,7 @@ int64_t pgr_i64(struct pgr *r)
 
     if (raw.p && raw.n != 8)
         r->corrupt = true;
-    for (size_t i = 0; i < raw.n && i < 8; i++)
+    for (size_t i = 0; raw.p && i < raw.n && i < 8; i++)
         v = v << 8 | (uint8_t)raw.p[i];
     return (int64_t)v;
 }
@@ -545,7 +545,7 @@ bool pgr_bool(struct pgr *r)
 {
     struct str raw = pgr_raw(r);
 
-    return raw.n == 1 && raw.p[0] != 0;
+    return raw.p && raw.n == 1 && raw.p[0] != 0;
 }
 
 struct str pgr_str(struct pgr *r, struct arena *a)

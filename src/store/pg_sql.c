@@ -301,6 +301,9 @@ const char *const pg_sql_texts[PG_SQL_COUNT] = {
         " WHERE o.status > 0 AND o.created_at < $1::bigint ORDER BY o.created_at"
         " LIMIT $2::bigint) AS d WHERE c.command_id = d.command_id",
     [PG_PARTITIONS] = "SELECT sluice_event_partitions(" NOW_MS ", $1::bigint::int)::bigint",
+    /* Of a month ago: nobody writes into a month that is over. */
+    [PG_PARTITIONS_DROP] =
+        "SELECT sluice_event_partitions_drop(" NOW_MS " - 31 * 86400000::bigint)::bigint",
 
     /* Sessions */
     [PG_SESSION_GET] = "SELECT " SESSION_WHOLE " FROM sessions AS s" SESSION_DETAILS_S

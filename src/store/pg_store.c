@@ -19,7 +19,7 @@ static void job_finish(struct pg_job *j, int status)
     j->req->status = status;
     if (j->req->op == STORE_COMMIT && status == 0) {
         s->stats.commits++;
-        s->stats.commit_ns_last = clock_mono_ns() - j->start_ns;
+        s->stats.commit_ns_last = clock_mono_ns() - j->since_ns;
         s->stats.commit_ns_total += s->stats.commit_ns_last;
     }
     list_append(&s->done, &j->link);
@@ -99,7 +99,7 @@ static void worker_idle_too_long(uv_timer_t *timer)
     pg_conn_close(&w->conn);
 }
 
-/* The partitions of the months to come, before they come. */
+/* The partitions of the months to come, before they come, and those that are empty again. */
 static bool worker_looks_after_partitions(struct pg_worker *w)
 {
     struct pg_store *s = w->store;
@@ -112,6 +112,7 @@ static bool worker_looks_after_partitions(struct pg_worker *w)
     pgq_start(&q, &w->conn, PG_PARTITIONS);
     pgq_i64(&q, PG_PARTITIONS_AHEAD);
     pgq_end(&q);
+    pg_conn_add(&w->conn, PG_PARTITIONS_DROP);
     pg_conn_send(&w->conn);
     return true;
 }
@@ -283,7 +284,7 @@ static void sweep_queue(struct pg_store *s, struct list *queue, uint64_t limit_m
     for (it = queue->next; it != queue; it = next) {
         struct pg_job *j = container_of(it, struct pg_job, link);
         next = it->next;
-        if (uv_now(s->loop) - j->since_ms < limit_ms)
+        if (clock_mono_ns() - j->since_ns < limit_ms * 1000000)
             continue;
         list_remove(it);
         s->reads_waiting -= queue == &s->reads;
@@ -320,8 +321,7 @@ static void store_submit_pg(struct store *base, struct store_req *req)
     req->status = 0;
     j->req = req;
     j->store = s;
-    j->since_ms = uv_now(s->loop);
-    j->start_ns = clock_mono_ns();
+    j->since_ns = clock_mono_ns();
     list_init(&j->link);
     if (s->closing) {
         job_fail(j, ERR_CANCELLED, "the store is closing");

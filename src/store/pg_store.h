@@ -47,9 +47,8 @@ struct pg_job {
     bool catches;                  /* also when it failed */
     bool repeated;                 /* an earlier try may stand */
     int tries;
-    uint64_t since_ms; /* uv_now() of its submission */
-    uint64_t start_ns;
-    void *state; /* of an operation of several batches; in the request's arena */
+    uint64_t since_ns; /* of its submission; the loop's own time may be old by then */
+    void *state;       /* of an operation of several batches; in the request's arena */
 };
 
 struct pg_worker {

@@ -66,7 +66,7 @@ static bool workflow_page(struct pg_job *j, int n, int limit, struct workflow_ro
     *last = NULL;
     for (pgr_open(&r, j->conn, n); pgr_next(&r); left--) {
         if (left == 0)
-            return true;
+            return *last != NULL;
         *rows = arena_alloc(&j->req->arena, sizeof(**rows));
         workflow_columns(&r, &j->req->arena, *rows);
         *last = *rows;
