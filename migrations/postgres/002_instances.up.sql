@@ -24,7 +24,7 @@ ALTER TABLE sessions ADD COLUMN folded_seq bigint NOT NULL DEFAULT 0;
 DROP INDEX sessions_busy;
 CREATE INDEX sessions_busy ON sessions (owner, id) WHERE busy;
 -- Retention looks for those that are to be folded, and for those that are to be deleted.
-CREATE INDEX sessions_by_end ON sessions (ended_at) WHERE ended_at > 0 AND folded_seq = 0;
+CREATE INDEX sessions_by_end ON sessions (ended_at) WHERE ended_at > 0 AND folded_seq <= 0;
 CREATE INDEX sessions_by_end_folded ON sessions (ended_at) WHERE ended_at > 0 AND folded_seq > 0;
 
 -- The durable inbox: commands that reached an instance which does not have the session.

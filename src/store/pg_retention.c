@@ -4,18 +4,24 @@
  *
  *     find ──> delete, a session at a time while the step's rows last
  *          └─> fold: read rows with token frames ──> replace them, read the next ──> …  ──> COMMIT
+ *
+ * A long log is folded over several steps. Until the last one sessions.folded_seq is negative: what
+ * stands there without its sign is true already, and the session is still among those that are to
+ * be folded.
  */
 #include "store/pg_array.h"
 #include "store/pg_store.h"
 #include "store/rules.h"
 
-#define RETENTION_EVENT_ROWS 4000 /* deleted or folded in a step; one session may pass it */
-#define RETENTION_FEW_ROWS   1000 /* keys, commands */
-#define RETENTION_READ_ROWS  256  /* in memory at once while a log is folded */
+#define RETENTION_EVENT_ROWS 4000 /* deleted or folded in a step, and as many as are read at once  \
+                                   */
+#define RETENTION_FEW_ROWS  1000  /* keys, commands */
+#define RETENTION_READ_ROWS 256   /* in memory at once while a log is folded */
 
 struct retention_session {
     struct id id;
     int64_t last_seq, event_rows;
+    int64_t folded_seq; /* negative: it was begun */
 };
 
 /* In the request's arena. */
@@ -65,8 +71,9 @@ static int fold_next(struct pg_job *j, struct retention *x)
         retention_of(j)->more = true;
         return retention_end(j, x);
     }
-    x->gone = 0;
-    fold_add_read(j, &x->fold[x->fold_at].id, 0);
+    const struct retention_session *s = &x->fold[x->fold_at];
+    x->gone = s->folded_seq < 0 ? -s->folded_seq - 1 : 0;
+    fold_add_read(j, &s->id, x->gone);
     return pg_await(j, fold_read);
 }
 
@@ -152,9 +159,13 @@ static int fold_read(struct pg_job *j)
     if (!fits)
         return pg_refuse(j, ERR_TOO_LARGE, "events too large to be folded");
     x->rows += n;
-    if (n == RETENTION_READ_ROWS) {
+    if (n == RETENTION_READ_ROWS && x->rows < RETENTION_EVENT_ROWS) {
         fold_add_read(j, id, seq);
         return pg_await(j, fold_read);
+    }
+    if (n == RETENTION_READ_ROWS) { /* the rest is for the next step */
+        fold_add_mark(j, id, -(seq + 1));
+        return retention_end(j, x);
     }
     fold_add_mark(j, id, x->gone + 1);
     x->fold_at++;
@@ -185,6 +196,7 @@ static int retention_found(struct pg_job *j, int n, struct retention_session *ou
         pgr_id(&r, &out[count].id);
         out[count].last_seq = pgr_i64(&r);
         out[count].event_rows = pgr_i64(&r);
+        out[count].folded_seq = pgr_i64(&r);
     }
     return count;
 }

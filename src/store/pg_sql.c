@@ -116,7 +116,7 @@
 /* The longest ago first; those that another instance tidies up are its own. */
 #define ENDED(which)                                                                               \
     "SELECT s.id, " LAST_SEQ_S ", (SELECT count(*) FROM (SELECT FROM session_events AS e"          \
-    " WHERE e.session_id = s.id AND " SINCE_S " LIMIT $3::bigint) AS n)"                           \
+    " WHERE e.session_id = s.id AND " SINCE_S " LIMIT $3::bigint) AS n), s.folded_seq"             \
     " FROM sessions AS s WHERE " which " AND s.ended_at > 0 AND s.ended_at < $1::bigint"           \
     " ORDER BY s.ended_at LIMIT $2::bigint FOR NO KEY UPDATE OF s SKIP LOCKED"
 
@@ -276,7 +276,7 @@ const char *const pg_sql_texts[PG_SQL_COUNT] = {
                  "FROM u",
 
     /* Retention. $1 before, $2 sessions, $3 rows of events that are counted at most. */
-    [PG_ENDED_WHOLE] = ENDED("s.folded_seq = 0"),
+    [PG_ENDED_WHOLE] = ENDED("s.folded_seq <= 0"),
     [PG_ENDED_FOLDED] = ENDED("s.folded_seq > 0"),
     [PG_SESSION_FOLDED] = "UPDATE sessions SET folded_seq = $2::bigint WHERE id = $1::uuid",
     [PG_SESSIONS_DELETE] = "DELETE FROM sessions AS s WHERE s.id = ANY ($1::uuid[])",

@@ -367,6 +367,10 @@ int main(void)
          rig_teardown, NULL},
         {"a_long_log_is_folded_in_parts", a_long_log_is_folded_in_parts, rig_setup_sqlite,
          rig_teardown, NULL},
+        {"a_long_log_is_deleted_in_parts (postgres)", a_long_log_is_deleted_in_parts,
+         rig_setup_postgres, rig_teardown, NULL},
+        {"a_long_log_is_folded_in_parts (postgres)", a_long_log_is_folded_in_parts,
+         rig_setup_postgres, rig_teardown, NULL},
         {"space_is_given_back", space_is_given_back, rig_setup_sqlite, rig_teardown, NULL},
     };
     return RIG_RUN_TESTS(tests);
