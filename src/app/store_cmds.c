@@ -166,15 +166,15 @@ static void copy_say(const char *line)
 }
 
 /* --name VALUE or --name=VALUE; moves *i past it. */
-static const char *option_value(int argc, char **argv, int *i, const char *name)
+static bool option_value(int argc, char **argv, int *i, const char *name, const char **out)
 {
     size_t n = strlen(name);
+    const char *arg = argv[*i];
 
-    if (strncmp(argv[*i], name, n) != 0)
-        return NULL;
-    if (argv[*i][n] == '=')
-        return argv[*i] + n + 1;
-    return argv[*i][n] == '\0' && *i + 1 < argc ? argv[++*i] : NULL;
+    if (strncmp(arg, name, n) != 0 || (arg[n] != '=' && (arg[n] != '\0' || *i + 1 >= argc)))
+        return false;
+    *out = arg[n] == '=' ? arg + n + 1 : argv[++*i];
+    return true;
 }
 
 int copy_main(int argc, char **argv)
@@ -185,12 +185,9 @@ int copy_main(int argc, char **argv)
     if (asks_for_help(argc, argv))
         return tell_help(copy_help, true);
     for (int i = 0; i < argc; i++) {
-        const char *f = option_value(argc, argv, &i, "--from");
-        const char *t = f ? NULL : option_value(argc, argv, &i, "--to");
-        if (!f && !t)
+        if (!option_value(argc, argv, &i, "--from", &from) &&
+            !option_value(argc, argv, &i, "--to", &to))
             return tell_help(copy_help, false);
-        from = f ? f : from;
-        to = t ? t : to;
     }
     if (!from || !to)
         return tell_help(copy_help, false);

@@ -19,7 +19,7 @@ struct log_tail {
     uint32_t *offsets;
     size_t first, count, offsets_cap;
     bool live;
-    bool over; /* the session's last event is known */
+    bool over;     /* the session's last event is known */
     bool followed; /* reader->follow was called */
     unsigned busy; /* being announced: not freed */
 };

@@ -159,9 +159,12 @@ static int end_read_start(struct copy_end *end, const struct copy_table *t, stru
     return status;
 }
 
-static int hex_digit(char c)
+/* PostgreSQL writes no others. */
+static unsigned hex_digit(char c)
 {
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+    return c >= '0' && c <= '9'   ? (unsigned)(c - '0')
+           : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a' + 10)
+                                  : 0;
 }
 
 /* "\x0a…" and uuids, whose dashes are passed over. */

@@ -211,7 +211,7 @@ int sqlite_backup(const char *dir, const char *file, void (*say)(const char *lin
     struct backup b = {.say = say, .e = e};
 
     int status = backup_create(&b, file);
-    if (status < 0)
+    if (status < 0 || !b.part)
         return status;
     status = backup_open(&b, dir, file);
     if (status == 0)

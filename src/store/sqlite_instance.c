@@ -217,7 +217,7 @@ int sqlite_commands_check(struct sqlite_db *db, struct arena *a, const struct co
 
     *same = true;
     for (; rows; rows = rows->next) {
-        struct command_row old;
+        struct command_row old = {.next = NULL};
         int status = command_find(db, a, &rows->command_id, &old);
         if (status < 0 && status != ERR_NOT_FOUND)
             return status;
