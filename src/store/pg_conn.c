@@ -158,6 +158,11 @@ static void conn_poll(struct pg_conn *c, int events)
     uv_poll_start(c->poll, events, conn_polled);
 }
 
+static bool conn_is_alone(const struct pg_conn *c)
+{
+    return c->lock[0] != 0 || c->lock[1] != 0;
+}
+
 /* How a session of ours behaves (pg_sql.c), and, for a writer, that it is the only one. */
 static void conn_greet(struct pg_conn *c)
 {
@@ -167,7 +172,7 @@ static void conn_greet(struct pg_conn *c)
     c->greetings++;
     c->state = PG_READY;
     pg_conn_add(c, c->reader ? PG_SETUP_READER : PG_SETUP_WRITER);
-    for (int i = 0; i < 2 && !c->reader; i++) {
+    for (int i = 0; i < 2 && conn_is_alone(c); i++) {
         pgq_start(&q, c, ghosts[i]);
         pgq_i64(&q, c->lock[0]);
         pgq_i64(&q, c->lock[1]);
@@ -189,7 +194,7 @@ static void conn_greeted(struct pg_conn *c)
         conn_drop(c, c->error.text);
         return;
     }
-    if (!c->reader) {
+    if (conn_is_alone(c)) {
         pgr_open_last(&r, c);
         if (!pgr_next(&r) || !pgr_bool(&r)) {
             if (c->greetings < PG_GHOST_MAX) {

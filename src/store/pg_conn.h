@@ -44,7 +44,7 @@ struct pg_conn {
     uv_loop_t *loop;
     const char *url;
     bool reader;       /* reads as of one moment, and cannot write */
-    int32_t lock[2];   /* a writer's: held in the database by one connection at a time */
+    int32_t lock[2];   /* held in the database by one connection at a time; 0: none */
     unsigned batch_ms; /* PG_BATCH_MS */
     /* Called from the loop, each as its last act: the batch has been answered (`failed` and `error`
      * say how); the connection can be used; there is none any more (what was under way is lost). */

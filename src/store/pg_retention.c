@@ -1,6 +1,5 @@
-/* STORE_RETENTION: one bounded step, one transaction on the writer's connection, so that commits
- * are held up no longer than such a step takes. Sessions that another instance's step has locked
- * are passed over.
+/* STORE_RETENTION: one bounded step, one transaction, on a connection of its own, so that no commit
+ * waits for it. Sessions that another instance's step has locked are passed over.
  *
  *     find ──> delete, a session at a time while the step's rows last
  *          └─> fold: read rows with token frames ──> replace them, read the next ──> …  ──> COMMIT
@@ -13,10 +12,11 @@
 #include "store/pg_store.h"
 #include "store/rules.h"
 
-#define RETENTION_EVENT_ROWS 4000 /* deleted or folded in a step, and as many as are read at once  \
-                                   */
-#define RETENTION_FEW_ROWS  1000  /* keys, commands */
-#define RETENTION_READ_ROWS 256   /* in memory at once while a log is folded */
+#define RETENTION_EVENT_ROWS                                                                       \
+    4000                         /* deleted or folded in a step, and as many as are read at once   \
+                                  */
+#define RETENTION_FEW_ROWS  1000 /* keys, commands */
+#define RETENTION_READ_ROWS 256  /* in memory at once while a log is folded */
 
 struct retention_session {
     struct id id;

@@ -77,18 +77,28 @@ int pg_finished(struct pg_job *j)
 
 static bool worker_is_writer(const struct pg_worker *w)
 {
-    return w == &w->store->workers[0];
+    return w == &w->store->workers[PG_WRITER];
+}
+
+static bool worker_is_reader(const struct pg_worker *w)
+{
+    return w >= &w->store->workers[PG_FIRST_READER];
+}
+
+static struct list *worker_queue(const struct pg_worker *w)
+{
+    struct pg_store *s = w->store;
+
+    return worker_is_writer(w) ? &s->writes : worker_is_reader(w) ? &s->reads : &s->keeps;
 }
 
 static struct pg_job *worker_pop(struct pg_worker *w)
 {
-    struct pg_store *s = w->store;
-    struct list *link = list_pop(worker_is_writer(w) ? &s->writes : &s->reads);
+    struct list *link = list_pop(worker_queue(w));
 
     if (!link)
         return NULL;
-    if (!worker_is_writer(w))
-        s->reads_waiting--;
+    w->store->reads_waiting -= worker_is_reader(w);
     return container_of(link, struct pg_job, link);
 }
 
@@ -199,7 +209,7 @@ static void worker_ready(struct pg_conn *c)
     store_answer(w->store);
 }
 
-static void store_feed_readers(struct pg_store *s);
+static void store_feed(struct pg_store *s);
 
 static void worker_retry(uv_timer_t *timer)
 {
@@ -208,8 +218,7 @@ static void worker_retry(uv_timer_t *timer)
     w->resting = false;
     if (worker_is_writer(w))
         pg_conn_open(&w->conn);
-    else
-        store_feed_readers(w->store);
+    store_feed(w->store);
     store_answer(w->store);
 }
 
@@ -223,14 +232,12 @@ static void worker_give_back(struct pg_worker *w)
     if (!j)
         return;
     j->repeated = true;
-    if (worker_is_writer(w)) {
-        list_prepend(&s->writes, &j->link);
-    } else if (j->tries < 2) {
-        list_prepend(&s->reads, &j->link);
-        s->reads_waiting++;
-    } else {
+    if (worker_is_reader(w) && j->tries >= 2) {
         job_fail(j, ERR_UNAVAILABLE, w->conn.error.text);
+        return;
     }
+    list_prepend(worker_queue(w), &j->link);
+    s->reads_waiting += worker_is_reader(w);
 }
 
 static void store_sweep_start(struct pg_store *s);
@@ -255,23 +262,35 @@ static void worker_lost(struct pg_conn *c)
 
 /* ---- queues ---- */
 
-/* Hands waiting reads to connections: those that are idle, else ones to be opened. */
-static void store_feed_readers(struct pg_store *s)
+static void worker_wake(struct pg_worker *w)
+{
+    if (w->conn.state == PG_READY && !w->job && !w->own_batch) {
+        worker_run(w);
+    } else if (w->conn.state == PG_OFF && !w->resting) {
+        uv_timer_stop(&w->timer);
+        pg_conn_open(&w->conn);
+    }
+}
+
+/* Hands what waits to connections: those that are idle, else ones to be opened. The writer's is
+ * always open, or about to be. */
+static void store_feed(struct pg_store *s)
 {
     size_t coming = 0;
 
-    for (int i = 1; i < s->worker_count && s->reads_waiting > 0; i++) {
+    if (!list_empty(&s->keeps))
+        worker_wake(&s->workers[PG_KEEPER]);
+    for (int i = PG_FIRST_READER; i < s->worker_count && s->reads_waiting > 0; i++) {
         struct pg_worker *w = &s->workers[i];
-        if (w->conn.state == PG_READY && !w->job && !w->own_batch)
-            worker_run(w);
+        if (w->conn.state == PG_READY)
+            worker_wake(w);
         coming += w->conn.state == PG_CONNECTING;
     }
-    for (int i = 1; i < s->worker_count && s->reads_waiting > coming; i++) {
+    for (int i = PG_FIRST_READER; i < s->worker_count && s->reads_waiting > coming; i++) {
         struct pg_worker *w = &s->workers[i];
         if (w->conn.state != PG_OFF || w->resting)
             continue;
-        uv_timer_stop(&w->timer);
-        pg_conn_open(&w->conn);
+        worker_wake(w);
         coming++;
     }
 }
@@ -298,9 +317,10 @@ static void store_swept(uv_timer_t *timer)
 {
     struct pg_store *s = timer->data;
 
-    sweep_queue(s, &s->writes, s->write_wait_ms, s->workers[0].conn.error.text);
-    sweep_queue(s, &s->reads, s->read_wait_ms, s->workers[1].conn.error.text);
-    if (list_empty(&s->writes) && list_empty(&s->reads))
+    sweep_queue(s, &s->writes, s->write_wait_ms, s->workers[PG_WRITER].conn.error.text);
+    sweep_queue(s, &s->keeps, s->write_wait_ms, s->workers[PG_KEEPER].conn.error.text);
+    sweep_queue(s, &s->reads, s->read_wait_ms, s->workers[PG_FIRST_READER].conn.error.text);
+    if (list_empty(&s->writes) && list_empty(&s->keeps) && list_empty(&s->reads))
         uv_timer_stop(timer);
     store_answer(s);
 }
@@ -309,7 +329,7 @@ static void store_swept(uv_timer_t *timer)
 static void store_sweep_start(struct pg_store *s)
 {
     if (!uv_is_active((uv_handle_t *)&s->sweep) &&
-        (!list_empty(&s->writes) || !list_empty(&s->reads)))
+        (!list_empty(&s->writes) || !list_empty(&s->keeps) || !list_empty(&s->reads)))
         uv_timer_start(&s->sweep, store_swept, PG_SWEEP_MS, PG_SWEEP_MS);
 }
 
@@ -325,18 +345,22 @@ static void store_submit_pg(struct store *base, struct store_req *req)
     list_init(&j->link);
     if (s->closing) {
         job_fail(j, ERR_CANCELLED, "the store is closing");
+    } else if (req->op == STORE_RETENTION) {
+        s->stats.writes++;
+        list_append(&s->keeps, &j->link);
+        store_feed(s);
     } else if (store_op_is_write(req)) {
         s->stats.writes++;
         list_append(&s->writes, &j->link);
-        if (!s->workers[0].job)
-            worker_run(&s->workers[0]);
+        if (!s->workers[PG_WRITER].job)
+            worker_run(&s->workers[PG_WRITER]);
     } else if (s->reads_waiting >= PG_READS_MAX) {
         job_fail(j, ERR_OVERLOAD, "too many reads wait for the database");
     } else {
         s->stats.reads++;
         s->reads_waiting++;
         list_append(&s->reads, &j->link);
-        store_feed_readers(s);
+        store_feed(s);
     }
     store_sweep_start(s);
     if (!list_empty(&s->done))
@@ -368,7 +392,8 @@ static void store_handle_closed(uv_handle_t *handle)
 
 static bool store_has_work(const struct pg_store *s)
 {
-    if (!list_empty(&s->writes) || !list_empty(&s->reads) || !list_empty(&s->done))
+    if (!list_empty(&s->writes) || !list_empty(&s->keeps) || !list_empty(&s->reads) ||
+        !list_empty(&s->done))
         return true;
     for (int i = 0; i < s->worker_count; i++)
         if (s->workers[i].job)
@@ -419,7 +444,7 @@ static void worker_init(struct pg_store *s, struct pg_worker *w)
     w->store = s;
     w->conn = (struct pg_conn){.loop = s->loop,
                                .url = s->url,
-                               .reader = !worker_is_writer(w),
+                               .reader = worker_is_reader(w),
                                .answered = worker_answered,
                                .ready = worker_ready,
                                .lost = worker_lost,
@@ -443,19 +468,20 @@ static struct pg_store *store_create(uv_loop_t *loop, const char *url, int reade
     s->write_wait_ms = PG_WRITE_WAIT_MS;
     s->read_wait_ms = PG_READ_WAIT_MS;
     list_init(&s->writes);
+    list_init(&s->keeps);
     list_init(&s->reads);
     list_init(&s->done);
     uv_timer_init(loop, &s->sweep);
     uv_async_init(loop, &s->wake, store_woken);
     s->sweep.data = s->wake.data = s;
     s->handles = 2;
-    s->worker_count = 1 + (readers > PG_READERS_MAX ? PG_READERS_MAX : readers);
+    s->worker_count = PG_FIRST_READER + (readers > PG_READERS_MAX ? PG_READERS_MAX : readers);
     s->workers = mem_calloc((size_t)s->worker_count, sizeof(*s->workers));
     for (int i = 0; i < s->worker_count; i++)
         worker_init(s, &s->workers[i]);
     id_source_init_random(&random);
     for (int i = 0; i < 2; i++) /* of 31 bits: PostgreSQL shows them as unsigned */
-        s->workers[0].conn.lock[i] = (int32_t)(id_source_random(&random) >> 33);
+        s->workers[PG_WRITER].conn.lock[i] = (int32_t)(id_source_random(&random) >> 33);
     return s;
 }
 
@@ -472,7 +498,7 @@ int pg_store_open(struct store **out, struct uv_loop_s *loop, const char *url, i
     if (status < 0)
         return status;
     struct pg_store *s = store_create(loop, url, readers);
-    pg_conn_open(&s->workers[0].conn);
+    pg_conn_open(&s->workers[PG_WRITER].conn);
     *out = &s->base;
     return 0;
 }

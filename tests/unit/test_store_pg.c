@@ -178,6 +178,40 @@ static void a_read_is_tried_once_more(void **state)
     }
 }
 
+static void tidying_up_is_repeated_as_well(void **state)
+{
+    enum { ROUNDS = 20 };
+    struct rig *r = *state;
+
+    for (int i = 0; i < ROUNDS; i++) {
+        struct id id = rig_session(r, "running", T0);
+        struct rig_delta x;
+        bool done = false;
+        rig_events(&x, id, 2, 2);
+        buf_clear(&x.d.events);
+        buf_append_z(&x.d.events, "{\"type\":\"token_stream\"}");
+        x.core = rig_core("completed");
+        x.core.ended_at = T0 + 1;
+        x.core.last_seq = 2;
+        x.d.core = &x.core;
+        assert_int_equal(rig_commit(r, &x, NULL), 0);
+        rig_delta_deinit(&x);
+        RIG_REQ(store_retention, t, STORE_RETENTION);
+        t.fold_before = T0 + 2;
+        t.req.data = &done;
+        store_submit(r->store, &t.req);
+        for (int turn = 0; turn < i % 7; turn++)
+            uv_run(&r->loop, UV_RUN_NOWAIT);
+        pg_rig_exec_on(r->url, KILL_ALL);
+        while (!done)
+            uv_run(&r->loop, UV_RUN_ONCE);
+        assert_int_equal(t.req.status, 0);
+        store_req_deinit(&t.req);
+    }
+    assert_int_equal(ask(r, "SELECT count(*) FROM sessions WHERE folded_seq = 3"), ROUNDS);
+    assert_int_equal(ask(r, "SELECT count(*) FROM session_events"), ROUNDS);
+}
+
 /* ---- a server that is away ---- */
 
 static void server(const char *word)
@@ -248,10 +282,10 @@ static void a_process_that_hangs_writes_nothing_late(void **state)
     struct rig_delta x;
     struct watch w;
 
-    pid_t pid = PQbackendPID(pg_of(r)->workers[0].conn.handle);
+    pid_t pid = PQbackendPID(pg_of(r)->workers[PG_WRITER].conn.handle);
     if (kill(pid, SIGSTOP) != 0)
         skip(); /* it runs elsewhere, or as somebody else */
-    pg_of(r)->workers[0].conn.batch_ms = 200;
+    pg_of(r)->workers[PG_WRITER].conn.batch_ms = 200;
     pg_of(r)->write_wait_ms = 700;
     rig_events(&x, session, 2, 2);
     x.core = rig_core("paused");
@@ -278,10 +312,10 @@ static void a_statement_has_a_deadline(void **state)
     struct watch w;
 
     PQclear(PQexec(other, "BEGIN; LOCK TABLE session_events"));
-    pg_of(r)->workers[0].conn.batch_ms = 200;
+    pg_of(r)->workers[PG_WRITER].conn.batch_ms = 200;
     rig_events(&x, session, 2, 2);
     watch_submit(r, &w, &x);
-    while (pg_of(r)->workers[0].backoff_ms == 0) /* until it was given up once */
+    while (pg_of(r)->workers[PG_WRITER].backoff_ms == 0) /* until it was given up once */
         uv_run(&r->loop, UV_RUN_ONCE);
     PQfinish(other);
     assert_int_equal(watch_wait(r, &w), 0);
@@ -402,8 +436,8 @@ static void common_commits_take_one_round_trip(void **state)
         rig_delta_deinit(&x);
         rig_session(r, "running", T0 + i);
     }
-    assert_true(pg_of(r)->workers[0].conn.prepared[PG_COMMIT_CHECK]);
-    assert_false(pg_of(r)->workers[0].conn.prepared[PG_COMMIT_JUDGE]);
+    assert_true(pg_of(r)->workers[PG_WRITER].conn.prepared[PG_COMMIT_CHECK]);
+    assert_false(pg_of(r)->workers[PG_WRITER].conn.prepared[PG_COMMIT_JUDGE]);
 }
 
 static void a_large_commit_is_written(void **state)
@@ -593,6 +627,7 @@ int main(void)
         ONE(a_cut_connection_neither_loses_nor_repeats),
         ONE(a_new_session_is_made_once),
         ONE(other_writes_are_repeated_as_well),
+        ONE(tidying_up_is_repeated_as_well),
         ONE(a_read_is_tried_once_more),
         ONE(a_restart_costs_time_only),
         ONE(without_a_server_requests_fail_in_time),
