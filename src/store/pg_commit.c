@@ -89,7 +89,7 @@ struct pg_commit *pg_commit_create(void)
 
     for (int i = 0; i < PART_COUNT; i++)
         pg_rows_init(&c->parts[i], commit_parts[i].sql, commit_parts[i].types);
-    pg_rows_init(&c->lock, PG_COMMIT_CHECK, "uii");
+    pg_rows_init(&c->lock, PG_COMMIT_CHECK, "uiii");
     pg_rows_init(&c->judge, PG_COMMIT_JUDGE, "uiit");
     pg_rows_init(&c->keys, PG_COMMIT_KEYS_TAKEN, "tt");
     pg_rows_init(&c->commands, PG_COMMIT_COMMANDS, "uu");
@@ -453,6 +453,7 @@ static void commit_add_check(struct pg_job *j)
         pg_rows_id(&c->lock, &d->session_id);
         pg_rows_i64(&c->lock, (int64_t)d->epoch);
         pg_rows_i64(&c->lock, d->seq_last > 0 ? d->seq_first : INT64_MAX);
+        pg_rows_i64(&c->lock, d->at);
     }
     if (c->lock.count == 0)
         return;

@@ -158,14 +158,16 @@ const char *const pg_sql_texts[PG_SQL_COUNT] = {
     [PG_COMMIT_LOCK] =
         "WITH l AS MATERIALIZED (SELECT s.id FROM sessions AS s WHERE s.id = ANY ($1::uuid[])"
         " ORDER BY s.id FOR NO KEY UPDATE OF s) SELECT count(*) FROM l",
-    /* $3: the first number of the delta's events, or the largest one. */
+    /* $3: the first number of the delta's events, or the largest one; $4: when. Who has the same
+     * epoch has the same clock: later months need no look. */
     [PG_COMMIT_CHECK] =
-        "SELECT sluice_expect(count(*) = $4::bigint)"
-        " FROM unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS d (id, epoch, first)"
+        "SELECT sluice_expect(count(*) = $5::bigint)"
+        " FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[])"
+        " AS d (id, epoch, first, at)"
         " CROSS JOIN LATERAL (SELECT o.epoch, o.created_at FROM sessions AS o"
         " WHERE o.id = d.id OFFSET 0) AS s WHERE s.epoch <= d.epoch AND NOT EXISTS"
         " (SELECT FROM session_events AS e WHERE e.session_id = d.id AND e.seq_last >= d.first"
-        " AND " SINCE_S " OFFSET 0)",
+        " AND " SINCE_S " AND e.at <= d.at + 86400000 OFFSET 0)",
     [PG_COMMIT_JUDGE] =
         "SELECT d.n, s.epoch, EXISTS (SELECT FROM session_events AS e WHERE e.session_id = d.id"
         " AND e.seq_last = d.last AND " SINCE_S
