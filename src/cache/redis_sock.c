@@ -151,6 +151,8 @@ void redis_sock_flush(struct redis_sock *s)
 
 /* ---- replies in ---- */
 
+static const char sock_too_long[] = "it sent a reply that is too long";
+
 static bool sock_take_replies(struct redis_sock *s)
 {
     unsigned round = s->round;
@@ -158,14 +160,14 @@ static bool sock_take_replies(struct redis_sock *s)
 
     while (s->c && s->round == round) {
         if (redisGetReplyFromReader(s->c, &reply) != REDIS_OK) {
-            sock_lose(s, s->c->errstr);
+            sock_lose(s, s->c->err == REDIS_ERR_OOM ? sock_too_long : s->c->errstr);
             return false;
         }
         if (!reply) {
             size_t waiting = (size_t)s->c->reader->len - (size_t)s->c->reader->pos;
             if (waiting <= REDIS_REPLY_MAX)
                 return true;
-            sock_lose(s, "it sent a reply that is too long");
+            sock_lose(s, sock_too_long);
             return false;
         }
         s->on_reply(s, reply);

@@ -303,6 +303,92 @@ static void test_the_queue_is_bounded(void **state)
     world_close(&w);
 }
 
+/* ---- TLS ---- */
+
+static void tls_start(struct redis *s)
+{
+    char line[600], port[16], cert[96], key[96];
+    snprintf(cert, sizeof(cert), "%s/cert.pem", s->folder);
+    snprintf(key, sizeof(key), "%s/key.pem", s->folder);
+    snprintf(line, sizeof(line),
+             "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 "
+             "-subj /CN=test -addext subjectAltName=IP:127.0.0.1 -keyout %s -out %s 2>/dev/null",
+             key, cert);
+    if (system(line) != 0) {
+        rmdir(s->folder);
+        print_message("skipped: no openssl to make a certificate with\n");
+        skip();
+    }
+    snprintf(port, sizeof(port), "%d", s->port);
+    s->pid = fork();
+    if (s->pid == 0) {
+        (void)!freopen("/dev/null", "w", stdout);
+        execlp("redis-server", "redis-server", "--port", "0", "--tls-port", port, "--bind",
+               "127.0.0.1", "--save", "", "--dir", s->folder, "--tls-cert-file", cert,
+               "--tls-key-file", key, "--tls-auth-clients", "no", NULL);
+        _exit(127);
+    }
+    setenv("SSL_CERT_FILE", cert, 1);
+}
+
+static void tls_close(struct redis *s)
+{
+    char path[96];
+    unsetenv("SSL_CERT_FILE");
+    snprintf(path, sizeof(path), "%s/cert.pem", s->folder);
+    unlink(path);
+    snprintf(path, sizeof(path), "%s/key.pem", s->folder);
+    unlink(path);
+    redis_close(s);
+}
+
+static void test_tls(void **state)
+{
+    struct world w;
+    struct asked q;
+    struct errbuf e;
+    (void)state;
+    uv_loop_init(&w.loop);
+    if (cache_redis_open(&w.c, &w.loop, "rediss://127.0.0.1:1", &e)) {
+        assert_non_null(strstr(e.text, "rediss:// needs hiredis 1.0 or later with TLS"));
+        rig_close_loop(&w.loop);
+        return;
+    }
+    rig_close_cache(&w.loop, w.c);
+    rig_close_loop(&w.loop);
+    redis_open(&w.server, "");
+    redis_kill(&w.server);
+    tls_start(&w.server);
+    snprintf(w.server.url, sizeof(w.server.url), "rediss://127.0.0.1:%d", w.server.port);
+    world_open_url(&w, w.server.url);
+    cache_listen(w.c, STR("ch"));
+    TURN_UNTIL(&w.loop, w.ear.listening);
+    char *big = malloc(CACHE_VALUE_MAX);
+    memset(big, 'x', CACHE_VALUE_MAX);
+    assert_int_equal(
+        ask_now(&q, &w.loop, w.c, CACHE_SET, STR("k"), (struct str){big, CACHE_VALUE_MAX}, 60000),
+        0);
+    cache_req_deinit(&q.req);
+    assert_int_equal(ask_now(&q, &w.loop, w.c, CACHE_GET, STR("k"), STR_NULL, 0), 0);
+    assert_int_equal(q.req.got.len, CACHE_VALUE_MAX);
+    assert_memory_equal(q.req.got.data, big, CACHE_VALUE_MAX);
+    cache_req_deinit(&q.req);
+    free(big);
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(cache_publish(w.c, STR("ch"), STR("x")), 0);
+    TURN_UNTIL(&w.loop, w.ear.messages == 100);
+    world_close_cache(&w);
+
+    /* The certificate is not of this name. */
+    snprintf(w.server.url, sizeof(w.server.url), "rediss://localhost:%d", w.server.port);
+    world_open_url(&w, w.server.url);
+    uint64_t from = clock_mono_ns();
+    TURN_UNTIL(&w.loop, clock_mono_ns() - from > 400000000u);
+    assert_false(cache_is_up(w.c));
+    world_close_cache(&w);
+    tls_close(&w.server);
+}
+
 /* ---- a hostile one ---- */
 
 struct hostile {
@@ -564,6 +650,7 @@ int main(void)
         cmocka_unit_test(test_passwords_and_databases),
         cmocka_unit_test(test_not_there_at_the_start),
         cmocka_unit_test(test_the_queue_is_bounded),
+        cmocka_unit_test(test_tls),
         cmocka_unit_test(test_rubbish_as_an_answer),
         cmocka_unit_test(test_rubbish_as_a_greeting),
         cmocka_unit_test(test_answers_of_the_wrong_kind),
