@@ -381,7 +381,7 @@ void remote_open(struct remote *r, struct app *a)
 void remote_start(struct remote *r)
 {
     struct app *a = r->app;
-    if (!a->cache || !a->cache->v->shared)
+    if (!a->cache || !a->cache->v->shared || !a->store->v->shared)
         return;
     r->on = true;
     r->self = id_new(&a->ids, (uint64_t)clock_wall_ms());

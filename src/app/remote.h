@@ -21,7 +21,7 @@
  * zero, and state changes come on channel "states": "<instance> <session>\nframe". What is said
  * while the cache is away is not heard there: it is the one stream without numbers.
  *
- * Where the cache is not shared nothing of this is on.
+ * Where the cache or the store is not shared nothing of this is on.
  */
 #ifndef SLUICE_APP_REMOTE_H
 #define SLUICE_APP_REMOTE_H
@@ -66,7 +66,7 @@ struct remote {
 };
 
 void remote_open(struct remote *r, struct app *a);
-/* app.cache is open; before anybody reads the log. */
+/* app.store and app.cache are open; before anybody reads the log. */
 void remote_start(struct remote *r);
 void remote_close(struct remote *r); /* no cursors are left; the cache is still open */
 

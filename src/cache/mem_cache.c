@@ -171,7 +171,7 @@ static int hub_carry_out(struct mem_hub *h, struct cache_req *req)
         return 0;
     case CACHE_TAKE:
         rc = entry_get(hub_find(h, req->key), &req->got);
-        /* fall through */
+        __attribute__((fallthrough));
     case CACHE_DEL:
         en = hub_find(h, req->key);
         if (en)

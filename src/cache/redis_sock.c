@@ -33,7 +33,7 @@ static void *sock_create_array(const redisReadTask *task, element_count elements
     return hiredis_create_array(task, elements);
 }
 
-static void sock_bound_replies(redisContext *c)
+void redis_sock_bound_replies(redisContext *c)
 {
     static redisReplyObjectFunctions bounded;
 
@@ -73,7 +73,7 @@ int redis_sock_open(struct redis_sock *s, uv_loop_t *loop, const struct redis_ur
         redisFree(c);
         return err_set(e, ERR_UNAVAILABLE, "its socket cannot be watched");
     }
-    sock_bound_replies(c);
+    redis_sock_bound_replies(c);
     s->c = c;
     s->loop = loop;
     s->poll->data = s;

@@ -46,6 +46,8 @@ struct redis_sock {
 /* Starts to connect to a numeric address, or to the path when host is "". ERR_UNAVAILABLE. */
 int redis_sock_open(struct redis_sock *s, uv_loop_t *loop, const struct redis_url *url,
                     const char *address, struct errbuf *e);
+/* What open does to each context: replies stay flat and short. */
+void redis_sock_bound_replies(redisContext *c);
 void redis_sock_close(struct redis_sock *s); /* at once; twice is fine */
 
 /* Adds a command to what goes out with the next redis_sock_flush(). Returns its bytes. */

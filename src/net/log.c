@@ -286,8 +286,7 @@ void log_seal(struct log_hub *h, struct id session_id, int64_t seq_first, int64_
     struct log_tail *t = log_tail_want(h, session_id);
     struct str news = frames;
 
-    assert(!t->live || t->seq_last < seq_first);
-    /* A feed may have found it in the store before the journal heard of its own commit. */
+    /* A feed may have found it in the store before the journal heard of its own commits. */
     if (tail_trim(t, &seq_first, &news))
         tail_seal(t, seq_first, seq_last, news);
     t->live = true;

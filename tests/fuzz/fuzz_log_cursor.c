@@ -1,5 +1,6 @@
-/* The event log under any order of commits, seals, reads, answers and departures: every cursor
- * gives every event after where it began, once and in order, and nobody waits for ever. */
+/* The event log under any order of commits, seals, feeds, moves, reads, answers and departures:
+ * every cursor gives every event after where it began, once and in order, and nobody waits for
+ * ever. */
 #include "fuzz.h"
 
 #include <string.h>
@@ -26,8 +27,25 @@ struct world {
     struct log_read *pending[PENDING];
     int64_t seen[PENDING];
     unsigned count;
+    bool live, followed;
     struct viewer viewers[VIEWERS];
 };
+
+static void world_follow(struct log_reader *r, struct id session_id)
+{
+    struct world *w = container_of(r, struct world, reader);
+
+    FUZZ_CHECK(!w->followed && id_eq(session_id, w->session));
+    w->followed = true;
+}
+
+static void world_unfollow(struct log_reader *r, struct id session_id)
+{
+    struct world *w = container_of(r, struct world, reader);
+
+    FUZZ_CHECK(w->followed && id_eq(session_id, w->session));
+    w->followed = false;
+}
 
 static void world_read(struct log_reader *r, struct log_read *read)
 {
@@ -65,6 +83,24 @@ static void world_seal(struct world *w, int64_t last)
     world_events(w, w->sealed + 1, last, &b);
     log_seal(w->hub, w->session, w->sealed + 1, last, buf_str(&b));
     w->sealed = last;
+    w->live = true;
+    FUZZ_CHECK(!w->followed);
+    buf_deinit(&b);
+}
+
+/* What another instance has committed and announced: late, twice, in part, or by its numbers. */
+static void world_feed(struct world *w, int64_t first, int64_t last, bool numbers)
+{
+    struct buf b;
+
+    if (last > w->committed)
+        last = w->committed;
+    if (w->live || first < 1 || first > last)
+        return;
+    buf_init(&b, 64u << 20);
+    if (!numbers)
+        world_events(w, first, last, &b);
+    log_feed(w->hub, w->session, first, last, buf_str(&b));
     buf_deinit(&b);
 }
 
@@ -159,7 +195,7 @@ static void world_step(struct world *w, uint8_t op, uint8_t arg)
 {
     struct viewer *v = &w->viewers[arg % VIEWERS];
 
-    switch (op % 8) {
+    switch (op % 10) {
     case 0:
         w->committed += arg % 16;
         if (w->committed > EVENTS_MAX)
@@ -177,6 +213,14 @@ static void world_step(struct world *w, uint8_t op, uint8_t arg)
         break;
     case 4:
         log_forget(w->hub, w->session);
+        w->live = false;
+        break;
+    case 8:
+        world_feed(w, w->sealed - 4 + arg % 16, w->sealed + arg / 16, op > 200);
+        break;
+    case 9: /* it comes back here: others have committed so much meanwhile */
+        if (!w->live && w->sealed + arg % 16 <= w->committed)
+            w->sealed += arg % 16;
         break;
     case 5:
         if (w->sealed > 0 && arg % 16 == 0)
@@ -191,6 +235,8 @@ static void world_step(struct world *w, uint8_t op, uint8_t arg)
 static void world_end(struct world *w)
 {
     world_seal(w, w->committed);
+    if (!w->live && w->committed > 0)
+        log_feed(w->hub, w->session, w->committed, w->committed, STR_NULL);
     for (int i = 0; i < VIEWERS; i++) {
         struct viewer *v = &w->viewers[i];
         while (v->open && v->expect <= w->committed) {
@@ -214,6 +260,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct world w = {.first_held = 1};
 
     w.reader.read = world_read;
+    w.reader.follow = world_follow;
+    w.reader.unfollow = world_unfollow;
     w.hub = log_hub_create(&w.reader);
     w.pad = size > 0 ? data[0] * 64u : 1;
     for (size_t i = 1; i + 1 < size && i < 1000; i += 2)
