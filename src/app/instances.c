@@ -74,10 +74,43 @@ void instances_nudge_all(struct instances *in, char kind)
     cache_publish(in->app->cache, STR("nudge"), str_of(payload));
 }
 
+void instances_tell_workflow(struct instances *in, struct str workspace, struct str id)
+{
+    char self[ID_TEXT_BYTES + 1];
+    struct buf text;
+    if (!in->listening)
+        return;
+    buf_init(&text, CACHE_NOTIFY_BYTES);
+    id_format(in->self, self);
+    buf_printf(&text, "%s %.*s %.*s", self, STR_FMT(workspace), STR_FMT(id));
+    if (!buf_error(&text))
+        cache_publish(in->app->cache, STR("workflow"), buf_str(&text));
+    buf_deinit(&text);
+}
+
+/* Of an id there are no blanks; of a workspace there may be. */
+static void instances_heard_workflow(struct instances *in, struct str payload)
+{
+    struct id from;
+    const char *end = payload.p + payload.n, *blank;
+    if (payload.n < ID_TEXT_BYTES + 2 || !id_parse((struct str){payload.p, ID_TEXT_BYTES}, &from) ||
+        id_eq(from, in->self))
+        return;
+    const char *workspace = payload.p + ID_TEXT_BYTES + 1;
+    blank = memrchr(workspace, ' ', (size_t)(end - workspace));
+    if (blank)
+        plans_doubt(&in->app->plans, (struct str){workspace, (size_t)(blank - workspace)},
+                    (struct str){blank + 1, (size_t)(end - blank - 1)});
+}
+
 static void instances_heard(struct cache_listener *l, struct str channel, struct str payload)
 {
     struct instances *in = container_of(l, struct instances, listener);
     struct id id;
+    if (str_eq(channel, STR("workflow"))) {
+        instances_heard_workflow(in, payload);
+        return;
+    }
     if (payload.n != ID_TEXT_BYTES + 1 ||
         !id_parse((struct str){payload.p + 1, ID_TEXT_BYTES}, &id) || in->was_left)
         return;
@@ -117,6 +150,7 @@ static void instances_listen(struct instances *in)
         in->listener.missed = instances_missed;
         cache_add_listener(c, &in->listener);
         cache_listen(c, STR("nudge"));
+        cache_listen(c, STR("workflow"));
     } else {
         cache_unlisten(c, str_of(in->channel));
     }
@@ -559,6 +593,7 @@ void instances_start(struct instances *in, const char *address, void (*ready)(st
         instances_clear(in);
         return;
     }
+    in->app->plans.newest_ms = PLANS_NEWEST_MS;
     instances_listen(in);
     instances_put(in);
 }
@@ -628,6 +663,7 @@ void instances_close(struct instances *in)
     if (in->listening) {
         cache_unlisten(in->app->cache, str_of(in->channel));
         cache_unlisten(in->app->cache, STR("nudge"));
+        cache_unlisten(in->app->cache, STR("workflow"));
         cache_remove_listener(&in->listener);
         in->listening = false;
     }

@@ -12,7 +12,8 @@
  *     store shared                                in the row
  *     store not shared                            nowhere: one instance, no timer, no query
  *
- * Messages: channel "nudge" to all ("i…" instances have changed, "s…" sessions are free), channel
+ * Messages: channel "workflow" to all ("<instance> <workspace> <id>": there is another version),
+ * channel "nudge" to all ("i…" instances have changed, "s…" sessions are free), channel
  * "n:<instance>" to one ("c<session>" a command waits, "a<command>" a command was answered). Any
  * may be lost: everything is looked at again by the clock.
  *
@@ -86,6 +87,8 @@ bool instances_is_joining(const struct instances *in);
 void instances_nudge(struct instances *in, struct id instance, char kind, struct id id);
 /* To all: 'i' or 's'. */
 void instances_nudge_all(struct instances *in, char kind);
+/* A version of this workflow was put, or it was deleted: others ask for its newest one. */
+void instances_tell_workflow(struct instances *in, struct str workspace, struct str id);
 /* What is known of its lease besides its row: 1 held, 0 not, -1 unknown. */
 int instances_lease_seen(const struct instances *in, struct id id);
 

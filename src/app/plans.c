@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 
 struct plan {
@@ -10,7 +11,18 @@ struct plan {
     char *workspace;
     struct workflow *w;
     bool is_newest;
+    int64_t newest_at; /* when that was known; monotonic ms */
 };
+
+static int64_t plans_now(void)
+{
+    return (int64_t)(clock_mono_ns() / 1000000);
+}
+
+static bool plan_is_newest(const struct plans *p, const struct plan *plan)
+{
+    return plan->is_newest && (p->newest_ms == 0 || plans_now() - plan->newest_at < p->newest_ms);
+}
 
 static unsigned plans_hash(struct str workspace, struct str id)
 {
@@ -28,6 +40,7 @@ void plans_init(struct plans *p)
         list_init(&p->buckets[i]);
     list_init(&p->by_use);
     p->count = 0;
+    p->newest_ms = 0;
 }
 
 static void plan_drop(struct plans *p, struct plan *plan)
@@ -56,7 +69,7 @@ struct workflow *plans_get(struct plans *p, struct str workspace, struct str id,
     list_foreach(it, &p->buckets[plans_hash(workspace, id)])
     {
         struct plan *plan = container_of(it, struct plan, in_bucket);
-        bool wanted = version == 0 ? plan->is_newest : plan->w->version == version;
+        bool wanted = version == 0 ? plan_is_newest(p, plan) : plan->w->version == version;
         if (!wanted || !plan_is_of(plan, workspace, id))
             continue;
         list_remove(&plan->in_use);
@@ -83,10 +96,21 @@ void plans_put(struct plans *p, struct str workspace, struct workflow *w, bool i
     plan->workspace = str_dup(workspace);
     plan->w = workflow_ref(w);
     plan->is_newest = is_newest;
+    plan->newest_at = plans_now();
     list_append(bucket, &plan->in_bucket);
     list_append(&p->by_use, &plan->in_use);
     if (++p->count > PLANS_MAX)
         plan_drop(p, container_of(p->by_use.next, struct plan, in_use));
+}
+
+void plans_doubt(struct plans *p, struct str workspace, struct str id)
+{
+    list_foreach(it, &p->buckets[plans_hash(workspace, id)])
+    {
+        struct plan *plan = container_of(it, struct plan, in_bucket);
+        if (plan_is_of(plan, workspace, id))
+            plan->is_newest = false;
+    }
 }
 
 void plans_forget(struct plans *p, struct str workspace, struct str id)

@@ -14,7 +14,12 @@
 #define PLANS_MAX     1024
 #define PLANS_BUCKETS 1024
 
+/* Where others may put versions too: what was the newest is believed for so long. They tell at
+ * once; this is for what they say and nobody hears. */
+#define PLANS_NEWEST_MS 1000
+
 struct plans {
+    int64_t newest_ms; /* as above; 0: for ever, nobody else puts any */
     struct list buckets[PLANS_BUCKETS];
     struct list by_use; /* the longest unused first */
     unsigned count;
@@ -26,6 +31,8 @@ void plans_deinit(struct plans *p);
 struct workflow *plans_get(struct plans *p, struct str workspace, struct str id, int64_t version);
 /* Keeps w (takes a reference) under its id and version; `is_newest`: what version 0 finds. */
 void plans_put(struct plans *p, struct str workspace, struct workflow *w, bool is_newest);
+/* Another instance has put a version: what the newest is has to be asked. */
+void plans_doubt(struct plans *p, struct str workspace, struct str id);
 /* Forgets every version of the id (it was deleted). */
 void plans_forget(struct plans *p, struct str workspace, struct str id);
 

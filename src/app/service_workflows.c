@@ -115,6 +115,7 @@ static void workflow_stored(struct store_req *r)
         struct jw w;
         job->workflow->version = job->u.put.row.version;
         plans_put(&job->app->plans, req->workspace, job->workflow, true);
+        instances_tell_workflow(&job->app->instances, req->workspace, job->workflow->id);
         buf_clear(&req->body); /* it may have been written ahead for its key */
         jw_init(&w, &req->body);
         write_workflow(&w, &job->u.put.row);
@@ -301,6 +302,7 @@ static void workflow_deleted(struct store_req *r)
         app_fail(req, ERR_STALE, "the workflow has a newer version than the If-Match names");
     } else if (!app_failed_store(req, r, "there is no such workflow")) {
         plans_forget(&job->app->plans, req->workspace, req->name);
+        instances_tell_workflow(&job->app->instances, req->workspace, req->name);
         req->http_status = 204;
         app_done(req);
     }

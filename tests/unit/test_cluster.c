@@ -250,6 +250,70 @@ static void test_a_forced_delete_reaches_the_owner(void **state)
     rig_close(&r);
 }
 
+static void put_workflow(struct rig *r, unsigned i, const char *text, int64_t *version)
+{
+    struct asked q;
+    ask_init(&q, SVC_WORKFLOW_PUT);
+    q.req.name = STR("w");
+    q.req.workflow.text = str_of(text);
+    if (!version) {
+        svc_req_deinit(&q.req);
+        ask_init(&q, SVC_WORKFLOW_CREATE);
+        q.req.workflow.text = str_of(text);
+    }
+    service_submit(&r->apps[i]->service, &q.req);
+    rig_until(r, q.answers);
+    assert_int_equal(q.req.status, 0);
+    if (version)
+        *version = q.req.etag_version;
+    svc_req_deinit(&q.req);
+}
+
+static bool execute_gives(struct rig *r, unsigned i, const char *output)
+{
+    struct asked q, got;
+    struct id id;
+    ask_init(&q, SVC_EXECUTE);
+    q.req.execute.workflow_id = STR("w");
+    q.req.execute.input_json = STR("{}");
+    service_submit(&r->apps[i]->service, &q.req);
+    rig_until(r, q.answers);
+    assert_int_equal(q.req.status, 0);
+    struct json v = json_get(json_root(buf_str(&q.req.body)), "session_id");
+    assert_true(id_parse((struct str){v.p + 1, v.n - 2}, &id));
+    svc_req_deinit(&q.req);
+    ask_init(&got, SVC_SESSION_GET);
+    got.req.session_id = id;
+    service_submit(&r->apps[i]->service, &got.req);
+    rig_until(r, got.answers);
+    bool gives = strstr(got.req.body.data, output) != NULL;
+    svc_req_deinit(&got.req);
+    return gives;
+}
+
+static void test_a_new_version_is_run_everywhere(void **state)
+{
+#define VERSION(word)                                                                              \
+    "{\"id\":\"w\",\"nodes\":{\"start\":{\"type\":\"start\",\"next_ids\":[\"t\"]},\"t\":{"         \
+    "\"type\":"                                                                                    \
+    "\"transform\",\"properties\":{\"output\":{\"word\":\"'" word                                  \
+    "'\"}},\"next_ids\":[\"end\"]},\"end\":{\"type\":\"end\"}}}"
+    struct rig r;
+    int64_t version = 0;
+    rig_open(&r, 2, *(bool *)*state);
+    put_workflow(&r, 0, VERSION("first"), NULL);
+    assert_true(execute_gives(&r, 1, "first"));
+    put_workflow(&r, 0, VERSION("second"), &version);
+    assert_int_equal(version, 2);
+    rig_turn(&r);
+    rig_turn(&r);
+    assert_true(execute_gives(&r, 1, "second"));
+    rig_mute = true; /* nobody hears of the third: it is found a second later */
+    put_workflow(&r, 0, VERSION("third"), &version);
+    rig_until(&r, execute_gives(&r, 1, "third"));
+    rig_close(&r);
+}
+
 static void handed_over(void *data)
 {
     *(bool *)data = true;
@@ -397,6 +461,7 @@ int main(void)
         BOTH(test_a_key_gives_the_first_answer_anywhere),
         BOTH(test_waiting_is_bounded_and_the_command_stands),
         BOTH(test_a_forced_delete_reaches_the_owner),
+        BOTH(test_a_new_version_is_run_everywhere),
         BOTH(test_a_leaving_instance_hands_over),
         BOTH(test_the_deadline_cuts_running_work),
         BOTH(test_a_storm),
