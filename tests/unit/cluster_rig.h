@@ -140,10 +140,11 @@ static struct app *rig_app_open(struct rig *r, unsigned i)
     remote_start(&a->remote);
     assert_int_equal(llm_create(&a->llm, &a->loop, &demo, 1, &e), 0);
     assert_int_equal(script_pool_create(&a->scripts, &a->loop, 1, 4), 0);
-    a->instances.tick_ms = 10;
-    a->instances.lease_ms = 40;
+    /* A death costs a test that much; who is alive must not miss it on a machine that is busy. */
+    a->instances.tick_ms = 20;
+    a->instances.lease_ms = 600;
     a->instances.row_ms = 100;
-    a->instances.silent_ms = 200;
+    a->instances.silent_ms = 1200;
     a->inbox.look_ms = 5;
     r->apps[i] = a;
     r->stopped[i] = false;
