@@ -440,6 +440,32 @@ static void common_commits_take_one_round_trip(void **state)
     assert_false(pg_of(r)->workers[PG_WRITER].conn.prepared[PG_COMMIT_JUDGE]);
 }
 
+/* The one column of jsonb is read without the spaces that it puts in, and with all of ours. */
+static void node_statuses_read_as_they_were_written(void **state)
+{
+    static const char *const table[] = {
+        "{}",
+        "{\"a\":\"b\"}",
+        "{\"a b\":\"c , d : \\\" e \\\\\"}",
+        "{\"\xc3\xbc\":{\"x\":[1,2,\"] , [\"]}}",
+        "{\"n\":\"\\\\\"}",
+    };
+    struct rig *r = *state;
+
+    for (size_t i = 0; i < ROWS(table); i++) {
+        struct rig_delta x;
+        rig_new_session(r, &x, "running", T0 + (int64_t)i);
+        x.core.node_statuses_json = str_of(table[i]);
+        assert_int_equal(rig_commit(r, &x, NULL), 0);
+        RIG_REQ(store_session_get, g, STORE_SESSION_GET);
+        g.id = x.d.session_id;
+        assert_int_equal(rig_run(r, &g.req), 0);
+        assert_str(g.row.core.node_statuses_json, table[i]);
+        store_req_deinit(&g.req);
+        rig_delta_deinit(&x);
+    }
+}
+
 static void a_large_commit_is_written(void **state)
 {
     enum { BYTES = 24 << 20 };
@@ -638,6 +664,7 @@ int main(void)
         ONE(of_two_with_one_key_the_first_is_written),
         ONE(a_row_may_come_twice_in_a_delta),
         ONE(common_commits_take_one_round_trip),
+        ONE(node_statuses_read_as_they_were_written),
         ONE(a_large_commit_is_written),
         ONE(two_stores_of_one_database_agree),
         ONE(events_lie_in_their_months),
