@@ -223,7 +223,7 @@ static void peer_judge(struct peer *p)
 {
     struct instances *in = p->in;
     bool over;
-    if (p->row_held || mono_ms() - in->ticked_at > 2 * in->tick_ms)
+    if (p->row_held || mono_ms() - in->ticked_at > 2 * in->tick_ms || mono_ms() < in->judges_at)
         return; /* or we were stopped ourselves, and know only what was true then */
     if (!in_cache(in))
         over = true;
@@ -491,8 +491,10 @@ static void instances_tick(uv_timer_t *t)
         instances_put(in);
         return;
     }
-    if (late)
+    if (late) { /* and maybe all of this machine was: others may renew first */
+        in->judges_at = now + 2 * in->tick_ms;
         list_foreach(it, &in->peers) container_of(it, struct peer, link)->misses = 0;
+    }
     if (in_cache(in) && in->leasing)
         rows = true; /* it answers slowly */
     if (in_cache(in))

@@ -53,6 +53,7 @@ struct instances {
     int64_t started_at;
     int64_t tick_ms, lease_ms, row_ms, silent_ms; /* as above; tests have less patience */
     int64_t ticked_at, row_at, list_at, swept_at; /* monotonic ms: last tick, renewal, list… */
+    int64_t judges_at; /* before that nobody is held for dead: this instance was stopped itself */
     uv_timer_t tick, look_again;
     struct store_instance_put put;
     struct store_instance_list list;
