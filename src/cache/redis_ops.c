@@ -231,6 +231,20 @@ static void redis_note_error(struct redis_cache *r, struct str text)
     r->said_error = true;
 }
 
+/* It is no primary any more, or its password has changed: a new connection may find a better one,
+ * behind the same name. */
+static bool redis_is_over(struct str error)
+{
+    static const char *const words[] = {"READONLY", "MASTERDOWN", "NOAUTH", "WRONGPASS"};
+
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        size_t n = strlen(words[i]);
+        if (error.n >= n && memcmp(error.p, words[i], n) == 0)
+            return true;
+    }
+    return false;
+}
+
 static void redis_answer(struct redis_cache *r, struct cache_req *req, const redisReply *reply)
 {
     if (reply->type == REDIS_REPLY_ERROR)
@@ -275,12 +289,19 @@ void redis_cmd_reply(struct redis_sock *s, const redisReply *reply)
     r->sent_count--;
     r->sent_bytes -= cmd->bytes;
     free(cmd);
-    if (reply->type == REDIS_REPLY_ERROR)
+    bool is_error = reply->type == REDIS_REPLY_ERROR;
+    bool over = is_error && redis_is_over(reply_str(reply));
+    if (is_error && !over)
         redis_note_error(r, reply_str(reply));
     if (req)
         redis_answer(r, req, reply);
-    else if (reply->type == REDIS_REPLY_ERROR)
+    else if (is_error)
         r->st.failures++;
+    if (over) {
+        char why[200];
+        snprintf(why, sizeof(why), "%.*s", STR_FMT(reply_str(reply)));
+        redis_lose(r, why);
+    }
 }
 
 void redis_fail_sent(struct redis_cache *r, int status, const char *why)

@@ -566,6 +566,29 @@ static void test_answers_of_the_wrong_kind(void **state)
     }
 }
 
+static void test_a_former_primary_is_left(void **state)
+{
+    struct hostile s = {.bytes = STR("-READONLY You can't write against a read only replica.\r\n")};
+    uv_loop_t loop;
+    struct cache *c;
+    struct asked q;
+    struct errbuf e;
+    char url[64];
+    (void)state;
+    uv_loop_init(&loop);
+    hostile_open(&s, &loop, url);
+    assert_int_equal(cache_redis_open(&c, &loop, url, &e), 0);
+    TURN_UNTIL(&loop, cache_is_up(c));
+    assert_int_equal(s.conns, 2);
+    assert_int_equal(ask_now(&q, &loop, c, CACHE_SET, STR("k"), STR("v"), 1000), ERR_UNAVAILABLE);
+    assert_non_null(strstr(q.req.error.text, "READONLY"));
+    cache_req_deinit(&q.req);
+    TURN_UNTIL(&loop, s.conns == 4 && cache_is_up(c)); /* the name may lead elsewhere now */
+    rig_close_cache(&loop, c);
+    uv_close((uv_handle_t *)&s.listener, NULL);
+    rig_close_loop(&loop);
+}
+
 static void test_an_endless_answer(void **state)
 {
     size_t size = 1u << 20;
@@ -654,6 +677,7 @@ int main(void)
         cmocka_unit_test(test_rubbish_as_an_answer),
         cmocka_unit_test(test_rubbish_as_a_greeting),
         cmocka_unit_test(test_answers_of_the_wrong_kind),
+        cmocka_unit_test(test_a_former_primary_is_left),
         cmocka_unit_test(test_an_endless_answer),
         cmocka_unit_test(test_urls),
     };
