@@ -100,11 +100,21 @@ static void viewer_check(struct viewer *v, struct rig *r)
     buf_deinit(&v->got);
 }
 
-static void remote_rig_open(struct rig *r, unsigned count)
+#define FOR_EVER 600000 /* ms: a busy machine is not dead */
+#define SHORT    300
+
+static void remote_rig_open(struct rig *r, unsigned count, int64_t lease_ms)
 {
     rig_open(r, count, false);
+    for (unsigned i = 0; i < count; i++) {
+        r->apps[i]->instances.lease_ms = lease_ms;
+        r->apps[i]->instances.silent_ms = 2 * lease_ms;
+    }
+    int64_t now = remote_now();
     for (unsigned i = 0; i < count; i++)
-        rig_until(r, r->apps[i]->remote.assume_until > 0);
+        rig_until(r, r->apps[i]->instances.row_at > now && !r->apps[i]->instances.putting &&
+                         r->apps[i]->remote.assume_until > 0 &&
+                         r->apps[i]->instances.peer_count == count - 1);
     for (unsigned i = 0; i < count; i++) {
         r->apps[i]->remote.silent_ms = 20;
         r->apps[i]->remote.renew_ms = 100;
@@ -129,7 +139,7 @@ static void test_a_stream_is_seen_elsewhere(void **state)
     struct rig r;
     struct viewer v[4];
     (void)state;
-    remote_rig_open(&r, 2);
+    remote_rig_open(&r, 2, FOR_EVER);
     for (unsigned i = 0; i < 2; i++)
         r.apps[i]->remote.silent_ms = 100000; /* by announcements alone */
     struct id id = rig_execute(&r, 0, model);
@@ -151,7 +161,7 @@ static void test_nobody_elsewhere_nothing_announced(void **state)
     struct rig r;
     struct viewer v[2];
     (void)state;
-    remote_rig_open(&r, 2);
+    remote_rig_open(&r, 2, FOR_EVER);
     struct id id = rig_execute(&r, 0, model);
     viewer_open(&v[0], r.apps[0], id, 0);
     struct id other = rig_execute(&r, 1, model);
@@ -170,7 +180,7 @@ static void test_faults_of_the_cache(void **state)
     enum fault fault = (enum fault)(uintptr_t)*state;
     struct rig r;
     struct viewer v[3];
-    remote_rig_open(&r, 2);
+    remote_rig_open(&r, 2, FOR_EVER);
     mem_hub_set_lossy(r.net, fault == LOST, fault == DOUBLED);
     struct id id = rig_execute(&r, 0, model);
     for (int i = 0; i < 3; i++)
@@ -195,7 +205,7 @@ static void test_the_owner_dies_and_the_reader_gets_it(void **state)
     struct rig r;
     struct viewer v[2];
     (void)state;
-    remote_rig_open(&r, 3);
+    remote_rig_open(&r, 3, SHORT);
     struct id id = rig_execute(&r, 0, model);
     viewer_open(&v[0], r.apps[1], id, 0);
     viewer_open(&v[1], r.apps[2], id, 0);
@@ -212,7 +222,7 @@ static void test_a_session_goes_to_and_fro(void **state)
     struct asked q;
     char payload[32];
     (void)state;
-    remote_rig_open(&r, 2);
+    remote_rig_open(&r, 2, SHORT);
     struct id id = rig_execute(&r, 0, review);
     viewer_open(&v[0], r.apps[0], id, 0);
     viewer_open(&v[1], r.apps[1], id, 0);
@@ -249,7 +259,7 @@ static void test_an_ended_session_costs_nothing(void **state)
     struct rig r;
     struct viewer first, late;
     (void)state;
-    remote_rig_open(&r, 2);
+    remote_rig_open(&r, 2, FOR_EVER);
     struct id id = rig_execute(&r, 0, model);
     viewer_open(&first, r.apps[0], id, 0);
     run_until_ended(&r, &first, 1);
@@ -299,7 +309,7 @@ static void test_state_changes_reach_watchers_everywhere(void **state)
     struct rig r;
     struct watch w[2];
     (void)state;
-    remote_rig_open(&r, 2);
+    remote_rig_open(&r, 2, FOR_EVER);
     watch_open(&w[0], r.apps[0]);
     watch_open(&w[1], r.apps[1]);
     rig_until(&r, remote_has_interest(&r.apps[0]->remote, (struct id){{0}}) &&
@@ -326,7 +336,7 @@ static void test_watched_and_read(void **state)
     struct watch w;
     struct viewer v;
     (void)state;
-    remote_rig_open(&r, 2);
+    remote_rig_open(&r, 2, FOR_EVER);
     watch_open(&w, r.apps[1]);
     rig_until(&r, remote_has_interest(&r.apps[0]->remote, (struct id){{0}}));
     for (unsigned i = 0; i < 2; i++)
@@ -375,7 +385,7 @@ static void test_rubbish_is_harmless(void **state)
     struct watch w;
     char channel[ID_TEXT_BYTES + 8] = "s:";
     (void)state;
-    remote_rig_open(&r, 2);
+    remote_rig_open(&r, 2, FOR_EVER);
     watch_open(&w, r.apps[1]);
     struct id id = rig_execute(&r, 0, model);
     id_format(id, channel + 2);
@@ -400,7 +410,7 @@ static void test_interest_is_bounded_and_ends(void **state)
     struct rig r;
     char text[2 * ID_TEXT_BYTES + 2] = "01890000-0000-7000-8000-000000000001 ";
     (void)state;
-    remote_rig_open(&r, 1);
+    remote_rig_open(&r, 1, FOR_EVER);
     struct remote *a = &r.apps[0]->remote;
     for (unsigned i = 0; i < REMOTE_INTEREST_MAX + 500; i++) {
         struct id id = {
