@@ -174,7 +174,8 @@ static int server_open_parts(struct server *s, struct errbuf *e)
     rc = server_open_cache(a, e);
     if (rc)
         return rc;
-    remote_start(&a->remote);
+    if (a->store->v->shared) /* else nothing is elsewhere, and an idle server asks nobody */
+        remote_start(&a->remote);
     rc = llm_create(&a->llm, &a->loop, c->providers, c->provider_count, e);
     if (rc)
         return rc;
