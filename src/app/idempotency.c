@@ -20,12 +20,19 @@ struct key_in_flight {
     void (*pass)(struct app *a, struct svc_req *req);
     void (*done)(struct svc_req *req); /* the request's own */
     void *data;
+    bool passed, again; /* it was carried out; and looked up once more after a refusal */
     struct store_idempotency_get get;
 };
+
+static void key_look_again(struct key_in_flight *k);
 
 static void key_answered(struct svc_req *req)
 {
     struct key_in_flight *k = req->data;
+    if (k->passed && !k->again && (req->status == ERR_CONFLICT || req->status == ERR_NOT_FOUND)) {
+        key_look_again(k);
+        return;
+    }
     req->done = k->done;
     req->data = k->data;
     list_remove(&k->link);
@@ -56,10 +63,39 @@ static void key_looked_up(struct store_req *r)
 {
     struct key_in_flight *k = r->data;
     struct svc_req *req = k->req;
-    if (r->status == ERR_NOT_FOUND)
+    if (r->status == ERR_NOT_FOUND) {
+        k->passed = true;
         k->pass(k->app, req);
-    else if (!app_failed_store(req, r, ""))
+    } else if (!app_failed_store(req, r, "")) {
         key_replay(req, &k->get.row);
+    }
+}
+
+static void key_looked_again(struct store_req *r)
+{
+    struct key_in_flight *k = r->data;
+    if (r->status) {
+        key_answered(k->req);
+        return;
+    }
+    k->req->status = 0;
+    k->req->error_code = NULL;
+    buf_clear(&k->req->body);
+    key_replay(k->req, &k->get.row);
+}
+
+/* A refusal may only mean that the same request came first by another way: its client asked one
+ * instance, which died, and then this one, while the first command stood in the inbox and was
+ * carried out. Then what it was answered is the answer of both. */
+static void key_look_again(struct key_in_flight *k)
+{
+    k->again = true;
+    store_req_deinit(&k->get.req);
+    memset(&k->get, 0, sizeof(k->get));
+    store_req_init(&k->get.req, STORE_IDEMPOTENCY_GET, key_looked_again, k);
+    k->get.workspace = k->req->workspace;
+    k->get.key = k->req->idempotency_key;
+    store_submit(k->app->store, &k->get.req);
 }
 
 void idempotency_check(struct app *a, struct svc_req *req,

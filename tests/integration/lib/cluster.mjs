@@ -58,7 +58,7 @@ export class Cluster {
       let why;
       try {
         const r = await server.request(method, path, body, key ? { 'idempotency-key': key } : {}, 12000);
-        if (r.status !== 503 && r.status !== 429) return r;
+        if (r.status !== 503 && r.status !== 429 && r.json?.code !== 'idempotency_key_in_use') return r;
         why = r.text;
         this.passed.busy++;
       } catch (e) {
