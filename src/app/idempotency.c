@@ -12,9 +12,9 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
-/* A key whose first request is under way; taken off when that request is answered. */
-struct key_in_flight {
-    struct list link;
+/* A request with a key, from the first look to its answer. */
+struct keyed {
+    struct list link; /* in app.keys_in_flight, when others with its key are refused meanwhile */
     struct app *app;
     struct svc_req *req;
     void (*pass)(struct app *a, struct svc_req *req);
@@ -24,13 +24,19 @@ struct key_in_flight {
     struct store_idempotency_get get;
 };
 
-static void key_look_again(struct key_in_flight *k);
+static void keyed_look(struct keyed *k, void (*looked)(struct store_req *r));
+static void keyed_looked_again(struct store_req *r);
 
-static void key_answered(struct svc_req *req)
+/* A refusal may only mean that the same request came first by another way: its client asked one
+ * instance, which died, and then this one, while the first command stood in the inbox and was
+ * carried out. Then what it was answered is the answer of both. */
+static void keyed_answered(struct svc_req *req)
 {
-    struct key_in_flight *k = req->data;
+    struct keyed *k = req->data;
     if (k->passed && !k->again && (req->status == ERR_CONFLICT || req->status == ERR_NOT_FOUND)) {
-        key_look_again(k);
+        k->again = true;
+        store_req_deinit(&k->get.req);
+        keyed_look(k, keyed_looked_again);
         return;
     }
     req->done = k->done;
@@ -41,13 +47,7 @@ static void key_answered(struct svc_req *req)
     req->done(req);
 }
 
-static bool key_is_same(const struct key_in_flight *k, const struct svc_req *req)
-{
-    return str_eq(k->req->idempotency_key, req->idempotency_key) &&
-           str_eq(k->req->workspace, req->workspace);
-}
-
-static void key_replay(struct svc_req *req, const struct idempotency_row *row)
+static void keyed_replay(struct svc_req *req, const struct idempotency_row *row)
 {
     if (memcmp(row->body_hash, req->body_hash, sizeof(row->body_hash)) != 0) {
         req->error_code = "idempotency_key_reused";
@@ -59,43 +59,60 @@ static void key_replay(struct svc_req *req, const struct idempotency_row *row)
     app_done(req);
 }
 
-static void key_looked_up(struct store_req *r)
+static void keyed_looked(struct store_req *r)
 {
-    struct key_in_flight *k = r->data;
+    struct keyed *k = r->data;
     struct svc_req *req = k->req;
     if (r->status == ERR_NOT_FOUND) {
         k->passed = true;
         k->pass(k->app, req);
     } else if (!app_failed_store(req, r, "")) {
-        key_replay(req, &k->get.row);
+        keyed_replay(req, &k->get.row);
     }
 }
 
-static void key_looked_again(struct store_req *r)
+static void keyed_looked_again(struct store_req *r)
 {
-    struct key_in_flight *k = r->data;
+    struct keyed *k = r->data;
     if (r->status) {
-        key_answered(k->req);
+        keyed_answered(k->req);
         return;
     }
     k->req->status = 0;
     k->req->error_code = NULL;
     buf_clear(&k->req->body);
-    key_replay(k->req, &k->get.row);
+    keyed_replay(k->req, &k->get.row);
 }
 
-/* A refusal may only mean that the same request came first by another way: its client asked one
- * instance, which died, and then this one, while the first command stood in the inbox and was
- * carried out. Then what it was answered is the answer of both. */
-static void key_look_again(struct key_in_flight *k)
+static void keyed_look(struct keyed *k, void (*looked)(struct store_req *r))
 {
-    k->again = true;
-    store_req_deinit(&k->get.req);
     memset(&k->get, 0, sizeof(k->get));
-    store_req_init(&k->get.req, STORE_IDEMPOTENCY_GET, key_looked_again, k);
+    store_req_init(&k->get.req, STORE_IDEMPOTENCY_GET, looked, k);
     k->get.workspace = k->req->workspace;
     k->get.key = k->req->idempotency_key;
     store_submit(k->app->store, &k->get.req);
+}
+
+static struct keyed *keyed_begin(struct app *a, struct svc_req *req,
+                                 void (*pass)(struct app *a, struct svc_req *req))
+{
+    struct keyed *k = mem_zalloc(sizeof(*k));
+    list_init(&k->link);
+    k->app = a;
+    k->req = req;
+    k->pass = pass;
+    k->done = req->done;
+    k->data = req->data;
+    req->done = keyed_answered;
+    req->data = k;
+    keyed_look(k, keyed_looked);
+    return k;
+}
+
+static bool keyed_is_same(const struct keyed *k, const struct svc_req *req)
+{
+    return str_eq(k->req->idempotency_key, req->idempotency_key) &&
+           str_eq(k->req->workspace, req->workspace);
 }
 
 void idempotency_check(struct app *a, struct svc_req *req,
@@ -107,7 +124,7 @@ void idempotency_check(struct app *a, struct svc_req *req,
     }
     list_foreach(it, &a->keys_in_flight)
     {
-        if (key_is_same(container_of(it, struct key_in_flight, link), req)) {
+        if (keyed_is_same(container_of(it, struct keyed, link), req)) {
             req->error_code = "idempotency_key_in_use";
             req->retry_after_s = 1;
             app_fail(req, ERR_CONFLICT,
@@ -115,55 +132,17 @@ void idempotency_check(struct app *a, struct svc_req *req,
             return;
         }
     }
-    struct key_in_flight *k = mem_zalloc(sizeof(*k));
-    k->app = a;
-    k->req = req;
-    k->pass = pass;
-    k->done = req->done;
-    k->data = req->data;
-    req->done = key_answered;
-    req->data = k;
-    list_append(&a->keys_in_flight, &k->link);
     retention_note(&a->retention);
-    store_req_init(&k->get.req, STORE_IDEMPOTENCY_GET, key_looked_up, k);
-    k->get.workspace = req->workspace;
-    k->get.key = req->idempotency_key;
-    store_submit(a->store, &k->get.req);
-}
-
-struct key_lookup {
-    struct app *app;
-    struct svc_req *req;
-    void (*pass)(struct app *a, struct svc_req *req);
-    struct store_idempotency_get get;
-};
-
-static void key_read(struct store_req *r)
-{
-    struct key_lookup *k = r->data;
-    if (r->status == ERR_NOT_FOUND)
-        k->pass(k->app, k->req);
-    else if (!app_failed_store(k->req, r, ""))
-        key_replay(k->req, &k->get.row);
-    store_req_deinit(r);
-    free(k);
+    list_append(&a->keys_in_flight, &keyed_begin(a, req, pass)->link);
 }
 
 void idempotency_lookup(struct app *a, struct svc_req *req,
                         void (*pass)(struct app *a, struct svc_req *req))
 {
-    if (!req->idempotency_key.p) {
+    if (req->idempotency_key.p)
+        keyed_begin(a, req, pass);
+    else
         pass(a, req);
-        return;
-    }
-    struct key_lookup *k = mem_zalloc(sizeof(*k));
-    k->app = a;
-    k->req = req;
-    k->pass = pass;
-    store_req_init(&k->get.req, STORE_IDEMPOTENCY_GET, key_read, k);
-    k->get.workspace = req->workspace;
-    k->get.key = req->idempotency_key;
-    store_submit(a->store, &k->get.req);
 }
 
 const struct idempotency_row *idempotency_row_of(struct svc_req *req, struct arena *arena)

@@ -78,7 +78,7 @@ static void journal_add_answers(struct journal_entry *en)
             tail =
                 (const struct idempotency_row **)&((struct idempotency_row *)r->idempotency)->next;
         }
-        if (r->req->inbox)
+        if (r->req->inbox && r->req->status == 0) /* a refusal is looked at once more */
             commands = inbox_turn_add_answer(r->req->inbox, commands);
     }
 }

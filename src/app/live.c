@@ -260,10 +260,14 @@ void live_lose_all(struct app *a)
     free(all);
 }
 
+bool live_is_durable(const struct live *l)
+{
+    return l->uncommitted == 0 && !list_is_linked(&l->marked);
+}
+
 bool live_is_quiet(const struct live *l)
 {
-    return l->uncommitted == 0 && list_empty(&l->replies) && list_empty(&l->runs) &&
-           !list_is_linked(&l->marked);
+    return live_is_durable(l) && list_empty(&l->replies) && list_empty(&l->runs);
 }
 
 /* ---- eviction ---- */

@@ -64,6 +64,8 @@ void live_want(struct app *a, struct id session_id, struct live_want *w);
  * is waited for first. */
 void live_lose(struct live *l);
 void live_lose_all(struct app *a);
+/* All that its steps made is in the store. */
+bool live_is_durable(const struct live *l);
 /* Nothing of it runs, waits for a commit or for an answer: it may be let go. */
 bool live_is_quiet(const struct live *l);
 

@@ -124,6 +124,7 @@ void service_again(struct app *a, struct svc_req *req)
         app_fail(req, ERR_UNAVAILABLE, "the session has moved to another instance; try again");
     } else {
         buf_clear(&req->body);
+        req->status = 0;
         req->http_status = 0;
         idempotency_lookup(a, req, svc_pass);
     }

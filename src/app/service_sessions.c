@@ -224,6 +224,18 @@ static void command_body(struct svc_req *req, const struct live *l)
                (long long)session_last_seq(l->session));
 }
 
+/* With an Idempotency-Key it may have been its own first try that made it impossible: then it is
+ * answered when that is durable, and idempotency.c finds the first answer. */
+static void command_refuse(struct live *l, struct svc_req *req, int code, const char *why)
+{
+    if (req->idempotency_key.p && !live_is_durable(l)) {
+        req->status = err_set(&req->error, code, "%s", why);
+        live_add_reply(l, req, NULL);
+    } else {
+        app_fail(req, code, "%s", why);
+    }
+}
+
 static void command_on(struct live *l, struct svc_req *req)
 {
     struct engine_input in;
@@ -231,7 +243,7 @@ static void command_on(struct live *l, struct svc_req *req)
     command_input(req, &in);
     int rc = live_step(l, &in, &e);
     if (rc) {
-        app_fail(req, rc, "%s", e.text);
+        command_refuse(l, req, rc, e.text);
         return;
     }
     command_body(req, l);
@@ -270,7 +282,7 @@ void svc_command(struct app *a, struct svc_req *req)
     struct live *l = live_find(a, req->session_id);
     if (l && session_status_is_terminal(session_status_of(l->session)) &&
         req->op == SVC_NODE_RESUME) {
-        app_fail(req, ERR_NOT_FOUND, "Session not found or not active");
+        command_refuse(l, req, ERR_NOT_FOUND, "Session not found or not active");
         return;
     }
     if (l) {

@@ -275,6 +275,12 @@ static struct id rig_execute(struct rig *r, unsigned i, const char *graph)
     return id;
 }
 
+static void ask_key(struct asked *q, const char *key)
+{
+    q->req.idempotency_key = str_of(arena_strdup(&q->req.arena, str_of(key)));
+    q->req.body_hash[0] = 7;
+}
+
 static void ask_signal(struct asked *q, struct app *a, struct id session, const char *payload,
                        const char *key)
 {
@@ -283,10 +289,16 @@ static void ask_signal(struct asked *q, struct app *a, struct id session, const 
     q->req.signal.name = STR("s");
     char *kept = arena_strdup(&q->req.arena, str_of(payload));
     q->req.signal.payload_json = str_of(kept);
-    if (key) {
-        q->req.idempotency_key = str_of(arena_strdup(&q->req.arena, str_of(key)));
-        q->req.body_hash[0] = 7;
-    }
+    if (key)
+        ask_key(q, key);
+    service_submit(&a->service, &q->req);
+}
+
+static inline void ask_pause(struct asked *q, struct app *a, struct id session, const char *key)
+{
+    ask_init(q, SVC_PAUSE);
+    q->req.session_id = session;
+    ask_key(q, key);
     service_submit(&a->service, &q->req);
 }
 

@@ -202,6 +202,33 @@ static void test_a_key_gives_the_first_answer_anywhere(void **state)
     rig_close(&r);
 }
 
+/* The client sent it to one instance, heard nothing, and sends it again to the owner: at every
+ * moment between the two ways. The second one may be told to wait for the first, and never that the
+ * first has made it impossible. */
+static void test_a_repeat_meets_the_first_on_its_way(void **state)
+{
+    struct rig r;
+    rig_open(&r, 2, *(bool *)*state);
+    for (int turns = 0; turns < 24; turns++) {
+        struct asked there, here;
+        char key[16];
+        struct id id = rig_execute(&r, 0, review);
+        snprintf(key, sizeof(key), "k%d", turns);
+        ask_pause(&there, r.apps[1], id, key);
+        for (int i = 0; i < turns; i++)
+            rig_turn(&r);
+        ask_pause(&here, r.apps[0], id, key);
+        rig_until(&r, here.answers && there.answers);
+        assert_int_equal(there.req.status, 0);
+        assert_int_equal(here.req.status, 0);
+        assert_string_equal(there.req.body.data, here.req.body.data);
+        assert_int_equal(rig_count_events(&r, id, "\"to\":\"paused\""), 1);
+        svc_req_deinit(&there.req);
+        svc_req_deinit(&here.req);
+    }
+    rig_close(&r);
+}
+
 static void test_waiting_is_bounded_and_the_command_stands(void **state)
 {
     struct rig r;
@@ -459,6 +486,7 @@ int main(void)
         BOTH(test_running_work_goes_on_elsewhere),
         BOTH(test_a_timer_of_the_dead_rings_elsewhere),
         BOTH(test_a_key_gives_the_first_answer_anywhere),
+        BOTH(test_a_repeat_meets_the_first_on_its_way),
         BOTH(test_waiting_is_bounded_and_the_command_stands),
         BOTH(test_a_forced_delete_reaches_the_owner),
         BOTH(test_a_new_version_is_run_everywhere),
