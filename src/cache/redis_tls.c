@@ -61,8 +61,10 @@ int redis_tls_begin(struct redis_tls *t, struct redisContext *c, struct errbuf *
         SSL_free(ssl);
         return err_set(e, ERR_UNAVAILABLE, "TLS cannot begin");
     }
-    if (redisInitiateSSL(c, ssl) != REDIS_OK) /* frees ssl */
+    if (redisInitiateSSL(c, ssl) != REDIS_OK) { /* ssl is still ours then */
+        SSL_free(ssl);
         return err_set(e, ERR_UNAVAILABLE, "%s", c->errstr);
+    }
     return 0;
 }
 
