@@ -19,7 +19,7 @@ void out_reset(struct session *s)
     s->messages_tail = &s->out.messages;
     s->effects = NULL;
     s->effects_tail = &s->effects;
-    s->chunk_node = -1;
+    s->chunk_of = NULL;
     s->gen++;
 }
 
@@ -42,9 +42,9 @@ static struct str copy(struct arena *a, struct str text)
 static void statuses_write(const struct session *s, struct jw *w)
 {
     jw_object(w);
-    for (unsigned n = 0; n < s->wf->node_count; n++) {
+    for (unsigned n = 0; n < s->at->wf->node_count; n++) {
         jw_key_str(w, node_def(s, n)->id);
-        jw_stringz(w, node_status_word(s->nodes[n].status));
+        jw_stringz(w, node_status_word(s->at->nodes[n].status));
     }
     jw_end(w);
 }
@@ -53,10 +53,10 @@ static void waiting_write(struct session *s, struct jw *w)
 {
     static const char *const keys[] = {"interrupt_id", "kind", "reason", "actions"};
     jw_array(w);
-    for (unsigned n = 0; n < s->wf->node_count; n++) {
-        if (s->nodes[n].phase != PHASE_SUSPENDED)
+    for (unsigned n = 0; n < s->at->wf->node_count; n++) {
+        if (s->at->nodes[n].phase != PHASE_SUSPENDED)
             continue;
-        struct json asked = json_root(s->nodes[n].work->interrupt);
+        struct json asked = json_root(s->at->nodes[n].work->interrupt);
         struct timer *expiry = timer_of(s, FOR_EXPIRY, (int)n);
         jw_object(w);
         jw_kv_string(w, "node_id", node_def(s, n)->id);
@@ -102,7 +102,7 @@ static void stream_write(const struct session *s, struct jw *w, const struct wor
 
 static void node_write(const struct session *s, struct jw *w, unsigned n)
 {
-    const struct node_state *ns = &s->nodes[n];
+    const struct node_state *ns = &s->at->nodes[n];
     if (ns->phase == PHASE_IDLE && !ns->iteration)
         return;
     jw_key_str(w, node_def(s, n)->id);
@@ -144,15 +144,15 @@ static void queues_write(const struct session *s, struct jw *w)
 {
     jw_key(w, "ready");
     jw_array(w);
-    for (unsigned i = s->ready_head; i < s->ready_len; i++)
-        if (s->nodes[s->ready[i]].phase == PHASE_READY)
-            jw_i64(w, s->ready[i]);
+    for (unsigned i = s->at->ready_head; i < s->at->ready_len; i++)
+        if (s->at->nodes[s->at->ready[i]].phase == PHASE_READY)
+            jw_i64(w, s->at->ready[i]);
     jw_end(w);
     jw_key(w, "queued");
     jw_array(w);
-    for (unsigned i = 0; i < s->queued_len; i++)
-        if (s->nodes[s->wf->edges[s->queued[i]].to].phase == PHASE_QUEUED)
-            jw_i64(w, s->queued[i]);
+    for (unsigned i = 0; i < s->at->queued_len; i++)
+        if (s->at->nodes[s->at->wf->edges[s->at->queued[i]].to].phase == PHASE_QUEUED)
+            jw_i64(w, s->at->queued[i]);
     jw_end(w);
 }
 
@@ -160,8 +160,8 @@ static void loops_write(const struct session *s, struct jw *w)
 {
     jw_key(w, "loops");
     jw_object(w);
-    for (unsigned i = 0; i < s->loop_count; i++) {
-        const struct loop_state *l = &s->loops[i];
+    for (unsigned i = 0; i < s->at->loop_count; i++) {
+        const struct loop_state *l = &s->at->loops[i];
         if (!l->round)
             continue;
         jw_key_str(w, node_def(s, l->node)->id);
@@ -189,7 +189,7 @@ static void frozen_write(const struct session *s, struct jw *w)
         jw_object(w);
         jw_kv_stringz(w, "for", timer_purpose_word(t->purpose));
         if (t->node >= 0)
-            jw_kv_string(w, "node", node_def(s, (unsigned)t->node)->id);
+            jw_kv_string(w, "node", t->scope->wf->nodes[t->node].id);
         jw_kv_i64(w, "left_ms", t->left_ms);
         jw_end(w);
     }
@@ -201,19 +201,19 @@ static void state_write(const struct session *s, struct jw *w)
     jw_object(w);
     if (!session_over(s)) {
         jw_kv_i64(w, "v", 1);
-        jw_kv_i64(w, "nodes", s->wf->node_count);
-        jw_kv_i64(w, "edges", s->wf->edge_count);
+        jw_kv_i64(w, "nodes", s->at->wf->node_count);
+        jw_kv_i64(w, "edges", s->at->wf->edge_count);
         jw_kv_i64(w, "starts", s->starts);
         jw_kv_i64(w, "ord", s->next_ord);
         jw_kv_bool(w, "hold", s->hold);
         jw_kv_bool(w, "timers_run", s->timers_run);
         jw_key(w, "runs");
         jw_object(w);
-        for (unsigned n = 0; n < s->wf->node_count; n++)
+        for (unsigned n = 0; n < s->at->wf->node_count; n++)
             node_write(s, w, n);
         jw_end(w);
-        bits_write(w, "live", s->live, s->edge_words);
-        bits_write(w, "fresh", s->fresh, s->edge_words);
+        bits_write(w, "live", s->at->live, s->at->edge_words);
+        bits_write(w, "fresh", s->at->fresh, s->at->edge_words);
         queues_write(s, w);
         loops_write(s, w);
         frozen_write(s, w);
@@ -245,7 +245,7 @@ void core_fill(struct session *s, struct arena *a, struct session_core *core)
     core->error_json = copy(a, s->error);
     core->vars_json = copy(a, vars_text(s));
     core->last_seq = s->seq;
-    core->busy = s->status == SESSION_RUNNING && (s->busy_count || s->stirred);
+    core->busy = s->status == SESSION_RUNNING && (s->busy_count || s->at->stirred);
     core->started_at = s->started_at;
     core->ended_at = s->ended_at;
     core->updated_at = s->updated_at;

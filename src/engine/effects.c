@@ -35,7 +35,7 @@ static struct str out_copy(struct session *s, struct str text)
 
 void effect_start(struct session *s, struct work *w, struct str request)
 {
-    struct node_state *ns = &s->nodes[w->node];
+    struct node_state *ns = &w->scope->nodes[w->node];
     bool is_model = w->kind == WORK_MODEL;
     struct effect_out *o = effect_push(s, is_model ? EFFECT_MODEL_START : EFFECT_SCRIPT_START);
     o->e.run_id = ns->run_id;
@@ -54,7 +54,7 @@ void effect_start(struct session *s, struct work *w, struct str request)
 
 void effect_finish(struct session *s, struct work *w, bool cancel)
 {
-    struct id run_id = s->nodes[w->node].run_id;
+    struct id run_id = w->scope->nodes[w->node].run_id;
     if (w->gen == s->gen && w->row) {
         w->row->run_id = (struct id){{0}}; /* dropped at the take */
         w->row = NULL;
@@ -72,11 +72,11 @@ void effect_hold_all(struct session *s, bool hold)
     if (s->held == hold)
         return;
     s->held = hold;
-    for (unsigned n = 0; n < s->wf->node_count; n++) {
-        struct work *w = s->nodes[n].work;
+    for (unsigned n = 0; n < s->at->wf->node_count; n++) {
+        struct work *w = s->at->nodes[n].work;
         if (w && w->kind == WORK_MODEL && !w->lost)
             effect_push(s, hold ? EFFECT_RUN_HOLD : EFFECT_RUN_UNHOLD)->e.run_id =
-                s->nodes[n].run_id;
+                s->at->nodes[n].run_id;
     }
 }
 
@@ -112,7 +112,7 @@ static void timer_arm(struct session *s, struct timer *t)
     jw_object(&w);
     jw_kv_stringz(&w, "for", purposes[t->purpose]);
     if (t->node >= 0)
-        jw_kv_string(&w, "node", node_def(s, (unsigned)t->node)->id);
+        jw_kv_string(&w, "node", t->scope->wf->nodes[t->node].id);
     jw_end(&w);
     t->frozen = false;
     t->id = id_new(s->in->ids, (uint64_t)s->now);
@@ -151,6 +151,7 @@ void timer_add(struct session *s, enum timer_purpose purpose, int node, int64_t 
 {
     struct timer *t = mem_zalloc(sizeof(*t));
     t->purpose = purpose;
+    t->scope = s->at;
     t->node = node;
     t->due_at = s->now + delay_ms;
     list_append(&s->timers, &t->link);
@@ -174,7 +175,7 @@ struct timer *timer_of(const struct session *s, enum timer_purpose purpose, int 
     list_foreach(it, &s->timers)
     {
         struct timer *t = container_of(it, struct timer, link);
-        if (t->purpose == purpose && t->node == node)
+        if (t->purpose == purpose && t->scope == s->at && t->node == node)
             return t;
     }
     return NULL;
@@ -193,7 +194,7 @@ void timers_clear_node(struct session *s, int node)
     list_foreach_safe(it, tmp, &s->timers)
     {
         struct timer *t = container_of(it, struct timer, link);
-        if (t->node == node)
+        if (t->scope == s->at && t->node == node)
             timer_remove(s, t);
     }
 }

@@ -33,7 +33,7 @@ static void event_head(struct session *s, const char *type, int node)
         s->out.seq_first = s->seq;
     s->out.seq_last = s->seq;
     s->out_any = true;
-    s->chunk_node = -1;
+    s->chunk_of = NULL;
     buf_append(b, "{\"seq\":", 7);
     buf_append_i64(b, s->seq);
     event_append_key(b, ",\"session_id\":\"", s->id_text);
@@ -43,7 +43,7 @@ static void event_head(struct session *s, const char *type, int node)
         char run[ID_TEXT_BYTES + 1];
         buf_append_z(b, ",\"node_id\":\"");
         buf_append_str(b, node_def(s, (unsigned)node)->id);
-        id_format(s->nodes[node].run_id, run);
+        id_format(s->at->nodes[node].run_id, run);
         event_append_key(b, "\",\"run_id\":\"", run);
     }
     buf_append(b, ",\"data\":", 8);
@@ -75,7 +75,7 @@ void write_text(struct jw *w, const char *key, struct str text)
 void event_node_move(struct session *s, unsigned n, enum node_status from, struct str output,
                      struct str error)
 {
-    const struct node_state *ns = &s->nodes[n];
+    const struct node_state *ns = &s->at->nodes[n];
     const struct node_def *def = node_def(s, n);
     struct jw *w = event_begin(s, "node_state_change", (int)n);
     jw_kv_stringz(w, "from", node_status_word(from));
@@ -146,16 +146,15 @@ static void chunk_extend(struct buf *b, struct str text, const char *tail)
 void event_chunk(struct session *s, unsigned n, struct str text, bool is_thinking)
 {
     struct buf *b = &s->out.events;
-    struct work *w = s->nodes[n].work;
+    struct work *w = s->at->nodes[n].work;
     const char *tail = chunk_tail(is_thinking);
-    if (s->chunk_node == (int)n && s->chunk_thinking == is_thinking &&
-        text.n < CHUNK_EVENT_BYTES_MAX) {
+    if (s->chunk_of == w && s->chunk_thinking == is_thinking && text.n < CHUNK_EVENT_BYTES_MAX) {
         chunk_extend(b, text, tail);
         return;
     }
     char id[ID_TEXT_BYTES + 1];
     event_head(s, "token_stream", (int)n);
-    id_format(s->nodes[n].message_id, id);
+    id_format(s->at->nodes[n].message_id, id);
     event_append_key(b, "{\"message_id\":\"", id);
     struct str agent = node_agent_id(s, n);
     if (agent.p) {
@@ -170,7 +169,7 @@ void event_chunk(struct session *s, unsigned n, struct str text, bool is_thinkin
     bool long_already = b->len - at > CHUNK_EVENT_BYTES_MAX;
     buf_append_z(b, tail);
     w->shown = true;
-    s->chunk_node = long_already ? -1 : (int)n;
+    s->chunk_of = long_already ? NULL : w;
     s->chunk_thinking = is_thinking;
 }
 

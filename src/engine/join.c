@@ -17,7 +17,7 @@
 struct reach {
     struct session *s;
     uint64_t *set;
-    unsigned depth; /* of s->stack */
+    unsigned depth; /* of s->at->stack */
     int join;       /* the node whose join it is; -1: forward edges only */
 };
 
@@ -26,12 +26,12 @@ static void reach_add(struct reach *r, unsigned n)
     if (bit_get(r->set, n))
         return;
     bit_set(r->set, n);
-    r->s->stack[r->depth++] = (uint16_t)n;
+    r->s->at->stack[r->depth++] = (uint16_t)n;
 }
 
 static void reach_add_all(struct reach *r, const uint64_t *nodes, const uint64_t *but)
 {
-    for (unsigned i = 0; i < r->s->wf->words; i++)
+    for (unsigned i = 0; i < r->s->at->wf->words; i++)
         for (uint64_t left = nodes[i] & ~(but ? but[i] : 0); left; left &= left - 1)
             reach_add(r, i * 64 + (unsigned)__builtin_ctzll(left));
 }
@@ -41,21 +41,22 @@ static bool join_outlives(const struct session *s, unsigned join, const uint64_t
 {
     const struct node_def *def = node_def(s, join);
     for (unsigned i = 0; i < def->in_count; i++)
-        if (bit_get(s->fresh, def->in[i]) && !bit_get(follows, s->wf->edges[def->in[i]].from))
+        if (bit_get(s->at->fresh, def->in[i]) &&
+            !bit_get(follows, s->at->wf->edges[def->in[i]].from))
             return true;
     return false;
 }
 
 static void reach_spread(struct reach *r)
 {
-    const struct workflow *wf = r->s->wf;
+    const struct workflow *wf = r->s->at->wf;
     while (r->depth) {
-        unsigned n = r->s->stack[--r->depth];
+        unsigned n = r->s->at->stack[--r->depth];
         const struct node_def *def = node_def(r->s, n);
         for (unsigned i = 0; i < def->out_count && (int)n != r->join; i++) {
             const struct edge *e = &wf->edges[def->out[i]];
             const uint64_t *follows = wf->reach_forward + (size_t)e->to * wf->words;
-            if (!e->back && r->s->nodes[e->to].phase != PHASE_DONE)
+            if (!e->back && r->s->at->nodes[e->to].phase != PHASE_DONE)
                 reach_add(r, e->to);
             else if (e->back && r->join >= 0 && join_outlives(r->s, (unsigned)r->join, follows))
                 reach_add_all(r, follows, NULL);
@@ -66,30 +67,30 @@ static void reach_spread(struct reach *r)
 /* Over forward edges: the same for every join, and kept until a phase changes. */
 static const uint64_t *reach_forward(struct session *s)
 {
-    struct reach r = {.s = s, .set = s->reach, .join = -1};
-    if (s->reach_valid)
-        return s->reach;
-    memset(s->reach, 0, s->wf->words * sizeof(uint64_t));
-    reach_add_all(&r, s->active, NULL);
+    struct reach r = {.s = s, .set = s->at->reach, .join = -1};
+    if (s->at->reach_valid)
+        return s->at->reach;
+    memset(s->at->reach, 0, s->at->wf->words * sizeof(uint64_t));
+    reach_add_all(&r, s->at->active, NULL);
     reach_spread(&r);
-    s->reach_valid = true;
-    return s->reach;
+    s->at->reach_valid = true;
+    return s->at->reach;
 }
 
 static const uint64_t *reach_around(struct session *s, unsigned join)
 {
-    struct reach r = {.s = s, .set = s->bits[1], .join = (int)join};
-    memset(r.set, 0, s->wf->words * sizeof(uint64_t));
-    reach_add_all(&r, s->active, s->waiting);
+    struct reach r = {.s = s, .set = s->at->bits[1], .join = (int)join};
+    memset(r.set, 0, s->at->wf->words * sizeof(uint64_t));
+    reach_add_all(&r, s->at->active, s->at->waiting);
     reach_spread(&r);
     return r.set;
 }
 
 static bool edge_possible(struct session *s, const struct edge *e, const uint64_t **around)
 {
-    if (phase_is_active(s->nodes[e->from].phase) || bit_get(reach_forward(s), e->from))
+    if (phase_is_active(s->at->nodes[e->from].phase) || bit_get(reach_forward(s), e->from))
         return true;
-    if (!s->has_back_edges)
+    if (!s->at->has_back_edges)
         return false;
     if (!*around)
         *around = reach_around(s, e->to);
@@ -103,8 +104,8 @@ bool join_is_full(const struct session *s, unsigned n)
     if (def->join == JOIN_ANY)
         return true;
     for (unsigned i = 0; i < def->in_count; i++) {
-        forward += !s->wf->edges[def->in[i]].back;
-        live += !s->wf->edges[def->in[i]].back && bit_get(s->live, def->in[i]);
+        forward += !s->at->wf->edges[def->in[i]].back;
+        live += !s->at->wf->edges[def->in[i]].back && bit_get(s->at->live, def->in[i]);
     }
     return live >= (def->join == JOIN_ALL ? forward : def->join_count);
 }
@@ -117,10 +118,10 @@ enum join_verdict join_check(struct session *s, unsigned n)
     if (def->join == JOIN_ANY)
         return JOIN_GO;
     for (unsigned i = 0; i < def->in_count; i++) {
-        const struct edge *e = &s->wf->edges[def->in[i]];
+        const struct edge *e = &s->at->wf->edges[def->in[i]];
         if (e->back)
             continue;
-        if (bit_get(s->live, def->in[i]))
+        if (bit_get(s->at->live, def->in[i]))
             live++;
         else if (edge_possible(s, e, &around))
             possible++;

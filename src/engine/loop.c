@@ -16,7 +16,7 @@ static int loop_edge(const struct session *s, unsigned n, unsigned ordinal)
 {
     const struct node_def *def = node_def(s, n);
     for (unsigned i = 0; i < def->out_count; i++) {
-        const struct edge *e = &s->wf->edges[def->out[i]];
+        const struct edge *e = &s->at->wf->edges[def->out[i]];
         if (e->kind == EDGE_NEXT && e->ordinal == ordinal)
             return def->out[i];
     }
@@ -25,16 +25,16 @@ static int loop_edge(const struct session *s, unsigned n, unsigned ordinal)
 
 static void loop_init(struct session *s, struct loop_state *l, unsigned n)
 {
-    unsigned words = s->wf->words;
+    unsigned words = s->at->wf->words;
     int body = loop_edge(s, n, BODY), exit_edge = loop_edge(s, n, EXIT);
     l->node = n;
     l->body = arena_calloc(&s->arena, words, sizeof(*l->body));
-    if (body < 0 || s->wf->edges[body].back)
+    if (body < 0 || s->at->wf->edges[body].back)
         return;
-    const uint64_t *in = s->wf->reach_forward + (size_t)s->wf->edges[body].to * words;
+    const uint64_t *in = s->at->wf->reach_forward + (size_t)s->at->wf->edges[body].to * words;
     const uint64_t *out = NULL;
-    if (exit_edge >= 0 && !s->wf->edges[exit_edge].back)
-        out = s->wf->reach_forward + (size_t)s->wf->edges[exit_edge].to * words;
+    if (exit_edge >= 0 && !s->at->wf->edges[exit_edge].back)
+        out = s->at->wf->reach_forward + (size_t)s->at->wf->edges[exit_edge].to * words;
     for (unsigned i = 0; i < words; i++) {
         l->body[i] = in[i] & ~(out ? out[i] : 0);
         l->body_size += (unsigned)__builtin_popcountll(l->body[i]);
@@ -44,35 +44,35 @@ static void loop_init(struct session *s, struct loop_state *l, unsigned n)
 void loops_init(struct session *s)
 {
     unsigned count = 0;
-    for (unsigned n = 0; n < s->wf->node_count; n++)
+    for (unsigned n = 0; n < s->at->wf->node_count; n++)
         count += node_def(s, n)->kind == KIND_LOOP;
     if (!count)
         return;
-    s->loops = arena_calloc(&s->arena, count, sizeof(*s->loops));
-    for (unsigned n = 0; n < s->wf->node_count; n++)
+    s->at->loops = arena_calloc(&s->arena, count, sizeof(*s->at->loops));
+    for (unsigned n = 0; n < s->at->wf->node_count; n++)
         if (node_def(s, n)->kind == KIND_LOOP)
-            loop_init(s, &s->loops[s->loop_count++], n);
+            loop_init(s, &s->at->loops[s->at->loop_count++], n);
 }
 
 void loops_deinit(struct session *s)
 {
-    for (unsigned i = 0; i < s->loop_count; i++)
-        free(s->loops[i].history);
+    for (unsigned i = 0; i < s->at->loop_count; i++)
+        free(s->at->loops[i].history);
 }
 
 struct loop_state *loop_find(const struct session *s, unsigned loop_node)
 {
-    for (unsigned i = 0; i < s->loop_count; i++)
-        if (s->loops[i].node == loop_node)
-            return &s->loops[i];
+    for (unsigned i = 0; i < s->at->loop_count; i++)
+        if (s->at->loops[i].node == loop_node)
+            return &s->at->loops[i];
     return NULL;
 }
 
 struct loop_state *loop_around(const struct session *s, unsigned n)
 {
     struct loop_state *best = NULL;
-    for (unsigned i = 0; i < s->loop_count; i++) {
-        struct loop_state *l = &s->loops[i];
+    for (unsigned i = 0; i < s->at->loop_count; i++) {
+        struct loop_state *l = &s->at->loops[i];
         if (bit_get(l->body, n) && (!best || l->body_size < best->body_size))
             best = l;
     }
@@ -230,8 +230,8 @@ void node_start_loop(struct session *s, unsigned n)
     struct loop_state *l = loop_find(s, n);
     struct errbuf e = {{0}};
     const char *reason = NULL;
-    bool next_round = s->nodes[n].next_round;
-    s->nodes[n].next_round = false;
+    bool next_round = s->at->nodes[n].next_round;
+    s->at->nodes[n].next_round = false;
     if (!next_round) {
         l->round = 1;
         l->history_len = 0;

@@ -61,11 +61,11 @@ static bool scope_node(const struct expr_scope *x, struct str id, struct str *ou
                        const char **status)
 {
     const struct session *s = x->data;
-    int n = workflow_find(s->wf, id);
+    int n = workflow_find(s->at->wf, id);
     if (n < 0)
         return false;
-    *output = s->nodes[n].output;
-    *status = node_status_word(s->nodes[n].status);
+    *output = s->at->nodes[n].output;
+    *status = node_status_word(s->at->nodes[n].status);
     return true;
 }
 

@@ -40,7 +40,7 @@ static int route_find(const struct session *s, unsigned n, struct str label)
 {
     const struct node_def *def = node_def(s, n);
     for (unsigned i = 0; i < def->out_count; i++) {
-        const struct edge *e = &s->wf->edges[def->out[i]];
+        const struct edge *e = &s->at->wf->edges[def->out[i]];
         if (e->kind == EDGE_ROUTE && str_eq(e->label, label))
             return def->out[i];
     }
@@ -68,7 +68,7 @@ static void actions_fill(struct session *s, unsigned n, struct actions *a)
         action_add(a, STR("reject"));
     }
     for (unsigned i = 0; i < def->out_count; i++) {
-        const struct edge *e = &s->wf->edges[def->out[i]];
+        const struct edge *e = &s->at->wf->edges[def->out[i]];
         if (e->kind == EDGE_ROUTE && !str_eqz(e->label, "timeout"))
             action_add(a, e->label);
     }
@@ -184,7 +184,7 @@ void node_start_input(struct session *s, unsigned n)
 static void interrupt_close(struct session *s, unsigned n, struct str action, struct str data,
                             struct str reviewer)
 {
-    struct work *wk = s->nodes[n].work;
+    struct work *wk = s->at->nodes[n].work;
     struct buf b;
     struct jw w;
     buf_init(&b, wk->interrupt.n + data.n + 8192 + reviewer.n * 6);
@@ -201,13 +201,13 @@ static void interrupt_close(struct session *s, unsigned n, struct str action, st
     own_set(&wk->interrupt, buf_str(&b));
     buf_deinit(&b);
     run_row_sync(s, n);
-    s->nodes[n].row->interrupt_json.p = arena_strdup(&s->out.arena, wk->interrupt);
-    s->nodes[n].row->interrupt_json.n = wk->interrupt.n;
+    s->at->nodes[n].row->interrupt_json.p = arena_strdup(&s->out.arena, wk->interrupt);
+    s->at->nodes[n].row->interrupt_json.n = wk->interrupt.n;
 }
 
 static void human_go_on(struct session *s, unsigned n)
 {
-    s->nodes[n].status = NODE_RUNNING;
+    s->at->nodes[n].status = NODE_RUNNING;
     phase_set(s, n, PHASE_RUNNING);
     run_row_sync(s, n);
     event_node_move(s, n, NODE_SUSPENDED, STR_NULL, STR_NULL);
@@ -221,7 +221,7 @@ static int review_edge(const struct session *s, unsigned n, struct str action)
     if (edge >= 0)
         return edge;
     for (unsigned i = 0; i < def->out_count; i++)
-        if (s->wf->edges[def->out[i]].kind == EDGE_NEXT)
+        if (s->at->wf->edges[def->out[i]].kind == EDGE_NEXT)
             return EDGES_NEXT;
     if (str_eqz(action, "skip") || str_eqz(action, "modify") || str_eqz(action, "submit"))
         return route_find(s, n, STR("approve"));
@@ -256,7 +256,7 @@ static void human_resume(struct session *s, unsigned n, struct str action, struc
                          struct str reviewer)
 {
     char id[ID_TEXT_BYTES + 1];
-    id_format(s->nodes[n].work->interrupt_id, id);
+    id_format(s->at->nodes[n].work->interrupt_id, id);
     struct jw *w = event_begin(s, "node_resumed", (int)n);
     jw_kv_stringz(w, "interrupt_id", id);
     jw_kv_string(w, "action", action);
@@ -306,15 +306,16 @@ static int data_check(struct session *s, unsigned n, struct str action, struct s
 
 int human_answer(struct session *s, const struct engine_input *in, struct errbuf *e)
 {
-    int found = workflow_find(s->wf, in->node_id);
+    int found = workflow_find(s->at->wf, in->node_id);
     if (found < 0)
         return err_set(e, ERR_NOT_FOUND, "The workflow has no node \"%.*s\".",
                        (int)(in->node_id.n > 64 ? 64 : in->node_id.n), in->node_id.p);
     unsigned n = (unsigned)found;
-    if (s->nodes[n].phase != PHASE_SUSPENDED)
+    if (s->at->nodes[n].phase != PHASE_SUSPENDED)
         return err_set(e, ERR_CONFLICT, "Node \"%.*s\" is not suspended; it is %s.",
-                       STR_FMT(in->node_id), node_status_word(s->nodes[n].status));
-    if (!id_is_zero(in->interrupt_id) && !id_eq(in->interrupt_id, s->nodes[n].work->interrupt_id))
+                       STR_FMT(in->node_id), node_status_word(s->at->nodes[n].status));
+    if (!id_is_zero(in->interrupt_id) &&
+        !id_eq(in->interrupt_id, s->at->nodes[n].work->interrupt_id))
         return err_set(e, ERR_CONFLICT, "This interrupt has been answered or has expired.");
     int rc = action_check(s, n, in->action, e);
     if (!rc)
@@ -330,13 +331,13 @@ int human_answer(struct session *s, const struct engine_input *in, struct errbuf
 static int input_waiting(const struct session *s, struct str node_id)
 {
     int best = -1;
-    for (unsigned n = 0; n < s->wf->node_count; n++) {
-        if (s->nodes[n].phase != PHASE_SUSPENDED || node_def(s, n)->kind != KIND_USER_INPUT)
+    for (unsigned n = 0; n < s->at->wf->node_count; n++) {
+        if (s->at->nodes[n].phase != PHASE_SUSPENDED || node_def(s, n)->kind != KIND_USER_INPUT)
             continue;
         if (node_id.n && !str_eq(node_def(s, n)->id, node_id))
             continue;
-        if (best < 0 || memcmp(&s->nodes[n].work->interrupt_id, &s->nodes[best].work->interrupt_id,
-                               sizeof(struct id)) < 0)
+        if (best < 0 || memcmp(&s->at->nodes[n].work->interrupt_id,
+                               &s->at->nodes[best].work->interrupt_id, sizeof(struct id)) < 0)
             best = (int)n;
     }
     return best;
@@ -388,7 +389,7 @@ void human_expire(struct session *s, unsigned n)
     bool skip = json_string_eq(policy, "skip");
     bool route = json_string_eq(policy, "route") && route_find(s, n, STR("timeout")) >= 0;
     char id[ID_TEXT_BYTES + 1];
-    id_format(s->nodes[n].work->interrupt_id, id);
+    id_format(s->at->nodes[n].work->interrupt_id, id);
     struct jw *w = event_begin(s, "human_interaction_expired", (int)n);
     jw_kv_stringz(w, "interrupt_id", id);
     jw_kv_stringz(w, "action_taken", skip ? "skip" : route ? "route" : "fail");
@@ -407,7 +408,7 @@ void human_remind(struct session *s, unsigned n)
 {
     struct timer *expiry = timer_of(s, FOR_EXPIRY, (int)n);
     char id[ID_TEXT_BYTES + 1];
-    id_format(s->nodes[n].work->interrupt_id, id);
+    id_format(s->at->nodes[n].work->interrupt_id, id);
     struct jw *w = event_begin(s, "human_interaction_reminder", (int)n);
     jw_kv_stringz(w, "interrupt_id", id);
     jw_key(w, "expires_in_ms");

@@ -59,14 +59,14 @@ static struct str prompt_default(struct session *s, unsigned n)
     buf_init(&b, ENGINE_OUTPUT_BYTES_MAX);
     output_append(&b, json_exists(topic) ? json_raw(topic) : input);
     for (unsigned i = 0; i < def->in_count; i++) {
-        unsigned from = s->wf->edges[def->in[i]].from;
-        if (!bit_get(s->live, def->in[i]) || !s->nodes[from].output.p ||
+        unsigned from = s->at->wf->edges[def->in[i]].from;
+        if (!bit_get(s->at->live, def->in[i]) || !s->at->nodes[from].output.p ||
             !kind_says_something(node_def(s, from)->kind))
             continue;
         buf_append_z(&b, "\n\n## ");
         buf_append_str(&b, node_def(s, from)->name);
         buf_append_z(&b, "\n\n");
-        output_append(&b, s->nodes[from].output);
+        output_append(&b, s->at->nodes[from].output);
     }
     struct str out = buf_error(&b) ? STR_NULL : tmp_copy(s, buf_str(&b));
     buf_deinit(&b);
@@ -154,7 +154,7 @@ static int request_write(struct session *s, unsigned n, struct buf *b, struct er
 
 void node_start_model(struct session *s, unsigned n)
 {
-    struct node_state *ns = &s->nodes[n];
+    struct node_state *ns = &s->at->nodes[n];
     struct errbuf e = {{0}};
     struct buf b;
     buf_init(&b, ENGINE_REQUEST_BYTES_MAX);
@@ -204,7 +204,7 @@ void message_add(struct session *s, struct message_row row)
 /* tokens: -1 unknown, then a fourth of the bytes, as a rule of thumb. */
 static void message_emit(struct session *s, unsigned n, struct str finish_reason, int64_t tokens)
 {
-    struct node_state *ns = &s->nodes[n];
+    struct node_state *ns = &s->at->nodes[n];
     struct str content = buf_str(&ns->work->text), agent = node_agent_id(s, n);
     char id[ID_TEXT_BYTES + 1];
     if (!content.p)
@@ -233,7 +233,7 @@ static void message_emit(struct session *s, unsigned n, struct str finish_reason
 
 void model_keep_partial(struct session *s, unsigned n, const char *finish_reason)
 {
-    struct work *w = s->nodes[n].work;
+    struct work *w = s->at->nodes[n].work;
     if (w && w->kind == WORK_MODEL && w->text.len)
         message_emit(s, n, str_of(finish_reason), -1);
 }

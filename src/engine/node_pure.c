@@ -73,7 +73,8 @@ void node_start_start(struct session *s, unsigned n)
     struct str text = s->meta.input_json.p ? s->meta.input_json : STR("null"), output;
     struct json input = json_root(text);
     struct errbuf e = {{0}};
-    if (json_exists(s->wf->input_schema) && schema_validate(s->wf->input_schema, input, &e)) {
+    if (json_exists(s->at->wf->input_schema) &&
+        schema_validate(s->at->wf->input_schema, input, &e)) {
         node_failz(s, n, "invalid_input", e.text);
         return;
     }
@@ -91,25 +92,25 @@ struct str end_output(struct session *s, unsigned n)
     const struct node_def *def = node_def(s, n);
     unsigned count = 0, last = 0;
     for (unsigned i = 0; i < def->in_count; i++) {
-        if (bit_get(s->live, def->in[i])) {
-            last = s->wf->edges[def->in[i]].from;
+        if (bit_get(s->at->live, def->in[i])) {
+            last = s->at->wf->edges[def->in[i]].from;
             count++;
         }
     }
     if (count == 1)
-        return s->nodes[last].output.p ? s->nodes[last].output : STR("null");
+        return s->at->nodes[last].output.p ? s->at->nodes[last].output : STR("null");
     struct buf b;
     struct jw w;
     buf_init(&b, (size_t)ENGINE_OUTPUT_BYTES_MAX + 1);
     jw_init(&w, &b);
     jw_object(&w);
     for (unsigned i = 0, seen = WORKFLOW_NODES_MAX; i < def->in_count; i++) {
-        unsigned from = s->wf->edges[def->in[i]].from;
-        if (!bit_get(s->live, def->in[i]) || from == seen)
+        unsigned from = s->at->wf->edges[def->in[i]].from;
+        if (!bit_get(s->at->live, def->in[i]) || from == seen)
             continue;
         seen = from; /* `in` ascends: edges from one node stand together */
         jw_key_str(&w, node_def(s, from)->id);
-        jw_raw(&w, s->nodes[from].output);
+        jw_raw(&w, s->at->nodes[from].output);
     }
     jw_end(&w);
     struct str out = buf_error(&b) ? STR_NULL : tmp_copy(s, buf_str(&b));
@@ -184,7 +185,7 @@ static int switch_edge(struct session *s, unsigned n, enum edge_kind kind, size_
 {
     const struct node_def *def = node_def(s, n);
     for (unsigned i = 0; i < def->out_count; i++) {
-        const struct edge *e = &s->wf->edges[def->out[i]];
+        const struct edge *e = &s->at->wf->edges[def->out[i]];
         if (e->kind == kind && (kind == EDGE_DEFAULT || e->ordinal == ordinal))
             return def->out[i];
     }
@@ -203,7 +204,7 @@ static void switch_take(struct session *s, unsigned n, int edge, int64_t which)
         jw_i64(&w, which);
     else
         jw_null(&w);
-    jw_kv_string(&w, "to", node_def(s, s->wf->edges[edge].to)->id);
+    jw_kv_string(&w, "to", node_def(s, s->at->wf->edges[edge].to)->id);
     jw_end(&w);
     node_complete(s, n, buf_str(&b), edge);
     buf_deinit(&b);
@@ -245,8 +246,8 @@ void node_start_parallel(struct session *s, unsigned n)
     jw_init(&list, &b);
     jw_array(&list);
     for (unsigned i = 0; i < def->out_count; i++)
-        if (s->wf->edges[def->out[i]].kind == EDGE_NEXT)
-            jw_string(&list, node_def(s, s->wf->edges[def->out[i]].to)->id);
+        if (s->at->wf->edges[def->out[i]].kind == EDGE_NEXT)
+            jw_string(&list, node_def(s, s->at->wf->edges[def->out[i]].to)->id);
     jw_end(&list);
     struct jw *w = event_begin(s, "parallel_start", (int)n);
     jw_kv_raw(w, "branches", buf_str(&b));
@@ -294,8 +295,8 @@ static void script_nodes(struct session *s, struct jw *w)
 {
     jw_key(w, "nodes");
     jw_object(w);
-    for (unsigned i = 0; i < s->wf->node_count; i++) {
-        const struct node_state *ns = &s->nodes[i];
+    for (unsigned i = 0; i < s->at->wf->node_count; i++) {
+        const struct node_state *ns = &s->at->nodes[i];
         jw_key_str(w, node_def(s, i)->id);
         jw_object(w);
         if (ns->output.p)

@@ -30,7 +30,7 @@ static struct str row_copy(struct session *s, struct str text)
 
 void run_row_sync(struct session *s, unsigned n)
 {
-    struct node_state *ns = &s->nodes[n];
+    struct node_state *ns = &s->at->nodes[n];
     const struct node_def *def = node_def(s, n);
     if (!ns->row || ns->row_gen != s->gen || !id_eq(ns->row->run_id, ns->run_id)) {
         ns->row = arena_alloc(&s->out.arena, sizeof(*ns->row));
@@ -54,7 +54,7 @@ void run_row_sync(struct session *s, unsigned n)
 static void run_row_end(struct session *s, unsigned n, struct str output, struct str error)
 {
     run_row_sync(s, n);
-    struct run_row *r = s->nodes[n].row;
+    struct run_row *r = s->at->nodes[n].row;
     r->output_json = row_copy(s, output);
     r->error_json = row_copy(s, error);
     r->ended_at = s->now;
@@ -65,11 +65,12 @@ static void run_row_end(struct session *s, unsigned n, struct str output, struct
 struct work *work_begin(struct session *s, unsigned n, enum work_kind kind)
 {
     struct work *w = mem_zalloc(sizeof(*w));
+    w->scope = s->at;
     w->node = n;
     w->kind = kind;
     buf_init(&w->text, ENGINE_OUTPUT_BYTES_MAX);
-    s->nodes[n].work = w;
-    table_put(&s->runs, s->nodes[n].run_id, w);
+    s->at->nodes[n].work = w;
+    table_put(&s->runs, s->at->nodes[n].run_id, w);
     if (kind == WORK_MODEL || kind == WORK_SCRIPT)
         s->busy_count++;
     return w;
@@ -88,18 +89,18 @@ void work_free(struct work *w)
 /* The run is over: whatever it had outside the state is let go. */
 static void work_end(struct session *s, unsigned n, bool cancel)
 {
-    struct work *w = s->nodes[n].work;
+    struct work *w = s->at->nodes[n].work;
     timers_clear_node(s, (int)n);
     if (!w)
         return;
-    table_remove(&s->runs, s->nodes[n].run_id);
+    table_remove(&s->runs, s->at->nodes[n].run_id);
     if (w->kind == WORK_MODEL || w->kind == WORK_SCRIPT) {
         effect_finish(s, w, cancel);
         s->busy_count--;
     }
     if (w->kind == WORK_HUMAN)
         run_row_sync(s, n); /* the row keeps the interrupt and its answer */
-    s->nodes[n].work = NULL;
+    s->at->nodes[n].work = NULL;
     work_free(w);
 }
 
@@ -107,7 +108,7 @@ static void work_end(struct session *s, unsigned n, bool cancel)
 
 static void run_new(struct session *s, unsigned n, bool again)
 {
-    struct node_state *ns = &s->nodes[n];
+    struct node_state *ns = &s->at->nodes[n];
     ns->run_id = id_new(s->in->ids, (uint64_t)s->now);
     ns->started_at = s->now;
     if (again) {
@@ -121,13 +122,13 @@ static void run_new(struct session *s, unsigned n, bool again)
         edges_consume(s, n);
     }
     ns->retry = false;
-    bit_clear(s->unsettled, n);
+    bit_clear(s->at->unsettled, n);
 }
 
 static void run_begin(struct session *s, unsigned n, bool again)
 {
     run_new(s, n, again);
-    s->nodes[n].status = NODE_RUNNING;
+    s->at->nodes[n].status = NODE_RUNNING;
     phase_set(s, n, PHASE_RUNNING);
     run_row_sync(s, n);
     event_node_move(s, n, NODE_PENDING, STR_NULL, STR_NULL);
@@ -136,7 +137,7 @@ static void run_begin(struct session *s, unsigned n, bool again)
 void node_skip(struct session *s, unsigned n)
 {
     run_new(s, n, false);
-    s->nodes[n].status = NODE_SKIPPED;
+    s->at->nodes[n].status = NODE_SKIPPED;
     phase_set(s, n, PHASE_DONE);
     run_row_end(s, n, STR_NULL, STR_NULL);
     event_node_move(s, n, NODE_PENDING, STR_NULL, STR_NULL);
@@ -154,7 +155,7 @@ static bool start_is_runaway(struct session *s)
 void node_start(struct session *s, unsigned n)
 {
     const struct node_def *def = node_def(s, n);
-    bool again = s->nodes[n].retry, holds = true;
+    bool again = s->at->nodes[n].retry, holds = true;
     struct errbuf e = {{0}};
     int rc = 0;
     if (start_is_runaway(s))
@@ -172,7 +173,7 @@ void node_start(struct session *s, unsigned n)
     }
     starters[def->kind](s, n);
     bool is_human = def->kind == KIND_HUMAN_REVIEW || def->kind == KIND_USER_INPUT;
-    if (def->timeout_ms > 0 && s->nodes[n].work && !is_human)
+    if (def->timeout_ms > 0 && s->at->nodes[n].work && !is_human)
         timer_add(s, FOR_TIMEOUT, (int)n, def->timeout_ms);
 }
 
@@ -188,14 +189,14 @@ void node_start_unmet(struct session *s, unsigned n)
 
 static void output_set(struct session *s, unsigned n, struct str output)
 {
-    struct node_state *ns = &s->nodes[n];
+    struct node_state *ns = &s->at->nodes[n];
     own_set(&ns->output, output);
     ns->output_iteration = ns->iteration;
 }
 
 void node_complete(struct session *s, unsigned n, struct str output, int chosen)
 {
-    struct node_state *ns = &s->nodes[n];
+    struct node_state *ns = &s->at->nodes[n];
     if (output.n > ENGINE_OUTPUT_BYTES_MAX) {
         node_failz(s, n, "too_large", "The node's output is larger than allowed.");
         return;
@@ -207,8 +208,8 @@ void node_complete(struct session *s, unsigned n, struct str output, int chosen)
     event_node_move(s, n, NODE_RUNNING, ns->output, STR_NULL);
     phase_set(s, n, PHASE_DONE);
     if (node_def(s, n)->kind == KIND_END) {
-        s->end_ran = true;
-        s->end_check = true;
+        s->at->end_ran = true;
+        s->at->end_check = true;
     }
     edges_fire(s, n, chosen);
 }
@@ -243,7 +244,7 @@ static int64_t backoff_ms(const struct retry_policy *r, int64_t failures, int64_
 static void message_reset(struct session *s, unsigned n, const char *reason)
 {
     char id[ID_TEXT_BYTES + 1];
-    id_format(s->nodes[n].message_id, id);
+    id_format(s->at->nodes[n].message_id, id);
     struct jw *w = event_begin(s, "stream_reset", (int)n);
     jw_kv_stringz(w, "message_id", id);
     jw_kv_stringz(w, "reason", reason);
@@ -253,7 +254,7 @@ static void message_reset(struct session *s, unsigned n, const char *reason)
 /* The run's last event and row. */
 static void run_fail(struct session *s, unsigned n, struct str error)
 {
-    struct node_state *ns = &s->nodes[n];
+    struct node_state *ns = &s->at->nodes[n];
     enum node_status from = ns->status;
     assert(from == NODE_RUNNING || from == NODE_SUSPENDED);
     ns->status = NODE_FAILED;
@@ -264,7 +265,7 @@ static void run_fail(struct session *s, unsigned n, struct str error)
 static void node_retry(struct session *s, unsigned n, const char *code, struct str message,
                        int64_t retry_after_ms)
 {
-    struct node_state *ns = &s->nodes[n];
+    struct node_state *ns = &s->at->nodes[n];
     const struct retry_policy *r = &node_def(s, n)->retry;
     int64_t delay = backoff_ms(r, ns->failures, retry_after_ms);
     char text[700];
@@ -292,12 +293,12 @@ static void node_give_up(struct session *s, unsigned n, const char *code, struct
         break;
     case ON_ERROR_CONTINUE:
         output_set(s, n, STR("null"));
-        s->nodes[n].row->output_json = STR("null");
+        s->at->nodes[n].row->output_json = STR("null");
         edges_fire(s, n, EDGES_NEXT);
         break;
     case ON_ERROR_GOTO:
         for (unsigned i = 0; i < def->out_count; i++) {
-            if (s->wf->edges[def->out[i]].kind == EDGE_ERROR) {
+            if (s->at->wf->edges[def->out[i]].kind == EDGE_ERROR) {
                 edges_fire(s, n, def->out[i]);
                 break;
             }
@@ -309,7 +310,7 @@ static void node_give_up(struct session *s, unsigned n, const char *code, struct
 void node_fail(struct session *s, unsigned n, const char *code, struct str message,
                int64_t retry_after_ms, bool cancel)
 {
-    struct node_state *ns = &s->nodes[n];
+    struct node_state *ns = &s->at->nodes[n];
     ns->failures++;
     bool again = failure_is_retryable(node_def(s, n), ns, code);
     bool shown = ns->work && ns->work->kind == WORK_MODEL && ns->work->shown;
@@ -336,7 +337,7 @@ void node_failz(struct session *s, unsigned n, const char *code, const char *mes
 
 void node_cancel(struct session *s, unsigned n, const char *code, const char *message)
 {
-    struct node_state *ns = &s->nodes[n];
+    struct node_state *ns = &s->at->nodes[n];
     switch (ns->phase) {
     case PHASE_WAITING:
     case PHASE_QUEUED:
@@ -367,7 +368,7 @@ void node_cancel(struct session *s, unsigned n, const char *code, const char *me
 
 void run_restart(struct session *s, unsigned n)
 {
-    struct node_state *ns = &s->nodes[n];
+    struct node_state *ns = &s->at->nodes[n];
     struct work *w = ns->work;
     bool is_model = w->kind == WORK_MODEL;
     enum work_kind kind = w->kind;
@@ -386,7 +387,7 @@ void run_restart(struct session *s, unsigned n)
 
 void node_suspend(struct session *s, unsigned n, struct str interrupt, struct id interrupt_id)
 {
-    struct node_state *ns = &s->nodes[n];
+    struct node_state *ns = &s->at->nodes[n];
     struct work *w = work_begin(s, n, WORK_HUMAN);
     own_set(&w->interrupt, interrupt);
     w->interrupt_id = interrupt_id;

@@ -56,7 +56,7 @@ static int node_get(const struct session *s, struct json v)
 {
     if (json_type(v) != JSON_STRING)
         return -1;
-    return workflow_find(s->wf, (struct str){v.p + 1, v.n - 2});
+    return workflow_find(s->at->wf, (struct str){v.p + 1, v.n - 2});
 }
 
 /* ---- the row's own columns ---- */
@@ -101,10 +101,10 @@ static int restore_statuses(struct restore *r)
         return ERR_CORRUPT;
     json_iter_init(&it, all);
     while (json_iter_next(&it)) {
-        int n = workflow_find(r->s->wf, it.key);
+        int n = workflow_find(r->s->at->wf, it.key);
         if (n < 0 || json_type(it.value) != JSON_STRING ||
             !node_status_parse((struct str){it.value.p + 1, it.value.n - 2},
-                               &r->s->nodes[n].status))
+                               &r->s->at->nodes[n].status))
             return corrupt(r, "node_statuses has a node or a status that the workflow has not");
     }
     return 0;
@@ -147,7 +147,7 @@ static enum work_kind work_kind_of(enum node_kind k)
 static int work_restore_effect(struct restore *r, struct work *w)
 {
     const struct effect_row *row = r->image->effects;
-    while (row && !id_eq(row->run_id, r->s->nodes[w->node].run_id))
+    while (row && !id_eq(row->run_id, r->s->at->nodes[w->node].run_id))
         row = row->next;
     if (!row || !row->request_json.p)
         return corrupt(r, "a running run has no effect");
@@ -164,7 +164,7 @@ static void work_restore_end(struct restore *r, struct work *w)
         const struct withheld *held = container_of(it, struct withheld, link);
         bool ends = held->kind == IN_MODEL_DONE || held->kind == IN_SCRIPT_DONE ||
                     held->kind == IN_RUN_FAILED;
-        if (ends && id_eq(held->run_id, r->s->nodes[w->node].run_id))
+        if (ends && id_eq(held->run_id, r->s->at->nodes[w->node].run_id))
             w->lost = false;
     }
 }
@@ -172,7 +172,7 @@ static void work_restore_end(struct restore *r, struct work *w)
 static int work_restore(struct restore *r, unsigned n, struct json v)
 {
     struct session *s = r->s;
-    struct node_state *ns = &s->nodes[n];
+    struct node_state *ns = &s->at->nodes[n];
     struct work *w = work_begin(s, n, work_kind_of(node_def(s, n)->kind));
     struct json text = json_get_set(v, "text"), asked;
     const struct run_row *row;
@@ -207,7 +207,7 @@ static int work_restore(struct restore *r, unsigned n, struct json v)
 static int restore_run(struct restore *r, unsigned n, struct json v)
 {
     struct session *s = r->s;
-    struct node_state *ns = &s->nodes[n];
+    struct node_state *ns = &s->at->nodes[n];
     enum phase phase;
     if (!phase_parse(json_get_set(v, "phase"), &phase))
         return corrupt(r, "a node's phase is unknown");
@@ -222,7 +222,7 @@ static int restore_run(struct restore *r, unsigned n, struct json v)
     if (json_exists(json_get_set(v, "output")) || json_exists(json_get(v, "output")))
         own_set(&ns->output, json_raw(json_get(v, "output")));
     if (ns->iteration)
-        bit_clear(s->unsettled, n);
+        bit_clear(s->at->unsettled, n);
     const struct run_row *row = run_find(r, ns->run_id);
     if (row)
         ns->started_at = row->started_at;
@@ -238,7 +238,7 @@ static int restore_runs(struct restore *r, struct json state)
     struct json_iter it;
     json_iter_init(&it, json_get_set(state, "runs"));
     while (json_iter_next(&it)) {
-        int n = workflow_find(r->s->wf, it.key);
+        int n = workflow_find(r->s->at->wf, it.key);
         if (n < 0)
             return corrupt(r, "its state has a node that the workflow has not");
         if (restore_run(r, (unsigned)n, it.value))
@@ -251,14 +251,14 @@ static int restore_runs(struct restore *r, struct json state)
 static int restore_outputs(struct restore *r)
 {
     struct session *s = r->s;
-    int64_t *attempts = mem_calloc(s->wf->node_count, sizeof(*attempts));
+    int64_t *attempts = mem_calloc(s->at->wf->node_count, sizeof(*attempts));
     for (const struct run_row *row = r->image->runs; row; row = row->next) {
-        int n = workflow_find(s->wf, row->node_id);
+        int n = workflow_find(s->at->wf, row->node_id);
         if (n < 0) {
             free(attempts);
             return corrupt(r, "a run is of a node that the workflow has not");
         }
-        struct node_state *ns = &s->nodes[n];
+        struct node_state *ns = &s->at->nodes[n];
         if (!row->output_json.p || row->iteration < ns->output_iteration ||
             (row->iteration == ns->output_iteration && row->attempt < attempts[n]))
             continue;
@@ -278,7 +278,7 @@ static int restore_bits(struct restore *r, struct json list, uint64_t *bits)
     int64_t edge;
     json_iter_init(&it, list);
     while (json_iter_next(&it)) {
-        if (!json_i64(it.value, &edge) || edge < 0 || edge >= r->s->wf->edge_count)
+        if (!json_i64(it.value, &edge) || edge < 0 || edge >= r->s->at->wf->edge_count)
             return corrupt(r, "its state has an edge that the workflow has not");
         bit_set(bits, (unsigned)edge);
     }
@@ -292,15 +292,15 @@ static int restore_queues(struct restore *r, struct json state)
     int64_t i;
     json_iter_init(&it, json_get_set(state, "ready"));
     while (json_iter_next(&it)) {
-        if (!json_i64(it.value, &i) || i < 0 || i >= s->wf->node_count ||
-            s->nodes[i].phase != PHASE_READY)
+        if (!json_i64(it.value, &i) || i < 0 || i >= s->at->wf->node_count ||
+            s->at->nodes[i].phase != PHASE_READY)
             return corrupt(r, "its ready queue is damaged");
         ready_push(s, (unsigned)i);
     }
     json_iter_init(&it, json_get_set(state, "queued"));
     while (json_iter_next(&it)) {
-        if (!json_i64(it.value, &i) || i < 0 || i >= s->wf->edge_count ||
-            s->nodes[s->wf->edges[i].to].phase != PHASE_QUEUED)
+        if (!json_i64(it.value, &i) || i < 0 || i >= s->at->wf->edge_count ||
+            s->at->nodes[s->at->wf->edges[i].to].phase != PHASE_QUEUED)
             return corrupt(r, "its queue of branches is damaged");
         queue_push(s, (unsigned)i);
     }
@@ -313,7 +313,7 @@ static int restore_loops(struct restore *r, struct json state)
     double score;
     json_iter_init(&it, json_get_set(state, "loops"));
     while (json_iter_next(&it)) {
-        int n = workflow_find(r->s->wf, it.key);
+        int n = workflow_find(r->s->at->wf, it.key);
         struct loop_state *l = n < 0 ? NULL : loop_find(r->s, (unsigned)n);
         if (!l)
             return corrupt(r, "its state has a loop that the workflow has not");
@@ -332,13 +332,14 @@ static int timer_restore(struct restore *r, struct json v, struct timer **out)
 {
     struct timer *t = mem_zalloc(sizeof(*t));
     list_append(&r->s->timers, &t->link);
+    t->scope = r->s->at;
     t->node = -1;
     *out = t;
     if (!timer_purpose_parse(json_get_set(v, "for"), &t->purpose))
         return corrupt(r, "a timer's purpose is unknown");
     if (t->purpose != FOR_CONTINUE) {
         t->node = node_get(r->s, json_get_set(v, "node"));
-        if (t->node < 0 || !phase_is_active(r->s->nodes[t->node].phase))
+        if (t->node < 0 || !phase_is_active(r->s->at->nodes[t->node].phase))
             return corrupt(r, "a timer is of a node that does not wait");
     }
     return 0;
@@ -398,20 +399,20 @@ static int restore_state(struct restore *r)
     struct json state;
     if (checked(r, r->image->row->core.state_json, JSON_OBJECT, "state", &state))
         return ERR_CORRUPT;
-    if (i64_get(state, "v", 0) != 1 || i64_get(state, "nodes", 0) != s->wf->node_count ||
-        i64_get(state, "edges", 0) != s->wf->edge_count)
+    if (i64_get(state, "v", 0) != 1 || i64_get(state, "nodes", 0) != s->at->wf->node_count ||
+        i64_get(state, "edges", 0) != s->at->wf->edge_count)
         return corrupt(r, "its state is of another workflow or version");
     s->starts = i64_get(state, "starts", 0);
     s->next_ord = i64_get(state, "ord", 0);
     s->hold = bool_get(state, "hold");
     s->timers_run = bool_get(state, "timers_run");
     if (restore_withheld(r) || restore_runs(r, state) || restore_outputs(r) ||
-        restore_bits(r, json_get_set(state, "live"), s->live) ||
-        restore_bits(r, json_get_set(state, "fresh"), s->fresh) || restore_queues(r, state) ||
+        restore_bits(r, json_get_set(state, "live"), s->at->live) ||
+        restore_bits(r, json_get_set(state, "fresh"), s->at->fresh) || restore_queues(r, state) ||
         restore_loops(r, state) || restore_timers(r, state))
         return ERR_CORRUPT;
-    s->end_ran = s->end_check = true; /* looked at again in the next drain */
-    s->recheck = s->stirred = true;
+    s->at->end_ran = s->at->end_check = true; /* looked at again in the next drain */
+    s->at->recheck = s->at->stirred = true;
     return 0;
 }
 

@@ -17,49 +17,49 @@
 
 void phase_set(struct session *s, unsigned n, enum phase p)
 {
-    struct node_state *ns = &s->nodes[n];
+    struct node_state *ns = &s->at->nodes[n];
     bool was = phase_is_active(ns->phase), is = phase_is_active(p);
     ns->phase = p;
     if (p == PHASE_WAITING)
-        bit_set(s->waiting, n);
+        bit_set(s->at->waiting, n);
     else
-        bit_clear(s->waiting, n);
+        bit_clear(s->at->waiting, n);
     s->core_dirty = true;
-    s->stirred = true;
-    s->reach_valid = false;
+    s->at->stirred = true;
+    s->at->reach_valid = false;
     if (was == is)
         return;
     if (is) {
-        bit_set(s->active, n);
-        s->active_count++;
+        bit_set(s->at->active, n);
+        s->at->active_count++;
     } else {
-        bit_clear(s->active, n);
-        s->active_count--;
-        s->recheck = true;
-        s->end_check = s->end_ran;
+        bit_clear(s->at->active, n);
+        s->at->active_count--;
+        s->at->recheck = true;
+        s->at->end_check = s->at->end_ran;
     }
 }
 
 void ready_push(struct session *s, unsigned n)
 {
     phase_set(s, n, PHASE_READY);
-    if (s->ready_head == s->ready_len)
-        s->ready_head = s->ready_len = 0;
-    if (s->ready_len == s->ready_cap) {
-        s->ready_cap = s->ready_cap ? s->ready_cap * 2 : 8;
-        s->ready = mem_realloc(s->ready, s->ready_cap * sizeof(*s->ready));
+    if (s->at->ready_head == s->at->ready_len)
+        s->at->ready_head = s->at->ready_len = 0;
+    if (s->at->ready_len == s->at->ready_cap) {
+        s->at->ready_cap = s->at->ready_cap ? s->at->ready_cap * 2 : 8;
+        s->at->ready = mem_realloc(s->at->ready, s->at->ready_cap * sizeof(*s->at->ready));
     }
-    s->ready[s->ready_len++] = (uint16_t)n;
+    s->at->ready[s->at->ready_len++] = (uint16_t)n;
 }
 
 /* An entry whose node is not ready any more (cancelled, reset) is passed over. */
 static int ready_peek(struct session *s)
 {
-    while (s->ready_head < s->ready_len) {
-        unsigned n = s->ready[s->ready_head];
-        if (s->nodes[n].phase == PHASE_READY)
+    while (s->at->ready_head < s->at->ready_len) {
+        unsigned n = s->at->ready[s->at->ready_head];
+        if (s->at->nodes[n].phase == PHASE_READY)
             return (int)n;
-        s->ready_head++;
+        s->at->ready_head++;
     }
     return -1;
 }
@@ -82,33 +82,33 @@ static void waiting_try(struct session *s, unsigned n)
 
 static void edge_live(struct session *s, unsigned edge)
 {
-    unsigned to = s->wf->edges[edge].to;
-    enum phase p = s->nodes[to].phase;
-    bit_set(s->live, edge);
+    unsigned to = s->at->wf->edges[edge].to;
+    enum phase p = s->at->nodes[to].phase;
+    bit_set(s->at->live, edge);
     s->core_dirty = true;
     if (p != PHASE_IDLE && p != PHASE_WAITING && p != PHASE_QUEUED)
         return; /* started already in this iteration, or about to */
-    bit_set(s->fresh, edge);
+    bit_set(s->at->fresh, edge);
     if (p == PHASE_IDLE)
         phase_set(s, to, PHASE_WAITING);
-    if (s->nodes[to].phase == PHASE_WAITING && join_is_full(s, to))
+    if (s->at->nodes[to].phase == PHASE_WAITING && join_is_full(s, to))
         ready_push(s, to);
     else
-        s->recheck = true;
+        s->at->recheck = true;
 }
 
 void edges_consume(struct session *s, unsigned n)
 {
     const struct node_def *def = node_def(s, n);
     for (unsigned i = 0; i < def->in_count; i++)
-        bit_clear(s->fresh, def->in[i]);
+        bit_clear(s->at->fresh, def->in[i]);
 }
 
 static bool has_fresh(const struct session *s, unsigned n)
 {
     const struct node_def *def = node_def(s, n);
     for (unsigned i = 0; i < def->in_count; i++)
-        if (bit_get(s->fresh, def->in[i]))
+        if (bit_get(s->at->fresh, def->in[i]))
             return true;
     return false;
 }
@@ -116,10 +116,11 @@ static bool has_fresh(const struct session *s, unsigned n)
 /* Does a branch head wait for room of a parallel that is not reset with it? */
 static bool queued_from_outside(const struct session *s, unsigned n, const uint64_t *set)
 {
-    if (s->nodes[n].phase != PHASE_QUEUED)
+    if (s->at->nodes[n].phase != PHASE_QUEUED)
         return false;
-    for (unsigned i = 0; i < s->queued_len; i++)
-        if (s->wf->edges[s->queued[i]].to == n && !bit_get(set, s->wf->edges[s->queued[i]].from))
+    for (unsigned i = 0; i < s->at->queued_len; i++)
+        if (s->at->wf->edges[s->at->queued[i]].to == n &&
+            !bit_get(set, s->at->wf->edges[s->at->queued[i]].from))
             return true;
     return false;
 }
@@ -130,38 +131,38 @@ static void node_reset(struct session *s, unsigned n, const uint64_t *set)
 {
     const struct node_def *def = node_def(s, n);
     for (unsigned i = 0; i < def->out_count; i++) {
-        bit_clear(s->live, def->out[i]);
-        bit_clear(s->fresh, def->out[i]);
+        bit_clear(s->at->live, def->out[i]);
+        bit_clear(s->at->fresh, def->out[i]);
     }
     if (queued_from_outside(s, n, set))
         return;
-    if (phase_is_active(s->nodes[n].phase))
+    if (phase_is_active(s->at->nodes[n].phase))
         node_cancel(s, n, "superseded", "A new iteration began before this run had ended.");
     if (def->kind == KIND_END)
-        s->end_check = true;
-    s->nodes[n].retry = s->nodes[n].next_round = false;
+        s->at->end_check = true;
+    s->at->nodes[n].retry = s->at->nodes[n].next_round = false;
     phase_set(s, n, PHASE_IDLE);
 }
 
 static void back_edge_fire(struct session *s, unsigned edge)
 {
-    const struct edge *e = &s->wf->edges[edge];
-    unsigned words = s->wf->words, v = e->to;
-    const uint64_t *set = s->wf->reach_forward + (size_t)v * words;
+    const struct edge *e = &s->at->wf->edges[edge];
+    unsigned words = s->at->wf->words, v = e->to;
+    const uint64_t *set = s->at->wf->reach_forward + (size_t)v * words;
     for (unsigned i = 0; i < words; i++)
         for (uint64_t left = set[i]; left; left &= left - 1)
             node_reset(s, i * 64 + (unsigned)__builtin_ctzll(left), set);
     for (unsigned i = 0; i < words; i++) {
         for (uint64_t left = set[i]; left; left &= left - 1) {
             unsigned n = i * 64 + (unsigned)__builtin_ctzll(left);
-            if (n != v && s->nodes[n].phase == PHASE_IDLE && has_fresh(s, n))
+            if (n != v && s->at->nodes[n].phase == PHASE_IDLE && has_fresh(s, n))
                 phase_set(s, n, PHASE_WAITING);
         }
     }
-    bit_set(s->live, edge); /* only so that v sees whose output it follows */
-    s->recheck = true;
+    bit_set(s->at->live, edge); /* only so that v sees whose output it follows */
+    s->at->recheck = true;
     struct loop_state *l = loop_find(s, v);
-    s->nodes[v].next_round = l && bit_get(l->body, e->from);
+    s->at->nodes[v].next_round = l && bit_get(l->body, e->from);
     ready_push(s, v);
 }
 
@@ -180,24 +181,25 @@ static unsigned parallel_limit(struct session *s, unsigned n)
 static unsigned parallel_busy(struct session *s, unsigned n)
 {
     const struct node_def *def = node_def(s, n);
-    unsigned words = s->wf->words, busy = 0;
-    uint64_t *once = s->bits[0], *more = s->bits[1];
+    unsigned words = s->at->wf->words, busy = 0;
+    uint64_t *once = s->at->bits[0], *more = s->at->bits[1];
     memset(once, 0, words * sizeof(*once));
     memset(more, 0, words * sizeof(*more));
     for (unsigned i = 0; i < def->out_count; i++) {
-        const uint64_t *row = s->wf->reach_forward + (size_t)s->wf->edges[def->out[i]].to * words;
+        const uint64_t *row =
+            s->at->wf->reach_forward + (size_t)s->at->wf->edges[def->out[i]].to * words;
         for (unsigned k = 0; k < words; k++) {
             more[k] |= once[k] & row[k];
             once[k] |= row[k];
         }
     }
     for (unsigned i = 0; i < def->out_count; i++) {
-        const struct edge *e = &s->wf->edges[def->out[i]];
-        const uint64_t *row = s->wf->reach_forward + (size_t)e->to * words;
+        const struct edge *e = &s->at->wf->edges[def->out[i]];
+        const uint64_t *row = s->at->wf->reach_forward + (size_t)e->to * words;
         uint64_t any = 0;
         for (unsigned k = 0; k < words; k++)
-            any |= row[k] & ~more[k] & s->active[k] & ~s->waiting[k];
-        if (e->kind == EDGE_NEXT && any && s->nodes[e->to].phase != PHASE_QUEUED)
+            any |= row[k] & ~more[k] & s->at->active[k] & ~s->at->waiting[k];
+        if (e->kind == EDGE_NEXT && any && s->at->nodes[e->to].phase != PHASE_QUEUED)
             busy++;
     }
     return busy;
@@ -205,12 +207,12 @@ static unsigned parallel_busy(struct session *s, unsigned n)
 
 void queue_push(struct session *s, unsigned edge)
 {
-    if (s->queued_len == s->queued_cap) {
-        s->queued_cap = s->queued_cap ? s->queued_cap * 2 : 8;
-        s->queued = mem_realloc(s->queued, s->queued_cap * sizeof(*s->queued));
+    if (s->at->queued_len == s->at->queued_cap) {
+        s->at->queued_cap = s->at->queued_cap ? s->at->queued_cap * 2 : 8;
+        s->at->queued = mem_realloc(s->at->queued, s->at->queued_cap * sizeof(*s->at->queued));
     }
-    s->queued[s->queued_len++] = (uint16_t)edge;
-    phase_set(s, s->wf->edges[edge].to, PHASE_QUEUED);
+    s->at->queued[s->at->queued_len++] = (uint16_t)edge;
+    phase_set(s, s->at->wf->edges[edge].to, PHASE_QUEUED);
 }
 
 static void parallel_fire(struct session *s, unsigned n)
@@ -218,10 +220,10 @@ static void parallel_fire(struct session *s, unsigned n)
     const struct node_def *def = node_def(s, n);
     unsigned limit = parallel_limit(s, n), begun = 0;
     for (unsigned i = 0; i < def->out_count; i++) {
-        const struct edge *e = &s->wf->edges[def->out[i]];
+        const struct edge *e = &s->at->wf->edges[def->out[i]];
         if (e->kind != EDGE_NEXT)
             continue;
-        if (begun >= limit && s->nodes[e->to].phase == PHASE_IDLE) {
+        if (begun >= limit && s->at->nodes[e->to].phase == PHASE_IDLE) {
             queue_push(s, def->out[i]);
         } else {
             edge_live(s, def->out[i]);
@@ -236,20 +238,21 @@ static bool branches_release(struct session *s)
     unsigned kept = 0;
     int full = -1;
     bool any = false;
-    for (unsigned i = 0; i < s->queued_len; i++) {
-        unsigned edge = s->queued[i], from = s->wf->edges[edge].from, to = s->wf->edges[edge].to;
-        if (s->nodes[to].phase != PHASE_QUEUED)
+    for (unsigned i = 0; i < s->at->queued_len; i++) {
+        unsigned edge = s->at->queued[i], from = s->at->wf->edges[edge].from,
+                 to = s->at->wf->edges[edge].to;
+        if (s->at->nodes[to].phase != PHASE_QUEUED)
             continue;
         if (full == (int)from || parallel_busy(s, from) >= parallel_limit(s, from)) {
             full = (int)from;
-            s->queued[kept++] = (uint16_t)edge;
+            s->at->queued[kept++] = (uint16_t)edge;
             continue;
         }
         phase_set(s, to, has_fresh(s, to) ? PHASE_WAITING : PHASE_IDLE);
         edge_live(s, edge);
         any = true;
     }
-    s->queued_len = kept;
+    s->at->queued_len = kept;
     return any;
 }
 
@@ -257,7 +260,7 @@ void edges_fire(struct session *s, unsigned n, int chosen)
 {
     const struct node_def *def = node_def(s, n);
     if (chosen >= 0) {
-        if (s->wf->edges[chosen].back)
+        if (s->at->wf->edges[chosen].back)
             back_edge_fire(s, (unsigned)chosen);
         else
             edge_live(s, (unsigned)chosen);
@@ -271,12 +274,12 @@ void edges_fire(struct session *s, unsigned n, int chosen)
     }
     /* Back edges first: their reset would take the lives of the others away again. */
     for (unsigned i = 0; i < def->out_count; i++) {
-        const struct edge *e = &s->wf->edges[def->out[i]];
+        const struct edge *e = &s->at->wf->edges[def->out[i]];
         if (e->kind == EDGE_NEXT && e->back)
             back_edge_fire(s, def->out[i]);
     }
     for (unsigned i = 0; i < def->out_count; i++) {
-        const struct edge *e = &s->wf->edges[def->out[i]];
+        const struct edge *e = &s->at->wf->edges[def->out[i]];
         if (e->kind == EDGE_NEXT && !e->back)
             edge_live(s, def->out[i]);
     }
@@ -288,8 +291,8 @@ static void end_forget(struct session *s)
 {
     timers_clear_all(s);
     withheld_drop(s);
-    s->ready_head = s->ready_len = 0;
-    s->queued_len = 0;
+    s->at->ready_head = s->at->ready_len = 0;
+    s->at->queued_len = 0;
     s->hold = s->timers_run = s->held = false;
 }
 
@@ -298,10 +301,10 @@ void session_end(struct session *s, enum session_status to)
 {
     enum session_status from = s->status;
     assert(session_move_is_legal(from, to));
-    for (unsigned n = 0; n < s->wf->node_count; n++)
-        if (phase_is_active(s->nodes[n].phase))
+    for (unsigned n = 0; n < s->at->wf->node_count; n++)
+        if (phase_is_active(s->at->nodes[n].phase))
             node_cancel(s, n, "cancelled", "The session ended before this run had.");
-    assert(s->active_count == 0);
+    assert(s->at->active_count == 0);
     s->status = to;
     s->ended_at = s->now;
     event_session_move(s, from);
@@ -322,7 +325,7 @@ void session_fail(struct session *s, const char *code, struct str message, int n
 
 static bool end_has_run(const struct session *s, unsigned n)
 {
-    return s->nodes[n].phase == PHASE_DONE && s->nodes[n].status == NODE_COMPLETED;
+    return s->at->nodes[n].phase == PHASE_DONE && s->at->nodes[n].status == NODE_COMPLETED;
 }
 
 /* The output of the end that ran; of several, an object of them by id. */
@@ -331,22 +334,22 @@ static struct str session_output(struct session *s)
     unsigned ran = 0, last = 0;
     struct buf b;
     struct jw w;
-    for (unsigned n = 0; n < s->wf->node_count; n++) {
-        if (bit_get(s->ends, n) && end_has_run(s, n)) {
+    for (unsigned n = 0; n < s->at->wf->node_count; n++) {
+        if (bit_get(s->at->ends, n) && end_has_run(s, n)) {
             last = n;
             ran++;
         }
     }
     if (ran == 1)
-        return s->nodes[last].output;
+        return s->at->nodes[last].output;
     buf_init(&b, ENGINE_OUTPUT_BYTES_MAX);
     jw_init(&w, &b);
     jw_object(&w);
-    for (unsigned n = 0; n < s->wf->node_count; n++) {
-        if (!bit_get(s->ends, n) || !end_has_run(s, n))
+    for (unsigned n = 0; n < s->at->wf->node_count; n++) {
+        if (!bit_get(s->at->ends, n) || !end_has_run(s, n))
             continue;
         jw_key_str(&w, node_def(s, n)->id);
-        jw_raw(&w, s->nodes[n].output);
+        jw_raw(&w, s->at->nodes[n].output);
     }
     jw_end(&w);
     struct str out = buf_error(&b) ? STR_NULL : tmp_copy(s, buf_str(&b));
@@ -368,16 +371,16 @@ static void session_complete(struct session *s)
 /* Has an end run since its last reset, and which? into bits[0]. */
 static bool ends_ran(struct session *s)
 {
-    unsigned words = s->wf->words;
+    unsigned words = s->at->wf->words;
     uint64_t any = 0;
     for (unsigned i = 0; i < words; i++) {
-        s->bits[0][i] = 0;
-        for (uint64_t left = s->ends[i]; left; left &= left - 1) {
+        s->at->bits[0][i] = 0;
+        for (uint64_t left = s->at->ends[i]; left; left &= left - 1) {
             unsigned n = i * 64 + (unsigned)__builtin_ctzll(left);
             if (end_has_run(s, n))
-                bit_set(s->bits[0], n);
+                bit_set(s->at->bits[0], n);
         }
-        any |= s->bits[0][i];
+        any |= s->at->bits[0][i];
     }
     return any != 0;
 }
@@ -385,15 +388,15 @@ static bool ends_ran(struct session *s)
 /* Can nothing that is active reach an end that has not run? */
 static bool rest_is_moot(struct session *s)
 {
-    unsigned words = s->wf->words;
+    unsigned words = s->at->wf->words;
     for (unsigned i = 0; i < words; i++) {
-        for (uint64_t left = s->active[i]; left; left &= left - 1) {
+        for (uint64_t left = s->at->active[i]; left; left &= left - 1) {
             unsigned n = i * 64 + (unsigned)__builtin_ctzll(left);
-            const uint64_t *row = s->wf->reach_any + (size_t)n * words;
-            if (bit_get(s->ends, n))
+            const uint64_t *row = s->at->wf->reach_any + (size_t)n * words;
+            if (bit_get(s->at->ends, n))
                 return false;
             for (unsigned k = 0; k < words; k++)
-                if (row[k] & s->ends[k] & ~s->bits[0][k])
+                if (row[k] & s->at->ends[k] & ~s->at->bits[0][k])
                     return false;
         }
     }
@@ -403,44 +406,44 @@ static bool rest_is_moot(struct session *s)
 /* Never run, and nothing active leads there any more. */
 static void skip_unreachable(struct session *s)
 {
-    unsigned words = s->wf->words;
-    uint64_t *reach = s->bits[0];
+    unsigned words = s->at->wf->words;
+    uint64_t *reach = s->at->bits[0];
     uint64_t any = 0;
     for (unsigned i = 0; i < words; i++)
-        any |= s->unsettled[i] & ~s->active[i];
+        any |= s->at->unsettled[i] & ~s->at->active[i];
     if (!any)
         return;
-    memcpy(reach, s->active, words * sizeof(*reach));
+    memcpy(reach, s->at->active, words * sizeof(*reach));
     for (unsigned i = 0; i < words; i++) {
-        for (uint64_t left = s->active[i]; left; left &= left - 1) {
+        for (uint64_t left = s->at->active[i]; left; left &= left - 1) {
             unsigned n = i * 64 + (unsigned)__builtin_ctzll(left);
-            const uint64_t *row = s->wf->reach_any + (size_t)n * words;
+            const uint64_t *row = s->at->wf->reach_any + (size_t)n * words;
             for (unsigned k = 0; k < words; k++)
                 reach[k] |= row[k];
         }
     }
     for (unsigned i = 0; i < words; i++)
-        for (uint64_t left = s->unsettled[i] & ~reach[i]; left; left &= left - 1)
+        for (uint64_t left = s->at->unsettled[i] & ~reach[i]; left; left &= left - 1)
             node_skip(s, i * 64 + (unsigned)__builtin_ctzll(left));
 }
 
 /* Called when an end has run and something stopped being active since. */
 static void cut_rest(struct session *s)
 {
-    s->end_check = false;
-    s->end_ran = ends_ran(s);
-    if (!s->end_ran || !s->active_count || !rest_is_moot(s))
+    s->at->end_check = false;
+    s->at->end_ran = ends_ran(s);
+    if (!s->at->end_ran || !s->at->active_count || !rest_is_moot(s))
         return;
-    for (unsigned n = 0; n < s->wf->node_count; n++)
-        if (phase_is_active(s->nodes[n].phase))
+    for (unsigned n = 0; n < s->at->wf->node_count; n++)
+        if (phase_is_active(s->at->nodes[n].phase))
             node_cancel(s, n, "cancelled", "The session reached its end on another path.");
 }
 
 static void session_settle(struct session *s)
 {
     skip_unreachable(s);
-    s->stirred = false;
-    if (s->active_count)
+    s->at->stirred = false;
+    if (s->at->active_count)
         return;
     if (ends_ran(s))
         session_complete(s);
@@ -454,11 +457,11 @@ static void session_settle(struct session *s)
 
 static void waiting_recheck(struct session *s)
 {
-    s->recheck = false;
-    for (unsigned i = 0; i < s->wf->words; i++)
-        for (uint64_t left = s->waiting[i]; left && !session_over(s); left &= left - 1) {
+    s->at->recheck = false;
+    for (unsigned i = 0; i < s->at->wf->words; i++)
+        for (uint64_t left = s->at->waiting[i]; left && !session_over(s); left &= left - 1) {
             unsigned n = i * 64 + (unsigned)__builtin_ctzll(left);
-            if (s->nodes[n].phase == PHASE_WAITING)
+            if (s->at->nodes[n].phase == PHASE_WAITING)
                 waiting_try(s, n);
         }
 }
@@ -482,8 +485,8 @@ static bool drain_is_flooded(struct session *s)
 void scheduler_drain(struct session *s)
 {
     unsigned started = 0;
-    while (!drain_is_flooded(s) && s->stirred && s->status == SESSION_RUNNING) {
-        if (s->end_check)
+    while (!drain_is_flooded(s) && s->at->stirred && s->status == SESSION_RUNNING) {
+        if (s->at->end_check)
             cut_rest(s);
         int n = ready_peek(s);
         if (n >= 0) {
@@ -493,11 +496,11 @@ void scheduler_drain(struct session *s)
                 return;
             }
             started++;
-            s->ready_head++;
+            s->at->ready_head++;
             node_start(s, (unsigned)n);
-        } else if (s->recheck) {
+        } else if (s->at->recheck) {
             waiting_recheck(s);
-        } else if (!s->queued_len || !branches_release(s)) {
+        } else if (!s->at->queued_len || !branches_release(s)) {
             session_settle(s);
             return;
         }

@@ -39,26 +39,44 @@ bool phase_parse(struct json v, enum phase *out)
 
 /* ---- life ---- */
 
-static void session_init_bits(struct session *s)
+static void scope_init_bits(struct session *s, struct scope *c)
 {
-    const struct workflow *wf = s->wf;
+    const struct workflow *wf = c->wf;
     unsigned words = wf->words;
-    s->edge_words = (wf->edge_count + 63) / 64;
+    c->edge_words = (wf->edge_count + 63) / 64;
     uint64_t *at =
-        arena_calloc(&s->arena, (size_t)words * 7 + (size_t)s->edge_words * 2, sizeof(*at));
-    uint64_t **sets[] = {&s->active,  &s->waiting, &s->unsettled, &s->reach,
-                         &s->bits[0], &s->bits[1], &s->ends};
+        arena_calloc(&s->arena, (size_t)words * 7 + (size_t)c->edge_words * 2, sizeof(*at));
+    uint64_t **sets[] = {&c->active,  &c->waiting, &c->unsettled, &c->reach,
+                         &c->bits[0], &c->bits[1], &c->ends};
     for (size_t i = 0; i < sizeof(sets) / sizeof(sets[0]); i++, at += words)
         *sets[i] = at;
-    s->live = at;
-    s->fresh = at + s->edge_words;
+    c->live = at;
+    c->fresh = at + c->edge_words;
     for (unsigned i = 0; i < wf->edge_count; i++)
-        s->has_back_edges = s->has_back_edges || wf->edges[i].back;
+        c->has_back_edges = c->has_back_edges || wf->edges[i].back;
     for (unsigned n = 0; n < wf->node_count; n++) {
-        bit_set(s->unsettled, n);
+        bit_set(c->unsettled, n);
         if (wf->nodes[n].kind == KIND_END)
-            bit_set(s->ends, n);
+            bit_set(c->ends, n);
     }
+}
+
+static void scope_init(struct session *s, struct scope *c, struct workflow *wf)
+{
+    c->wf = wf;
+    c->nodes = arena_calloc(&s->arena, wf->node_count, sizeof(*c->nodes));
+    c->stack = arena_calloc(&s->arena, wf->node_count, sizeof(*c->stack));
+    scope_init_bits(s, c);
+}
+
+static void scope_deinit(struct scope *c)
+{
+    for (unsigned n = 0; n < c->wf->node_count; n++) {
+        work_free(c->nodes[n].work);
+        free((char *)c->nodes[n].output.p);
+    }
+    free(c->ready);
+    free(c->queued);
 }
 
 /* A session of nothing but its workflow. */
@@ -67,10 +85,9 @@ struct session *session_alloc(struct workflow *wf, struct expr_vm *vm)
     struct session *s = mem_zalloc(sizeof(*s));
     s->wf = workflow_ref(wf);
     s->vm = vm;
+    s->at = &s->root;
     arena_init(&s->arena);
-    s->nodes = arena_calloc(&s->arena, wf->node_count, sizeof(*s->nodes));
-    s->stack = arena_calloc(&s->arena, wf->node_count, sizeof(*s->stack));
-    session_init_bits(s);
+    scope_init(s, &s->root, wf);
     loops_init(s);
     table_init(&s->runs);
     list_init(&s->timers);
@@ -144,10 +161,6 @@ void session_destroy(struct session *s)
 {
     if (!s)
         return;
-    for (unsigned n = 0; n < s->wf->node_count; n++) {
-        work_free(s->nodes[n].work);
-        free((char *)s->nodes[n].output.p);
-    }
     for (unsigned i = 0; i < s->var_count; i++) {
         free((char *)s->vars[i].name.p);
         free((char *)s->vars[i].value.p);
@@ -157,9 +170,8 @@ void session_destroy(struct session *s)
         free((char *)owned[i].p);
     session_free_lists(s);
     loops_deinit(s);
+    scope_deinit(&s->root);
     free(s->vars);
-    free(s->ready);
-    free(s->queued);
     table_deinit(&s->runs);
     buf_deinit(&s->out.events);
     arena_deinit(&s->out.arena);
@@ -193,10 +205,10 @@ bool session_has_output(const struct session *s)
 bool session_is_idle(const struct session *s)
 {
     if (session_has_output(s) || s->status == SESSION_PENDING ||
-        (s->stirred && s->status == SESSION_RUNNING))
+        (s->at->stirred && s->status == SESSION_RUNNING))
         return false;
-    for (unsigned n = 0; s->busy_count && n < s->wf->node_count; n++) {
-        struct work *w = s->nodes[n].work;
+    for (unsigned n = 0; s->busy_count && n < s->at->wf->node_count; n++) {
+        struct work *w = s->at->nodes[n].work;
         if (w && !w->lost && (w->kind == WORK_MODEL || w->kind == WORK_SCRIPT))
             return false;
     }
@@ -207,9 +219,9 @@ size_t session_bytes(const struct session *s)
 {
     size_t total = sizeof(*s) + s->arena.bytes + s->out.arena.bytes + s->out.events.cap +
                    s->withheld_bytes + s->output.n + s->error.n + s->vars_text.n;
-    for (unsigned n = 0; n < s->wf->node_count; n++) {
-        const struct work *w = s->nodes[n].work;
-        total += s->nodes[n].output.n;
+    for (unsigned n = 0; n < s->at->wf->node_count; n++) {
+        const struct work *w = s->at->nodes[n].work;
+        total += s->at->nodes[n].output.n;
         if (w)
             total += sizeof(*w) + w->text.cap + w->request.n + w->interrupt.n;
     }

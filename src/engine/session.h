@@ -49,6 +49,7 @@ enum work_kind { WORK_MODEL, WORK_SCRIPT, WORK_WAIT, WORK_HUMAN };
 
 /* What a run needs while it lasts. */
 struct work {
+    struct scope *scope;
     unsigned node;
     enum work_kind kind;
     /* Not taken yet (valid while gen is the session's): they can still be undone. */
@@ -90,7 +91,8 @@ struct timer {
     struct id id; /* zero while frozen */
     int64_t due_at, left_ms;
     enum timer_purpose purpose;
-    int node; /* or -1 */
+    struct scope *scope;
+    int node; /* of it, or -1 */
     bool frozen;
     unsigned gen; /* as in struct work */
     struct timer_row *row;
@@ -125,20 +127,13 @@ struct withheld {
     bool is_thinking, stored;
 };
 
-struct session {
-    struct id id;
-    char id_text[ID_TEXT_BYTES + 1];
-    uint64_t epoch;
+/* A graph while it runs: the session's own, or one item of a container's (map, sequence). All node
+ * and edge numbers are those of its workflow. Functions work on the scope that session->at names;
+ * whoever goes to another (an input's run, a timer, a container's items) sets it, and back. */
+struct scope {
     struct workflow *wf;
-    struct expr_vm *vm;
-    struct arena arena; /* meta and the arrays below */
-    struct session_meta meta;
-    bool is_new, start_paused;
-
-    enum session_status status;
-    struct str reason, output, error; /* heap, or NULL */
-    int64_t created_at, started_at, ended_at, updated_at;
-    int64_t input_tokens, output_tokens;
+    struct scope *parent; /* NULL: the session's own */
+    unsigned owner;       /* the container, in parent */
 
     struct node_state *nodes;
     uint64_t *live, *fresh; /* edges; fresh: its target has not started on it yet */
@@ -154,7 +149,6 @@ struct session {
     bool recheck;   /* something stopped being active: joins may hold now */
     bool end_check; /* and an end has run: the rest may be cut */
     bool end_ran;
-    int64_t starts; /* of nodes, for ENGINE_STEPS_MAX */
 
     uint16_t *ready;
     unsigned ready_head, ready_len, ready_cap;
@@ -163,6 +157,27 @@ struct session {
 
     struct loop_state *loops;
     unsigned loop_count;
+};
+
+struct session {
+    struct id id;
+    char id_text[ID_TEXT_BYTES + 1];
+    uint64_t epoch;
+    struct workflow *wf;
+    struct expr_vm *vm;
+    struct arena arena; /* meta and the arrays below */
+    struct session_meta meta;
+    bool is_new, start_paused;
+
+    enum session_status status;
+    struct str reason, output, error; /* heap, or NULL */
+    int64_t created_at, started_at, ended_at, updated_at;
+    int64_t input_tokens, output_tokens;
+
+    struct scope root;
+    struct scope *at; /* where the node numbers of the function under way belong */
+    int64_t starts;   /* of nodes, for ENGINE_STEPS_MAX */
+
     struct var *vars;
     unsigned var_count, var_cap;
     struct str vars_text, session_text; /* heap; NULL: to be made */
@@ -194,7 +209,7 @@ struct session {
     struct jw jw;
     int64_t stamp_ms;
     char stamp[32];
-    int chunk_node; /* the last event is a token_stream of it; or -1 */
+    const struct work *chunk_of; /* the last event is a token_stream of it; or NULL */
     bool chunk_thinking;
 };
 
@@ -218,7 +233,7 @@ static inline bool session_over(const struct session *s)
 }
 static inline const struct node_def *node_def(const struct session *s, unsigned n)
 {
-    return &s->wf->nodes[n];
+    return &s->at->wf->nodes[n];
 }
 static inline bool phase_is_active(enum phase p)
 {

@@ -40,7 +40,7 @@ static bool kind_fits(enum phase p, enum node_kind k)
 
 static int node_verify(const struct session *s, unsigned n, struct errbuf *e)
 {
-    const struct node_state *ns = &s->nodes[n];
+    const struct node_state *ns = &s->at->nodes[n];
     const struct node_def *def = node_def(s, n);
     bool working = ns->phase == PHASE_RUNNING || ns->phase == PHASE_SUSPENDED;
     const char *id = def->id.p, *phase = phase_word(ns->phase);
@@ -51,11 +51,11 @@ static int node_verify(const struct session *s, unsigned n, struct errbuf *e)
         BROKEN("node %.*s in phase %s has work: %d", len, id, phase, ns->work != NULL);
     if (working && table_get(&s->runs, ns->run_id) != ns->work)
         BROKEN("the run of node %.*s is not known", len, id);
-    if (bit_get(s->active, n) != phase_is_active(ns->phase))
+    if (bit_get(s->at->active, n) != phase_is_active(ns->phase))
         BROKEN("node %.*s in phase %s is wrong in the active set", len, id, phase);
-    if (bit_get(s->waiting, n) != (ns->phase == PHASE_WAITING))
+    if (bit_get(s->at->waiting, n) != (ns->phase == PHASE_WAITING))
         BROKEN("node %.*s is wrong in the waiting set", len, id);
-    if (bit_get(s->unsettled, n) != (ns->iteration == 0))
+    if (bit_get(s->at->unsettled, n) != (ns->iteration == 0))
         BROKEN("node %.*s is wrong in the unsettled set", len, id);
     if (ns->attempt < 0 || ns->iteration < 0 || (ns->attempt > 0) != (ns->iteration > 0))
         BROKEN("node %.*s has an attempt without an iteration", len, id);
@@ -71,9 +71,9 @@ static int node_verify(const struct session *s, unsigned n, struct errbuf *e)
 
 static int edge_verify(const struct session *s, unsigned i, struct errbuf *e)
 {
-    const struct edge *edge = &s->wf->edges[i];
-    bool live = bit_get(s->live, i), fresh = bit_get(s->fresh, i);
-    enum phase to = s->nodes[edge->to].phase, from = s->nodes[edge->from].phase;
+    const struct edge *edge = &s->at->wf->edges[i];
+    bool live = bit_get(s->at->live, i), fresh = bit_get(s->at->fresh, i);
+    enum phase to = s->at->nodes[edge->to].phase, from = s->at->nodes[edge->from].phase;
     if (fresh && !live)
         BROKEN("edge %u is fresh but not live", i);
     if (live && !edge->back && from != PHASE_DONE)
@@ -89,20 +89,20 @@ static int waiting_verify(const struct session *s, unsigned n, struct errbuf *e)
 {
     const struct node_def *def = node_def(s, n);
     for (unsigned i = 0; i < def->in_count; i++)
-        if (bit_get(s->fresh, def->in[i]) && !s->wf->edges[def->in[i]].back)
+        if (bit_get(s->at->fresh, def->in[i]) && !s->at->wf->edges[def->in[i]].back)
             return 0;
     BROKEN("node %.*s waits, but no fresh live edge leads to it", STR_FMT(def->id));
 }
 
 static bool queue_holds(const struct session *s, unsigned n)
 {
-    if (s->nodes[n].phase == PHASE_READY) {
-        for (unsigned i = s->ready_head; i < s->ready_len; i++)
-            if (s->ready[i] == n)
+    if (s->at->nodes[n].phase == PHASE_READY) {
+        for (unsigned i = s->at->ready_head; i < s->at->ready_len; i++)
+            if (s->at->ready[i] == n)
                 return true;
     } else {
-        for (unsigned i = 0; i < s->queued_len; i++)
-            if (s->wf->edges[s->queued[i]].to == n)
+        for (unsigned i = 0; i < s->at->queued_len; i++)
+            if (s->at->wf->edges[s->at->queued[i]].to == n)
                 return true;
     }
     return false;
@@ -111,12 +111,12 @@ static bool queue_holds(const struct session *s, unsigned n)
 /* Does a timer's purpose suit what its node does? */
 static bool timer_fits(const struct session *s, const struct timer *t)
 {
-    enum phase p = t->node < 0 ? PHASE_IDLE : s->nodes[t->node].phase;
+    enum phase p = t->node < 0 ? PHASE_IDLE : s->at->nodes[t->node].phase;
     switch (t->purpose) {
     case FOR_CONTINUE:
         return t->node < 0;
     case FOR_WAIT:
-        return p == PHASE_RUNNING && s->nodes[t->node].work->kind == WORK_WAIT;
+        return p == PHASE_RUNNING && s->at->nodes[t->node].work->kind == WORK_WAIT;
     case FOR_TIMEOUT:
         return p == PHASE_RUNNING;
     case FOR_RETRY:
@@ -146,7 +146,8 @@ static int timers_verify(const struct session *s, struct errbuf *e)
 
 static int terminal_verify(const struct session *s, struct errbuf *e)
 {
-    if (s->active_count || s->runs.count || !list_empty(&s->timers) || !list_empty(&s->withheld))
+    if (s->at->active_count || s->runs.count || !list_empty(&s->timers) ||
+        !list_empty(&s->withheld))
         BROKEN("the session has ended, but something is still active");
     if (!s->ended_at)
         BROKEN("the session has ended without a time");
@@ -160,21 +161,21 @@ static int terminal_verify(const struct session *s, struct errbuf *e)
 static int counts_verify(const struct session *s, struct errbuf *e)
 {
     unsigned active = 0, busy = 0, runs = 0;
-    for (unsigned n = 0; n < s->wf->node_count; n++) {
-        const struct work *w = s->nodes[n].work;
-        active += phase_is_active(s->nodes[n].phase);
+    for (unsigned n = 0; n < s->at->wf->node_count; n++) {
+        const struct work *w = s->at->nodes[n].work;
+        active += phase_is_active(s->at->nodes[n].phase);
         runs += w != NULL;
         busy += w && (w->kind == WORK_MODEL || w->kind == WORK_SCRIPT);
     }
-    if (active != s->active_count || busy != s->busy_count || runs != s->runs.count)
-        BROKEN("%u nodes active (counted %u), %u busy (%u), %u runs (%zu)", active, s->active_count,
-               busy, s->busy_count, runs, s->runs.count);
+    if (active != s->at->active_count || busy != s->busy_count || runs != s->runs.count)
+        BROKEN("%u nodes active (counted %u), %u busy (%u), %u runs (%zu)", active,
+               s->at->active_count, busy, s->busy_count, runs, s->runs.count);
     if (!list_empty(&s->withheld) && s->status != SESSION_PAUSED)
         BROKEN("inputs are withheld, but the session is not paused");
     if (s->out.seq_last && s->out.seq_last != s->seq)
         BROKEN("the last event is %lld, the counter %lld", (long long)s->out.seq_last,
                (long long)s->seq);
-    if (s->status == SESSION_RUNNING && !s->stirred && !active)
+    if (s->status == SESSION_RUNNING && !s->at->stirred && !active)
         BROKEN("the session runs, but nothing is active");
     return 0;
 }
@@ -182,15 +183,15 @@ static int counts_verify(const struct session *s, struct errbuf *e)
 int session_verify(const struct session *s, struct errbuf *e)
 {
     int rc = 0;
-    for (unsigned n = 0; n < s->wf->node_count && !rc; n++) {
-        enum phase p = s->nodes[n].phase;
+    for (unsigned n = 0; n < s->at->wf->node_count && !rc; n++) {
+        enum phase p = s->at->nodes[n].phase;
         rc = node_verify(s, n, e);
         if (!rc && p == PHASE_WAITING)
             rc = waiting_verify(s, n, e);
         if (!rc && (p == PHASE_READY || p == PHASE_QUEUED) && !queue_holds(s, n))
             rc = err_set(e, ERR_CORRUPT, "a node in phase %s is in no queue", phase_word(p));
     }
-    for (unsigned i = 0; i < s->wf->edge_count && !rc; i++)
+    for (unsigned i = 0; i < s->at->wf->edge_count && !rc; i++)
         rc = edge_verify(s, i, e);
     if (!rc)
         rc = timers_verify(s, e);

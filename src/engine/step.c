@@ -22,7 +22,7 @@ static int step_start(struct session *s, const struct engine_input *in, struct e
     s->created_at = s->started_at = in->now_ms;
     s->status = SESSION_RUNNING;
     event_session_move(s, SESSION_PENDING);
-    ready_push(s, s->wf->start);
+    ready_push(s, s->at->wf->start);
     if (s->start_paused)
         session_pause(s);
     return 0;
@@ -77,7 +77,7 @@ static int step_signal(struct session *s, const struct engine_input *in, struct 
     if (rc)
         return rc;
     if (in->node_id.n) {
-        node = workflow_find(s->wf, in->node_id);
+        node = workflow_find(s->at->wf, in->node_id);
         if (node < 0)
             return err_set(e, ERR_NOT_FOUND, "The workflow has no node \"%.*s\".",
                            (int)(in->node_id.n > 64 ? 64 : in->node_id.n), in->node_id.p);
@@ -126,6 +126,7 @@ static void timer_fired(struct session *s, const struct engine_input *in)
         return;
     enum timer_purpose purpose = t->purpose;
     unsigned n = (unsigned)t->node;
+    s->at = t->scope;
     timer_remove(s, t);
     switch (purpose) {
     case FOR_TIMEOUT:
@@ -133,7 +134,7 @@ static void timer_fired(struct session *s, const struct engine_input *in)
         break;
     case FOR_WAIT: {
         char text[64];
-        int64_t waited = s->now - s->nodes[n].started_at;
+        int64_t waited = s->now - s->at->nodes[n].started_at;
         struct buf b;
         buf_init(&b, sizeof(text));
         buf_printf(&b, "{\"waited_ms\":%lld}", (long long)(waited > 0 ? waited : 0));
@@ -177,6 +178,7 @@ void step_result(struct session *s, const struct engine_input *in)
         timer_fired(s, in);
     if (!w || w->lost)
         return;
+    s->at = w->scope;
     switch (in->kind) {
     case IN_CHUNK:
         if (w->kind == WORK_MODEL)
@@ -257,6 +259,7 @@ int engine_step(struct session *s, const struct engine_input *in, struct errbuf 
     s->step_events = s->out.events.len;
     arena_init(&s->tmp);
     int rc = step_dispatch(s, in, e);
+    s->at = &s->root;
     if (!rc) {
         scheduler_drain(s);
         s->updated_at = s->now;

@@ -208,8 +208,8 @@ int step_pause(struct session *s, const struct engine_input *in, struct errbuf *
 
 void lost_restart(struct session *s)
 {
-    for (unsigned n = 0; n < s->wf->node_count; n++)
-        if (s->nodes[n].work && s->nodes[n].work->lost)
+    for (unsigned n = 0; n < s->at->wf->node_count; n++)
+        if (s->at->nodes[n].work && s->at->nodes[n].work->lost)
             run_restart(s, n);
 }
 
@@ -230,6 +230,7 @@ static void withheld_replay(struct session *s, const struct engine_input *in)
             replayed.now_ms = in->now_ms;
             replayed.ids = in->ids;
             step_result(s, &replayed);
+            s->at = &s->root;
             scheduler_drain(s);
         }
         withheld_free(w);

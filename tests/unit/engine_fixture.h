@@ -319,7 +319,7 @@ static inline unsigned fix_node(struct fix *f, const char *id)
 }
 static inline struct id fix_run(struct fix *f, const char *id)
 {
-    return f->s->nodes[fix_node(f, id)].run_id;
+    return f->s->at->nodes[fix_node(f, id)].run_id;
 }
 static inline void fix_chunk(struct fix *f, const char *node, const char *text)
 {

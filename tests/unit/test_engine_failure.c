@@ -15,8 +15,8 @@ static void retry_resets_the_stream(void **state)
     fix_open(&f, TALK("retry: {max_attempts: 3, initial_ms: 100, multiplier: 3, max_ms: 250}"));
     fix_chunk(&f, "say", "half");
     fix_quiet(&f);
-    struct id message = f.s->nodes[fix_node(&f, "say")].message_id;
-    struct id key = f.s->nodes[fix_node(&f, "say")].logical_id;
+    struct id message = f.s->at->nodes[fix_node(&f, "say")].message_id;
+    struct id key = f.s->at->nodes[fix_node(&f, "say")].logical_id;
     fix_fail(&f, "say", "truncated");
     expect(&f, "say running>failed truncated\n"
                "say stream_reset \"truncated\"\n"
@@ -28,8 +28,8 @@ static void retry_resets_the_stream(void **state)
     fix_fire(&f);
     expect(&f, "say#2 pending>running\n");
     expect_effects(&f, "clear model");
-    assert_true(id_eq(message, f.s->nodes[fix_node(&f, "say")].message_id));
-    assert_true(id_eq(key, f.s->nodes[fix_node(&f, "say")].logical_id));
+    assert_true(id_eq(message, f.s->at->nodes[fix_node(&f, "say")].message_id));
+    assert_true(id_eq(key, f.s->at->nodes[fix_node(&f, "say")].logical_id));
     fix_fail(&f, "say", "http_500"); /* nothing was shown: nothing to reset */
     expect(&f, "say#2 running>failed http_500\nsay log warn\n");
     assert_int_equal(f.rows.timers->due_at, f.now + 250); /* 300, capped */

@@ -12,7 +12,7 @@
 
 static struct id interrupt(struct fix *f, const char *node)
 {
-    return f->s->nodes[fix_node(f, node)].work->interrupt_id;
+    return f->s->at->nodes[fix_node(f, node)].work->interrupt_id;
 }
 
 static void answer_routes(void **state)

@@ -94,8 +94,8 @@ static void review_sends_back(void **state)
                "{\"start\":\"completed\",\"fork\":\"completed\",\"a\":\"running\",\"b\":"
                "\"completed\",\"j\":\"completed\",\"r\":\"completed\",\"end\":\"pending\"}");
     fix_restart(&f); /* the output of the first round is still there */
-    assert_str(f.s->nodes[fix_node(&f, "a")].output, "\"A\"");
-    assert_str(f.s->nodes[fix_node(&f, "b")].output, "\"B\"");
+    assert_str(f.s->at->nodes[fix_node(&f, "a")].output, "\"A\"");
+    assert_str(f.s->at->nodes[fix_node(&f, "b")].output, "\"B\"");
     fix_quiet(&f);
     fix_say(&f, "a", "A2"); /* b's life is stale: it counts for the join */
     expect_moves(&f, "a@2#2 +j@2");
