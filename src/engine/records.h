@@ -27,6 +27,9 @@ struct session_meta {
     struct str input_json;
     struct str budget_json; /* or NULL */
     bool stored_only;       /* kept for another program (PUT): nothing runs it */
+    struct id parent_id;    /* the session it is a child, a fork or a retry of; zero: none */
+    int64_t parent_seq;     /* of the parent's event where it began; 0: none */
+    struct id parent_run;   /* a child's: the run of the subworkflow node that waits; else zero */
 };
 
 /* What the engine owns; written whenever it changes, as one row. */
@@ -68,14 +71,17 @@ struct run_row {
     struct str output_json, error_json;
     struct str interrupt_json; /* while suspended: {interrupt_id,kind,actions,expires_at,draft?…};
                                   kept when answered, with the answer */
+    struct str progress_json;  /* what a run of several calls has so far, or a script's checkpoint:
+                                  the engine's own; NULL: none. Kept up to date while it runs */
     int64_t started_at, ended_at;
 };
 
-/* Work that must be done after the commit, and again after a crash, until it is deleted. */
+/* Work that must be done after the commit, and again after a crash, until it is deleted. A run that
+ * makes one call has it under its own id; one that makes several gives each an id of its own. */
 struct effect_row {
     struct effect_row *next;
-    struct id run_id;
-    struct str kind;         /* "model", "script" */
+    struct id run_id;        /* of the call */
+    struct str kind;         /* "model", "script", "tool", "plugin", "child" */
     struct str request_json; /* all that is needed to do it again */
 };
 
@@ -93,6 +99,53 @@ struct message_row {
     struct str node_id, role, agent_id, content, finish_reason;
     int64_t token_count;
     int64_t seq; /* of its `message` event */
+    int64_t created_at;
+};
+
+/* A question to people, for the list over all sessions; also a stage, whose items are in it. Kept
+ * when it is answered. */
+struct interrupt_row {
+    struct interrupt_row *next;
+    struct id interrupt_id;
+    struct id session_id; /* out of the store */
+    struct id run_id;
+    struct str node_id;
+    struct str kind;         /* "approve_reject", "edit_content", "form", "user_input", "stage" */
+    struct str status;       /* "pending", "answered", "expired", "cancelled" */
+    struct str request_json; /* {reason, actions, draft?, form_schema?, checklist?, ...} */
+    struct str answer_json;  /* {action, data, reviewer, at}; NULL while it is open */
+    int64_t expires_at;      /* 0: never */
+    int64_t created_at, updated_at;
+};
+
+/* Work that outside workers lease over HTTP. Its id is that of the call; it is made with the run
+ * and deleted when the run has ended, whatever has become of it. */
+struct task_row {
+    struct task_row *next;
+    struct id task_id;
+    struct id session_id; /* out of the store */
+    struct id run_id;
+    struct str node_id, queue;
+    struct str status; /* "waiting", "leased" */
+    struct str input_json;
+    struct str worker;    /* who has it, as it calls itself; or NULL */
+    int64_t attempt;      /* leases so far: the fencing token of the newest */
+    int64_t heartbeat_ms; /* how long a lease lasts without a heartbeat */
+    int64_t lease_expires_at;
+    int64_t created_at;
+};
+
+/* One version of a file of a session; versions of a path are counted from 1 by the engine. */
+struct file_row {
+    struct file_row *next;
+    struct str path; /* relative, "/" between parts, no "." or ".." */
+    int64_t version;
+    int64_t from_version; /* the content is that of this version of the same path; 0: content */
+    struct id run_id;     /* that wrote it; zero: a person */
+    struct str author, reason, media_type;
+    struct str content; /* bytes; NULL with from_version */
+    int64_t size;       /* out of the store, with from_version too */
+    bool deleted;       /* the path ends here; content is empty */
     int64_t created_at;
 };
 
@@ -166,6 +219,10 @@ struct delta {
     struct timer_row *timers_set;              /* upsert by timer_id */
     struct id_list *timers_done;               /* delete */
     struct message_row *messages;              /* insert */
+    struct interrupt_row *interrupts;          /* upsert by interrupt_id */
+    struct task_row *tasks_new;                /* insert */
+    struct id_list *tasks_done;                /* delete by task_id */
+    struct file_row *files;                    /* insert */
     struct withheld_row *withheld;             /* insert */
     bool withheld_clear;                       /* delete all of the session (before the inserts) */
     const struct idempotency_row *idempotency; /* insert all of the list, or NULL */

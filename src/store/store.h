@@ -264,6 +264,100 @@ struct store_idempotency_get { /* ERR_NOT_FOUND */
     struct idempotency_row row;
 };
 
+/* ---- what people and workers do with sessions ---- */
+
+struct store_interrupt_get { /* ERR_NOT_FOUND */
+    struct store_req req;
+    struct str workspace; /* NULL: the default one */
+    struct id interrupt_id;
+    struct interrupt_row row;
+    struct str session_name, workflow_id; /* Out: of its session; or NULL */
+};
+struct interrupt_item {
+    struct interrupt_item *next;
+    struct interrupt_row row;
+    struct str session_name, workflow_id;
+};
+/* Over all sessions of the workspace, by created_at, interrupt_id, the oldest first. */
+struct store_interrupt_list {
+    struct store_req req;
+    struct str workspace, status, kind; /* NULL: any */
+    struct id session_id;               /* zero: any */
+    struct str cursor;
+    int limit;
+    struct interrupt_item *rows;
+    struct str next_cursor;
+};
+
+/* Up to `max` tasks of the queue that wait, or whose lease is over, the oldest first, are leased to
+ * the worker until now + their heartbeat_ms by the store's clock; attempt rises by one. Those of
+ * paused sessions are kept back. A write. */
+struct store_task_lease {
+    struct store_req req;
+    struct str workspace, queue, worker;
+    int max;
+    struct task_row *rows; /* Out */
+    int64_t next_due_at; /* Out, when none was found: when the next lease of the queue ends; or 0 */
+};
+/* Extends a lease. ERR_NOT_FOUND: no such task, its run is over. ERR_STALE: leased to another since
+ * (attempt differs), or the lease is over. A write. */
+struct store_task_heartbeat {
+    struct store_req req;
+    struct id task_id;
+    int64_t attempt;          /* 0: whoever has it */
+    int64_t lease_expires_at; /* Out */
+};
+struct store_task_get { /* ERR_NOT_FOUND */
+    struct store_req req;
+    struct id task_id;
+    struct task_row row;
+};
+
+struct store_file_get { /* ERR_NOT_FOUND */
+    struct store_req req;
+    struct id session_id;
+    struct str path;
+    int64_t version;     /* 0: the newest */
+    struct file_row row; /* Out, with its content */
+};
+struct store_file_list { /* by path: newest versions; or all versions of `path`; no contents */
+    struct store_req req;
+    struct id session_id;
+    struct str path; /* NULL: every path */
+    struct str cursor;
+    int limit;
+    struct file_row *rows;
+    struct str next_cursor;
+};
+
+struct memory_row {
+    struct memory_row *next;
+    struct id id, session_id; /* session zero: of none */
+    struct str workspace, group_id, agent_id, layer, content, metadata_json;
+    int64_t created_at;
+    double score; /* out of a query: 0 to 1 */
+};
+struct store_memory_put { /* a write */
+    struct store_req req;
+    struct memory_row row;
+};
+/* Of one group, the best first: by words in common with the query and by age. Vectors come with the
+ * whole memory. */
+struct store_memory_query {
+    struct store_req req;
+    struct str workspace, group_id, query;
+    int64_t created_after; /* 0: any */
+    double score_min;
+    int limit;
+    struct memory_row *rows;
+};
+/* The sessions that have this one as their parent and a run of it that waits for them. */
+struct store_children_list {
+    struct store_req req;
+    struct id parent_id;
+    struct session_item *rows;
+};
+
 /* ---- several instances ---- */
 
 /* The instance gives these up, in one write: those that it still has become free. */
