@@ -144,7 +144,7 @@ static void script_done(struct script_job *j)
 {
     struct run *r = container_of(j, struct run, job);
     if (r->live && j->status == 0) {
-        struct engine_input in = {.kind = IN_SCRIPT_DONE, .output_json = buf_str(&j->output)};
+        struct engine_input in = {.kind = IN_RUN_DONE, .output_json = buf_str(&j->output)};
         run_input(r, &in);
     } else if (r->live) {
         run_failed(r, script_error_code(j->status), j->error.text, -1);
@@ -173,6 +173,20 @@ static void script_start(struct live *l, const struct effect *ef)
         run_failed(r, err_word(rc), "too many scripts are waiting to run", 1000);
         run_destroy(r);
     }
+}
+
+/* ---- neither ---- */
+
+static void run_without_runner(struct live *l, const struct effect *ef)
+{
+    struct engine_input in = {.kind = IN_RUN_FAILED,
+                              .run_id = ef->run_id,
+                              .error_code = STR("unsupported"),
+                              .error_text = STR("This server cannot run such a node."),
+                              .retry_after_ms = -1};
+    struct errbuf e;
+    if (live_step(l, &in, &e))
+        log_error("runner", "the engine refused a result: %s", e.text);
 }
 
 /* ---- both ---- */
@@ -247,6 +261,11 @@ void runner_carry_out(struct live *l, const struct effect *effects)
         case EFFECT_SCRIPT_START:
             if (!l->app->handover.active)
                 script_start(l, ef);
+            break;
+        case EFFECT_TOOL_START:
+        case EFFECT_PLUGIN_START:
+        case EFFECT_CHILD_START:
+            run_without_runner(l, ef);
             break;
         case EFFECT_RUN_CANCEL:
         case EFFECT_RUN_HOLD:

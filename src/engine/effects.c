@@ -33,17 +33,25 @@ static struct str out_copy(struct session *s, struct str text)
 
 /* ---- runs ---- */
 
+static const struct {
+    enum effect_kind effect;
+    const char *word;
+} starts[] = {
+    [WORK_MODEL] = {EFFECT_MODEL_START, "model"}, [WORK_SCRIPT] = {EFFECT_SCRIPT_START, "script"},
+    [WORK_TOOL] = {EFFECT_TOOL_START, "tool"},    [WORK_PLUGIN] = {EFFECT_PLUGIN_START, "plugin"},
+    [WORK_CHILD] = {EFFECT_CHILD_START, "child"},
+};
+
 void effect_start(struct session *s, struct work *w, struct str request)
 {
     struct node_state *ns = &w->scope->nodes[w->node];
-    bool is_model = w->kind == WORK_MODEL;
-    struct effect_out *o = effect_push(s, is_model ? EFFECT_MODEL_START : EFFECT_SCRIPT_START);
+    struct effect_out *o = effect_push(s, starts[w->kind].effect);
     o->e.run_id = ns->run_id;
     o->e.idempotency_key = ns->logical_id;
     o->e.request_json = out_copy(s, request);
     struct effect_row *r = arena_alloc(&s->out.arena, sizeof(*r));
     r->run_id = ns->run_id;
-    r->kind = is_model ? STR("model") : STR("script");
+    r->kind = str_of(starts[w->kind].word);
     r->request_json = o->e.request_json;
     r->next = s->out.effects_new;
     s->out.effects_new = r;

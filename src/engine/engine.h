@@ -87,7 +87,7 @@ enum input_kind {
     /* results of effects, by run; for a run that is no longer current they are ignored */
     IN_CHUNK,
     IN_MODEL_DONE,
-    IN_SCRIPT_DONE,
+    IN_RUN_DONE, /* a script, tool, plugin or child has ended well */
     IN_RUN_FAILED,
     IN_LOG,
     /* time, restart */
@@ -113,7 +113,7 @@ struct engine_input {
     struct str text;                           /* CHUNK (UTF-8), LOG */
     bool is_thinking;                          /* CHUNK */
     struct str level;                          /* LOG */
-    struct str output_json;                    /* SCRIPT_DONE */
+    struct str output_json;                    /* RUN_DONE */
     struct str finish_reason, model, provider; /* MODEL_DONE */
     int64_t input_tokens, output_tokens;       /* MODEL_DONE; -1 unknown */
     struct str error_code, error_text;         /* RUN_FAILED */
@@ -130,6 +130,9 @@ enum effect_kind {
     EFFECT_MODEL_START, /* request_json: {provider?, model?, messages, temperature?…}; idempotency:
                            run's logical id */
     EFFECT_SCRIPT_START, /* request_json: {code, env, timeout_ms, memory_bytes_max} */
+    EFFECT_TOOL_START,   /* request_json: {tool, arguments}; IN_RUN_DONE gives its output */
+    EFFECT_PLUGIN_START, /* request_json: {type, properties, env} */
+    EFFECT_CHILD_START,  /* request_json: {workflow_id, version?, input} */
     EFFECT_RUN_CANCEL,   /* close its socket, abort its script; no result is wanted */
     EFFECT_RUN_HOLD,     /* stop reading from the model */
     EFFECT_RUN_UNHOLD,

@@ -71,7 +71,7 @@ struct work *work_begin(struct session *s, unsigned n, enum work_kind kind)
     buf_init(&w->text, ENGINE_OUTPUT_BYTES_MAX);
     s->at->nodes[n].work = w;
     table_put(&s->runs, s->at->nodes[n].run_id, w);
-    if (kind == WORK_MODEL || kind == WORK_SCRIPT)
+    if (work_has_effect(kind))
         s->busy_count++;
     return w;
 }
@@ -94,7 +94,7 @@ static void work_end(struct session *s, unsigned n, bool cancel)
     if (!w)
         return;
     table_remove(&s->runs, s->at->nodes[n].run_id);
-    if (w->kind == WORK_MODEL || w->kind == WORK_SCRIPT) {
+    if (work_has_effect(w->kind)) {
         effect_finish(s, w, cancel);
         s->busy_count--;
     }

@@ -162,8 +162,8 @@ static void work_restore_end(struct restore *r, struct work *w)
     list_foreach(it, &r->s->withheld)
     {
         const struct withheld *held = container_of(it, struct withheld, link);
-        bool ends = held->kind == IN_MODEL_DONE || held->kind == IN_SCRIPT_DONE ||
-                    held->kind == IN_RUN_FAILED;
+        bool ends =
+            held->kind == IN_MODEL_DONE || held->kind == IN_RUN_DONE || held->kind == IN_RUN_FAILED;
         if (ends && id_eq(held->run_id, r->s->at->nodes[w->node].run_id))
             w->lost = false;
     }
@@ -187,6 +187,9 @@ static int work_restore(struct restore *r, unsigned n, struct json v)
         work_restore_end(r, w);
         break;
     case WORK_SCRIPT:
+    case WORK_TOOL:
+    case WORK_PLUGIN:
+    case WORK_CHILD:
         if (work_restore_effect(r, w))
             return ERR_CORRUPT;
         work_restore_end(r, w);

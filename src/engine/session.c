@@ -209,7 +209,7 @@ bool session_is_idle(const struct session *s)
         return false;
     for (unsigned n = 0; s->busy_count && n < s->at->wf->node_count; n++) {
         struct work *w = s->at->nodes[n].work;
-        if (w && !w->lost && (w->kind == WORK_MODEL || w->kind == WORK_SCRIPT))
+        if (w && !w->lost && work_has_effect(w->kind))
             return false;
     }
     return true;

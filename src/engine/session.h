@@ -45,7 +45,20 @@ enum phase {
     PHASE_DONE,
 };
 
-enum work_kind { WORK_MODEL, WORK_SCRIPT, WORK_WAIT, WORK_HUMAN };
+/* Those before WORK_WAIT are carried out by the shell: each has an effect. */
+enum work_kind {
+    WORK_MODEL,
+    WORK_SCRIPT,
+    WORK_TOOL,
+    WORK_PLUGIN,
+    WORK_CHILD,
+    WORK_WAIT,
+    WORK_HUMAN,
+};
+static inline bool work_has_effect(enum work_kind k)
+{
+    return k < WORK_WAIT;
+}
 
 /* What a run needs while it lasts. */
 struct work {

@@ -165,7 +165,7 @@ static int counts_verify(const struct session *s, struct errbuf *e)
         const struct work *w = s->at->nodes[n].work;
         active += phase_is_active(s->at->nodes[n].phase);
         runs += w != NULL;
-        busy += w && (w->kind == WORK_MODEL || w->kind == WORK_SCRIPT);
+        busy += w && work_has_effect(w->kind);
     }
     if (active != s->at->active_count || busy != s->busy_count || runs != s->runs.count)
         BROKEN("%u nodes active (counted %u), %u busy (%u), %u runs (%zu)", active,

@@ -95,13 +95,12 @@ static int step_signal(struct session *s, const struct engine_input *in, struct 
 
 /* ---- results ---- */
 
-static void script_done(struct session *s, struct work *w, const struct engine_input *in)
+static void run_done(struct session *s, struct work *w, const struct engine_input *in)
 {
     struct errbuf e = {{0}};
     struct str output = in->output_json.n ? in->output_json : STR("null");
     if (output.n > ENGINE_OUTPUT_BYTES_MAX)
-        node_fail(s, w->node, "too_large", STR("The script's output is larger than allowed."), -1,
-                  false);
+        node_fail(s, w->node, "too_large", STR("The output is larger than allowed."), -1, false);
     else if (json_check(output, NULL, &e))
         node_fail(s, w->node, "invalid_output", str_of(e.text), -1, false);
     else
@@ -188,12 +187,12 @@ void step_result(struct session *s, const struct engine_input *in)
         if (w->kind == WORK_MODEL)
             model_done(s, w, in);
         break;
-    case IN_SCRIPT_DONE:
-        if (w->kind == WORK_SCRIPT)
-            script_done(s, w, in);
+    case IN_RUN_DONE:
+        if (work_has_effect(w->kind) && w->kind != WORK_MODEL)
+            run_done(s, w, in);
         break;
     case IN_RUN_FAILED:
-        if (w->kind == WORK_MODEL || w->kind == WORK_SCRIPT)
+        if (work_has_effect(w->kind))
             run_failed(s, w, in);
         break;
     case IN_LOG:
@@ -239,7 +238,7 @@ static int step_dispatch(struct session *s, const struct engine_input *in, struc
         return 0;
     case IN_CHUNK:
     case IN_MODEL_DONE:
-    case IN_SCRIPT_DONE:
+    case IN_RUN_DONE:
     case IN_RUN_FAILED:
     case IN_LOG:
     case IN_TIMER:

@@ -15,7 +15,7 @@ static const struct {
 } withheld_kinds[] = {
     {IN_CHUNK, "chunk"},
     {IN_MODEL_DONE, "model_done"},
-    {IN_SCRIPT_DONE, "script_done"},
+    {IN_RUN_DONE, "script_done"},
     {IN_RUN_FAILED, "run_failed"},
     {IN_LOG, "log"},
     {IN_TIMER, "timer"},
@@ -60,7 +60,7 @@ static void withheld_write(struct buf *b, const struct engine_input *in)
     }
     if (in->kind == IN_RUN_FAILED)
         jw_kv_i64(&w, "retry_after_ms", in->retry_after_ms);
-    if (in->kind == IN_SCRIPT_DONE)
+    if (in->kind == IN_RUN_DONE)
         jw_kv_raw(&w, "output", in->output_json);
     if (in->is_thinking)
         jw_kv_bool(&w, "is_thinking", true);

@@ -84,7 +84,7 @@ static void fuzz_setup(void)
     FUZZ_CHECK(!fuzz_step(s, (struct engine_input){.kind = IN_START}));
     fuzz_take(s, true);
     fuzz_step(s, (struct engine_input){
-                     .kind = IN_SCRIPT_DONE, .run_id = fuzz_run("body"), .output_json = STR("1")});
+                     .kind = IN_RUN_DONE, .run_id = fuzz_run("body"), .output_json = STR("1")});
     fuzz_take(s, true);
     fuzz_step(s, (struct engine_input){.kind = IN_RUN_FAILED,
                                        .run_id = fuzz_run("body"),

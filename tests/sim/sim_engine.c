@@ -224,6 +224,10 @@ static void effect_do(struct world *w, struct live *l, const struct effect *e)
 {
     struct job *j = job_find(w, e->run_id);
     switch (e->kind) {
+    case EFFECT_TOOL_START:
+    case EFFECT_PLUGIN_START:
+    case EFFECT_CHILD_START:
+        break; /* no such node in these graphs */
     case EFFECT_MODEL_START:
     case EFFECT_SCRIPT_START:
         assert(!j);
@@ -640,7 +644,7 @@ static void do_work(struct world *w)
     } else if (!j->live->gate_closed) {
         struct live *l = j->live;
         struct engine_input in = {
-            .kind = IN_SCRIPT_DONE, .run_id = j->run_id, .output_json = STR("{\"n\":1}")};
+            .kind = IN_RUN_DONE, .run_id = j->run_id, .output_json = STR("{\"n\":1}")};
         live_step(
             w, l,
             (struct engine_input){

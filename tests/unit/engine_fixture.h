@@ -163,8 +163,9 @@ static inline void fix_render(struct fix *f, struct str frame, int64_t seq)
 
 static inline void fix_render_effects(struct fix *f, const struct effect *effects)
 {
-    static const char *const words[] = {"model", "script", "cancel", "hold", "unhold",
-                                        "set",   "clear",  "close",  "open", "break"};
+    static const char *const words[] = {"model",  "script", "tool",   "plugin", "child",
+                                        "cancel", "hold",   "unhold", "set",    "clear",
+                                        "close",  "open",   "break"};
     for (; effects; effects = effects->next) {
         buf_printf(&f->effects, "%s%s", f->effects.len ? " " : "", words[effects->kind]);
         if (effects->request_json.p)
@@ -359,9 +360,8 @@ static inline void fix_fail(struct fix *f, const char *node, const char *code)
 }
 static inline void fix_script(struct fix *f, const char *node, const char *json)
 {
-    fix_step(f, (struct engine_input){.kind = IN_SCRIPT_DONE,
-                                      .run_id = fix_run(f, node),
-                                      .output_json = str_of(json)});
+    fix_step(f, (struct engine_input){
+                    .kind = IN_RUN_DONE, .run_id = fix_run(f, node), .output_json = str_of(json)});
 }
 static inline int fix_answer(struct fix *f, const char *node, const char *action, const char *data)
 {
