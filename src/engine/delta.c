@@ -100,6 +100,34 @@ static void stream_write(const struct session *s, struct jw *w, const struct wor
         jw_kv_string(w, "text", buf_str(&work->text));
 }
 
+/* A run's only call, under the run's own id, needs no list. */
+static bool call_is_plain(const struct node_state *ns)
+{
+    const struct work *w = ns->work;
+    return !w->next && !w->ordinal && id_eq(w->id, ns->run_id) &&
+           (w->kind != WORK_MODEL || id_eq(w->message_id, ns->message_id));
+}
+
+static void calls_write(const struct session *s, struct jw *w, const struct node_state *ns)
+{
+    if (call_is_plain(ns)) {
+        stream_write(s, w, ns->work);
+        return;
+    }
+    jw_key(w, "calls");
+    jw_array(w);
+    for (const struct work *c = ns->work; c; c = c->next) {
+        jw_object(w);
+        id_write(w, "id", c->id);
+        jw_kv_i64(w, "n", c->ordinal);
+        if (c->kind == WORK_MODEL)
+            id_write(w, "message", c->message_id);
+        stream_write(s, w, c);
+        jw_end(w);
+    }
+    jw_end(w);
+}
+
 static void node_write(const struct session *s, struct jw *w, unsigned n)
 {
     const struct node_state *ns = &s->at->nodes[n];
@@ -122,7 +150,7 @@ static void node_write(const struct session *s, struct jw *w, unsigned n)
         id_write(w, "message", ns->message_id);
     }
     if (ns->work)
-        stream_write(s, w, ns->work);
+        calls_write(s, w, ns);
     /* Rows of older iterations are not read back, so an output that outlived its own stands here.
      */
     if (ns->output.p && ns->output_iteration != ns->iteration)

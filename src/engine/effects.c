@@ -42,15 +42,25 @@ static const struct {
     [WORK_CHILD] = {EFFECT_CHILD_START, "child"},
 };
 
+bool work_kind_parse(struct str word, enum work_kind *out)
+{
+    for (unsigned i = 0; i < sizeof(starts) / sizeof(starts[0]); i++) {
+        if (str_eqz(word, starts[i].word)) {
+            *out = (enum work_kind)i;
+            return true;
+        }
+    }
+    return false;
+}
+
 void effect_start(struct session *s, struct work *w, struct str request)
 {
-    struct node_state *ns = &w->scope->nodes[w->node];
     struct effect_out *o = effect_push(s, starts[w->kind].effect);
-    o->e.run_id = ns->run_id;
-    o->e.idempotency_key = ns->logical_id;
+    o->e.run_id = w->id;
+    o->e.idempotency_key = w->key;
     o->e.request_json = out_copy(s, request);
     struct effect_row *r = arena_alloc(&s->out.arena, sizeof(*r));
-    r->run_id = ns->run_id;
+    r->run_id = w->id;
     r->kind = str_of(starts[w->kind].word);
     r->request_json = o->e.request_json;
     r->next = s->out.effects_new;
@@ -62,17 +72,16 @@ void effect_start(struct session *s, struct work *w, struct str request)
 
 void effect_finish(struct session *s, struct work *w, bool cancel)
 {
-    struct id run_id = w->scope->nodes[w->node].run_id;
     if (w->gen == s->gen && w->row) {
         w->row->run_id = (struct id){{0}}; /* dropped at the take */
         w->row = NULL;
     } else {
-        id_list_push(s, &s->out.effects_done, run_id);
+        id_list_push(s, &s->out.effects_done, w->id);
     }
     if (w->gen == s->gen && w->start)
         w->start->dead = true;
-    else if (cancel && !w->lost)
-        effect_push(s, EFFECT_RUN_CANCEL)->e.run_id = run_id;
+    else if (cancel && !w->lost && !w->over)
+        effect_push(s, EFFECT_RUN_CANCEL)->e.run_id = w->id;
 }
 
 void effect_hold_all(struct session *s, bool hold)
@@ -80,11 +89,11 @@ void effect_hold_all(struct session *s, bool hold)
     if (s->held == hold)
         return;
     s->held = hold;
-    for (unsigned n = 0; n < s->at->wf->node_count; n++) {
-        struct work *w = s->at->nodes[n].work;
-        if (w && w->kind == WORK_MODEL && !w->lost)
-            effect_push(s, hold ? EFFECT_RUN_HOLD : EFFECT_RUN_UNHOLD)->e.run_id =
-                s->at->nodes[n].run_id;
+    table_foreach(slot, &s->runs)
+    {
+        const struct work *w = slot->value;
+        if (w->kind == WORK_MODEL && !w->lost)
+            effect_push(s, hold ? EFFECT_RUN_HOLD : EFFECT_RUN_UNHOLD)->e.run_id = w->id;
     }
 }
 

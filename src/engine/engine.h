@@ -109,13 +109,14 @@ struct engine_input {
     struct str action, data_json, reviewer;    /* RESUME_NODE */
     struct str name;                           /* SIGNAL, with data_json as its payload */
     struct str content, user_id;               /* USER_INPUT: content is text */
-    struct id run_id;                          /* results, LOG */
+    struct id run_id;                          /* results, LOG: of the call */
     struct str text;                           /* CHUNK (UTF-8), LOG */
     bool is_thinking;                          /* CHUNK */
     struct str level;                          /* LOG */
     struct str output_json;                    /* RUN_DONE */
     struct str finish_reason, model, provider; /* MODEL_DONE */
     int64_t input_tokens, output_tokens;       /* MODEL_DONE; -1 unknown */
+    struct str tool_calls_json;                /* MODEL_DONE: [{id,name,arguments}], or NULL */
     struct str error_code, error_text;         /* RUN_FAILED */
     int64_t retry_after_ms;                    /* RUN_FAILED; -1 none */
     struct id timer_id;                        /* TIMER */
@@ -127,10 +128,10 @@ int engine_step(struct session *s, const struct engine_input *in, struct errbuf 
 /* ---- outputs ---- */
 
 enum effect_kind {
-    EFFECT_MODEL_START, /* request_json: {provider?, model?, messages, temperature?…}; idempotency:
-                           run's logical id */
+    EFFECT_MODEL_START,  /* request_json: {provider?, model?, messages, tools?, temperature?…} */
     EFFECT_SCRIPT_START, /* request_json: {code, env, timeout_ms, memory_bytes_max} */
-    EFFECT_TOOL_START,   /* request_json: {tool, arguments}; IN_RUN_DONE gives its output */
+    EFFECT_TOOL_START,   /* request_json: {tool, arguments, node_id, server?, name?} (of mcp);
+                           IN_RUN_DONE gives its output */
     EFFECT_PLUGIN_START, /* request_json: {type, properties, env} */
     EFFECT_CHILD_START,  /* request_json: {workflow_id, version?, input} */
     EFFECT_RUN_CANCEL,   /* close its socket, abort its script; no result is wanted */
@@ -145,8 +146,8 @@ enum effect_kind {
 struct effect {
     struct effect *next;
     enum effect_kind kind;
-    struct id run_id;
-    struct id idempotency_key; /* MODEL_START: the same on every attempt of one (node, iteration) */
+    struct id run_id;          /* of the call */
+    struct id idempotency_key; /* of a start: the same on every attempt of one (node, iteration) */
     struct str request_json;
     struct id timer_id;
     int64_t due_at;

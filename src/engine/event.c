@@ -143,20 +143,19 @@ static void chunk_extend(struct buf *b, struct str text, const char *tail)
     buf_append_z(b, tail);
 }
 
-void event_chunk(struct session *s, unsigned n, struct str text, bool is_thinking)
+void event_chunk(struct session *s, struct work *w, struct str text, bool is_thinking)
 {
     struct buf *b = &s->out.events;
-    struct work *w = s->at->nodes[n].work;
     const char *tail = chunk_tail(is_thinking);
     if (s->chunk_of == w && s->chunk_thinking == is_thinking && text.n < CHUNK_EVENT_BYTES_MAX) {
         chunk_extend(b, text, tail);
         return;
     }
     char id[ID_TEXT_BYTES + 1];
-    event_head(s, "token_stream", (int)n);
-    id_format(s->at->nodes[n].message_id, id);
+    event_head(s, "token_stream", (int)w->node);
+    id_format(w->message_id, id);
     event_append_key(b, "{\"message_id\":\"", id);
-    struct str agent = node_agent_id(s, n);
+    struct str agent = call_agent(s, w);
     if (agent.p) {
         buf_append_z(b, ",\"agent_id\":");
         json_write_string(b, agent);

@@ -154,7 +154,6 @@ static int request_write(struct session *s, unsigned n, struct buf *b, struct er
 
 void node_start_model(struct session *s, unsigned n)
 {
-    struct node_state *ns = &s->at->nodes[n];
     struct errbuf e = {{0}};
     struct buf b;
     buf_init(&b, ENGINE_REQUEST_BYTES_MAX);
@@ -164,9 +163,7 @@ void node_start_model(struct session *s, unsigned n)
     } else if (rc) {
         node_failz(s, n, "invalid_template", e.text);
     } else {
-        if (id_is_zero(ns->message_id))
-            ns->message_id = id_new(s->in->ids, (uint64_t)s->now);
-        effect_start(s, work_begin(s, n, WORK_MODEL), buf_str(&b));
+        call_begin(s, n, WORK_MODEL, 0, buf_str(&b));
     }
     buf_deinit(&b);
 }
@@ -181,7 +178,7 @@ void model_chunk(struct session *s, struct work *w, const struct engine_input *i
         node_fail(s, w->node, "too_large", STR("The answer is longer than allowed."), -1, true);
         return;
     }
-    event_chunk(s, w->node, in->text, in->is_thinking);
+    event_chunk(s, w, in->text, in->is_thinking);
 }
 
 void message_add(struct session *s, struct message_row row)
@@ -202,17 +199,14 @@ void message_add(struct session *s, struct message_row row)
 }
 
 /* tokens: -1 unknown, then a fourth of the bytes, as a rule of thumb. */
-static void message_emit(struct session *s, unsigned n, struct str finish_reason, int64_t tokens)
+void model_message(struct session *s, struct work *c, struct str finish_reason, int64_t tokens)
 {
-    struct node_state *ns = &s->at->nodes[n];
-    struct str content = buf_str(&ns->work->text), agent = node_agent_id(s, n);
+    struct str content = call_text(c), agent = call_agent(s, c);
     char id[ID_TEXT_BYTES + 1];
-    if (!content.p)
-        content = STR("");
     if (tokens < 0)
         tokens = (int64_t)((content.n + 3) / 4);
-    id_format(ns->message_id, id);
-    struct jw *w = event_begin(s, "message", (int)n);
+    id_format(c->message_id, id);
+    struct jw *w = event_begin(s, "message", (int)c->node);
     jw_kv_stringz(w, "message_id", id);
     jw_kv_stringz(w, "role", "assistant");
     if (agent.p)
@@ -221,9 +215,9 @@ static void message_emit(struct session *s, unsigned n, struct str finish_reason
     jw_kv_i64(w, "token_count", tokens);
     jw_kv_string(w, "finish_reason", finish_reason);
     event_end(s);
-    message_add(s, (struct message_row){.message_id = ns->message_id,
-                                        .run_id = ns->run_id,
-                                        .node_id = node_def(s, n)->id,
+    message_add(s, (struct message_row){.message_id = c->message_id,
+                                        .run_id = s->at->nodes[c->node].run_id,
+                                        .node_id = node_def(s, c->node)->id,
                                         .role = STR("assistant"),
                                         .agent_id = agent,
                                         .content = content,
@@ -233,9 +227,19 @@ static void message_emit(struct session *s, unsigned n, struct str finish_reason
 
 void model_keep_partial(struct session *s, unsigned n, const char *finish_reason)
 {
-    struct work *w = s->at->nodes[n].work;
-    if (w && w->kind == WORK_MODEL && w->text.len)
-        message_emit(s, n, str_of(finish_reason), -1);
+    for (struct work *w = s->at->nodes[n].work; w; w = w->next)
+        if (w->kind == WORK_MODEL && w->text.len)
+            model_message(s, w, str_of(finish_reason), -1);
+}
+
+void model_reset(struct session *s, unsigned n, struct id message_id, const char *reason)
+{
+    char id[ID_TEXT_BYTES + 1];
+    id_format(message_id, id);
+    struct jw *w = event_begin(s, "stream_reset", (int)n);
+    jw_kv_stringz(w, "message_id", id);
+    jw_kv_stringz(w, "reason", reason);
+    event_end(s);
 }
 
 static void tokens_write(struct jw *w, const char *key, int64_t tokens)
@@ -247,7 +251,7 @@ static void tokens_write(struct jw *w, const char *key, int64_t tokens)
         jw_i64(w, tokens);
 }
 
-static void usage_emit(struct session *s, unsigned n, const struct engine_input *in)
+void model_usage(struct session *s, unsigned n, const struct engine_input *in)
 {
     if (in->input_tokens > 0)
         s->input_tokens += in->input_tokens;
@@ -283,24 +287,20 @@ static int text_check(struct session *s, unsigned n, struct str text, struct err
     return 0;
 }
 
-void model_done(struct session *s, struct work *w, const struct engine_input *in)
+void model_done(struct session *s, unsigned n, struct work *c, const struct engine_input *in)
 {
-    unsigned n = w->node;
     bool checked = json_exists(prop(s, n, "response_schema"));
-    struct str text = buf_str(&w->text), output;
+    struct str text = call_text(c), output;
     struct errbuf e = {{0}};
-    if (!text.p)
-        text = STR("");
-    usage_emit(s, n, in);
     if (checked && text_check(s, n, text, &e)) {
-        node_fail(s, n, "schema_mismatch", str_of(e.text), -1, false);
+        node_fail(s, n, "schema_mismatch", str_of(e.text), -1, true);
         return;
     }
     output = checked ? tmp_copy(s, json_raw(json_root(text))) : quote(s, text);
     if (output.n > ENGINE_OUTPUT_BYTES_MAX) { /* before the message says that it is whole */
-        node_fail(s, n, "too_large", STR("The answer is longer than allowed."), -1, false);
+        node_fail(s, n, "too_large", STR("The answer is longer than allowed."), -1, true);
         return;
     }
-    message_emit(s, n, in->finish_reason.n ? in->finish_reason : STR("stop"), in->output_tokens);
+    model_message(s, c, in->finish_reason.n ? in->finish_reason : STR("stop"), in->output_tokens);
     node_complete(s, n, output, node_def(s, n)->kind == KIND_END ? EDGES_NONE : EDGES_NEXT);
 }

@@ -46,6 +46,7 @@ void run_row_sync(struct session *s, unsigned n)
         ns->row->started_at = ns->started_at;
         if (ns->work && ns->work->interrupt.p)
             ns->row->interrupt_json = row_copy(s, ns->work->interrupt);
+        ns->row->progress_json = row_copy(s, ns->progress);
         s->out_any = true;
     }
     ns->row->status = str_of(node_status_word(ns->status));
@@ -57,51 +58,9 @@ static void run_row_end(struct session *s, unsigned n, struct str output, struct
     struct run_row *r = s->at->nodes[n].row;
     r->output_json = row_copy(s, output);
     r->error_json = row_copy(s, error);
+    if (!s->at->nodes[n].progress.p)
+        r->progress_json = STR_NULL;
     r->ended_at = s->now;
-}
-
-/* ---- work ---- */
-
-struct work *work_begin(struct session *s, unsigned n, enum work_kind kind)
-{
-    struct work *w = mem_zalloc(sizeof(*w));
-    w->scope = s->at;
-    w->node = n;
-    w->kind = kind;
-    buf_init(&w->text, ENGINE_OUTPUT_BYTES_MAX);
-    s->at->nodes[n].work = w;
-    table_put(&s->runs, s->at->nodes[n].run_id, w);
-    if (work_has_effect(kind))
-        s->busy_count++;
-    return w;
-}
-
-void work_free(struct work *w)
-{
-    if (!w)
-        return;
-    buf_deinit(&w->text);
-    free((char *)w->request.p);
-    free((char *)w->interrupt.p);
-    free(w);
-}
-
-/* The run is over: whatever it had outside the state is let go. */
-static void work_end(struct session *s, unsigned n, bool cancel)
-{
-    struct work *w = s->at->nodes[n].work;
-    timers_clear_node(s, (int)n);
-    if (!w)
-        return;
-    table_remove(&s->runs, s->at->nodes[n].run_id);
-    if (work_has_effect(w->kind)) {
-        effect_finish(s, w, cancel);
-        s->busy_count--;
-    }
-    if (w->kind == WORK_HUMAN)
-        run_row_sync(s, n); /* the row keeps the interrupt and its answer */
-    s->at->nodes[n].work = NULL;
-    work_free(w);
 }
 
 /* ---- start ---- */
@@ -111,6 +70,7 @@ static void run_new(struct session *s, unsigned n, bool again)
     struct node_state *ns = &s->at->nodes[n];
     ns->run_id = id_new(s->in->ids, (uint64_t)s->now);
     ns->started_at = s->now;
+    ns->run_id_used = false;
     if (again) {
         ns->attempt++;
     } else {
@@ -119,13 +79,14 @@ static void run_new(struct session *s, unsigned n, bool again)
         ns->failures = 0;
         ns->logical_id = ns->run_id;
         ns->message_id = (struct id){{0}};
+        own_set(&ns->progress, STR_NULL);
         edges_consume(s, n);
     }
     ns->retry = false;
     bit_clear(s->at->unsettled, n);
 }
 
-static void run_begin(struct session *s, unsigned n, bool again)
+void run_begin(struct session *s, unsigned n, bool again)
 {
     run_new(s, n, again);
     s->at->nodes[n].status = NODE_RUNNING;
@@ -201,7 +162,8 @@ void node_complete(struct session *s, unsigned n, struct str output, int chosen)
         node_failz(s, n, "too_large", "The node's output is larger than allowed.");
         return;
     }
-    work_end(s, n, false);
+    calls_end(s, n, false);
+    own_set(&ns->progress, STR_NULL);
     ns->status = NODE_COMPLETED;
     output_set(s, n, output);
     run_row_end(s, n, ns->output, STR_NULL);
@@ -239,16 +201,6 @@ static int64_t backoff_ms(const struct retry_policy *r, int64_t failures, int64_
     for (int64_t i = 1; i < failures && ms < most; i++)
         ms *= r->multiplier;
     return (int64_t)(ms < most ? ms : most);
-}
-
-static void message_reset(struct session *s, unsigned n, const char *reason)
-{
-    char id[ID_TEXT_BYTES + 1];
-    id_format(s->at->nodes[n].message_id, id);
-    struct jw *w = event_begin(s, "stream_reset", (int)n);
-    jw_kv_stringz(w, "message_id", id);
-    jw_kv_stringz(w, "reason", reason);
-    event_end(s);
 }
 
 /* The run's last event and row. */
@@ -307,21 +259,34 @@ static void node_give_up(struct session *s, unsigned n, const char *code, struct
     }
 }
 
+/* Of the run's calls, the messages that readers have begun to see. */
+static struct id *messages_shown(struct session *s, unsigned n, unsigned *count)
+{
+    struct id *ids = arena_calloc(&s->tmp, calls_count(s, n) + 1, sizeof(*ids));
+    for (const struct work *w = s->at->nodes[n].work; w; w = w->next)
+        if (w->kind == WORK_MODEL && w->shown)
+            ids[(*count)++] = w->message_id;
+    return ids;
+}
+
 void node_fail(struct session *s, unsigned n, const char *code, struct str message,
                int64_t retry_after_ms, bool cancel)
 {
     struct node_state *ns = &s->at->nodes[n];
+    unsigned count = 0;
     ns->failures++;
     bool again = failure_is_retryable(node_def(s, n), ns, code);
-    bool shown = ns->work && ns->work->kind == WORK_MODEL && ns->work->shown;
     struct str error = error_json(s, code, message, NULL);
-    if (!again)
+    struct id *shown = again ? messages_shown(s, n, &count) : NULL;
+    if (!again) {
         model_keep_partial(s, n, "error");
-    work_end(s, n, cancel);
+        own_set(&ns->progress, STR_NULL);
+    }
+    calls_end(s, n, cancel);
     run_fail(s, n, error);
     if (again) {
-        if (shown)
-            message_reset(s, n, code);
+        for (unsigned i = 0; i < count; i++)
+            model_reset(s, n, shown[i], code);
         node_retry(s, n, code, message, retry_after_ms);
     } else {
         node_give_up(s, n, code, message);
@@ -338,6 +303,7 @@ void node_failz(struct session *s, unsigned n, const char *code, const char *mes
 void node_cancel(struct session *s, unsigned n, const char *code, const char *message)
 {
     struct node_state *ns = &s->at->nodes[n];
+    own_set(&ns->progress, STR_NULL);
     switch (ns->phase) {
     case PHASE_WAITING:
     case PHASE_QUEUED:
@@ -354,7 +320,7 @@ void node_cancel(struct session *s, unsigned n, const char *code, const char *me
     case PHASE_RUNNING:
     case PHASE_SUSPENDED:
         model_keep_partial(s, n, "cancelled");
-        work_end(s, n, true);
+        calls_end(s, n, true);
         run_fail(s, n, error_json(s, code, str_of(message), NULL));
         phase_set(s, n, PHASE_DONE);
         break;
@@ -364,23 +330,10 @@ void node_cancel(struct session *s, unsigned n, const char *code, const char *me
     }
 }
 
-/* ---- after a restart ---- */
-
-void run_restart(struct session *s, unsigned n)
+void run_interrupt(struct session *s, unsigned n)
 {
-    struct node_state *ns = &s->at->nodes[n];
-    struct work *w = ns->work;
-    bool is_model = w->kind == WORK_MODEL;
-    enum work_kind kind = w->kind;
-    struct str request = tmp_copy(s, w->request);
-    work_end(s, n, false);
     run_fail(s, n, error_json(s, "interrupted", STR("The server was restarted."), NULL));
-    if (is_model)
-        message_reset(s, n, "server_restarted");
-    run_begin(s, n, true);
-    effect_start(s, work_begin(s, n, kind), request);
-    if (node_def(s, n)->timeout_ms > 0)
-        timer_add(s, FOR_TIMEOUT, (int)n, node_def(s, n)->timeout_ms);
+    s->at->nodes[n].row->progress_json = STR_NULL; /* the next attempt's row has it */
 }
 
 /* ---- suspended ---- */

@@ -144,66 +144,111 @@ static enum work_kind work_kind_of(enum node_kind k)
     return WORK_WAIT;
 }
 
-static int work_restore_effect(struct restore *r, struct work *w)
+static const struct effect_row *effect_find(const struct restore *r, struct id id)
 {
     const struct effect_row *row = r->image->effects;
-    while (row && !id_eq(row->run_id, r->s->at->nodes[w->node].run_id))
+    while (row && !id_eq(row->run_id, id))
         row = row->next;
-    if (!row || !row->request_json.p)
-        return corrupt(r, "a running run has no effect");
-    own_set(&w->request, row->request_json);
-    w->lost = true;
-    return 0;
+    return row;
 }
 
 /* Did its end come in while the session was paused? Then its work is done. */
-static void work_restore_end(struct restore *r, struct work *w)
+static bool work_has_ended(const struct restore *r, struct id id)
 {
     list_foreach(it, &r->s->withheld)
     {
         const struct withheld *held = container_of(it, struct withheld, link);
         bool ends =
             held->kind == IN_MODEL_DONE || held->kind == IN_RUN_DONE || held->kind == IN_RUN_FAILED;
-        if (ends && id_eq(held->run_id, r->s->at->nodes[w->node].run_id))
-            w->lost = false;
+        if (ends && id_eq(held->run_id, id))
+            return true;
     }
+    return false;
+}
+
+static int work_restore_effect(struct restore *r, struct work *w, struct json v)
+{
+    const struct effect_row *row = effect_find(r, w->id);
+    struct json text = json_get_set(v, "text");
+    if (!row || !row->request_json.p)
+        return corrupt(r, "a running run has no effect");
+    own_set(&w->request, row->request_json);
+    w->lost = !work_has_ended(r, w->id);
+    if (w->kind != WORK_MODEL)
+        return 0;
+    w->next_index = i64_get(v, "index", 0);
+    w->shown = true; /* chunks cost no row of their own: some may be out */
+    if (json_type(text) == JSON_STRING)
+        json_string(text, &w->text);
+    return 0;
+}
+
+static int human_restore(struct restore *r, struct work *w)
+{
+    const struct run_row *row = run_find(r, w->id);
+    struct json asked;
+    if (!row || checked(r, row->interrupt_json, JSON_OBJECT, "interrupt", &asked) ||
+        !id_get(asked, "interrupt_id", &w->interrupt_id))
+        return corrupt(r, "a suspended node has no interrupt");
+    own_set(&w->interrupt, json_raw(asked));
+    return 0;
+}
+
+static int call_restore(struct restore *r, unsigned n, struct json v)
+{
+    struct session *s = r->s;
+    const struct effect_row *row;
+    enum work_kind kind;
+    struct id id;
+    int64_t ordinal = i64_get(v, "n", -1);
+    if (!id_get(v, "id", &id) || ordinal < 0 || ordinal >= CALL_ORDINALS_MAX ||
+        table_get(&s->runs, id))
+        return corrupt(r, "a call of a run is damaged");
+    row = effect_find(r, id);
+    if (!row || !work_kind_parse(row->kind, &kind))
+        return corrupt(r, "a running run has no effect");
+    struct work *w = work_restored(s, n, kind, id, (unsigned)ordinal);
+    id_get(v, "message", &w->message_id);
+    if (kind == WORK_MODEL && id_is_zero(w->message_id))
+        return corrupt(r, "a model call has no message");
+    return work_restore_effect(r, w, v);
+}
+
+static int calls_restore(struct restore *r, unsigned n, struct json list)
+{
+    struct json_iter it;
+    json_iter_init(&it, list);
+    while (json_iter_next(&it))
+        if (call_restore(r, n, it.value))
+            return ERR_CORRUPT;
+    return 0;
 }
 
 static int work_restore(struct restore *r, unsigned n, struct json v)
 {
     struct session *s = r->s;
     struct node_state *ns = &s->at->nodes[n];
-    struct work *w = work_begin(s, n, work_kind_of(node_def(s, n)->kind));
-    struct json text = json_get_set(v, "text"), asked;
-    const struct run_row *row;
-    switch (w->kind) {
-    case WORK_MODEL:
-        w->next_index = i64_get(v, "index", 0);
-        w->shown = true; /* chunks cost no row of their own: some may be out */
-        if (json_type(text) == JSON_STRING)
-            json_string(text, &w->text);
-        if (work_restore_effect(r, w))
-            return ERR_CORRUPT;
-        work_restore_end(r, w);
-        break;
-    case WORK_SCRIPT:
-    case WORK_TOOL:
-    case WORK_PLUGIN:
-    case WORK_CHILD:
-        if (work_restore_effect(r, w))
-            return ERR_CORRUPT;
-        work_restore_end(r, w);
-        break;
-    case WORK_HUMAN:
-        row = run_find(r, ns->run_id);
-        if (!row || checked(r, row->interrupt_json, JSON_OBJECT, "interrupt", &asked) ||
-            !id_get(asked, "interrupt_id", &w->interrupt_id))
-            return corrupt(r, "a suspended node has no interrupt");
-        own_set(&w->interrupt, json_raw(asked));
-        break;
-    case WORK_WAIT:
-        break;
-    }
+    struct json calls = json_get_set(v, "calls");
+    enum work_kind kind = work_kind_of(node_def(s, n)->kind);
+    if (json_type(calls) == JSON_ARRAY)
+        return calls_restore(r, n, calls);
+    if (table_get(&s->runs, ns->run_id))
+        return corrupt(r, "two runs have one id");
+    struct work *w = work_restored(s, n, kind, ns->run_id, 0);
+    w->message_id = ns->message_id;
+    if (work_has_effect(kind))
+        return work_restore_effect(r, w, v);
+    return kind == WORK_HUMAN ? human_restore(r, w) : 0;
+}
+
+static int progress_restore(struct restore *r, unsigned n, const struct run_row *row)
+{
+    struct json v;
+    if (!row || !row->progress_json.p || !phase_is_active(r->s->at->nodes[n].phase))
+        return 0;
+    if (checked(r, row->progress_json, JSON_OBJECT, "progress", &v))
+        return ERR_CORRUPT;
+    own_set(&r->s->at->nodes[n].progress, json_raw(v));
     return 0;
 }
 
@@ -233,6 +278,8 @@ static int restore_run(struct restore *r, unsigned n, struct json v)
     bool running = phase == PHASE_RUNNING, suspended = phase == PHASE_SUSPENDED;
     if ((running && ns->status != NODE_RUNNING) || (suspended && ns->status != NODE_SUSPENDED))
         return corrupt(r, "a node's status is not that of its run");
+    if (progress_restore(r, n, row))
+        return ERR_CORRUPT;
     return running || suspended ? work_restore(r, n, v) : 0;
 }
 

@@ -72,8 +72,9 @@ static void scope_init(struct session *s, struct scope *c, struct workflow *wf)
 static void scope_deinit(struct scope *c)
 {
     for (unsigned n = 0; n < c->wf->node_count; n++) {
-        work_free(c->nodes[n].work);
+        works_free(c->nodes[n].work);
         free((char *)c->nodes[n].output.p);
+        free((char *)c->nodes[n].progress.p);
     }
     free(c->ready);
     free(c->queued);
@@ -207,9 +208,10 @@ bool session_is_idle(const struct session *s)
     if (session_has_output(s) || s->status == SESSION_PENDING ||
         (s->at->stirred && s->status == SESSION_RUNNING))
         return false;
-    for (unsigned n = 0; s->busy_count && n < s->at->wf->node_count; n++) {
-        struct work *w = s->at->nodes[n].work;
-        if (w && !w->lost && work_has_effect(w->kind))
+    table_foreach(slot, &s->runs)
+    {
+        const struct work *w = slot->value;
+        if (!w->lost && work_has_effect(w->kind))
             return false;
     }
     return true;
@@ -219,11 +221,12 @@ size_t session_bytes(const struct session *s)
 {
     size_t total = sizeof(*s) + s->arena.bytes + s->out.arena.bytes + s->out.events.cap +
                    s->withheld_bytes + s->output.n + s->error.n + s->vars_text.n;
-    for (unsigned n = 0; n < s->at->wf->node_count; n++) {
-        const struct work *w = s->at->nodes[n].work;
-        total += s->at->nodes[n].output.n;
-        if (w)
-            total += sizeof(*w) + w->text.cap + w->request.n + w->interrupt.n;
+    for (unsigned n = 0; n < s->at->wf->node_count; n++)
+        total += s->at->nodes[n].output.n + s->at->nodes[n].progress.n;
+    table_foreach(slot, &s->runs)
+    {
+        const struct work *w = slot->value;
+        total += sizeof(*w) + w->text.cap + w->request.n + w->interrupt.n;
     }
     return total;
 }

@@ -6,6 +6,7 @@
  *     join.c        may a waiting node start
  *     loop.c        rounds, scores, history
  *     node_run.c    a run's life: started, completed, failed, tried again, cancelled
+ *     calls.c       its calls: ids, progress, to which kind a result goes
  *     node_*.c      the kinds of nodes
  *     event.c       frames for people
  *     effects.c     work for the shell, timers
@@ -60,19 +61,26 @@ static inline bool work_has_effect(enum work_kind k)
     return k < WORK_WAIT;
 }
 
-/* What a run needs while it lasts. */
+/* A call: one piece of outside work of a run, or its wait for a timer or a person. Most runs make
+ * one; an agent calls its model, several tools at once, the model again (calls.c). */
 struct work {
+    struct work *next; /* of the same run, in the order begun */
     struct scope *scope;
     unsigned node;
     enum work_kind kind;
+    struct id id;     /* under which results come in: the run's own for its first call */
+    struct id key;    /* idempotency key: the same on every attempt and after a restart */
+    unsigned ordinal; /* the run's own count; 0: its first */
+    bool over;        /* its end has come in: nothing is left to be cancelled */
     /* Not taken yet (valid while gen is the session's): they can still be undone. */
     unsigned gen;
     struct effect_row *row;
     struct effect_out *start;
     /* After a restart: the shell knows nothing of it, it must be started again by this request. */
     bool lost;
-    struct str request;
+    struct str request; /* heap; when lost, and of kinds that go on from it (call_ops.keeps) */
     /* WORK_MODEL */
+    struct id message_id;
     struct buf text;    /* shown and not thinking, since the last reset */
     int64_t next_index; /* of the message's next token_stream */
     bool shown;         /* chunks are (or may be) with the readers */
@@ -89,10 +97,13 @@ struct node_state {
     int64_t iteration, attempt; /* of the newest run; 0: none yet */
     int64_t failures;           /* of this iteration, for the retry policy */
     int64_t output_iteration;   /* whose output it is */
-    struct id run_id, logical_id, message_id;
-    struct str output; /* heap, or NULL */
+    struct id run_id, logical_id;
+    struct id message_id; /* of the run's first model call, over all attempts */
+    struct str output;    /* heap, or NULL */
+    struct str progress;  /* heap, or NULL: what a run of several calls has; over attempts, too */
+    bool run_id_used;     /* a call has it as its own */
     int64_t started_at;
-    struct work *work;   /* RUNNING (unless it completes at once), SUSPENDED */
+    struct work *work;   /* calls: RUNNING (unless it completes at once), SUSPENDED */
     struct run_row *row; /* of the newest run, in the delta being made */
     unsigned row_gen;
 };
@@ -195,9 +206,9 @@ struct session {
     unsigned var_count, var_cap;
     struct str vars_text, session_text; /* heap; NULL: to be made */
 
-    struct table runs;   /* struct work by run id */
+    struct table runs;   /* struct work by its id */
     struct list timers;  /* struct timer */
-    unsigned busy_count; /* model and script runs */
+    unsigned busy_count; /* calls that the shell carries out */
 
     /* pause */
     bool hold, timers_run, held; /* held: EFFECT_RUN_HOLD was given */
@@ -264,7 +275,7 @@ void write_text(struct jw *w, const char *key, struct str text); /* null when it
 void event_node_move(struct session *s, unsigned n, enum node_status from, struct str output,
                      struct str error);
 void event_session_move(struct session *s, enum session_status from);
-void event_chunk(struct session *s, unsigned n, struct str text, bool is_thinking);
+void event_chunk(struct session *s, struct work *w, struct str text, bool is_thinking);
 void event_log(struct session *s, int node, const char *level, struct str text);
 struct str error_json(struct session *s, const char *code, struct str message, const char *node_id);
 
@@ -272,7 +283,7 @@ struct str error_json(struct session *s, const char *code, struct str message, c
 
 struct effect_out *effect_push(struct session *s, enum effect_kind kind);
 void effect_start(struct session *s, struct work *w, struct str request);
-/* The run is over; its effect row goes. `cancel`: the shell still works on it. */
+/* The call is over; its effect row goes. `cancel`: the shell still works on it. */
 void effect_finish(struct session *s, struct work *w, bool cancel);
 void effect_hold_all(struct session *s, bool hold);
 void timer_add(struct session *s, enum timer_purpose purpose, int node, int64_t delay_ms);
@@ -328,12 +339,59 @@ void node_failz(struct session *s, unsigned n, const char *code, const char *mes
 void node_skip(struct session *s, unsigned n);
 /* Ends an active node from outside; the node is DONE, or IDLE as before when it had not started. */
 void node_cancel(struct session *s, unsigned n, const char *code, const char *message);
-struct work *work_begin(struct session *s, unsigned n, enum work_kind kind);
-void work_free(struct work *w);
 void run_row_sync(struct session *s, unsigned n);
-/* A lost run ends as interrupted and goes on as a new attempt. */
+void run_begin(struct session *s, unsigned n, bool again);
+void run_interrupt(struct session *s, unsigned n); /* ends the attempt, for run_restart() */
+/* A run with lost calls ends as interrupted and goes on as a new attempt; its progress, and the
+ * calls that are not lost, go with it. */
 void run_restart(struct session *s, unsigned n);
 void node_suspend(struct session *s, unsigned n, struct str interrupt, struct id interrupt_id);
+
+/* ---- calls.c ---- */
+
+/* What a kind does with the ends of its calls. `in` is IN_MODEL_DONE (its usage is counted, the
+ * text is in c->text), IN_RUN_DONE or IN_RUN_FAILED. When the function returns and the run still
+ * goes on, the call is dropped; it may also have completed or failed the node, or begun more calls.
+ * A run that goes on must have a call. Progress and ordinals may come from a damaged store: check
+ * them. */
+struct call_ops {
+    void (*done)(struct session *s, unsigned n, struct work *c, const struct engine_input *in);
+    /* NULL: the run fails with it, its other calls are cancelled. */
+    void (*failed)(struct session *s, unsigned n, struct work *c, const struct engine_input *in);
+    /* Who speaks in a model call; NULL: node_agent_id(). */
+    struct str (*agent_id)(struct session *s, unsigned n, const struct work *c);
+    bool keeps_request; /* c->request is there until the call has ended */
+};
+
+#define CALL_ORDINALS_MAX 4096
+
+/* Starts one: its effect is carried out after the commit. The ordinal is unique in the attempt and
+ * names the same work on the next one. */
+struct work *call_begin(struct session *s, unsigned n, enum work_kind kind, unsigned ordinal,
+                        struct str request);
+struct work *call_find(const struct session *s, unsigned n, unsigned ordinal); /* or NULL */
+unsigned calls_count(const struct session *s, unsigned n);
+bool calls_lost(const struct session *s, unsigned n);          /* any of them */
+void call_end(struct session *s, struct work *c, bool cancel); /* drops it */
+void calls_end(struct session *s, unsigned n, bool cancel);    /* all of the run */
+void call_result(struct session *s, struct work *c, const struct engine_input *in);
+struct id call_key(const struct node_state *ns, unsigned ordinal);
+struct id call_message_id(struct session *s, struct node_state *ns, unsigned ordinal);
+struct str call_agent(struct session *s, const struct work *c);
+struct str call_text(const struct work *c); /* of a model call, "" when it said nothing */
+
+/* What the run has gathered: JSON of the kind's own, kept in its row and over its attempts, until
+ * the node is done or begins a new iteration. NULL: none. The text given out holds until it is set
+ * again. */
+struct str progress_get(const struct session *s, unsigned n);
+void progress_set(struct session *s, unsigned n, struct str json);
+
+struct work *work_begin(struct session *s, unsigned n, enum work_kind kind);
+struct work *work_restored(struct session *s, unsigned n, enum work_kind kind, struct id id,
+                           unsigned ordinal);
+void work_free(struct work *w);
+void works_free(struct work *first);
+bool work_kind_parse(struct str word, enum work_kind *out);
 
 /* ---- node_eval.c ---- */
 
@@ -369,8 +427,13 @@ void node_start_input(struct session *s, unsigned n);
 
 struct str end_output(struct session *s, unsigned n);
 void model_chunk(struct session *s, struct work *w, const struct engine_input *in);
-void model_done(struct session *s, struct work *w, const struct engine_input *in);
-/* Keeps what was shown of an unfinished message: a message event and row. */
+void model_done(struct session *s, unsigned n, struct work *c, const struct engine_input *in);
+void model_usage(struct session *s, unsigned n, const struct engine_input *in);
+/* The message of a model call: its event and row. tokens: -1 unknown. */
+void model_message(struct session *s, struct work *c, struct str finish_reason, int64_t tokens);
+/* The chunks of that message so far are void. */
+void model_reset(struct session *s, unsigned n, struct id message_id, const char *reason);
+/* Keeps what was shown of unfinished messages: a message event and row each. */
 void model_keep_partial(struct session *s, unsigned n, const char *finish_reason);
 struct str node_agent_id(struct session *s, unsigned n); /* NULL unless an agent */
 int human_answer(struct session *s, const struct engine_input *in, struct errbuf *e);

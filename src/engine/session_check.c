@@ -49,8 +49,9 @@ static int node_verify(const struct session *s, unsigned n, struct errbuf *e)
         BROKEN("node %.*s is %s in phase %s", len, id, node_status_word(ns->status), phase);
     if (working != (ns->work != NULL))
         BROKEN("node %.*s in phase %s has work: %d", len, id, phase, ns->work != NULL);
-    if (working && table_get(&s->runs, ns->run_id) != ns->work)
-        BROKEN("the run of node %.*s is not known", len, id);
+    for (const struct work *w = ns->work; w; w = w->next)
+        if (table_get(&s->runs, w->id) != w || w->node != n || w->scope != s->at)
+            BROKEN("a call of node %.*s is not known", len, id);
     if (bit_get(s->at->active, n) != phase_is_active(ns->phase))
         BROKEN("node %.*s in phase %s is wrong in the active set", len, id, phase);
     if (bit_get(s->at->waiting, n) != (ns->phase == PHASE_WAITING))
@@ -162,10 +163,11 @@ static int counts_verify(const struct session *s, struct errbuf *e)
 {
     unsigned active = 0, busy = 0, runs = 0;
     for (unsigned n = 0; n < s->at->wf->node_count; n++) {
-        const struct work *w = s->at->nodes[n].work;
         active += phase_is_active(s->at->nodes[n].phase);
-        runs += w != NULL;
-        busy += w && work_has_effect(w->kind);
+        for (const struct work *w = s->at->nodes[n].work; w; w = w->next) {
+            runs++;
+            busy += work_has_effect(w->kind);
+        }
     }
     if (active != s->at->active_count || busy != s->busy_count || runs != s->runs.count)
         BROKEN("%u nodes active (counted %u), %u busy (%u), %u runs (%zu)", active,

@@ -95,29 +95,6 @@ static int step_signal(struct session *s, const struct engine_input *in, struct 
 
 /* ---- results ---- */
 
-static void run_done(struct session *s, struct work *w, const struct engine_input *in)
-{
-    struct errbuf e = {{0}};
-    struct str output = in->output_json.n ? in->output_json : STR("null");
-    if (output.n > ENGINE_OUTPUT_BYTES_MAX)
-        node_fail(s, w->node, "too_large", STR("The output is larger than allowed."), -1, false);
-    else if (json_check(output, NULL, &e))
-        node_fail(s, w->node, "invalid_output", str_of(e.text), -1, false);
-    else
-        node_complete(s, w->node, json_raw(json_root(output)), EDGES_NEXT);
-}
-
-static void run_failed(struct session *s, struct work *w, const struct engine_input *in)
-{
-    char code[65];
-    size_t len = in->error_code.n < sizeof(code) - 1 ? in->error_code.n : sizeof(code) - 1;
-    memcpy(code, in->error_code.p ? in->error_code.p : "", len);
-    code[len] = 0;
-    node_fail(s, w->node, len ? code : "failed",
-              in->error_text.n ? in->error_text : STR("The run failed."), in->retry_after_ms,
-              false);
-}
-
 static void timer_fired(struct session *s, const struct engine_input *in)
 {
     struct timer *t = timer_find(s, in->timer_id);
@@ -184,16 +161,9 @@ void step_result(struct session *s, const struct engine_input *in)
             model_chunk(s, w, in);
         break;
     case IN_MODEL_DONE:
-        if (w->kind == WORK_MODEL)
-            model_done(s, w, in);
-        break;
     case IN_RUN_DONE:
-        if (work_has_effect(w->kind) && w->kind != WORK_MODEL)
-            run_done(s, w, in);
-        break;
     case IN_RUN_FAILED:
-        if (work_has_effect(w->kind))
-            run_failed(s, w, in);
+        call_result(s, w, in);
         break;
     case IN_LOG:
         step_log(s, in);

@@ -57,6 +57,8 @@ static void withheld_write(struct buf *b, const struct engine_input *in)
     if (in->kind == IN_MODEL_DONE) {
         jw_kv_i64(&w, "input_tokens", in->input_tokens);
         jw_kv_i64(&w, "output_tokens", in->output_tokens);
+        if (in->tool_calls_json.p)
+            jw_kv_raw(&w, "tool_calls", in->tool_calls_json);
     }
     if (in->kind == IN_RUN_FAILED)
         jw_kv_i64(&w, "retry_after_ms", in->retry_after_ms);
@@ -106,6 +108,8 @@ bool withheld_parse(struct str text, struct session *s, struct engine_input *out
     json_i64(json_get_set(v, "retry_after_ms"), &out->retry_after_ms);
     json_bool(json_get_set(v, "is_thinking"), &out->is_thinking);
     out->output_json = json_raw(json_get(v, "output"));
+    if (json_exists(json_get_set(v, "tool_calls")))
+        out->tool_calls_json = json_raw(json_get_set(v, "tool_calls"));
     return has_id;
 }
 
@@ -209,7 +213,7 @@ int step_pause(struct session *s, const struct engine_input *in, struct errbuf *
 void lost_restart(struct session *s)
 {
     for (unsigned n = 0; n < s->at->wf->node_count; n++)
-        if (s->at->nodes[n].work && s->at->nodes[n].work->lost)
+        if (calls_lost(s, n))
             run_restart(s, n);
 }
 

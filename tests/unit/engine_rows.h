@@ -85,9 +85,9 @@ static inline void rows_apply_runs(struct rows *r, const struct run_row *runs)
             at = &(*at)->next;
         struct run_row *copy = ROWS_COPY(struct run_row, runs);
         copy->next = *at ? (*at)->next : NULL;
-        struct str *texts[] = {&copy->node_id,       &copy->kind,        &copy->status,
-                               &copy->branch,        &copy->output_json, &copy->error_json,
-                               &copy->interrupt_json};
+        struct str *texts[] = {&copy->node_id,        &copy->kind,         &copy->status,
+                               &copy->branch,         &copy->output_json,  &copy->error_json,
+                               &copy->interrupt_json, &copy->progress_json};
         for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
             *texts[i] = rows_copy(r, *texts[i]);
         *at = copy;

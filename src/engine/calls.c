@@ -1,0 +1,345 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "engine/session.h"
+
+/* The calls of a run. What comes in goes to the call it is for, and from there to its node's kind;
+ * what the run has gathered so far is its progress, written with the step that changed it. */
+
+static void run_done(struct session *s, unsigned n, struct work *c, const struct engine_input *in);
+
+static const struct call_ops model_ops = {.done = model_done};
+static const struct call_ops plain_ops = {.done = run_done};
+
+static const struct call_ops *call_ops_of(enum node_kind k)
+{
+    static const struct call_ops *const table[KIND_COUNT] = {
+        [KIND_LLM] = &model_ops,
+        [KIND_AGENT] = &model_ops,
+        [KIND_END] = &model_ops,
+    };
+    return table[k] ? table[k] : &plain_ops;
+}
+
+static const struct call_ops *ops_of(const struct work *w)
+{
+    return call_ops_of(w->scope->wf->nodes[w->node].kind);
+}
+
+/* ---- ids ---- */
+
+static uint64_t mix(uint64_t x) /* the finalizer of splitmix64: every bit depends on every bit */
+{
+    x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return x ^ (x >> 31);
+}
+
+/* An id that follows from the run's and the ordinal alone. */
+static struct id id_derive(struct id base, uint64_t ordinal, uint64_t salt)
+{
+    uint64_t half[2];
+    struct id out;
+    memcpy(half, base.b, sizeof(half));
+    uint64_t a = mix(half[0] ^ mix(half[1] + salt) ^ mix(ordinal * UINT64_C(0x9e3779b97f4a7c15)));
+    uint64_t b = mix(a + mix(half[1] ^ ordinal) + half[0]);
+    memcpy(out.b, &a, 8);
+    memcpy(out.b + 8, &b, 8);
+    out.b[8] = (uint8_t)((out.b[8] & 0x3f) | 0x80);
+    return out;
+}
+
+struct id call_key(const struct node_state *ns, unsigned ordinal)
+{
+    if (!ordinal)
+        return ns->logical_id;
+    struct id key = id_derive(ns->logical_id, ordinal, 1);
+    key.b[6] = (uint8_t)((key.b[6] & 0x0f) | 0x80); /* UUIDv8: made by a rule of our own */
+    return key;
+}
+
+/* Of the time of the run's first attempt, in the order of the ordinals; the same when tried again.
+ */
+struct id call_message_id(struct session *s, struct node_state *ns, unsigned ordinal)
+{
+    if (!ordinal) {
+        if (id_is_zero(ns->message_id))
+            ns->message_id = id_new(s->in->ids, (uint64_t)s->now);
+        return ns->message_id;
+    }
+    struct id id = id_derive(ns->logical_id, ordinal, 2);
+    memcpy(id.b, ns->logical_id.b, 6);
+    id.b[6] = (uint8_t)(0x70 | (ordinal >> 8 & 0x0f));
+    id.b[7] = (uint8_t)ordinal;
+    return id;
+}
+
+/* ---- life ---- */
+
+/* At the end of its node's list. */
+static void work_attach(struct session *s, struct work *w)
+{
+    struct work **at = &w->scope->nodes[w->node].work;
+    while (*at)
+        at = &(*at)->next;
+    w->next = NULL;
+    *at = w;
+    table_put(&s->runs, w->id, w);
+    s->core_dirty = true;
+}
+
+static struct work *work_new(struct session *s, unsigned n, enum work_kind kind)
+{
+    struct work *w = mem_zalloc(sizeof(*w));
+    w->scope = s->at;
+    w->node = n;
+    w->kind = kind;
+    buf_init(&w->text, ENGINE_OUTPUT_BYTES_MAX);
+    if (work_has_effect(kind))
+        s->busy_count++;
+    return w;
+}
+
+/* A run's only piece of work, under the run's own id. */
+struct work *work_begin(struct session *s, unsigned n, enum work_kind kind)
+{
+    struct work *w = work_new(s, n, kind);
+    struct node_state *ns = &s->at->nodes[n];
+    w->id = ns->run_id;
+    w->key = ns->logical_id;
+    ns->run_id_used = true;
+    work_attach(s, w);
+    return w;
+}
+
+struct work *work_restored(struct session *s, unsigned n, enum work_kind kind, struct id id,
+                           unsigned ordinal)
+{
+    struct work *w = work_new(s, n, kind);
+    w->id = id;
+    w->ordinal = ordinal;
+    w->key = call_key(&s->at->nodes[n], ordinal);
+    s->at->nodes[n].run_id_used = true;
+    work_attach(s, w);
+    return w;
+}
+
+static struct id call_new_id(struct session *s, struct node_state *ns)
+{
+    if (ns->run_id_used)
+        return id_new(s->in->ids, (uint64_t)s->now);
+    ns->run_id_used = true;
+    return ns->run_id;
+}
+
+struct work *call_begin(struct session *s, unsigned n, enum work_kind kind, unsigned ordinal,
+                        struct str request)
+{
+    struct node_state *ns = &s->at->nodes[n];
+    struct work *w = work_new(s, n, kind);
+    w->id = call_new_id(s, ns);
+    w->ordinal = ordinal;
+    w->key = call_key(ns, ordinal);
+    if (kind == WORK_MODEL)
+        w->message_id = call_message_id(s, ns, ordinal);
+    if (ops_of(w)->keeps_request)
+        own_set(&w->request, request);
+    work_attach(s, w);
+    effect_start(s, w, request);
+    return w;
+}
+
+/* It was lost: the same work under the new attempt's run. */
+static void call_again(struct session *s, struct work *w)
+{
+    w->id = call_new_id(s, &w->scope->nodes[w->node]);
+    w->lost = w->shown = false;
+    w->next_index = 0;
+    buf_clear(&w->text);
+    work_attach(s, w);
+    effect_start(s, w, w->request);
+    if (!ops_of(w)->keeps_request)
+        own_set(&w->request, STR_NULL);
+}
+
+void work_free(struct work *w)
+{
+    if (!w)
+        return;
+    buf_deinit(&w->text);
+    free((char *)w->request.p);
+    free((char *)w->interrupt.p);
+    free(w);
+}
+
+void works_free(struct work *first)
+{
+    while (first) {
+        struct work *next = first->next;
+        work_free(first);
+        first = next;
+    }
+}
+
+void call_end(struct session *s, struct work *c, bool cancel)
+{
+    struct work **at = &c->scope->nodes[c->node].work;
+    while (*at != c)
+        at = &(*at)->next;
+    table_remove(&s->runs, c->id);
+    if (work_has_effect(c->kind)) {
+        effect_finish(s, c, cancel);
+        s->busy_count--;
+    }
+    if (c->kind == WORK_HUMAN)
+        run_row_sync(s, c->node); /* the row keeps the interrupt and its answer */
+    if (s->chunk_of == c)
+        s->chunk_of = NULL;
+    *at = c->next;
+    work_free(c);
+    s->core_dirty = true;
+}
+
+void calls_end(struct session *s, unsigned n, bool cancel)
+{
+    timers_clear_node(s, (int)n);
+    while (s->at->nodes[n].work)
+        call_end(s, s->at->nodes[n].work, cancel);
+}
+
+struct work *call_find(const struct session *s, unsigned n, unsigned ordinal)
+{
+    struct work *w = s->at->nodes[n].work;
+    while (w && w->ordinal != ordinal)
+        w = w->next;
+    return w;
+}
+
+unsigned calls_count(const struct session *s, unsigned n)
+{
+    unsigned count = 0;
+    for (const struct work *w = s->at->nodes[n].work; w; w = w->next)
+        count++;
+    return count;
+}
+
+bool calls_lost(const struct session *s, unsigned n)
+{
+    for (const struct work *w = s->at->nodes[n].work; w; w = w->next)
+        if (w->lost)
+            return true;
+    return false;
+}
+
+struct str call_agent(struct session *s, const struct work *c)
+{
+    const struct call_ops *ops = ops_of(c);
+    return ops->agent_id ? ops->agent_id(s, c->node, c) : node_agent_id(s, c->node);
+}
+
+struct str call_text(const struct work *c)
+{
+    struct str text = buf_str(&c->text);
+    return text.p ? text : STR("");
+}
+
+/* ---- progress ---- */
+
+struct str progress_get(const struct session *s, unsigned n)
+{
+    return s->at->nodes[n].progress;
+}
+
+void progress_set(struct session *s, unsigned n, struct str json)
+{
+    struct node_state *ns = &s->at->nodes[n];
+    own_set(&ns->progress, json);
+    run_row_sync(s, n);
+    ns->row->progress_json = STR_NULL;
+    if (json.p)
+        ns->row->progress_json = (struct str){arena_strdup(&s->out.arena, json), json.n};
+}
+
+/* ---- results ---- */
+
+/* A script, tool, plugin or child whose output is the node's. */
+static void run_done(struct session *s, unsigned n, struct work *c, const struct engine_input *in)
+{
+    struct errbuf e = {{0}};
+    struct str output = in->output_json.n ? in->output_json : STR("null");
+    (void)c;
+    if (output.n > ENGINE_OUTPUT_BYTES_MAX)
+        node_fail(s, n, "too_large", STR("The output is larger than allowed."), -1, true);
+    else if (json_check(output, NULL, &e))
+        node_fail(s, n, "invalid_output", str_of(e.text), -1, true);
+    else
+        node_complete(s, n, json_raw(json_root(output)), EDGES_NEXT);
+}
+
+static void run_failed(struct session *s, unsigned n, const struct engine_input *in)
+{
+    char code[65];
+    size_t len = in->error_code.n < sizeof(code) - 1 ? in->error_code.n : sizeof(code) - 1;
+    memcpy(code, in->error_code.p ? in->error_code.p : "", len);
+    code[len] = 0;
+    node_fail(s, n, len ? code : "failed",
+              in->error_text.n ? in->error_text : STR("The run failed."), in->retry_after_ms, true);
+}
+
+static bool result_fits(const struct work *c, enum input_kind kind)
+{
+    if (!work_has_effect(c->kind))
+        return false;
+    return kind == IN_RUN_FAILED || (kind == IN_MODEL_DONE) == (c->kind == WORK_MODEL);
+}
+
+void call_result(struct session *s, struct work *c, const struct engine_input *in)
+{
+    const struct call_ops *ops = ops_of(c);
+    struct id id = c->id;
+    unsigned n = c->node;
+    if (!result_fits(c, in->kind))
+        return;
+    c->over = true;
+    if (in->kind == IN_MODEL_DONE)
+        model_usage(s, n, in);
+    if (in->kind != IN_RUN_FAILED)
+        ops->done(s, n, c, in);
+    else if (ops->failed)
+        ops->failed(s, n, c, in);
+    else
+        run_failed(s, n, in);
+    if (table_get(&s->runs, id) == c)
+        call_end(s, c, false);
+}
+
+/* ---- after a restart ---- */
+
+void run_restart(struct session *s, unsigned n)
+{
+    struct node_state *ns = &s->at->nodes[n];
+    struct work *calls = ns->work, *next;
+    timers_clear_node(s, (int)n);
+    for (struct work *w = calls; w; w = w->next) {
+        if (w->lost) {
+            table_remove(&s->runs, w->id);
+            effect_finish(s, w, false);
+        }
+    }
+    ns->work = NULL;
+    run_interrupt(s, n);
+    for (struct work *w = calls; w; w = w->next)
+        if (w->lost && w->kind == WORK_MODEL)
+            model_reset(s, n, w->message_id, "server_restarted");
+    run_begin(s, n, true);
+    for (struct work *w = calls; w; w = next) {
+        next = w->next;
+        if (w->lost)
+            call_again(s, w);
+        else
+            work_attach(s, w);
+    }
+    if (node_def(s, n)->timeout_ms > 0)
+        timer_add(s, FOR_TIMEOUT, (int)n, node_def(s, n)->timeout_ms);
+}
