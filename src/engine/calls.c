@@ -133,6 +133,12 @@ static struct id call_new_id(struct session *s, struct node_state *ns)
     return ns->run_id;
 }
 
+static bool keeps_request(const struct session *s, const struct work *w)
+{
+    const struct call_ops *ops = ops_of(w);
+    return w->kind == WORK_TOOL || (ops->keeps_request && ops->keeps_request(s, w->node));
+}
+
 struct work *call_begin(struct session *s, unsigned n, enum work_kind kind, unsigned ordinal,
                         struct str request)
 {
@@ -143,10 +149,12 @@ struct work *call_begin(struct session *s, unsigned n, enum work_kind kind, unsi
     w->key = call_key(ns, ordinal);
     if (kind == WORK_MODEL)
         w->message_id = call_message_id(s, ns, ordinal);
-    if (ops_of(w)->keeps_request)
+    if (keeps_request(s, w))
         own_set(&w->request, request);
     work_attach(s, w);
     effect_start(s, w, request);
+    if (kind == WORK_TOOL)
+        tool_event(s, w, "started", STR_NULL, STR_NULL);
     return w;
 }
 
@@ -159,7 +167,9 @@ static void call_again(struct session *s, struct work *w)
     buf_clear(&w->text);
     work_attach(s, w);
     effect_start(s, w, w->request);
-    if (!ops_of(w)->keeps_request)
+    if (w->kind == WORK_TOOL)
+        tool_event(s, w, "started", STR_NULL, STR_NULL);
+    if (!keeps_request(s, w))
         own_set(&w->request, STR_NULL);
 }
 
@@ -187,6 +197,9 @@ void call_end(struct session *s, struct work *c, bool cancel)
     struct work **at = &c->scope->nodes[c->node].work;
     while (*at != c)
         at = &(*at)->next;
+    if (cancel && c->kind == WORK_TOOL && !c->over)
+        tool_event(s, c, "failed", STR_NULL,
+                   error_json(s, "cancelled", STR("The call was cancelled."), NULL));
     table_remove(&s->runs, c->id);
     if (work_has_effect(c->kind)) {
         effect_finish(s, c, cancel);
@@ -266,25 +279,22 @@ void progress_set(struct session *s, unsigned n, struct str json)
 /* A script, tool, plugin or child whose output is the node's. */
 static void run_done(struct session *s, unsigned n, struct work *c, const struct engine_input *in)
 {
-    struct errbuf e = {{0}};
-    struct str output = in->output_json.n ? in->output_json : STR("null");
     (void)c;
-    if (output.n > ENGINE_OUTPUT_BYTES_MAX)
-        node_fail(s, n, "too_large", STR("The output is larger than allowed."), -1, true);
-    else if (json_check(output, NULL, &e))
-        node_fail(s, n, "invalid_output", str_of(e.text), -1, true);
-    else
-        node_complete(s, n, json_raw(json_root(output)), EDGES_NEXT);
+    node_complete(s, n, in->output_json, EDGES_NEXT);
 }
 
 static void run_failed(struct session *s, unsigned n, const struct engine_input *in)
 {
     char code[65];
-    size_t len = in->error_code.n < sizeof(code) - 1 ? in->error_code.n : sizeof(code) - 1;
-    memcpy(code, in->error_code.p ? in->error_code.p : "", len);
+    node_fail(s, n, call_error_code(in, code), in->error_text, in->retry_after_ms, true);
+}
+
+const char *call_error_code(const struct engine_input *in, char code[65])
+{
+    size_t len = in->error_code.n < 64 ? in->error_code.n : 64;
+    memcpy(code, in->error_code.p, len);
     code[len] = 0;
-    node_fail(s, n, len ? code : "failed",
-              in->error_text.n ? in->error_text : STR("The run failed."), in->retry_after_ms, true);
+    return code;
 }
 
 static bool result_fits(const struct work *c, enum input_kind kind)
@@ -294,22 +304,68 @@ static bool result_fits(const struct work *c, enum input_kind kind)
     return kind == IN_RUN_FAILED || (kind == IN_MODEL_DONE) == (c->kind == WORK_MODEL);
 }
 
+static void result_refuse(struct engine_input *r, const char *code, const char *text)
+{
+    r->kind = IN_RUN_FAILED;
+    r->error_code = str_of(code);
+    r->error_text = str_of(text);
+    r->retry_after_ms = -1;
+}
+
+/* What kinds may rely on: outputs are JSON and not too large, failures have a code and a text. */
+static void result_judge(struct engine_input *r, struct errbuf *e)
+{
+    if (r->kind == IN_RUN_DONE) {
+        if (!r->output_json.n)
+            r->output_json = STR("null");
+        if (r->output_json.n > ENGINE_OUTPUT_BYTES_MAX)
+            result_refuse(r, "too_large", "The output is larger than allowed.");
+        else if (json_check(r->output_json, NULL, e))
+            result_refuse(r, "invalid_output", e->text);
+        else
+            r->output_json = json_raw(json_root(r->output_json));
+    } else if (r->kind == IN_RUN_FAILED) {
+        if (!r->error_code.n)
+            r->error_code = STR("failed");
+        if (!r->error_text.n)
+            r->error_text = STR("The run failed.");
+    } else if (r->tool_calls_json.n && (json_check(r->tool_calls_json, NULL, e) ||
+                                        json_type(json_root(r->tool_calls_json)) != JSON_ARRAY)) {
+        result_refuse(r, "bad_response", "The model's tool calls are not an array.");
+    }
+}
+
+static void tool_ended(struct session *s, const struct work *c, const struct engine_input *r)
+{
+    char code[65];
+    if (r->kind == IN_RUN_DONE)
+        tool_event(s, c, "completed", r->output_json, STR_NULL);
+    else
+        tool_event(s, c, "failed", STR_NULL,
+                   error_json(s, call_error_code(r, code), r->error_text, NULL));
+}
+
 void call_result(struct session *s, struct work *c, const struct engine_input *in)
 {
     const struct call_ops *ops = ops_of(c);
+    struct engine_input r = *in;
+    struct errbuf e = {{0}};
     struct id id = c->id;
     unsigned n = c->node;
     if (!result_fits(c, in->kind))
         return;
     c->over = true;
-    if (in->kind == IN_MODEL_DONE)
-        model_usage(s, n, in);
-    if (in->kind != IN_RUN_FAILED)
-        ops->done(s, n, c, in);
+    if (r.kind == IN_MODEL_DONE)
+        model_usage(s, n, &r);
+    result_judge(&r, &e);
+    if (c->kind == WORK_TOOL)
+        tool_ended(s, c, &r);
+    if (r.kind != IN_RUN_FAILED)
+        ops->done(s, n, c, &r);
     else if (ops->failed)
-        ops->failed(s, n, c, in);
+        ops->failed(s, n, c, &r);
     else
-        run_failed(s, n, in);
+        run_failed(s, n, &r);
     if (table_get(&s->runs, id) == c)
         call_end(s, c, false);
 }

@@ -194,3 +194,14 @@ int expr_render(struct expr_vm *vm, struct str tmpl, const struct expr_scope *sc
     expr_vm_end(vm);
     return err;
 }
+
+bool expr_template_is_one(struct str tmpl, struct str *code)
+{
+    struct template_scan scan = {tmpl};
+    struct template_part first, rest;
+    if (!template_next(&scan, &first) || first.text.n || !first.code.p ||
+        !template_next(&scan, &rest) || rest.text.n || rest.code.p)
+        return false;
+    *code = first.code;
+    return true;
+}

@@ -58,6 +58,9 @@ int expr_eval_bool(struct expr_vm *vm, struct str code, const struct expr_scope 
 int expr_render(struct expr_vm *vm, struct str tmpl, const struct expr_scope *scope,
                 struct buf *out, struct errbuf *e);
 
+/* Is the template one {{ expression }} and nothing else? Sets *code. */
+bool expr_template_is_one(struct str tmpl, struct str *code);
+
 /* Checks at validation: syntax, and every free name and `nodes.<id>` that can be read from the text
  * (nodes.x and nodes["x"]). node_exists may be NULL. */
 int expr_check(struct expr_vm *vm, struct str code, bool (*node_exists)(void *data, struct str id),

@@ -169,13 +169,37 @@ int eval_template(struct session *s, unsigned n, struct str tmpl, struct str *ou
     return rc;
 }
 
+typedef int leaf_fn(struct session *s, struct expr_scope *x, struct str text, struct buf *out,
+                    struct errbuf *e);
+
+static int leaf_expression(struct session *s, struct expr_scope *x, struct str text,
+                           struct buf *out, struct errbuf *e)
+{
+    return expr_eval(s->vm, text, x, out, e);
+}
+
+static int leaf_template(struct session *s, struct expr_scope *x, struct str text, struct buf *out,
+                         struct errbuf *e)
+{
+    struct str code;
+    struct buf b;
+    if (expr_template_is_one(text, &code))
+        return expr_eval(s->vm, code, x, out, e);
+    buf_init(&b, ENGINE_OUTPUT_BYTES_MAX);
+    int rc = expr_render(s->vm, text, x, &b, e);
+    if (!rc)
+        json_write_string(out, buf_str(&b));
+    buf_deinit(&b);
+    return rc;
+}
+
 /* One level a call; the text's depth is bounded by json_check(). */
-static int tree_eval(struct session *s, struct expr_scope *x, struct json v, struct buf *out,
-                     unsigned depth, struct errbuf *e)
+static int tree_eval(struct session *s, struct expr_scope *x, leaf_fn *leaf, struct json v,
+                     struct buf *out, unsigned depth, struct errbuf *e)
 {
     enum json_type type = json_type(v);
     if (type == JSON_STRING)
-        return expr_eval(s->vm, json_text(s, v), x, out, e);
+        return leaf(s, x, json_text(s, v), out, e);
     if ((type != JSON_ARRAY && type != JSON_OBJECT) || depth == TREE_DEPTH_MAX)
         return buf_append_str(out, json_raw(v));
     struct json_iter it;
@@ -189,24 +213,35 @@ static int tree_eval(struct session *s, struct expr_scope *x, struct json v, str
             buf_append_str(out, it.key);
             buf_append(out, "\":", 2);
         }
-        int rc = tree_eval(s, x, it.value, out, depth + 1, e);
+        int rc = tree_eval(s, x, leaf, it.value, out, depth + 1, e);
         if (rc)
             return rc;
     }
     return buf_append_char(out, type == JSON_ARRAY ? ']' : '}');
 }
 
-int eval_tree(struct session *s, unsigned n, struct json v, struct str *out, struct errbuf *e)
+static int tree_value(struct session *s, unsigned n, leaf_fn *leaf, struct json v, struct str *out,
+                      struct errbuf *e)
 {
     struct expr_scope x;
     struct buf b;
     scope_init(s, n, &x);
     buf_init(&b, ENGINE_OUTPUT_BYTES_MAX);
-    int rc = tree_eval(s, &x, v, &b, 0, e);
+    int rc = tree_eval(s, &x, leaf, v, &b, 0, e);
     if (!rc && buf_error(&b))
         rc = err_set(e, ERR_TOO_LARGE, "The result is larger than allowed.");
     if (!rc)
         *out = tmp_copy(s, buf_str(&b));
     buf_deinit(&b);
     return rc;
+}
+
+int eval_tree(struct session *s, unsigned n, struct json v, struct str *out, struct errbuf *e)
+{
+    return tree_value(s, n, leaf_expression, v, out, e);
+}
+
+int eval_templates(struct session *s, unsigned n, struct json v, struct str *out, struct errbuf *e)
+{
+    return tree_value(s, n, leaf_template, v, out, e);
 }

@@ -17,6 +17,7 @@ static start_fn *const starters[KIND_COUNT] = {
     [KIND_PARALLEL] = node_start_parallel,   [KIND_LOOP] = node_start_loop,
     [KIND_HUMAN_REVIEW] = node_start_review, [KIND_USER_INPUT] = node_start_input,
     [KIND_WAIT] = node_start_wait,           [KIND_SCRIPT] = node_start_script,
+    [KIND_TOOL] = node_start_tool,
 };
 
 /* ---- rows ---- */

@@ -129,6 +129,8 @@ static enum work_kind work_kind_of(enum node_kind k)
         return WORK_MODEL;
     case KIND_SCRIPT:
         return WORK_SCRIPT;
+    case KIND_TOOL:
+        return WORK_TOOL;
     case KIND_HUMAN_REVIEW:
     case KIND_USER_INPUT:
         return WORK_HUMAN;
@@ -169,10 +171,12 @@ static bool work_has_ended(const struct restore *r, struct id id)
 static int work_restore_effect(struct restore *r, struct work *w, struct json v)
 {
     const struct effect_row *row = effect_find(r, w->id);
-    struct json text = json_get_set(v, "text");
+    struct json text = json_get_set(v, "text"), request;
     if (!row || !row->request_json.p)
         return corrupt(r, "a running run has no effect");
-    own_set(&w->request, row->request_json);
+    if (checked(r, row->request_json, JSON_OBJECT, "effect", &request))
+        return ERR_CORRUPT;
+    own_set(&w->request, json_raw(request));
     w->lost = !work_has_ended(r, w->id);
     if (w->kind != WORK_MODEL)
         return 0;

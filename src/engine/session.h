@@ -350,7 +350,8 @@ void node_suspend(struct session *s, unsigned n, struct str interrupt, struct id
 /* ---- calls.c ---- */
 
 /* What a kind does with the ends of its calls. `in` is IN_MODEL_DONE (its usage is counted, the
- * text is in c->text), IN_RUN_DONE or IN_RUN_FAILED. When the function returns and the run still
+ * text is in c->text), IN_RUN_DONE (its output is JSON, and not too large) or IN_RUN_FAILED (with a
+ * code and a text). When the function returns and the run still
  * goes on, the call is dropped; it may also have completed or failed the node, or begun more calls.
  * A run that goes on must have a call. Progress and ordinals may come from a damaged store: check
  * them. */
@@ -360,7 +361,8 @@ struct call_ops {
     void (*failed)(struct session *s, unsigned n, struct work *c, const struct engine_input *in);
     /* Who speaks in a model call; NULL: node_agent_id(). */
     struct str (*agent_id)(struct session *s, unsigned n, const struct work *c);
-    bool keeps_request; /* c->request is there until the call has ended */
+    /* c->request is there until the call has ended. NULL: of tool calls only. */
+    bool (*keeps_request)(const struct session *s, unsigned n);
 };
 
 #define CALL_ORDINALS_MAX 4096
@@ -375,6 +377,7 @@ bool calls_lost(const struct session *s, unsigned n);          /* any of them */
 void call_end(struct session *s, struct work *c, bool cancel); /* drops it */
 void calls_end(struct session *s, unsigned n, bool cancel);    /* all of the run */
 void call_result(struct session *s, struct work *c, const struct engine_input *in);
+const char *call_error_code(const struct engine_input *in, char code[65]);
 struct id call_key(const struct node_state *ns, unsigned ordinal);
 struct id call_message_id(struct session *s, struct node_state *ns, unsigned ordinal);
 struct str call_agent(struct session *s, const struct work *c);
@@ -393,6 +396,18 @@ void work_free(struct work *w);
 void works_free(struct work *first);
 bool work_kind_parse(struct str word, enum work_kind *out);
 
+/* ---- node_tool.c ---- */
+
+struct tool_call {
+    struct str tool, server, name; /* the last two may be NULL */
+    struct str arguments;          /* JSON, an object */
+};
+/* What EFFECT_TOOL_START carries, in the step's memory; NULL when it is too large. */
+struct str tool_request(struct session *s, unsigned n, const struct tool_call *t);
+/* output, error: JSON or NULL. calls.c says when a tool call starts and ends. */
+void tool_event(struct session *s, const struct work *c, const char *status, struct str output,
+                struct str error);
+
 /* ---- node_eval.c ---- */
 
 /* Properties, unescaped; NULL when absent. They live as long as the step. */
@@ -406,6 +421,9 @@ int eval_template(struct session *s, unsigned n, struct str tmpl, struct str *ou
                   struct errbuf *e);
 /* Every string in the value is an expression. */
 int eval_tree(struct session *s, unsigned n, struct json v, struct str *out, struct errbuf *e);
+/* Every string in the value is a template; one that is a single {{ expression }} gives its value as
+ * it is, a number as a number. */
+int eval_templates(struct session *s, unsigned n, struct json v, struct str *out, struct errbuf *e);
 struct str vars_text(struct session *s);
 void var_set(struct session *s, struct str name, struct str value);
 struct str session_text(struct session *s);
@@ -421,6 +439,7 @@ void node_start_switch(struct session *s, unsigned n);
 void node_start_parallel(struct session *s, unsigned n);
 void node_start_wait(struct session *s, unsigned n);
 void node_start_script(struct session *s, unsigned n);
+void node_start_tool(struct session *s, unsigned n);
 void node_start_model(struct session *s, unsigned n);
 void node_start_review(struct session *s, unsigned n);
 void node_start_input(struct session *s, unsigned n);

@@ -33,8 +33,8 @@ static bool status_fits(enum phase p, const struct node_state *ns)
 static bool kind_fits(enum phase p, enum node_kind k)
 {
     bool human = k == KIND_HUMAN_REVIEW || k == KIND_USER_INPUT;
-    bool works =
-        k == KIND_LLM || k == KIND_AGENT || k == KIND_END || k == KIND_SCRIPT || k == KIND_WAIT;
+    bool works = k == KIND_LLM || k == KIND_AGENT || k == KIND_END || k == KIND_SCRIPT ||
+                 k == KIND_WAIT || k == KIND_TOOL;
     return (p != PHASE_RUNNING || works) && (p != PHASE_SUSPENDED || human);
 }
 

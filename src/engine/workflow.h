@@ -36,6 +36,7 @@ enum node_kind {
     KIND_USER_INPUT,
     KIND_WAIT,
     KIND_SCRIPT,
+    KIND_TOOL,
     KIND_COUNT,
 };
 const char *node_kind_word(enum node_kind k);

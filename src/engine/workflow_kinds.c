@@ -94,6 +94,13 @@ static const struct prop_def script_props[] = {
     {.name = "memory_bytes_max", .type = PROP_INT, .min = 65536, .max = SCRIPT_BYTES},
 };
 
+static const struct prop_def tool_props[] = {
+    {.name = "tool", .type = PROP_NAME, .required = true},
+    {.name = "arguments", .type = PROP_TEMPLATES},
+    {.name = "server", .type = PROP_NAME},
+    {.name = "name", .type = PROP_STRING},
+};
+
 #define PROPS(table) .props = (table), .prop_count = sizeof(table) / sizeof((table)[0])
 
 static const struct kind_def kinds[KIND_COUNT] = {
@@ -124,6 +131,7 @@ static const struct kind_def kinds[KIND_COUNT] = {
                          .breaks_cycles = true},
     [KIND_WAIT] = {.word = "wait", .article = "a", PROPS(wait_props), .takes_next = true},
     [KIND_SCRIPT] = {.word = "script", .article = "a", PROPS(script_props), .takes_next = true},
+    [KIND_TOOL] = {.word = "tool", .article = "a", PROPS(tool_props), .takes_next = true},
 };
 
 const struct kind_def *kind_def_of(enum node_kind k)

@@ -5,6 +5,7 @@
  *     workflow_top.c     the document: top-level fields, which nodes there are, the start
  *     workflow_nodes.c   a node's fields, edges as written
  *     workflow_props.c   a node's properties against its kind's table
+ *     workflow_tools.c   tools: of a tool node, and what an agent may use
  *     workflow_graph.c   back edges, cycles, reachability, branches
  *     workflow_issues.c  paths, sentences, "did you mean"
  *
@@ -26,13 +27,14 @@
 
 enum prop_type {
     PROP_STRING,
-    PROP_NAME,     /* [A-Za-z0-9_.-]{1,64} */
-    PROP_TEMPLATE, /* text with {{ }} */
-    PROP_EXPR,     /* one expression */
-    PROP_EXPRS,    /* an expression; or an object or array of such, other scalars as they are */
-    PROP_EXPR_MAP, /* an object of names and PROP_EXPRS */
-    PROP_AGENT,    /* {name, persona, provider, model} */
-    PROP_CODE,     /* of a script */
+    PROP_NAME,      /* [A-Za-z0-9_.-]{1,64} */
+    PROP_TEMPLATE,  /* text with {{ }} */
+    PROP_EXPR,      /* one expression */
+    PROP_EXPRS,     /* an expression; or an object or array of such, other scalars as they are */
+    PROP_TEMPLATES, /* an object in which every text is a template */
+    PROP_EXPR_MAP,  /* an object of names and PROP_EXPRS */
+    PROP_AGENT,     /* {name, persona, provider, model} */
+    PROP_CODE,      /* of a script */
     PROP_INT,
     PROP_NUMBER,
     PROP_BOOL,
@@ -170,6 +172,11 @@ void check_schema(struct wf_parse *p, struct json v, const char *name);
 /* An edge from the current node; an unknown target is an issue. */
 void edge_add(struct wf_parse *p, enum edge_kind kind, struct json target, struct str label,
               unsigned ordinal);
+
+/* ---- tools ---- */
+
+void templates_check(struct wf_parse *p, struct json v, const char *name);
+void tool_check(struct wf_parse *p, struct json props, const char *at);
 
 /* ---- phases ---- */
 

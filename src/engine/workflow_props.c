@@ -230,6 +230,10 @@ static void prop_check(struct wf_parse *p, const struct prop_def *def, struct js
     case PROP_EXPRS:
         expressions_check(p, v, def->name);
         break;
+    case PROP_TEMPLATES:
+        if (want_type(p, v, JSON_OBJECT, def->name, "an object"))
+            templates_check(p, v, def->name);
+        break;
     case PROP_EXPR_MAP:
         if (want_type(p, v, JSON_OBJECT, def->name, "an object of names and expressions"))
             expressions_check(p, v, def->name);
@@ -439,6 +443,8 @@ static void kind_check(struct wf_parse *p)
         persona_check(p, at);
     if (k == KIND_LOOP)
         scores_check(p, at);
+    if (k == KIND_TOOL)
+        tool_check(p, props, at);
     if (k == KIND_SWITCH && !json_exists(prop_get(p, "default")))
         issue_warning(p, at, "no_default", "without a default the switch fails when no case holds");
     path_pop(p, mark);

@@ -24,6 +24,12 @@
 #include "engine/session.h"
 #include "engine_rows.h"
 
+struct fix_call {
+    enum effect_kind kind;
+    struct id id, key;
+    char request[4096];
+};
+
 struct fix {
     struct expr_vm *vm;
     struct workflow *wf;
@@ -36,6 +42,8 @@ struct fix {
     struct buf effects;
     struct errbuf error;
     char last_request[4096];
+    struct fix_call started[64]; /* the effects that start something, oldest first */
+    unsigned started_count;
 };
 
 static inline void fix_append_id(struct buf *out, struct json v)
@@ -97,6 +105,15 @@ static inline void fix_render_data(struct buf *out, struct json type, struct jso
     if (json_string_eq(type, "log")) {
         buf_append_z(out, "log");
         fix_render_word(out, d, "level");
+        return;
+    }
+    if (json_string_eq(type, "tool_execution")) {
+        static const char *const members[] = {"server", "name", "input", "output", "error"};
+        buf_append_z(out, "tool");
+        fix_render_word(out, d, "tool");
+        fix_render_word(out, d, "status");
+        for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
+            fix_render_raw(out, d, members[i]);
         return;
     }
     static const char *const keys[] = {
@@ -161,6 +178,16 @@ static inline void fix_render(struct fix *f, struct str frame, int64_t seq)
     fix_render_brief(f, e, d);
 }
 
+static inline void fix_keep_start(struct fix *f, const struct effect *ef)
+{
+    snprintf(f->last_request, sizeof(f->last_request), "%.*s", STR_FMT(ef->request_json));
+    if (f->started_count == sizeof(f->started) / sizeof(f->started[0]))
+        return;
+    struct fix_call *c = &f->started[f->started_count++];
+    *c = (struct fix_call){.kind = ef->kind, .id = ef->run_id, .key = ef->idempotency_key};
+    memcpy(c->request, f->last_request, sizeof(c->request));
+}
+
 static inline void fix_render_effects(struct fix *f, const struct effect *effects)
 {
     static const char *const words[] = {"model",  "script", "tool",   "plugin", "child",
@@ -169,8 +196,7 @@ static inline void fix_render_effects(struct fix *f, const struct effect *effect
     for (; effects; effects = effects->next) {
         buf_printf(&f->effects, "%s%s", f->effects.len ? " " : "", words[effects->kind]);
         if (effects->request_json.p)
-            snprintf(f->last_request, sizeof(f->last_request), "%.*s",
-                     STR_FMT(effects->request_json));
+            fix_keep_start(f, effects);
     }
 }
 
@@ -362,6 +388,41 @@ static inline void fix_script(struct fix *f, const char *node, const char *json)
 {
     fix_step(f, (struct engine_input){
                     .kind = IN_RUN_DONE, .run_id = fix_run(f, node), .output_json = str_of(json)});
+}
+/* Results by call: the newest effect is call 0, the one before it 1, and so on. */
+static inline struct fix_call *fix_call(struct fix *f, unsigned back)
+{
+    fix_take(f);
+    assert_true(back < f->started_count);
+    return &f->started[f->started_count - 1 - back];
+}
+static inline void fix_call_done(struct fix *f, struct fix_call *c, const char *json)
+{
+    fix_step(f, (struct engine_input){
+                    .kind = IN_RUN_DONE, .run_id = c->id, .output_json = str_of(json)});
+}
+static inline void fix_call_failed(struct fix *f, struct fix_call *c, const char *code)
+{
+    fix_step(f, (struct engine_input){.kind = IN_RUN_FAILED,
+                                      .run_id = c->id,
+                                      .error_code = str_of(code),
+                                      .error_text = STR("It broke."),
+                                      .retry_after_ms = -1});
+}
+/* A model's whole answer: text ("" for none), and tool calls (JSON, or NULL). */
+static inline void fix_call_says(struct fix *f, struct fix_call *c, const char *text,
+                                 const char *tool_calls)
+{
+    if (*text)
+        fix_step(f, (struct engine_input){.kind = IN_CHUNK, .run_id = c->id, .text = str_of(text)});
+    fix_step(f, (struct engine_input){.kind = IN_MODEL_DONE,
+                                      .run_id = c->id,
+                                      .finish_reason = STR("stop"),
+                                      .model = STR("m"),
+                                      .provider = STR("p"),
+                                      .input_tokens = 3,
+                                      .output_tokens = 5,
+                                      .tool_calls_json = str_of(tool_calls)});
 }
 static inline int fix_answer(struct fix *f, const char *node, const char *action, const char *data)
 {
