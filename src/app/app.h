@@ -107,9 +107,14 @@ void svc_workflow_get(struct app *a, struct svc_req *req);
 void svc_workflow_delete(struct app *a, struct svc_req *req);
 void svc_workflow_versions(struct app *a, struct svc_req *req);
 void svc_workflow_validate(struct app *a, struct svc_req *req);
+void svc_workflow_diagram(struct app *a, struct svc_req *req); /* authoring.c */
+void svc_session_diagram(struct app *a, struct svc_req *req);
+void svc_workflow_schema(struct app *a, struct svc_req *req);
 /* The errors and warnings of a parse as the contract's arrays, into the two members of an object.
  */
 void svc_write_issues(struct jw *w, const struct workflow_issues *issues);
+/* 422, with all of them. */
+void svc_workflow_refuse(struct svc_req *req, const struct workflow_issues *issues);
 
 /* idempotency.c: lets the first request with a key pass, answers repeats from what was stored. */
 void idempotency_check(struct app *a, struct svc_req *req,

@@ -65,11 +65,14 @@ static bool svc_is_read(enum svc_op op)
     case SVC_WORKFLOW_GET:
     case SVC_WORKFLOW_VERSIONS:
     case SVC_WORKFLOW_VALIDATE:
+    case SVC_WORKFLOW_DIAGRAM:
+    case SVC_WORKFLOW_SCHEMA:
     case SVC_SESSION_LIST:
     case SVC_SESSION_GET:
     case SVC_EVENTS:
     case SVC_MESSAGES:
     case SVC_NODES:
+    case SVC_SESSION_DIAGRAM:
     case SVC_INSTANCES:
     case SVC_READY:
     case SVC_METRICS:
@@ -89,6 +92,8 @@ static const svc_handler svc_handlers[SVC_OP_COUNT] = {
     [SVC_WORKFLOW_DELETE] = svc_workflow_delete,
     [SVC_WORKFLOW_VERSIONS] = svc_workflow_versions,
     [SVC_WORKFLOW_VALIDATE] = svc_workflow_validate,
+    [SVC_WORKFLOW_DIAGRAM] = svc_workflow_diagram,
+    [SVC_WORKFLOW_SCHEMA] = svc_workflow_schema,
     [SVC_EXECUTE] = svc_execute,
     [SVC_SESSION_LIST] = svc_session_list,
     [SVC_SESSION_GET] = svc_session_get,
@@ -103,6 +108,7 @@ static const svc_handler svc_handlers[SVC_OP_COUNT] = {
     [SVC_EVENTS] = svc_events,
     [SVC_MESSAGES] = svc_messages,
     [SVC_NODES] = svc_nodes,
+    [SVC_SESSION_DIAGRAM] = svc_session_diagram,
     [SVC_INSTANCES] = svc_instances,
     [SVC_READY] = svc_ready,
     [SVC_METRICS] = svc_metrics,
@@ -160,6 +166,20 @@ void app_service_init(struct app *a)
     a->service.v = &app_service_vtable;
 }
 
+struct metric {
+    const char *name, *type, *help;
+    double value;
+};
+
+static void metrics_answer(struct svc_req *req, const struct metric *rows, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        buf_printf(&req->body, "# HELP %s %s\n# TYPE %s %s\n%s %.17g\n", rows[i].name, rows[i].help,
+                   rows[i].name, rows[i].type, rows[i].name, rows[i].value);
+    req->content_type = "text/plain; version=0.0.4; charset=utf-8";
+    app_done(req);
+}
+
 void svc_metrics(struct app *a, struct svc_req *req)
 {
     struct store_stats st = {0};
@@ -169,10 +189,7 @@ void svc_metrics(struct app *a, struct svc_req *req)
     net_server_stats(a->net, &net);
     if (a->cache)
         cache_stats(a->cache, &cache);
-    const struct {
-        const char *name, *type, *help;
-        double value;
-    } rows[] = {
+    const struct metric rows[] = {
         {"sluice_sessions_live", "gauge", "sessions in memory", (double)a->live.count},
         {"sluice_sessions_started_total", "counter", "sessions begun here",
          (double)a->sessions_started},
@@ -226,8 +243,5 @@ void svc_metrics(struct app *a, struct svc_req *req)
          (double)a->remote.feed_reads},
         {"sluice_store_writable", "gauge", "1 while commits succeed", a->journal.failing ? 0 : 1},
     };
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-        buf_printf(&req->body, "# HELP %s %s\n# TYPE %s %s\n%s %.17g\n", rows[i].name, rows[i].help,
-                   rows[i].name, rows[i].type, rows[i].name, rows[i].value);
-    app_done(req);
+    metrics_answer(req, rows, sizeof(rows) / sizeof(rows[0]));
 }

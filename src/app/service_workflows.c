@@ -125,7 +125,7 @@ static void workflow_stored(struct store_req *r)
     workflow_job_destroy(job);
 }
 
-static void workflow_refuse(struct svc_req *req, const struct workflow_issues *issues)
+void svc_workflow_refuse(struct svc_req *req, const struct workflow_issues *issues)
 {
     struct jw w;
     jw_init(&w, &req->details);
@@ -201,7 +201,7 @@ void svc_workflow_put(struct app *a, struct svc_req *req)
     struct str id;
     workflow_issues_init(&issues);
     if (workflow_parse(req->workflow.text, a->vm, &wf, &issues)) {
-        workflow_refuse(req, &issues);
+        svc_workflow_refuse(req, &issues);
     } else if (workflow_choose_id(a, req, wf, &id)) {
         app_fail(req, ERR_INVALID, "the definition's id \"%.*s\" is not the path's",
                  STR_FMT(wf->id));

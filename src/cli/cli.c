@@ -68,6 +68,13 @@ static const struct option_def flow_show_options[] = {
     {0},
 };
 
+static const struct option_def flow_diagram_options[] = {
+    {"format", "FORMAT", "mermaid (default), dot or json", false},
+    {"session", "SESSION", "colour it by how far this session is", false},
+    {"version", "N", "this version instead of the newest", false},
+    {0},
+};
+
 static const struct command {
     const char *group; /* "session"; NULL: a command of its own */
     const char *name;
@@ -107,6 +114,10 @@ static const struct command {
     {"flow", "update", "[ID] FILE", "store a new version", no_options, 1, 2, flow_update_command},
     {"flow", "delete", "ID", "remove it; its sessions go on", no_options, 1, 1,
      flow_delete_command},
+    {"flow", "diagram", "[FILE|ID]", "draw it, or what a session runs", flow_diagram_options, 0, 1,
+     flow_diagram_command},
+    {"flow", "schema", "", "the JSON Schema of workflow files, for editors", no_options, 0, 0,
+     flow_schema_command},
     {"instance", "list", "", "the servers that share this one's store", no_options, 0, 0,
      instance_list_command},
 };

@@ -70,6 +70,18 @@ static int refusal_tell(struct client *c, const struct http_reply *r, bool is_js
     return exit_code_of(r->status);
 }
 
+int client_get_text(struct client *c, const char *path, struct http_reply *reply)
+{
+    struct errbuf e = {{0}};
+    if (http_send(c->http, "GET", path, NULL, reply, &e)) {
+        client_complain("no answer from %s", e.text);
+        return EXIT_UNREACHABLE;
+    }
+    if (reply->status >= 200 && reply->status < 300)
+        return 0;
+    return refusal_tell(c, reply, json_check(buf_str(&reply->body), NULL, &e) == 0);
+}
+
 int client_call(struct client *c, const char *method, const char *path,
                 const struct http_body *body, struct http_reply *reply)
 {

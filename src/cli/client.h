@@ -34,6 +34,8 @@ int client_call(struct client *c, const char *method, const char *path,
                 const struct http_body *body, struct http_reply *reply);
 /* The same, with a JSON body. */
 int client_post(struct client *c, const char *path, struct str json, struct http_reply *reply);
+/* A GET whose answer need not be JSON. */
+int client_get_text(struct client *c, const char *path, struct http_reply *reply);
 
 /* `sluice: <sentence>` on standard error. */
 void client_complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
@@ -50,6 +52,11 @@ int client_each(struct client *c, const char *path, long limit,
 /* A list of errors and warnings as POST /workflows/validate gives it, as a table. */
 void client_show_issues(struct client *c, struct json verdict, FILE *to);
 
+/* Is the word a path, as against the id of a stored workflow? */
+bool client_names_file(const char *word);
+/* A definition in a file as JSON, into graph (initialised when it is 0). 0, or the exit code after
+ * telling. */
+int client_graph_from_file(const char *path, struct buf *graph);
 /* A workflow's text as JSON: YAML is converted, JSON checked. `name` is for sentences. */
 int workflow_to_json(struct str text, const char *name, struct buf *json, struct errbuf *e);
 /* --limit as a number; 0 when it is none (after telling). */
@@ -78,6 +85,8 @@ int flow_validate_command(struct client *c, const struct args *a);
 int flow_create_command(struct client *c, const struct args *a);
 int flow_update_command(struct client *c, const struct args *a);
 int flow_delete_command(struct client *c, const struct args *a);
+int flow_diagram_command(struct client *c, const struct args *a);
+int flow_schema_command(struct client *c, const struct args *a);
 int instance_list_command(struct client *c, const struct args *a);
 
 #endif

@@ -8,8 +8,7 @@
 
 #define BODY_BYTES_MAX (24u << 20)
 
-/* A path, as against the id of a stored workflow. */
-static bool names_file(const char *word)
+bool client_names_file(const char *word)
 {
     static const char *const ends[] = {".yaml", ".yml", ".json"};
     size_t n = strlen(word);
@@ -19,7 +18,7 @@ static bool names_file(const char *word)
     return strchr(word, '/') || strcmp(word, "-") == 0 || access(word, F_OK) == 0;
 }
 
-static int graph_from_file(const char *path, struct buf *graph)
+int client_graph_from_file(const char *path, struct buf *graph)
 {
     struct errbuf e = {{0}};
     struct buf text;
@@ -100,9 +99,9 @@ static int run_start(struct client *c, const struct args *a, struct str graph, s
 int run_command(struct client *c, const struct args *a)
 {
     struct buf graph, body;
-    bool is_file = names_file(a->words[0]);
-    int rc =
-        is_file ? graph_from_file(a->words[0], &graph) : graph_from_server(c, a->words[0], &graph);
+    bool is_file = client_names_file(a->words[0]);
+    int rc = is_file ? client_graph_from_file(a->words[0], &graph)
+                     : graph_from_server(c, a->words[0], &graph);
     if (rc && is_file)
         return rc;
     buf_init(&body, BODY_BYTES_MAX);

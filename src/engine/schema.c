@@ -614,6 +614,31 @@ static int schema_not(struct schema_at *a, struct json word)
     return err ? 0 : schema_fail(a, "must not match the schema in not");
 }
 
+/* `if`, with the `then` and `else` beside it. */
+static int schema_if(struct schema_at *a, struct json word)
+{
+    bool holds = schema_apply(a, word, a->value, a->path, NULL) == 0;
+    if (a->run->ended)
+        return schema_too_much(a);
+    struct json next = json_get(a->schema, holds ? "then" : "else");
+    return json_exists(next) ? schema_apply(a, next, a->value, a->path, a->e) : 0;
+}
+
+static int schema_property_names(struct schema_at *a, struct json word)
+{
+    struct json_iter it;
+    int err = 0;
+    if (a->type != JSON_OBJECT)
+        return 0;
+    json_iter_init(&it, a->value);
+    while (!err && json_iter_next(&it)) {
+        struct schema_path path = schema_path_key(a->path, it.key);
+        struct json name = {it.key.p - 1, it.key.n + 2}; /* with its quotes */
+        err = schema_apply(a, word, name, &path, a->e);
+    }
+    return err;
+}
+
 static int schema_ref(struct schema_at *a, struct json word)
 {
     schema_work(a->run, 10 + a->run->root.n / 128);
@@ -652,6 +677,8 @@ static const struct {
     {"allOf", schema_all_of},
     {"oneOf", schema_one_of},
     {"not", schema_not},
+    {"if", schema_if},
+    {"propertyNames", schema_property_names},
     {"$ref", schema_ref},
 };
 

@@ -1,6 +1,6 @@
 #include "engine/workflow_private.h"
 
-#define YEAR_MS      31536000000.0
+#define YEAR_MS      WAIT_MS_MAX
 #define TOKENS_MAX   10000000
 #define SCRIPT_BYTES (1024.0 * 1024 * 1024)
 
@@ -106,18 +106,30 @@ static const struct prop_def tool_props[] = {
 static const struct kind_def kinds[KIND_COUNT] = {
     [KIND_START] = {.word = "start", .article = "a", .takes_next = true},
     [KIND_END] = {.word = "end", .article = "an", PROPS(end_props)},
-    [KIND_LLM] = {.word = "llm", .article = "an", PROPS(llm_props), .takes_next = true},
+    [KIND_LLM] = {.word = "llm",
+                  .article = "an",
+                  PROPS(llm_props),
+                  .takes_next = true,
+                  .either = {"prompt", "messages"},
+                  .either_only = true},
     [KIND_AGENT] = {.word = "agent", .article = "an", PROPS(agent_props), .takes_next = true},
     [KIND_TRANSFORM] = {.word = "transform",
                         .article = "a",
                         PROPS(transform_props),
+                        .either = {"output", "vars"},
                         .takes_next = true},
     [KIND_SWITCH] = {.word = "switch", .article = "a", PROPS(switch_props)},
     [KIND_PARALLEL] = {.word = "parallel",
                        .article = "a",
                        PROPS(parallel_props),
+                       .next_min = 1,
                        .takes_next = true},
-    [KIND_LOOP] = {.word = "loop", .article = "a", PROPS(loop_props), .takes_next = true},
+    [KIND_LOOP] = {.word = "loop",
+                   .article = "a",
+                   PROPS(loop_props),
+                   .takes_next = true,
+                   .next_min = 2,
+                   .next_max = 2},
     [KIND_HUMAN_REVIEW] = {.word = "human_review",
                            .article = "a",
                            PROPS(review_props),
@@ -129,7 +141,12 @@ static const struct kind_def kinds[KIND_COUNT] = {
                          PROPS(input_props),
                          .takes_next = true,
                          .breaks_cycles = true},
-    [KIND_WAIT] = {.word = "wait", .article = "a", PROPS(wait_props), .takes_next = true},
+    [KIND_WAIT] = {.word = "wait",
+                   .article = "a",
+                   PROPS(wait_props),
+                   .takes_next = true,
+                   .either = {"duration_ms", "until"},
+                   .either_only = true},
     [KIND_SCRIPT] = {.word = "script", .article = "a", PROPS(script_props), .takes_next = true},
     [KIND_TOOL] = {.word = "tool", .article = "a", PROPS(tool_props), .takes_next = true},
 };

@@ -5,9 +5,7 @@
 
 #include "engine/schema.h"
 
-#define NAME_TEXT_MAX   200 /* bytes of a name for people */
-#define YEAR_MS         31536000000.0
-#define RETRY_CODES_MAX 50
+#define YEAR_MS WAIT_MS_MAX
 
 /* ---- reading ---- */
 

@@ -65,12 +65,25 @@ struct kind_def {
     bool decides;    /* may have routes */
     bool takes_next; /* may have next_ids */
     bool breaks_cycles;
+    const char *either[2];       /* one of these two properties must be there, or {NULL} */
+    bool either_only;            /* and not both */
+    unsigned next_min, next_max; /* how many next_ids; 0: any */
 };
 
 const struct kind_def *kind_def_of(enum node_kind k);
 bool kind_parse(struct str word, enum node_kind *out);
 
 /* ---- one parse under way ---- */
+
+/* Names of fields of the document and of a node, by index; NULL behind the last. */
+const char *top_field_name(unsigned i);
+const char *node_field_name(unsigned i);
+
+#define NAME_TEXT_MAX     200 /* bytes of a name for people */
+#define RETRY_CODES_MAX   50
+#define WAIT_MS_MAX       31536000000.0 /* a year */
+#define PROP_NAMES_MAX    50
+#define PROP_MESSAGES_MAX 200
 
 #define PATH_BYTES_MAX 512
 #define REFS_MAX       20000 /* uses of nodes.<id> that are looked at for a warning */

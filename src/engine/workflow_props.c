@@ -5,8 +5,8 @@
 
 #include "base/clock.h"
 
-#define ACTIONS_MAX  50
-#define MESSAGES_MAX 200
+#define ACTIONS_MAX  PROP_NAMES_MAX
+#define MESSAGES_MAX PROP_MESSAGES_MAX
 
 /* ---- values of one type ---- */
 
@@ -433,12 +433,9 @@ static void kind_check(struct wf_parse *p)
     shape_check(p);
     size_t mark = path_push(p, ".properties");
     enum node_kind k = p->w->nodes[p->node].kind;
-    if (k == KIND_LLM)
-        one_of_two(p, at, "prompt", "messages", true);
-    if (k == KIND_WAIT)
-        one_of_two(p, at, "duration_ms", "until", true);
-    if (k == KIND_TRANSFORM)
-        one_of_two(p, at, "output", "vars", false);
+    const struct kind_def *kind = kind_def_of(k);
+    if (kind->either[0])
+        one_of_two(p, at, kind->either[0], kind->either[1], kind->either_only);
     if (k == KIND_AGENT)
         persona_check(p, at);
     if (k == KIND_LOOP)

@@ -44,6 +44,16 @@ static const char *const node_names[NF_COUNT] = {
     [NF_PROPERTIES] = "properties",
 };
 
+const char *top_field_name(unsigned i)
+{
+    return i < TF_COUNT ? top_names[i] : NULL;
+}
+
+const char *node_field_name(unsigned i)
+{
+    return i < NF_COUNT ? node_names[i] : NULL;
+}
+
 static bool id_is_good(struct wf_parse *p, struct str id, const char *at)
 {
     if (name_is_valid(id))

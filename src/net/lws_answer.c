@@ -273,7 +273,7 @@ void http_answer(struct http_req *r)
     struct svc_req *q = &r->svc;
     struct buf *h = &r->head;
     int status = q->http_status;
-    bool is_text = q->op == SVC_METRICS && q->status == 0;
+    const char *type = q->status == 0 ? q->content_type : NULL;
 
     if (q->status != 0) {
         http_write_error(r);
@@ -297,10 +297,7 @@ void http_answer(struct http_req *r)
         buf_printf(h, "Retry-After: %d\r\n", q->retry_after_s > 0 ? q->retry_after_s : 1);
     if (status == 204)
         buf_clear(&q->body);
-    http_answer_with(r, buf_str(&q->body),
-                     status == 204 ? NULL
-                     : is_text     ? "text/plain; version=0.0.4; charset=utf-8"
-                                   : "application/json");
+    http_answer_with(r, buf_str(&q->body), status == 204 ? NULL : type ? type : "application/json");
 }
 
 void http_fail(struct http_req *r, int status, const char *fmt, ...)

@@ -3,20 +3,31 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/id.h"
 #include "base/utf8.h"
 
-#define OPS(op) (1u << (op))
+#define OPS(op) (UINT64_C(1) << (op))
+_Static_assert(SVC_OP_COUNT <= 64, "operations are bits of params[].ops");
 
 #define LISTS                                                                                      \
     (OPS(SVC_WORKFLOW_LIST) | OPS(SVC_WORKFLOW_VERSIONS) | OPS(SVC_SESSION_LIST) |                 \
      OPS(SVC_MESSAGES) | OPS(SVC_NODES) | OPS(SVC_INSTANCES))
 #define SESSIONS OPS(SVC_SESSION_LIST)
+#define DIAGRAMS (OPS(SVC_WORKFLOW_DIAGRAM) | OPS(SVC_SESSION_DIAGRAM))
 
-enum query_type { QUERY_TEXT, QUERY_LIMIT, QUERY_NUMBER, QUERY_TIME, QUERY_ORDER, QUERY_BOOL };
+enum query_type {
+    QUERY_TEXT,
+    QUERY_LIMIT,
+    QUERY_NUMBER,
+    QUERY_TIME,
+    QUERY_ORDER,
+    QUERY_BOOL,
+    QUERY_ID
+};
 
 struct query_param {
     const char *name;
-    unsigned ops;
+    uint64_t ops;
     enum query_type type;
     size_t offset;
 };
@@ -39,7 +50,9 @@ static const struct query_param params[] = {
     PARAM("created_after", SESSIONS, QUERY_TIME, list.created_after),
     PARAM("created_before", SESSIONS, QUERY_TIME, list.created_before),
     PARAM("order", SESSIONS, QUERY_ORDER, list.ascending),
-    PARAM("version", OPS(SVC_WORKFLOW_GET), QUERY_NUMBER, version),
+    PARAM("version", OPS(SVC_WORKFLOW_GET) | OPS(SVC_WORKFLOW_DIAGRAM), QUERY_NUMBER, version),
+    PARAM("format", DIAGRAMS, QUERY_TEXT, diagram.format),
+    PARAM("session_id", OPS(SVC_WORKFLOW_DIAGRAM), QUERY_ID, session_id),
     PARAM("force", OPS(SVC_SESSION_DELETE), QUERY_BOOL, force),
     PARAM("after", OPS(SVC_EVENTS), QUERY_NUMBER, events.after),
     PARAM("cursor", OPS(SVC_EVENTS), QUERY_NUMBER, events.after),
@@ -138,6 +151,10 @@ static int query_read(const struct query_param *p, struct str value, struct svc_
         return query_read_word(p, value, "desc", "asc", out, e);
     case QUERY_BOOL:
         return query_read_word(p, value, "false", "true", out, e);
+    case QUERY_ID:
+        if (!id_parse(value, out))
+            return err_set(e, ERR_INVALID, "%s: expected a UUID", p->name);
+        return 0;
     }
     return ERR_INTERNAL;
 }

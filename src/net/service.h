@@ -28,20 +28,23 @@ enum svc_op {
     SVC_WORKFLOW_DELETE,   /* name, if_match */
     SVC_WORKFLOW_VERSIONS, /* name, list */
     SVC_WORKFLOW_VALIDATE, /* workflow */
-    SVC_EXECUTE,           /* execute */
-    SVC_SESSION_LIST,      /* list */
-    SVC_SESSION_GET,       /* session_id (GET and HEAD) */
-    SVC_SESSION_DELETE,    /* session_id, force, if_match */
-    SVC_PAUSE,             /* session_id, pause */
+    SVC_WORKFLOW_DIAGRAM,  /* name, version, diagram, session_id (zero: none) */
+    SVC_WORKFLOW_SCHEMA,
+    SVC_EXECUTE,        /* execute */
+    SVC_SESSION_LIST,   /* list */
+    SVC_SESSION_GET,    /* session_id (GET and HEAD) */
+    SVC_SESSION_DELETE, /* session_id, force, if_match */
+    SVC_PAUSE,          /* session_id, pause */
     SVC_RESUME,
-    SVC_CANCEL,      /* session_id, reason */
-    SVC_STOP,        /* session_id, reason */
-    SVC_NODE_RESUME, /* session_id, answer */
-    SVC_SIGNAL,      /* session_id, signal */
-    SVC_INPUT,       /* session_id, input */
-    SVC_EVENTS,      /* session_id, events */
-    SVC_MESSAGES,    /* session_id, list */
-    SVC_NODES,       /* session_id, list */
+    SVC_CANCEL,          /* session_id, reason */
+    SVC_STOP,            /* session_id, reason */
+    SVC_NODE_RESUME,     /* session_id, answer */
+    SVC_SIGNAL,          /* session_id, signal */
+    SVC_INPUT,           /* session_id, input */
+    SVC_EVENTS,          /* session_id, events */
+    SVC_MESSAGES,        /* session_id, list */
+    SVC_NODES,           /* session_id, list */
+    SVC_SESSION_DIAGRAM, /* session_id, diagram */
     SVC_INSTANCES,
     SVC_READY,   /* is the store writable? */
     SVC_METRICS, /* body: Prometheus text */
@@ -87,6 +90,9 @@ struct svc_req {
         struct str content, user_id;
     } input;
     struct {
+        struct str format; /* NULL: mermaid */
+    } diagram;
+    struct {
         int64_t after;
         int limit;
         struct str types; /* comma list, or NULL */
@@ -102,11 +108,12 @@ struct svc_req {
     int status;      /* 0 or ERR_… : error and details make the error body then */
     int http_status; /* 0: from status (200 when 0) */
     struct errbuf error;
-    const char *error_code; /* static; NULL: err_word(status) */
-    struct buf details;     /* JSON value, or empty */
-    struct buf body;        /* JSON (SVC_METRICS: text); initialised by svc_req_init */
-    int64_t etag_version;   /* 0: none */
-    int retry_after_s;      /* with ERR_OVERLOAD, ERR_UNAVAILABLE */
+    const char *error_code;   /* static; NULL: err_word(status) */
+    struct buf details;       /* JSON value, or empty */
+    struct buf body;          /* of content_type; initialised by svc_req_init */
+    const char *content_type; /* of a success; static; NULL: application/json */
+    int64_t etag_version;     /* 0: none */
+    int retry_after_s;        /* with ERR_OVERLOAD, ERR_UNAVAILABLE */
 
     void (*done)(struct svc_req *req);
     void *data;

@@ -1,0 +1,176 @@
+/* Commands that help to write workflows. With a file they need no server. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/client.h"
+#include "cli/view.h"
+#include "engine/expr.h"
+#include "engine/workflow.h"
+#include "engine/workflow_diagram.h"
+#include "engine/workflow_schema.h"
+
+#define TEXT_BYTES_MAX (16u << 20)
+
+/* ---- a workflow from a file ---- */
+
+static void issues_write(struct jw *w, const struct workflow_issues *issues)
+{
+    jw_object(w);
+    for (int errors = 1; errors >= 0; errors--) {
+        jw_key(w, errors ? "errors" : "warnings");
+        jw_array(w);
+        for (unsigned i = 0; i < issues->count; i++) {
+            const struct workflow_issue *it = &issues->items[i];
+            if (errors != (strcmp(it->severity, "error") == 0))
+                continue;
+            jw_object(w);
+            jw_kv_string(w, "path", it->path);
+            jw_kv_string(w, "code", it->code);
+            jw_kv_string(w, "message", it->message);
+            jw_end(w);
+        }
+        jw_end(w);
+    }
+    jw_end(w);
+}
+
+static void issues_tell(struct client *c, const char *file, const struct workflow_issues *issues)
+{
+    struct buf text;
+    struct jw w;
+    buf_init(&text, TEXT_BYTES_MAX);
+    jw_init(&w, &text);
+    issues_write(&w, issues);
+    client_complain("%s does not validate", file);
+    if (c->json)
+        fprintf(stderr, "%s\n", text.data);
+    else
+        client_show_issues(c, json_root(buf_str(&text)), stderr);
+    buf_deinit(&text);
+}
+
+/* 0 and one reference, or the exit code after telling. */
+static int workflow_from_file(struct client *c, const char *file, struct workflow **w)
+{
+    struct workflow_issues issues;
+    struct buf graph;
+    int rc = client_graph_from_file(file, &graph);
+    if (rc)
+        return rc;
+    struct expr_vm *vm = expr_vm_create();
+    workflow_issues_init(&issues);
+    if (workflow_parse(buf_str(&graph), vm, w, &issues)) {
+        issues_tell(c, file, &issues);
+        rc = EXIT_USAGE;
+    }
+    workflow_issues_deinit(&issues);
+    expr_vm_destroy(vm);
+    buf_deinit(&graph);
+    return rc;
+}
+
+/* ---- diagram ---- */
+
+static void text_print(struct client *c, struct str text)
+{
+    fprintf(c->out.file, "%.*s", STR_FMT(text));
+    if (text.n && text.p[text.n - 1] != '\n')
+        fputc('\n', c->out.file);
+}
+
+static int diagram_of_file(struct client *c, const char *file, enum diagram_format f,
+                           const char *session)
+{
+    struct workflow *w = NULL;
+    struct http_reply r;
+    struct buf out, path;
+    struct json statuses = JSON_ABSENT;
+    http_reply_init(&r);
+    buf_init(&out, TEXT_BYTES_MAX);
+    buf_init(&path, 4096);
+    int rc = workflow_from_file(c, file, &w);
+    if (!rc && session) {
+        buf_printf(&path, "/sessions/%s", session);
+        rc = client_call(c, "GET", path.data, NULL, &r);
+        statuses = rc ? JSON_ABSENT : json_get(json_root(buf_str(&r.body)), "node_statuses");
+    }
+    if (!rc) {
+        workflow_diagram_write(w, f, statuses, &out);
+        text_print(c, buf_str(&out));
+    }
+    workflow_unref(w);
+    buf_deinit(&path);
+    buf_deinit(&out);
+    http_reply_deinit(&r);
+    return rc;
+}
+
+static int diagram_of_server(struct client *c, const struct args *a, const char *format,
+                             const char *session)
+{
+    struct http_reply r;
+    struct buf path;
+    http_reply_init(&r);
+    buf_init(&path, 1u << 16);
+    if (a->word_count) {
+        buf_append_z(&path, "/workflows/");
+        http_escape(&path, a->words[0]);
+    } else {
+        buf_printf(&path, "/sessions/%s", session);
+    }
+    buf_printf(&path, "/diagram?format=%s", format);
+    if (session && a->word_count)
+        buf_printf(&path, "&session_id=%s", session);
+    if (args_has(a, "version")) {
+        buf_append_z(&path, "&version=");
+        http_escape(&path, args_get(a, "version"));
+    }
+    int rc = client_get_text(c, path.data, &r);
+    if (!rc)
+        text_print(c, buf_str(&r.body));
+    buf_deinit(&path);
+    http_reply_deinit(&r);
+    return rc;
+}
+
+int flow_diagram_command(struct client *c, const struct args *a)
+{
+    const char *format = args_get(a, "format"), *session = NULL;
+    enum diagram_format f;
+    char id[ID_TEXT_BYTES + 1];
+    if (!format)
+        format = c->json ? "json" : "mermaid";
+    if (!diagram_format_parse(str_of(format), &f)) {
+        client_complain("--format: expected mermaid, dot or json");
+        return EXIT_USAGE;
+    }
+    if (!a->word_count && !args_has(a, "session")) {
+        client_complain("draw what? a file, the id of a workflow, or --session SESSION");
+        return EXIT_USAGE;
+    }
+    if (args_has(a, "session")) {
+        int rc = client_find_session(c, args_get(a, "session"), id);
+        if (rc)
+            return rc;
+        session = id;
+    }
+    if (a->word_count && client_names_file(a->words[0]))
+        return diagram_of_file(c, a->words[0], f, session);
+    return diagram_of_server(c, a, format, session);
+}
+
+/* ---- schema ---- */
+
+int flow_schema_command(struct client *c, const struct args *a)
+{
+    struct buf text, pretty;
+    (void)a;
+    buf_init(&text, WORKFLOW_SCHEMA_BYTES_MAX);
+    buf_init(&pretty, 4 * WORKFLOW_SCHEMA_BYTES_MAX);
+    workflow_schema_write(&text);
+    json_pretty(&pretty, json_root(buf_str(&text)));
+    fprintf(c->out.file, "%s\n", pretty.data);
+    buf_deinit(&text);
+    buf_deinit(&pretty);
+    return EXIT_DONE;
+}

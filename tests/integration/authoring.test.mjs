@@ -1,0 +1,151 @@
+// What helps to write workflows: diagrams, the schema of the format.
+import assert from 'node:assert/strict';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import { parse } from 'yaml';
+import { Reader } from './lib/client.mjs';
+import { repo, Server, sluiceBin } from './lib/server.mjs';
+
+let server, scratch;
+before(async () => {
+  scratch = mkdtempSync(join(tmpdir(), 'sluice-authoring-'));
+  server = await new Server().start();
+});
+after(async () => {
+  await server?.close();
+  rmSync(scratch, { recursive: true, force: true });
+});
+
+const cli = (...args) => {
+  const r = spawnSync(sluiceBin(), args, { env: { ...process.env, SLUICE_URL: server.url }, encoding: 'utf8' });
+  return { code: r.status, out: r.stdout, err: r.stderr };
+};
+const file = (name, text) => {
+  const path = join(scratch, name);
+  writeFileSync(path, text);
+  return path;
+};
+const examples = readdirSync(join(repo, 'examples'), { recursive: true })
+  .map(String).filter((f) => f.endsWith('.yaml')).sort();
+
+const reviewed = {
+  id: 'reviewed',
+  nodes: {
+    start: { type: 'start', next_ids: ['review'] },
+    review: { type: 'human_review', routes: { approve: 'end', reject: 'end' } },
+    end: { type: 'end' },
+  },
+};
+
+test('the schema is served, printed and in docs/', async () => {
+  const served = await server.get('/workflow.schema.json');
+  assert.equal(served.status, 200);
+  assert.match(served.headers.get('content-type'), /^application\/schema\+json/);
+  const printed = execFileSync(sluiceBin(), ['flow', 'schema'], { encoding: 'utf8' });
+  assert.deepEqual(JSON.parse(printed), served.json);
+  assert.equal(printed, readFileSync(join(repo, 'docs/workflow.schema.json'), 'utf8'),
+    'run: sluice flow schema > docs/workflow.schema.json');
+});
+
+test('the schema takes every example and refuses wrong shapes, as validation does', async () => {
+  const { json: schema } = await server.get('/workflow.schema.json');
+  const holds = new Ajv2020({ allErrors: true, strict: true, strictRequired: false, strictTypes: false, allowUnionTypes: true }).compile(schema);
+  assert.ok(examples.length >= 5);
+  for (const name of examples) {
+    const text = readFileSync(join(repo, 'examples', name), 'utf8');
+    assert.match(text, /^# yaml-language-server: \$schema=(\.\.\/)+docs\/workflow\.schema\.json\n/, name);
+    assert.ok(holds(parse(text)), `${name}: ${JSON.stringify(holds.errors)}`);
+  }
+  const around = (a) => ({ nodes: { start: { type: 'start', next_ids: ['a'] }, a, end: { type: 'end' } } });
+  const llm = { type: 'llm', properties: { prompt: 'p' }, next_ids: ['end'] };
+  for (const [name, graph] of Object.entries({
+    'no nodes': {},
+    'an unknown field': { ...around(llm), node: 1 },
+    'an unknown field of a node': around({ ...llm, nextids: [] }),
+    'an unknown kind': around({ ...llm, type: 'lmm' }),
+    'an unknown property': around({ ...llm, properties: { prompt: 'p', promt: 'q' } }),
+    'a missing property': around({ type: 'switch' }),
+    'a number out of range': around({ ...llm, properties: { prompt: 'p', top_p: 2 } }),
+    'text for a number': around({ ...llm, timeout_ms: '5' }),
+    'a word that is none': around({ type: 'human_review', properties: { review_type: 'vote' }, next_ids: ['end'] }),
+    'routes of who does not decide': around({ ...llm, routes: { a: 'end' } }),
+    'a loop with one way': around({ type: 'loop', properties: { max_rounds: 2 }, next_ids: ['end'] }),
+    'a bad id': { nodes: { ...around(llm).nodes, 'b c': { type: 'end' } } },
+  })) {
+    assert.equal(holds(graph), false, `the schema takes ${name}`);
+    const verdict = await server.post('/workflows/validate', graph);
+    assert.equal(verdict.json.valid, false, `validation takes ${name}`);
+  }
+});
+
+test('a file is drawn without a server, a workflow and a session by it', async () => {
+  const path = file('reviewed.json', JSON.stringify(reviewed));
+  const offline = spawnSync(sluiceBin(), ['flow', 'diagram', path], {
+    env: { ...process.env, SLUICE_URL: 'http://127.0.0.1:1' }, encoding: 'utf8' });
+  assert.equal(offline.status, 0, offline.stderr);
+  assert.match(offline.stdout, /^flowchart TD\n/);
+  assert.match(offline.stdout, /n1 -->\|"approve"\| n2/);
+  assert.doesNotMatch(offline.stdout, /classDef/);
+
+  assert.equal((await server.post('/workflows', reviewed)).status, 201);
+  const drawn = await server.get('/workflows/reviewed/diagram');
+  assert.equal(drawn.status, 200);
+  assert.match(drawn.headers.get('content-type'), /^text\/vnd\.mermaid/);
+  assert.equal(drawn.text, offline.stdout);
+
+  const id = await server.execute('reviewed');
+  const reader = new Reader(server, id);
+  await reader.untilEvent('human_interaction_required');
+  for (const route of [`/workflows/reviewed/diagram?session_id=${id}&format=json`, `/sessions/${id}/diagram?format=json`]) {
+    const r = await server.get(route);
+    assert.equal(r.status, 200, r.text);
+    assert.deepEqual(r.json.nodes.map((n) => [n.id, n.level, n.status]),
+      [['start', 0, 'completed'], ['review', 1, 'suspended'], ['end', 2, 'pending']]);
+    assert.equal(r.json.version, 1);
+  }
+  const dot = await server.get(`/sessions/${id}/diagram?format=dot`);
+  assert.match(dot.headers.get('content-type'), /^text\/vnd\.graphviz/);
+  assert.match(dot.text, /n1 \[label="review\\nhuman_review", shape=parallelogram, style=filled/);
+  reader.close();
+
+  for (const args of [['--session', id], ['reviewed', '--session', id], [path, '--session', id]]) {
+    const r = cli('flow', 'diagram', ...args);
+    assert.equal(r.code, 0, r.err);
+    assert.match(r.out, /classDef suspended [^\n]*\n {4}class n1 suspended/);
+  }
+  assert.equal(JSON.parse(cli('flow', 'diagram', '--json', path).out).levels, 3);
+});
+
+test('an inline graph of a session is drawn; a session keeps the version it runs', async () => {
+  const id = await server.execute({ ...reviewed, id: undefined, name: 'Inline "graph"' });
+  const inline = await server.get(`/sessions/${id}/diagram?format=dot`);
+  assert.match(inline.text, /label="Inline \\"graph\\""/);
+  const other = structuredClone(reviewed);
+  other.nodes.start.next_ids = ['end'];
+  delete other.nodes.review;
+  const first = await server.execute('reviewed');
+  assert.equal((await server.request('PUT', '/workflows/reviewed', other)).status, 200);
+  assert.equal((await server.get('/workflows/reviewed/diagram?format=json')).json.nodes.length, 2);
+  assert.equal((await server.get('/workflows/reviewed/diagram?format=json&version=1')).json.nodes.length, 3);
+  assert.equal((await server.get(`/workflows/reviewed/diagram?format=json&session_id=${first}`)).json.nodes.length, 3);
+  // An inline session runs no stored workflow.
+  assert.equal((await server.get(`/workflows/reviewed/diagram?session_id=${id}`)).status, 400);
+});
+
+test('what is wrong with a diagram is told', async () => {
+  assert.equal((await server.get('/workflows/nobody/diagram')).status, 404);
+  assert.equal((await server.get('/workflows/reviewed/diagram?format=svg')).status, 400);
+  assert.equal((await server.get('/workflows/reviewed/diagram?version=99')).status, 404);
+  assert.equal((await server.get('/workflows/reviewed/diagram?session_id=x')).status, 400);
+  assert.equal((await server.get('/sessions/019b0000-0000-7000-8000-000000000000/diagram')).status, 404);
+  assert.equal(cli('flow', 'diagram').code, 2);
+  assert.equal(cli('flow', 'diagram', 'reviewed', '--format', 'svg').code, 2);
+  assert.equal(cli('flow', 'diagram', join(scratch, 'nothing.yaml')).code, 3);
+  const broken = cli('flow', 'diagram', file('broken.yaml', 'nodes: {start: {type: start, next_ids: [x]}}'));
+  assert.equal(broken.code, 2);
+  assert.match(broken.err, /no node "x"/);
+});
