@@ -88,6 +88,7 @@ static void prop_write(struct jw *w, const struct prop_def *def)
         break;
     case PROP_EXPRS:
         break;
+    case PROP_TEMPLATES:
     case PROP_EXPR_MAP:
     case PROP_SCHEMA:
         type_write(w, "object", or_null);
