@@ -165,11 +165,18 @@ static void call_again(struct session *s, struct work *w)
     w->lost = w->shown = false;
     w->next_index = 0;
     buf_clear(&w->text);
+    text_watch_free(w->watch);
+    w->watch = NULL;
     work_attach(s, w);
     effect_start(s, w, w->request);
     if (w->kind == WORK_TOOL)
         tool_event(s, w, "started", STR_NULL, STR_NULL);
-    if (!keeps_request(s, w))
+    call_drop_request(s, w);
+}
+
+void call_drop_request(const struct session *s, struct work *w)
+{
+    if (!keeps_request(s, w) && !w->deferred)
         own_set(&w->request, STR_NULL);
 }
 
@@ -178,6 +185,7 @@ void work_free(struct work *w)
     if (!w)
         return;
     buf_deinit(&w->text);
+    text_watch_free(w->watch);
     free((char *)w->request.p);
     free((char *)w->interrupt.p);
     free(w);
@@ -201,6 +209,7 @@ void call_end(struct session *s, struct work *c, bool cancel)
         tool_event(s, c, "failed", STR_NULL,
                    error_json(s, "cancelled", STR("The call was cancelled."), NULL));
     table_remove(&s->runs, c->id);
+    budget_drop(s, c);
     if (work_has_effect(c->kind)) {
         effect_finish(s, c, cancel);
         s->busy_count--;
@@ -356,7 +365,7 @@ void call_result(struct session *s, struct work *c, const struct engine_input *i
         return;
     c->over = true;
     if (r.kind == IN_MODEL_DONE)
-        model_usage(s, n, &r);
+        model_usage(s, c, &r);
     result_judge(&r, &e);
     if (c->kind == WORK_TOOL)
         tool_ended(s, c, &r);
@@ -380,6 +389,7 @@ void run_restart(struct session *s, unsigned n)
     for (struct work *w = calls; w; w = w->next) {
         if (w->lost) {
             table_remove(&s->runs, w->id);
+            budget_drop(s, w);
             effect_finish(s, w, false);
         }
     }

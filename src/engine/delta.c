@@ -73,8 +73,9 @@ static void usage_write(const struct session *s, struct jw *w)
     jw_object(w);
     jw_kv_i64(w, "input_tokens", s->input_tokens);
     jw_kv_i64(w, "output_tokens", s->output_tokens);
-    jw_key(w, "cost_usd");
-    jw_null(w);
+    usage_cost_write(s, w);
+    if (s->budget.raised)
+        budget_write(w, "budget", &s->budget);
     jw_end(w);
 }
 
@@ -112,6 +113,7 @@ static void calls_write(const struct session *s, struct jw *w, const struct node
 {
     if (call_is_plain(ns)) {
         stream_write(s, w, ns->work);
+        meter_write(ns->work, w);
         return;
     }
     jw_key(w, "calls");
@@ -123,6 +125,7 @@ static void calls_write(const struct session *s, struct jw *w, const struct node
         if (c->kind == WORK_MODEL)
             id_write(w, "message", c->message_id);
         stream_write(s, w, c);
+        meter_write(c, w);
         jw_end(w);
     }
     jw_end(w);
@@ -235,6 +238,8 @@ static void state_write(const struct session *s, struct jw *w)
         jw_kv_i64(w, "ord", s->next_ord);
         jw_kv_bool(w, "hold", s->hold);
         jw_kv_bool(w, "timers_run", s->timers_run);
+        spend_write(s, w);
+        breaker_write(s, w);
         jw_key(w, "runs");
         jw_object(w);
         for (unsigned n = 0; n < s->at->wf->node_count; n++)
@@ -337,6 +342,7 @@ bool engine_take_delta(struct session *s, int64_t now_ms, struct delta *d, struc
     if (s->core_dirty || s->is_new) {
         struct session_core *core = arena_alloc(&s->out.arena, sizeof(*core));
         core_fill(s, &s->out.arena, core);
+        budget_saved(s);
         s->out.core = core;
     }
     if (s->is_new) {

@@ -53,21 +53,48 @@ bool work_kind_parse(struct str word, enum work_kind *out)
     return false;
 }
 
-void effect_start(struct session *s, struct work *w, struct str request)
+/* The shell is told; the row is the caller's. */
+static void start_push(struct session *s, struct work *w, struct str request)
 {
     struct effect_out *o = effect_push(s, starts[w->kind].effect);
     o->e.run_id = w->id;
     o->e.idempotency_key = w->key;
-    o->e.request_json = out_copy(s, request);
+    o->e.request_json = request;
+    w->start = o;
+}
+
+void effect_start(struct session *s, struct work *w, struct str request)
+{
     struct effect_row *r = arena_alloc(&s->out.arena, sizeof(*r));
     r->run_id = w->id;
     r->kind = str_of(starts[w->kind].word);
-    r->request_json = o->e.request_json;
+    r->request_json = out_copy(s, request);
     r->next = s->out.effects_new;
     s->out.effects_new = r;
+    s->out_any = true;
     w->gen = s->gen;
     w->row = r;
-    w->start = o;
+    w->deferred = w->kind == WORK_MODEL && !budget_admit(s, w, request);
+    if (w->deferred)
+        own_set(&w->request, request);
+    else
+        start_push(s, w, r->request_json);
+}
+
+void effects_deferred_start(struct session *s)
+{
+    table_foreach(slot, &s->runs)
+    {
+        struct work *w = slot->value;
+        if (!w->deferred || !budget_admit(s, w, w->request))
+            continue;
+        w->deferred = false;
+        if (w->gen != s->gen) /* its row is stored */
+            w->row = NULL;
+        w->gen = s->gen;
+        start_push(s, w, out_copy(s, w->request));
+        call_drop_request(s, w);
+    }
 }
 
 void effect_finish(struct session *s, struct work *w, bool cancel)
@@ -80,7 +107,7 @@ void effect_finish(struct session *s, struct work *w, bool cancel)
     }
     if (w->gen == s->gen && w->start)
         w->start->dead = true;
-    else if (cancel && !w->lost && !w->over)
+    else if (cancel && !w->lost && !w->over && !w->deferred)
         effect_push(s, EFFECT_RUN_CANCEL)->e.run_id = w->id;
 }
 

@@ -31,6 +31,7 @@
 #include "base/err.h"
 #include "base/id.h"
 #include "engine/records.h"
+#include "engine/rules.h"
 #include "engine/state.h"
 #include "engine/workflow.h"
 
@@ -100,8 +101,11 @@ struct engine_input {
     enum input_kind kind;
     int64_t now_ms;
     struct id_source *ids;
+    const struct engine_rules *rules; /* NULL: no prices, and the usual breakers */
 
     struct str reason;                         /* PAUSE, CANCEL, STOP */
+    struct str budget_json;                    /* RESUME: members that replace the budget's */
+    struct str justification;                  /* RESUME, when a breaker has tripped */
     bool hold;                                 /* PAUSE: mode "hold" instead of "buffer" */
     bool timers_run;                           /* PAUSE: timers "run" instead of "freeze" */
     struct str node_id;                        /* RESUME_NODE */
@@ -124,6 +128,9 @@ struct engine_input {
 
 /* 0, or an error of a command: then nothing has changed. */
 int engine_step(struct session *s, const struct engine_input *in, struct errbuf *e);
+/* A word for clients that says more than the error of the last step, or NULL: "budget_exhausted",
+ * "breaker_tripped". Static. */
+const char *session_refusal(const struct session *s);
 
 /* ---- outputs ---- */
 

@@ -179,6 +179,8 @@ void model_chunk(struct session *s, struct work *w, const struct engine_input *i
         return;
     }
     event_chunk(s, w, in->text, in->is_thinking);
+    budget_chunk(s, w, in->text.n);
+    breaker_chunk(s, w, in->text);
 }
 
 void message_add(struct session *s, struct message_row row)
@@ -251,28 +253,40 @@ static void tokens_write(struct jw *w, const char *key, int64_t tokens)
         jw_i64(w, tokens);
 }
 
-void model_usage(struct session *s, unsigned n, const struct engine_input *in)
+#define USAGE_TOKENS_MAX INT64_C(1000000000) /* of one call, told by a peer */
+
+static int64_t tokens_counted(int64_t tokens)
 {
-    if (in->input_tokens > 0)
-        s->input_tokens += in->input_tokens;
-    if (in->output_tokens > 0)
-        s->output_tokens += in->output_tokens;
-    struct jw *w = event_begin(s, "token_usage", (int)n);
+    if (tokens < 0)
+        return 0;
+    return tokens > USAGE_TOKENS_MAX ? USAGE_TOKENS_MAX : tokens;
+}
+
+void model_usage(struct session *s, struct work *c, const struct engine_input *in)
+{
+    int64_t cost = budget_settle(s, c, in);
+    s->input_tokens += tokens_counted(in->input_tokens);
+    s->output_tokens += tokens_counted(in->output_tokens);
+    struct jw *w = event_begin(s, "token_usage", (int)c->node);
     write_text(w, "model", in->model);
     write_text(w, "provider", in->provider);
     tokens_write(w, "input_tokens", in->input_tokens);
     tokens_write(w, "output_tokens", in->output_tokens);
-    jw_key(w, "cost_usd");
-    jw_null(w);
+    if (cost >= 0) {
+        micros_write(w, "cost_usd", cost);
+    } else {
+        jw_key(w, "cost_usd");
+        jw_null(w);
+    }
     jw_key(w, "session");
     jw_object(w);
     jw_kv_i64(w, "input_tokens", s->input_tokens);
     jw_kv_i64(w, "output_tokens", s->output_tokens);
-    jw_key(w, "cost_usd");
-    jw_null(w);
+    usage_cost_write(s, w);
     jw_end(w);
     event_end(s);
     s->core_dirty = true;
+    budget_look(s, c->node);
 }
 
 /* With a response_schema the text must be a value that holds to it. */

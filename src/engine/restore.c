@@ -65,18 +65,20 @@ static int restore_columns(struct restore *r)
 {
     struct session *s = r->s;
     const struct session_core *c = &r->image->row->core;
-    struct json usage, vars;
+    struct json usage, vars, state;
     struct json_iter it;
     if (!session_status_parse(c->status, &s->status))
         return corrupt(r, "its status is unknown");
     if (checked(r, c->usage_json, JSON_OBJECT, "usage", &usage) ||
-        checked(r, c->vars_json, JSON_OBJECT, "vars", &vars))
+        checked(r, c->vars_json, JSON_OBJECT, "vars", &vars) ||
+        checked(r, c->state_json, JSON_OBJECT, "state", &state))
         return ERR_CORRUPT;
     own_set(&s->reason, c->reason);
     own_set(&s->output, c->output_json);
     own_set(&s->error, c->error_json);
     s->input_tokens = i64_get(usage, "input_tokens", 0);
     s->output_tokens = i64_get(usage, "output_tokens", 0);
+    spend_restore(s, usage, state);
     json_iter_init(&it, vars);
     while (json_iter_next(&it)) {
         struct buf name;
@@ -184,6 +186,8 @@ static int work_restore_effect(struct restore *r, struct work *w, struct json v)
     w->shown = true; /* chunks cost no row of their own: some may be out */
     if (json_type(text) == JSON_STRING)
         json_string(text, &w->text);
+    meter_restore(r->s, w, v);
+    w->lost = w->lost && !w->deferred;
     return 0;
 }
 
@@ -460,6 +464,8 @@ static int restore_state(struct restore *r)
     s->next_ord = i64_get(state, "ord", 0);
     s->hold = bool_get(state, "hold");
     s->timers_run = bool_get(state, "timers_run");
+    if (!breaker_restore(s, state))
+        return corrupt(r, "its breaker is unknown");
     if (restore_withheld(r) || restore_runs(r, state) || restore_outputs(r) ||
         restore_bits(r, json_get_set(state, "live"), s->at->live) ||
         restore_bits(r, json_get_set(state, "fresh"), s->at->fresh) || restore_queues(r, state) ||

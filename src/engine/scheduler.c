@@ -485,6 +485,8 @@ static bool drain_is_flooded(struct session *s)
 void scheduler_drain(struct session *s)
 {
     unsigned started = 0;
+    if (s->halt != HALT_NONE)
+        session_halt(s);
     while (!drain_is_flooded(s) && s->at->stirred && s->status == SESSION_RUNNING) {
         if (s->at->end_check)
             cut_rest(s);
@@ -496,13 +498,17 @@ void scheduler_drain(struct session *s)
                 return;
             }
             started++;
-            s->at->ready_head++;
-            node_start(s, (unsigned)n);
+            if (!breaker_stops_start(s, (unsigned)n)) {
+                s->at->ready_head++;
+                node_start(s, (unsigned)n);
+            }
         } else if (s->at->recheck) {
             waiting_recheck(s);
         } else if (!s->at->queued_len || !branches_release(s)) {
             session_settle(s);
             return;
         }
+        if (s->halt != HALT_NONE)
+            session_halt(s);
     }
 }

@@ -90,6 +90,7 @@ struct session *session_alloc(struct workflow *wf, struct expr_vm *vm)
     arena_init(&s->arena);
     scope_init(s, &s->root, wf);
     loops_init(s);
+    s->breaker.node = -1;
     table_init(&s->runs);
     list_init(&s->timers);
     list_init(&s->withheld);
@@ -121,6 +122,7 @@ void session_copy_meta(struct session *s, const struct session_meta *meta)
         &m->budget_json};
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
         *texts[i] = arena_copy(&s->arena, *texts[i]);
+    budget_parse(m->budget_json, &s->budget);
 }
 
 static void session_init_vars(struct session *s)
@@ -198,6 +200,11 @@ int64_t session_last_seq(const struct session *s)
     return s->seq;
 }
 
+const char *session_refusal(const struct session *s)
+{
+    return s->refusal;
+}
+
 bool session_has_output(const struct session *s)
 {
     return s->out_any || s->core_dirty;
@@ -211,7 +218,7 @@ bool session_is_idle(const struct session *s)
     table_foreach(slot, &s->runs)
     {
         const struct work *w = slot->value;
-        if (!w->lost && work_has_effect(w->kind))
+        if (!w->lost && !w->deferred && work_has_effect(w->kind))
             return false;
     }
     return true;

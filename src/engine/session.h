@@ -2,6 +2,7 @@
  *
  *     step.c        one input: may it come now, and to whom does it go
  *     step_pause.c  pause, resume, and inputs that are withheld meanwhile
+ *     budget.c      what calls use, and the limit;  breaker.c  what no sensible session does
  *     scheduler.c   ready queue, edges, back edges, what is skipped, when the session ends
  *     join.c        may a waiting node start
  *     loop.c        rounds, scores, history
@@ -32,6 +33,8 @@
 #include "base/json.h"
 #include "base/list.h"
 #include "base/table.h"
+#include "engine/breaker.h"
+#include "engine/budget.h"
 #include "engine/engine.h"
 #include "engine/expr.h"
 
@@ -84,6 +87,9 @@ struct work {
     struct buf text;    /* shown and not thinking, since the last reset */
     int64_t next_index; /* of the message's next token_stream */
     bool shown;         /* chunks are (or may be) with the readers */
+    struct meter meter;
+    bool deferred; /* over the budget: not begun, its request waits for the resume */
+    struct text_watch *watch;
     /* WORK_HUMAN: as in run_row.interrupt_json */
     struct str interrupt;
     struct id interrupt_id;
@@ -142,6 +148,9 @@ struct var {
     struct str name, value; /* heap */
 };
 
+/* Why the session stops at the end of what is under way. */
+enum halt { HALT_NONE, HALT_BUDGET, HALT_BREAKER };
+
 struct withheld {
     struct list link;
     int64_t ord;
@@ -197,6 +206,11 @@ struct session {
     struct str reason, output, error; /* heap, or NULL */
     int64_t created_at, started_at, ended_at, updated_at;
     int64_t input_tokens, output_tokens;
+    struct budget budget;
+    struct spend spend;
+    struct breaker_state breaker;
+    enum halt halt;
+    const char *refusal; /* machine word of the refused command, or NULL */
 
     struct scope root;
     struct scope *at; /* where the node numbers of the function under way belong */
@@ -283,6 +297,7 @@ struct str error_json(struct session *s, const char *code, struct str message, c
 
 struct effect_out *effect_push(struct session *s, enum effect_kind kind);
 void effect_start(struct session *s, struct work *w, struct str request);
+void effects_deferred_start(struct session *s); /* those that a budget held back */
 /* The call is over; its effect row goes. `cancel`: the shell still works on it. */
 void effect_finish(struct session *s, struct work *w, bool cancel);
 void effect_hold_all(struct session *s, bool hold);
@@ -373,9 +388,10 @@ struct work *call_begin(struct session *s, unsigned n, enum work_kind kind, unsi
                         struct str request);
 struct work *call_find(const struct session *s, unsigned n, unsigned ordinal); /* or NULL */
 unsigned calls_count(const struct session *s, unsigned n);
-bool calls_lost(const struct session *s, unsigned n);          /* any of them */
-void call_end(struct session *s, struct work *c, bool cancel); /* drops it */
-void calls_end(struct session *s, unsigned n, bool cancel);    /* all of the run */
+bool calls_lost(const struct session *s, unsigned n);            /* any of them */
+void call_drop_request(const struct session *s, struct work *w); /* unless it is needed again */
+void call_end(struct session *s, struct work *c, bool cancel);   /* drops it */
+void calls_end(struct session *s, unsigned n, bool cancel);      /* all of the run */
 void call_result(struct session *s, struct work *c, const struct engine_input *in);
 const char *call_error_code(const struct engine_input *in, char code[65]);
 struct id call_key(const struct node_state *ns, unsigned ordinal);
@@ -447,7 +463,7 @@ void node_start_input(struct session *s, unsigned n);
 struct str end_output(struct session *s, unsigned n);
 void model_chunk(struct session *s, struct work *w, const struct engine_input *in);
 void model_done(struct session *s, unsigned n, struct work *c, const struct engine_input *in);
-void model_usage(struct session *s, unsigned n, const struct engine_input *in);
+void model_usage(struct session *s, struct work *c, const struct engine_input *in);
 /* The message of a model call: its event and row. tokens: -1 unknown. */
 void model_message(struct session *s, struct work *c, struct str finish_reason, int64_t tokens);
 /* The chunks of that message so far are void. */
@@ -468,6 +484,7 @@ void step_log(struct session *s, const struct engine_input *in);
 int step_pause(struct session *s, const struct engine_input *in, struct errbuf *e);
 int step_resume(struct session *s, const struct engine_input *in, struct errbuf *e);
 void session_pause(struct session *s);
+void session_halt(struct session *s); /* carries s->halt out */
 void lost_restart(struct session *s);
 void withhold(struct session *s, const struct engine_input *in);
 void withheld_drop(struct session *s); /* memory and rows */

@@ -182,6 +182,28 @@ static int counts_verify(const struct session *s, struct errbuf *e)
     return 0;
 }
 
+/* Calls under way: what they use together, and none is held back while the session runs. */
+static int meters_verify(const struct session *s, struct errbuf *e)
+{
+    int64_t tokens = 0, micros = 0;
+    table_foreach(slot, &s->runs)
+    {
+        const struct work *w = slot->value;
+        tokens += w->meter.on ? meter_tokens(&w->meter) : 0;
+        micros += w->meter.on ? meter_micros(&w->meter) : 0;
+        if (w->deferred && s->status != SESSION_PAUSED)
+            BROKEN("a call is held back, but the session is not paused");
+        if (w->deferred && (w->meter.on || w->lost || !w->request.p))
+            BROKEN("a call that is held back has begun");
+    }
+    if (tokens != s->spend.running_tokens || micros != s->spend.running_micros)
+        BROKEN("running calls use %lld tokens (counted %lld)", (long long)tokens,
+               (long long)s->spend.running_tokens);
+    if (s->breaker.tripped != BREAKER_NONE && s->status != SESSION_PAUSED && !session_over(s))
+        BROKEN("a breaker has tripped, but the session is not paused");
+    return 0;
+}
+
 int session_verify(const struct session *s, struct errbuf *e)
 {
     int rc = 0;
@@ -199,6 +221,8 @@ int session_verify(const struct session *s, struct errbuf *e)
         rc = timers_verify(s, e);
     if (!rc)
         rc = counts_verify(s, e);
+    if (!rc)
+        rc = meters_verify(s, e);
     if (!rc && session_over(s))
         rc = terminal_verify(s, e);
     return rc;

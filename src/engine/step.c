@@ -226,6 +226,7 @@ int engine_step(struct session *s, const struct engine_input *in, struct errbuf 
     s->in = in;
     s->now = in->now_ms;
     s->step_events = s->out.events.len;
+    s->refusal = NULL;
     arena_init(&s->tmp);
     int rc = step_dispatch(s, in, e);
     s->at = &s->root;

@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -122,7 +123,8 @@ void withheld_free(struct withheld *w)
 /* The last withheld input is a chunk of the same message that was not stored yet: it grows. */
 static bool withheld_extend(struct session *s, const struct engine_input *in)
 {
-    if (in->kind != IN_CHUNK || list_empty(&s->withheld))
+    bool is_counted = s->budget.tokens || s->budget.micros; /* then it may stop at each of them */
+    if (in->kind != IN_CHUNK || list_empty(&s->withheld) || is_counted)
         return false;
     struct withheld *w = container_of(s->withheld.prev, struct withheld, link);
     if (w->stored || w->kind != IN_CHUNK || w->is_thinking != in->is_thinking ||
@@ -196,6 +198,24 @@ void session_pause(struct session *s)
         effect_hold_all(s, true);
 }
 
+/* The event that says why stands already. */
+void session_halt(struct session *s)
+{
+    enum halt why = s->halt;
+    char reason[64];
+    s->halt = HALT_NONE;
+    if (s->status != SESSION_RUNNING)
+        return;
+    if (why == HALT_BUDGET && s->budget.fails) {
+        session_fail(s, "budget_exceeded", STR("The session has reached its budget."), -1);
+        return;
+    }
+    snprintf(reason, sizeof(reason), "%s%s", why == HALT_BUDGET ? "budget" : "breaker:",
+             why == HALT_BUDGET ? "" : breaker_word(s->breaker.tripped));
+    own_set(&s->reason, str_of(reason));
+    session_pause(s);
+}
+
 int step_pause(struct session *s, const struct engine_input *in, struct errbuf *e)
 {
     if (s->status != SESSION_RUNNING)
@@ -217,12 +237,22 @@ void lost_restart(struct session *s)
             run_restart(s, n);
 }
 
+/* What came before it has paused the session again: it waits on. All rows are deleted, then those
+ * that are left are written. */
+static void withheld_again(struct session *s, struct withheld *w)
+{
+    w->stored = false;
+    s->withheld_bytes += w->json.len;
+    list_append(&s->withheld, &w->link);
+}
+
 static void withheld_replay(struct session *s, const struct engine_input *in)
 {
     struct list items, *l;
     list_init(&items);
     list_splice(&items, &s->withheld);
     s->withheld_bytes = 0;
+    s->breaker.replaying = true;
     while ((l = list_pop(&items))) {
         struct withheld *w = container_of(l, struct withheld, link);
         struct engine_input replayed;
@@ -230,15 +260,21 @@ static void withheld_replay(struct session *s, const struct engine_input *in)
             s->out.withheld_clear = true;
             s->out_any = true;
         }
+        if (s->status == SESSION_PAUSED) {
+            withheld_again(s, w);
+            continue;
+        }
         if (s->status == SESSION_RUNNING && withheld_parse(buf_str(&w->json), s, &replayed)) {
             replayed.now_ms = in->now_ms;
             replayed.ids = in->ids;
+            replayed.rules = in->rules;
             step_result(s, &replayed);
             s->at = &s->root;
             scheduler_drain(s);
         }
         withheld_free(w);
     }
+    s->breaker.replaying = false;
 }
 
 int step_resume(struct session *s, const struct engine_input *in, struct errbuf *e)
@@ -246,15 +282,27 @@ int step_resume(struct session *s, const struct engine_input *in, struct errbuf 
     if (s->status != SESSION_PAUSED)
         return err_set(e, ERR_CONFLICT, "The session is %s; only a paused one can be resumed.",
                        session_status_word(s->status));
-    own_set(&s->reason, STR_NULL);
+    struct budget budget;
+    int rc = breaker_check_resume(s, in, e);
+    if (!rc)
+        rc = budget_check_resume(s, in, &budget, e);
+    if (rc)
+        return rc;
+    s->budget = budget;
+    own_set(&s->reason, s->breaker.tripped != BREAKER_NONE ? in->justification : STR_NULL);
     s->status = SESSION_RUNNING;
     event_session_move(s, SESSION_PAUSED);
+    own_set(&s->reason, STR_NULL);
+    breaker_unlock(s, in);
     s->hold = s->timers_run = false;
     lost_restart(s);
+    effects_deferred_start(s);
     timers_thaw(s);
+    if (s->halt != HALT_NONE)
+        session_halt(s);
     withheld_replay(s, in);
-    if (session_over(s))
-        return 0; /* what was withheld has ended it */
+    if (s->status != SESSION_RUNNING)
+        return 0; /* what was withheld, or the budget, has stopped it again */
     effect_hold_all(s, false);
     effect_push(s, EFFECT_GATE_OPEN);
     return 0;

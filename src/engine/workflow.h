@@ -18,6 +18,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "engine/rules.h"
 
 #define WORKFLOW_NODES_MAX  1000 /* reachability is kept as bit sets: 2 x n x n bits */
 #define WORKFLOW_EDGES_MAX  8000
@@ -82,6 +83,7 @@ struct workflow {
     int64_t version;                        /* set by the caller; 0: inline */
     struct str text;                        /* the JSON it was parsed from */
     struct json input_schema, vars;         /* or absent */
+    struct breaker_limits breakers;         /* below 0: the server's */
     struct node_def *nodes;
     unsigned node_count;
     struct edge *edges;

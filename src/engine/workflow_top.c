@@ -12,6 +12,7 @@ enum top_field {
     TF_START,
     TF_INPUT_SCHEMA,
     TF_VARS,
+    TF_BREAKERS,
     TF_NODES,
     TF_METADATA,
     TF_UI,
@@ -26,6 +27,7 @@ static const char *const top_names[TF_COUNT] = {
     [TF_START] = "start_node_id",
     [TF_INPUT_SCHEMA] = "input_schema",
     [TF_VARS] = "vars",
+    [TF_BREAKERS] = "breakers",
     [TF_NODES] = "nodes",
     [TF_METADATA] = "metadata",
     [TF_UI] = "ui",
@@ -279,6 +281,40 @@ static void top_objects_read(struct wf_parse *p, const struct json *f)
     path_pop(p, mark);
 }
 
+/* null and 0 turn one off. */
+static void top_breakers_read(struct wf_parse *p, struct json v)
+{
+    struct breaker_limits *b = &p->w->breakers;
+    struct {
+        const char *name;
+        double *out, most;
+        bool whole;
+    } fields[] = {{"loop_depth", &b->loop_depth, 100000, true},
+                  {"tokens_per_s", &b->tokens_per_s, 1e9, false},
+                  {"repetition", &b->repetition, 1e6, true},
+                  {"variety", &b->variety, 1, false}};
+    enum { FIELDS = sizeof(fields) / sizeof(fields[0]) };
+    const char *names[FIELDS];
+    struct json values[FIELDS];
+    *b = BREAKERS_UNSAID;
+    size_t mark = path_push(p, "breakers");
+    for (size_t i = 0; i < FIELDS; i++)
+        names[i] = fields[i].name;
+    if (json_exists(v) && want_type(p, v, JSON_OBJECT, "breakers", "an object")) {
+        fields_read(p, v, names, FIELDS, "field", values);
+        for (size_t i = 0; i < FIELDS; i++) {
+            size_t inner = path_push_key(p, str_of(names[i]));
+            if (json_exists(values[i]))
+                want_number(p, values[i], fields[i].whole, 0, fields[i].most, names[i],
+                            fields[i].out);
+            else if (json_type(json_get(v, names[i])) == JSON_NULL)
+                *fields[i].out = 0;
+            path_pop(p, inner);
+        }
+    }
+    path_pop(p, mark);
+}
+
 void parse_top(struct wf_parse *p, struct json root)
 {
     struct json f[TF_COUNT];
@@ -287,6 +323,7 @@ void parse_top(struct wf_parse *p, struct json root)
     fields_read(p, root, top_names, TF_COUNT, "field", f);
     top_texts_read(p, f);
     top_objects_read(p, f);
+    top_breakers_read(p, f[TF_BREAKERS]);
     enum json_type type = json_type(f[TF_NODES]);
     bool is_empty = type == JSON_NONE || type == JSON_OBJECT || type == JSON_ARRAY;
     if (is_empty && json_length(f[TF_NODES]) == 0) {

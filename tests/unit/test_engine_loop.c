@@ -267,7 +267,8 @@ static void runaways_are_stopped(void **state)
 {
     (void)state;
     struct fix f;
-    fix_open(&f, "nodes:\n"
+    fix_open(&f, "breakers: {loop_depth: null}\n"
+                 "nodes:\n"
                  "  start: {type: start, next_ids: [outer]}\n"
                  "  outer: {type: loop, properties: {max_rounds: 1000}, next_ids: [inner, end]}\n"
                  "  inner: {type: loop, properties: {max_rounds: 1000}, next_ids: [t, outer]}\n"
