@@ -44,6 +44,7 @@ struct fix {
     char last_request[4096];
     struct fix_call started[64]; /* the effects that start something, oldest first */
     unsigned started_count;
+    const struct engine_rules *rules; /* NULL: no prices, the usual breakers */
 };
 
 static inline void fix_append_id(struct buf *out, struct json v)
@@ -117,9 +118,10 @@ static inline void fix_render_data(struct buf *out, struct json type, struct jso
         return;
     }
     static const char *const keys[] = {
-        "content",      "finish_reason", "reason",  "round",   "exit_reason", "history",
-        "branches",     "kind",          "actions", "draft",   "action",      "data",
-        "action_taken", "expires_in_ms", "name",    "payload", "model",       "output_tokens"};
+        "content",      "finish_reason", "reason",  "round",    "exit_reason", "history",
+        "branches",     "kind",          "actions", "draft",    "action",      "data",
+        "action_taken", "expires_in_ms", "name",    "payload",  "model",       "output_tokens",
+        "resource",     "limit",         "used",    "detector", "value"};
     fix_append_id(out, type);
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
         if (!(json_string_eq(type, "human_interaction_required") && !strcmp(keys[i], "reason")))
@@ -227,6 +229,7 @@ static inline int fix_try(struct fix *f, struct engine_input in)
 {
     in.now_ms = f->now;
     in.ids = &f->ids;
+    in.rules = f->rules;
     int64_t seq = session_last_seq(f->s);
     int rc = engine_step(f->s, &in, &f->error);
     session_check(f->s);
@@ -258,9 +261,12 @@ static inline struct workflow *fix_parse(struct expr_vm *vm, const char *yaml)
     return wf;
 }
 
-static inline void fix_open_with(struct fix *f, const char *yaml, const char *input, bool paused)
+static inline void fix_open_budget(struct fix *f, const char *yaml, const char *input,
+                                   const char *budget, const struct engine_rules *rules,
+                                   bool paused)
 {
     memset(f, 0, sizeof(*f));
+    f->rules = rules;
     f->vm = expr_vm_create();
     f->wf = fix_parse(f->vm, yaml);
     f->now = 1767225600000; /* 2026-01-01 */
@@ -269,13 +275,20 @@ static inline void fix_open_with(struct fix *f, const char *yaml, const char *in
     buf_init(&f->lines, 16u << 20);
     buf_init(&f->brief, 16u << 20);
     buf_init(&f->effects, 1u << 20);
-    struct session_meta meta = {
-        .workspace = STR("default"), .name = STR("A test"), .input_json = str_of(input)};
+    struct session_meta meta = {.workspace = STR("default"),
+                                .name = STR("A test"),
+                                .input_json = str_of(input),
+                                .budget_json = budget ? str_of(budget) : STR_NULL};
     struct session_params p = {
         .id = id_new(&f->ids, (uint64_t)f->now), .epoch = 1, .meta = &meta, .start_paused = paused};
     f->s = session_create(f->wf, f->vm, &p);
     session_check(f->s);
     fix_step(f, (struct engine_input){.kind = IN_START});
+}
+
+static inline void fix_open_with(struct fix *f, const char *yaml, const char *input, bool paused)
+{
+    fix_open_budget(f, yaml, input, NULL, NULL, paused);
 }
 
 static inline void fix_open(struct fix *f, const char *yaml)
