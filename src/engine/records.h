@@ -136,6 +136,7 @@ struct task_row {
 };
 
 /* One version of a file of a session; versions of a path are counted from 1 by the engine. */
+#define FILE_PATH_BYTES_MAX 255
 struct file_row {
     struct file_row *next;
     struct str path; /* relative, "/" between parts, no "." or ".." */
@@ -143,8 +144,9 @@ struct file_row {
     int64_t from_version; /* the content is that of this version of the same path; 0: content */
     struct id run_id;     /* that wrote it; zero: a person */
     struct str author, reason, media_type;
-    struct str content; /* bytes; NULL with from_version */
-    int64_t size;       /* out of the store, with from_version too */
+    struct str content; /* bytes; NULL with from_version, which never names another such one */
+    int64_t size;       /* of the content, with from_version too */
+    int64_t seq;        /* of the newest event when it was written: what a fork before that lacks */
     bool deleted;       /* the path ends here; content is empty */
     int64_t created_at;
 };
@@ -213,18 +215,20 @@ struct delta {
     const struct session_meta *meta; /* when is_new */
     const struct session_core *core; /* NULL: the session's row is not touched */
 
-    struct run_row *runs;                      /* upsert by run_id */
-    struct effect_row *effects_new;            /* insert */
-    struct id_list *effects_done;              /* delete by run_id */
-    struct timer_row *timers_set;              /* upsert by timer_id */
-    struct id_list *timers_done;               /* delete */
-    struct message_row *messages;              /* insert */
-    struct interrupt_row *interrupts;          /* upsert by interrupt_id */
-    struct task_row *tasks_new;                /* insert */
-    struct id_list *tasks_done;                /* delete by task_id */
-    struct file_row *files;                    /* insert */
-    struct withheld_row *withheld;             /* insert */
-    bool withheld_clear;                       /* delete all of the session (before the inserts) */
+    struct run_row *runs;             /* upsert by run_id */
+    struct effect_row *effects_new;   /* insert */
+    struct id_list *effects_done;     /* delete by run_id */
+    struct timer_row *timers_set;     /* upsert by timer_id */
+    struct id_list *timers_done;      /* delete */
+    struct message_row *messages;     /* insert */
+    struct interrupt_row *interrupts; /* upsert by interrupt_id */
+    struct task_row *tasks_new;       /* insert */
+    struct id_list *tasks_done;       /* delete by task_id */
+    struct file_row *files;           /* insert */
+    struct id files_from;             /* when is_new: copies that session's files, as they */
+    int64_t files_until;              /* were at this seq; zero: none */
+    struct withheld_row *withheld;    /* insert */
+    bool withheld_clear;              /* delete all of the session (before the inserts) */
     const struct idempotency_row *idempotency; /* insert all of the list, or NULL */
     /* Answers of inbox commands that these steps carried out: http_status and answer_json are
      * written; refused whole when one of them was answered before. Or NULL. */

@@ -17,12 +17,14 @@ static const struct {
     {"sessions", "key:i id:u workspace:w version:i epoch:i busy:f stored_only:f status:t reason:t"
                  " name:t group_id:t user_id:t tags:t workflow_id:t workflow_version:i last_seq:i"
                  " created_at:i started_at:i ended_at:i updated_at:i output:t error:t"
-                 " node_statuses:j waiting:t usage:t vars:t state:t owner:u folded_seq:i"},
+                 " node_statuses:j waiting:t usage:t vars:t state:t owner:u folded_seq:i"
+                 " parent_session:u parent_seq:i parent_run:u"},
     {"session_details", "session:s input:t metadata:t settings:t thread_configs:t"
                         " workflow_state:t budget:t graph:t"},
     {"session_events", "session:s seq_last:i seq_first:i at:i frames:t"},
     {"node_runs", "session:s run_id:u node_id:t kind:t iteration:i attempt:i status:t branch:t"
-                  " started_at:i ended_at:i output:t error:t interrupt:t updated_at:i"},
+                  " started_at:i ended_at:i output:t error:t interrupt:t updated_at:i"
+                  " progress:t"},
     {"session_messages", "session:s created_at:i seq:i message_id:u run_id:u node_id:t role:t"
                          " agent_id:t finish_reason:t token_count:i content:t"},
     {"effects", "session:s run_id:u kind:t request:t"},
@@ -51,8 +53,9 @@ static const struct {
                    " expires_at:i created_at:i updated_at:i"},
     {"stage_items", "session:s instance_id:u position:i node_id:t kind:t name:t done:f done_by:t"
                     " value:t created_at:i updated_at:i"},
-    {"session_files", "session:s path:t version:i run_id:u author:t media_type:t size:i hash:b"
-                      " content:b created_at:i updated_at:i"},
+    {"session_files", "session:s path:t version:i run_id:u author:t media_type:t size:i"
+                      " content:b created_at:i updated_at:i seq:i from_version:i reason:t"
+                      " deleted:f"},
     {"memories", "id:u workspace:w group_id:t agent_id:t session:s layer:t content:t metadata:t"
                  " model:t dimensions:i embedding:e created_at:i updated_at:i"},
     {"webhooks", "workspace:w id:u url:t events:t filter:t secret_ref:t enabled:f version:i"
@@ -63,7 +66,8 @@ static const struct {
                   " enabled:f next_at:i last_at:i last_session:u version:i created_at:i"
                   " updated_at:i"},
     {"tasks", "id:u session:s run_id:u node_id:t queue:t status:t attempt:i input:t output:t"
-              " error:t worker:t lease_expires_at:i created_at:i updated_at:i"},
+              " error:t worker:t lease_expires_at:i created_at:i updated_at:i"
+              " heartbeat_ms:i"},
 };
 #define TEXTS ((int)(sizeof(texts) / sizeof(texts[0])))
 

@@ -6,7 +6,7 @@
 /* kind, a, b, key, checksum; integers in network order; base64url without padding. */
 #define CURSOR_FIXED (1 + 8 + 8)
 #define CURSOR_CHECK 4
-#define CURSOR_BYTES (CURSOR_FIXED + NAME_BYTES_MAX + CURSOR_CHECK)
+#define CURSOR_BYTES (CURSOR_FIXED + CURSOR_KEY_MAX + CURSOR_CHECK)
 
 static const char cursor_alphabet[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -43,7 +43,7 @@ struct str cursor_encode(struct arena *arena, enum cursor_kind kind, int64_t a, 
     uint8_t raw[CURSOR_BYTES];
     uint8_t *p = raw;
 
-    assert(key.n <= NAME_BYTES_MAX);
+    assert(key.n <= CURSOR_KEY_MAX);
     *p++ = (uint8_t)kind;
     p = cursor_put(p, (uint64_t)a, 8);
     p = cursor_put(p, (uint64_t)b, 8);

@@ -16,21 +16,26 @@
 #include "base/err.h"
 #include "base/id.h"
 
+#define CURSOR_KEY_MAX 256 /* bytes: a file's path */
+
 enum cursor_kind {
     CURSOR_SESSIONS = 1, /* a: created_at, b: the session's key */
     CURSOR_WORKFLOWS,    /* key: the workflow's id */
     CURSOR_VERSIONS,     /* a: version */
     CURSOR_MESSAGES,     /* a: created_at, b: seq, key: message id */
     CURSOR_RUNS,         /* key: run id */
+    CURSOR_INTERRUPTS,   /* a: created_at, key: interrupt id */
+    CURSOR_FILES,        /* key: path */
+    CURSOR_FILE,         /* a: version */
 };
 
 struct cursor {
     int64_t a, b;
     size_t key_bytes;
-    uint8_t key[NAME_BYTES_MAX];
+    uint8_t key[CURSOR_KEY_MAX];
 };
 
-/* The text lives in the arena. A key of more than NAME_BYTES_MAX is a mistake of ours. */
+/* The text lives in the arena. A key of more than CURSOR_KEY_MAX is a mistake of ours. */
 struct str cursor_encode(struct arena *arena, enum cursor_kind kind, int64_t a, int64_t b,
                          struct str key);
 /* ERR_INVALID: not a cursor of this kind of list. */

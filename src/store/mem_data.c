@@ -99,6 +99,9 @@ static void mem_session_destroy(struct mem_session *s)
     mem_vec_clear(&s->timers);
     mem_vec_clear(&s->messages);
     mem_vec_clear(&s->withheld);
+    mem_vec_clear(&s->interrupts);
+    mem_vec_clear(&s->tasks);
+    mem_vec_clear(&s->files);
     mem_row_destroy(s->core);
     mem_row_destroy(s);
 }
@@ -113,6 +116,11 @@ void mem_session_remove(struct mem_data *d, struct mem_session *s)
         struct mem_command *c = (struct mem_command *)d->commands.rows[i];
         if (id_eq(c->row.session_id, s->row.id))
             mem_vec_remove(&d->commands, c, mem_cmp_command);
+    }
+    for (size_t i = d->memories.count; i-- > 0;) {
+        struct mem_memory *m = (struct mem_memory *)d->memories.rows[i];
+        if (id_eq(m->row.session_id, s->row.id))
+            mem_vec_remove(&d->memories, m, mem_cmp_memory);
     }
     table_remove(&d->sessions_by_id, s->row.id);
     mem_session_destroy(s);
@@ -130,6 +138,7 @@ void mem_data_deinit(struct mem_data *d)
     mem_vec_clear(&d->idempotency);
     mem_vec_clear(&d->instances);
     mem_vec_clear(&d->commands);
+    mem_vec_clear(&d->memories);
     table_deinit(&d->sessions_by_id);
 }
 
@@ -229,6 +238,32 @@ int mem_cmp_command(const struct mem_row *a, const struct mem_row *b)
     return cmp_id(&AS(mem_command, a)->row.command_id, &AS(mem_command, b)->row.command_id);
 }
 
+int mem_cmp_interrupt(const struct mem_row *a, const struct mem_row *b)
+{
+    return cmp_id(&AS(mem_interrupt, a)->row.interrupt_id, &AS(mem_interrupt, b)->row.interrupt_id);
+}
+
+int mem_cmp_task(const struct mem_row *a, const struct mem_row *b)
+{
+    return cmp_id(&AS(mem_task, a)->row.task_id, &AS(mem_task, b)->row.task_id);
+}
+
+int mem_cmp_file(const struct mem_row *a, const struct mem_row *b)
+{
+    const struct file_row *x = &AS(mem_file, a)->row, *y = &AS(mem_file, b)->row;
+    int order = cmp_str(x->path, y->path);
+
+    return order ? order : cmp_i64(x->version, y->version);
+}
+
+int mem_cmp_memory(const struct mem_row *a, const struct mem_row *b)
+{
+    const struct memory_row *x = &AS(mem_memory, a)->row, *y = &AS(mem_memory, b)->row;
+    int order = cmp_i64(x->created_at, y->created_at);
+
+    return order ? order : cmp_id(&x->id, &y->id);
+}
+
 /* ---- copies ---- */
 
 #define COPY(field) row.field = rules_copy(a, row.field)
@@ -284,6 +319,7 @@ struct run_row mem_copy_run(struct arena *a, const struct run_row *r)
     COPY(output_json);
     COPY(error_json);
     COPY(interrupt_json);
+    COPY(progress_json);
     return row;
 }
 
@@ -381,5 +417,59 @@ struct command_row mem_copy_command(struct arena *a, const struct command_row *r
     row.next = NULL;
     COPY(request_json);
     COPY(answer_json);
+    return row;
+}
+
+struct interrupt_row mem_copy_interrupt(struct arena *a, const struct interrupt_row *r)
+{
+    struct interrupt_row row = *r;
+
+    row.next = NULL;
+    COPY(node_id);
+    COPY(kind);
+    COPY(status);
+    COPY(request_json);
+    COPY(answer_json);
+    return row;
+}
+
+struct task_row mem_copy_task(struct arena *a, const struct task_row *r)
+{
+    struct task_row row = *r;
+
+    row.next = NULL;
+    COPY(node_id);
+    COPY(queue);
+    COPY(status);
+    COPY(input_json);
+    COPY(worker);
+    return row;
+}
+
+struct file_row mem_copy_file(struct arena *a, const struct file_row *r)
+{
+    struct file_row row = *r;
+
+    row.next = NULL;
+    COPY(path);
+    COPY(author);
+    COPY(reason);
+    COPY(media_type);
+    row.content = rules_text(row.content);
+    COPY(content);
+    return row;
+}
+
+struct memory_row mem_copy_memory(struct arena *a, const struct memory_row *r)
+{
+    struct memory_row row = *r;
+
+    row.next = NULL;
+    COPY(workspace);
+    COPY(group_id);
+    COPY(agent_id);
+    COPY(layer);
+    COPY(content);
+    COPY(metadata_json);
     return row;
 }

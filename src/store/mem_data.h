@@ -43,6 +43,22 @@ struct mem_message {
     struct arena arena;
     struct message_row row;
 };
+struct mem_interrupt {
+    struct arena arena;
+    struct interrupt_row row;
+};
+struct mem_task {
+    struct arena arena;
+    struct task_row row;
+};
+struct mem_file {
+    struct arena arena;
+    struct file_row row;
+};
+struct mem_memory {
+    struct arena arena;
+    struct memory_row row;
+};
 struct mem_withheld {
     struct arena arena;
     struct withheld_row row;
@@ -84,6 +100,7 @@ struct mem_session {
     int64_t key, folded_seq;
     struct mem_core *core;
     struct mem_vec events, runs, effects, timers, messages, withheld;
+    struct mem_vec interrupts, tasks, files; /* by id; by path, version */
 };
 
 struct mem_data {
@@ -91,6 +108,7 @@ struct mem_data {
     struct mem_vec sessions; /* by created_at, key */
     struct mem_vec workflows, idempotency;
     struct mem_vec instances, commands; /* by id */
+    struct mem_vec memories;            /* by created_at, id */
     int64_t last_key;
     int64_t time; /* the clock for leases; 0: the system's */
 };
@@ -100,7 +118,8 @@ void mem_session_remove(struct mem_data *d, struct mem_session *s);
 
 mem_cmp mem_cmp_events, mem_cmp_run, mem_cmp_effect, mem_cmp_timer, mem_cmp_message,
     mem_cmp_withheld, mem_cmp_session, mem_cmp_workflow, mem_cmp_version, mem_cmp_idempotency,
-    mem_cmp_instance, mem_cmp_command;
+    mem_cmp_instance, mem_cmp_command, mem_cmp_interrupt, mem_cmp_task, mem_cmp_file,
+    mem_cmp_memory;
 
 /* Copies with all strings, into the arena. */
 struct session_meta mem_copy_meta(struct arena *a, const struct session_meta *m);
@@ -116,6 +135,10 @@ struct idempotency_row mem_copy_idempotency(struct arena *a, const struct idempo
 
 struct instance_row mem_copy_instance(struct arena *a, const struct instance_row *r);
 struct command_row mem_copy_command(struct arena *a, const struct command_row *r);
+struct interrupt_row mem_copy_interrupt(struct arena *a, const struct interrupt_row *r);
+struct task_row mem_copy_task(struct arena *a, const struct task_row *r);
+struct file_row mem_copy_file(struct arena *a, const struct file_row *r);
+struct memory_row mem_copy_memory(struct arena *a, const struct memory_row *r);
 
 /* mem_write.c, mem_read.c: one request; its status is returned, its sentence set. */
 int mem_write_run(struct mem_data *d, struct store_req *req);
@@ -143,6 +166,18 @@ int mem_command_done(struct mem_data *d, struct store_command_done *c);
 int mem_commands_check(const struct mem_data *d, const struct command_row *rows, bool *same,
                        struct errbuf *e);
 void mem_commands_answer(struct mem_data *d, struct id session, const struct command_row *rows);
+/* mem_work.c. A delta's interrupts, tasks and files. */
+void mem_commit_work(struct mem_data *d, struct mem_session *s, const struct delta *delta);
+int mem_interrupt_get(struct mem_data *d, struct store_interrupt_get *g);
+int mem_interrupt_list(struct mem_data *d, struct store_interrupt_list *l);
+int mem_task_lease(struct mem_data *d, struct store_task_lease *l);
+int mem_task_heartbeat(struct mem_data *d, struct store_task_heartbeat *h);
+int mem_task_get(struct mem_data *d, struct store_task_get *g);
+int mem_file_get(struct mem_data *d, struct store_file_get *g);
+int mem_file_list(struct mem_data *d, struct store_file_list *l);
+int mem_memory_put(struct mem_data *d, struct store_memory_put *p);
+int mem_memory_query(struct mem_data *d, struct store_memory_query *m);
+int mem_children_list(struct mem_data *d, struct store_children_list *l);
 int mem_retention(struct mem_data *d, struct store_retention *r); /* mem_retention.c */
 int mem_session_load(struct mem_data *d, struct store_session_load *l);
 

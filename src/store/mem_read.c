@@ -274,7 +274,7 @@ static void load_lists(struct store_session_load *l, const struct mem_session *s
 
     for (size_t i = 0; i < s->runs.count; i++) {
         const struct run_row *row = &((struct mem_run *)s->runs.rows[i])->row;
-        if (!load_is_newest(s, row))
+        if (row->ended_at > 0 && !load_is_newest(s, row))
             continue;
         *run = arena_alloc(a, sizeof(**run));
         **run = mem_copy_run(a, row);
@@ -425,6 +425,7 @@ static int read_runs(struct mem_data *d, struct store_runs_list *l)
         }
         last = *tail = arena_alloc(&l->req.arena, sizeof(**tail));
         *last = mem_copy_run(&l->req.arena, &((struct mem_run *)s->runs.rows[at])->row);
+        last->progress_json = STR_NULL;
         tail = &last->next;
     }
     return 0;
@@ -549,6 +550,20 @@ int mem_read_run(struct mem_data *d, struct store_req *req)
         return mem_command_get(d, container_of(req, struct store_command_get, req));
     case STORE_COMMAND_LIST:
         return mem_command_list(d, container_of(req, struct store_command_list, req));
+    case STORE_INTERRUPT_GET:
+        return mem_interrupt_get(d, container_of(req, struct store_interrupt_get, req));
+    case STORE_INTERRUPT_LIST:
+        return mem_interrupt_list(d, container_of(req, struct store_interrupt_list, req));
+    case STORE_TASK_GET:
+        return mem_task_get(d, container_of(req, struct store_task_get, req));
+    case STORE_FILE_GET:
+        return mem_file_get(d, container_of(req, struct store_file_get, req));
+    case STORE_FILE_LIST:
+        return mem_file_list(d, container_of(req, struct store_file_list, req));
+    case STORE_MEMORY_QUERY:
+        return mem_memory_query(d, container_of(req, struct store_memory_query, req));
+    case STORE_CHILDREN_LIST:
+        return mem_children_list(d, container_of(req, struct store_children_list, req));
     case STORE_COMMIT:
     case STORE_WORKFLOW_PUT:
     case STORE_WORKFLOW_DELETE:
@@ -560,6 +575,9 @@ int mem_read_run(struct mem_data *d, struct store_req *req)
     case STORE_COMMAND_PUT:
     case STORE_COMMAND_DONE:
     case STORE_RETENTION:
+    case STORE_TASK_LEASE:
+    case STORE_TASK_HEARTBEAT:
+    case STORE_MEMORY_PUT:
     case STORE_OP_COUNT:
         break;
     }

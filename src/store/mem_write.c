@@ -148,6 +148,7 @@ static int write_commit(struct mem_data *d, struct store_commit *c)
             commit_events(s, delta);
         commit_work(s, delta);
         commit_rest(s, delta);
+        mem_commit_work(d, s, delta);
         mem_commands_answer(d, delta->session_id, delta->commands_done);
         write_keys(d, delta->idempotency);
     }
@@ -259,6 +260,12 @@ int mem_write_run(struct mem_data *d, struct store_req *req)
         return mem_command_done(d, container_of(req, struct store_command_done, req));
     case STORE_RETENTION:
         return mem_retention(d, container_of(req, struct store_retention, req));
+    case STORE_TASK_LEASE:
+        return mem_task_lease(d, container_of(req, struct store_task_lease, req));
+    case STORE_TASK_HEARTBEAT:
+        return mem_task_heartbeat(d, container_of(req, struct store_task_heartbeat, req));
+    case STORE_MEMORY_PUT:
+        return mem_memory_put(d, container_of(req, struct store_memory_put, req));
     case STORE_WORKFLOW_GET:
     case STORE_WORKFLOW_LIST:
     case STORE_WORKFLOW_VERSIONS:
@@ -273,6 +280,13 @@ int mem_write_run(struct mem_data *d, struct store_req *req)
     case STORE_INSTANCE_LIST:
     case STORE_COMMAND_GET:
     case STORE_COMMAND_LIST:
+    case STORE_INTERRUPT_GET:
+    case STORE_INTERRUPT_LIST:
+    case STORE_TASK_GET:
+    case STORE_FILE_GET:
+    case STORE_FILE_LIST:
+    case STORE_MEMORY_QUERY:
+    case STORE_CHILDREN_LIST:
     case STORE_OP_COUNT:
         break;
     }

@@ -22,6 +22,8 @@ static uint32_t array_type(char letter)
         return 20;
     case 'b':
         return 16;
+    case 'y':
+        return 17;
     default:
         return 25;
     }
@@ -110,6 +112,11 @@ void pg_rows_bool(struct pg_rows *r, bool v)
 void pg_rows_str(struct pg_rows *r, struct str s)
 {
     rows_put(r, 't', s.p, s.n);
+}
+
+void pg_rows_bytes(struct pg_rows *r, struct str s)
+{
+    rows_put(r, 'y', s.p ? s.p : "", s.n);
 }
 
 void pg_rows_close(struct pg_rows *r)

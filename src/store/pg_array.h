@@ -11,13 +11,14 @@
 
 #include "store/pg_conn.h"
 
-#define PG_COLUMNS_MAX 26
+#define PG_COLUMNS_MAX 29
 #define PG_ROWS_MAX    (256u << 20) /* bytes of a statement: PostgreSQL takes less than 1 GB */
 #define PG_KEEP_MAX    (1u << 20)   /* bytes of a column's memory that are kept for the next time */
 
 struct pg_rows {
     enum pg_sql sql;
-    const char *types; /* a letter for each column: u(uid), i(nteger), t(ext), b(oolean) */
+    const char
+        *types; /* a letter for each column: u(uid), i(nteger), t(ext), b(oolean), y (bytea) */
     int columns, count;
     int at; /* the next column */
     size_t bytes;
@@ -34,7 +35,8 @@ void pg_rows_id(struct pg_rows *r, const struct id *id);
 void pg_rows_id_or_null(struct pg_rows *r, const struct id *id); /* zero: NULL */
 void pg_rows_i64(struct pg_rows *r, int64_t v);
 void pg_rows_bool(struct pg_rows *r, bool v);
-void pg_rows_str(struct pg_rows *r, struct str s); /* NULL stays NULL */
+void pg_rows_str(struct pg_rows *r, struct str s);   /* NULL stays NULL */
+void pg_rows_bytes(struct pg_rows *r, struct str s); /* NULL becomes empty */
 
 /* Fills in what stands before the elements of each array: after it, a column is a parameter. */
 void pg_rows_close(struct pg_rows *r);

@@ -44,6 +44,11 @@ enum commit_part {
     PART_WITHHELD,
     PART_KEYS,
     PART_COMMANDS,
+    PART_INTERRUPTS,
+    PART_TASKS,
+    PART_TASKS_DONE,
+    PART_FILES_COPY,
+    PART_FILES,
     PART_COUNT,
 };
 
@@ -52,11 +57,11 @@ static const struct {
     const char *types;
 } commit_parts[PART_COUNT] = {
     [PART_WORKSPACES] = {PG_WORKSPACES_MAKE, "t"},
-    [PART_SESSIONS] = {PG_SESSION_INSERT, "utiibtttttiubttiiiittttttt"},
+    [PART_SESSIONS] = {PG_SESSION_INSERT, "utiibtttttiuuiubttiiiittttttt"},
     [PART_DETAILS] = {PG_DETAILS_INSERT, "uttttttt"},
     [PART_UPDATES] = {PG_SESSION_UPDATE, "ubttiiiittttttt"},
     [PART_EVENTS] = {PG_EVENTS_INSERT, "uiiit"},
-    [PART_RUNS] = {PG_RUNS_UPSERT, "uuttiittiittti"},
+    [PART_RUNS] = {PG_RUNS_UPSERT, "uuttiittiitttit"},
     [PART_EFFECTS] = {PG_EFFECTS_INSERT, "uutt"},
     [PART_EFFECTS_DONE] = {PG_EFFECTS_DELETE, "uu"},
     [PART_TIMERS] = {PG_TIMERS_UPSERT, "uuiti"},
@@ -66,6 +71,11 @@ static const struct {
     [PART_WITHHELD] = {PG_WITHHELD_INSERT, "uit"},
     [PART_KEYS] = {PG_KEYS_INSERT, "ttiiiti"},
     [PART_COMMANDS] = {PG_COMMANDS_ANSWER, "uuit"},
+    [PART_INTERRUPTS] = {PG_INTERRUPTS_UPSERT, "uuutttttiii"},
+    [PART_TASKS] = {PG_TASKS_INSERT, "uuutttii"},
+    [PART_TASKS_DONE] = {PG_TASKS_DELETE, "uu"},
+    [PART_FILES_COPY] = {PG_FILES_COPY, "uui"},
+    [PART_FILES] = {PG_FILES_INSERT, "utiiutttiibiy"},
 };
 
 /* What is to be done with a delta. */
@@ -166,6 +176,9 @@ static void commit_session(struct pg_commit *c, const struct delta *d)
     pg_rows_str(r, meta->workflow_id);
     pg_rows_i64(r, meta->workflow_version);
     pg_rows_id_or_null(r, &d->owner);
+    pg_rows_id_or_null(r, &meta->parent_id);
+    pg_rows_i64(r, meta->parent_seq);
+    pg_rows_id_or_null(r, &meta->parent_run);
     commit_core(r, d->core);
 
     r = &c->parts[PART_DETAILS];
@@ -209,6 +222,7 @@ static void commit_run(struct pg_rows *r, const struct delta *d, const struct ru
     pg_rows_str(r, run->error_json);
     pg_rows_str(r, run->interrupt_json);
     pg_rows_i64(r, d->at);
+    pg_rows_str(r, run->progress_json);
 }
 
 /* A run that changed several times in one turn has several rows: the last one counts, and one
@@ -338,6 +352,79 @@ static void commit_answers(struct pg_commit *c, const struct delta *d)
     }
 }
 
+/* As with timers: the last one of an interrupt that is there twice. */
+static void commit_interrupts(struct pg_commit *c, const struct delta *d)
+{
+    struct pg_rows *r = &c->parts[PART_INTERRUPTS];
+
+    for (const struct interrupt_row *i = d->interrupts; i; i = i->next) {
+        const struct interrupt_row *later = i->next;
+        while (later && !id_eq(later->interrupt_id, i->interrupt_id))
+            later = later->next;
+        if (later)
+            continue;
+        pg_rows_begin(r);
+        pg_rows_id(r, &i->interrupt_id);
+        pg_rows_id(r, &d->session_id);
+        pg_rows_id(r, &i->run_id);
+        pg_rows_str(r, i->node_id);
+        pg_rows_str(r, i->kind);
+        pg_rows_str(r, i->status);
+        pg_rows_str(r, i->request_json);
+        pg_rows_str(r, i->answer_json);
+        pg_rows_i64(r, i->expires_at);
+        pg_rows_i64(r, i->created_at);
+        pg_rows_i64(r, i->updated_at);
+    }
+}
+
+static void commit_tasks(struct pg_commit *c, const struct delta *d)
+{
+    struct pg_rows *r = &c->parts[PART_TASKS];
+
+    for (const struct task_row *t = d->tasks_new; t; t = t->next) {
+        pg_rows_begin(r);
+        pg_rows_id(r, &t->task_id);
+        pg_rows_id(r, &d->session_id);
+        pg_rows_id(r, &t->run_id);
+        pg_rows_str(r, t->node_id);
+        pg_rows_str(r, t->queue);
+        pg_rows_str(r, t->input_json);
+        pg_rows_i64(r, t->heartbeat_ms);
+        pg_rows_i64(r, t->created_at);
+    }
+    commit_ids(&c->parts[PART_TASKS_DONE], d, d->tasks_done);
+}
+
+static void commit_files(struct pg_commit *c, const struct delta *d)
+{
+    struct pg_rows *r = &c->parts[PART_FILES_COPY];
+
+    if (d->is_new && !id_is_zero(d->files_from)) {
+        pg_rows_begin(r);
+        pg_rows_id(r, &d->session_id);
+        pg_rows_id(r, &d->files_from);
+        pg_rows_i64(r, d->files_until);
+    }
+    r = &c->parts[PART_FILES];
+    for (const struct file_row *f = d->files; f; f = f->next) {
+        pg_rows_begin(r);
+        pg_rows_id(r, &d->session_id);
+        pg_rows_str(r, f->path);
+        pg_rows_i64(r, f->version);
+        pg_rows_i64(r, f->from_version);
+        pg_rows_id_or_null(r, &f->run_id);
+        pg_rows_str(r, f->author);
+        pg_rows_str(r, f->reason);
+        pg_rows_str(r, f->media_type);
+        pg_rows_i64(r, f->size);
+        pg_rows_i64(r, f->seq);
+        pg_rows_bool(r, f->deleted);
+        pg_rows_i64(r, f->created_at);
+        pg_rows_bytes(r, f->content);
+    }
+}
+
 static void commit_delta(struct pg_commit *c, const struct delta *d)
 {
     if (d->is_new) {
@@ -355,6 +442,9 @@ static void commit_delta(struct pg_commit *c, const struct delta *d)
     commit_messages(c, d);
     commit_withheld(c, d);
     commit_answers(c, d);
+    commit_interrupts(c, d);
+    commit_tasks(c, d);
+    commit_files(c, d);
 }
 
 /* ---- batches ---- */

@@ -64,6 +64,26 @@ int pg_job_start(struct pg_job *j)
         return pg_command_done_start(j);
     case STORE_RETENTION:
         return pg_retention_start(j);
+    case STORE_INTERRUPT_GET:
+        return pg_interrupt_get_start(j);
+    case STORE_INTERRUPT_LIST:
+        return pg_interrupt_list_start(j);
+    case STORE_TASK_LEASE:
+        return pg_task_lease_start(j);
+    case STORE_TASK_HEARTBEAT:
+        return pg_task_heartbeat_start(j);
+    case STORE_TASK_GET:
+        return pg_task_get_start(j);
+    case STORE_FILE_GET:
+        return pg_file_get_start(j);
+    case STORE_FILE_LIST:
+        return pg_file_list_start(j);
+    case STORE_MEMORY_PUT:
+        return pg_memory_put_start(j);
+    case STORE_MEMORY_QUERY:
+        return pg_memory_query_start(j);
+    case STORE_CHILDREN_LIST:
+        return pg_children_list_start(j);
     case STORE_OP_COUNT:
         break;
     }

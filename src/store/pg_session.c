@@ -59,6 +59,9 @@ static int session_columns(struct pg_job *j, struct pgr *r, struct session_row *
     row->core.vars_json = pgr_json(r, a);
     row->meta.workspace = pgr_str(r, a);
     pgr_id(r, &row->owner);
+    pgr_id(r, &row->meta.parent_id);
+    row->meta.parent_seq = pgr_i64(r);
+    pgr_id(r, &row->meta.parent_run);
     if (r->corrupt)
         return pg_session_corrupt(j, &row->id, "row");
     bool has_details = pgr_bool(r);
@@ -261,6 +264,34 @@ int pg_session_list_start(struct pg_job *j)
     return pg_await(j, session_listed);
 }
 
+static int children_listed(struct pg_job *j)
+{
+    struct store_children_list *l = container_of(j->req, struct store_children_list, req);
+    struct session_item **tail = &l->rows;
+    struct pgr r;
+
+    for (pgr_open(&r, j->conn, 0); pgr_next(&r); tail = &(*tail)->next) {
+        *tail = arena_alloc(&j->req->arena, sizeof(**tail));
+        int status = session_columns(j, &r, &(*tail)->row);
+        if (status < 0)
+            return status;
+    }
+    return 0;
+}
+
+int pg_children_list_start(struct pg_job *j)
+{
+    struct store_children_list *l = container_of(j->req, struct store_children_list, req);
+    struct pgq q;
+
+    l->rows = NULL;
+    pgq_start(&q, j->conn, PG_CHILDREN);
+    pgq_id(&q, &l->parent_id);
+    pgq_i64(&q, STORE_LIMIT_MAX);
+    pgq_end(&q);
+    return pg_await(j, children_listed);
+}
+
 /* ---- all that hangs on a session ---- */
 
 static int load_effects(struct pg_job *j, struct store_session_load *l, int n)
@@ -312,6 +343,7 @@ static int load_runs(struct pg_job *j, struct store_session_load *l, int n)
     for (pgr_open(&r, j->conn, n); pgr_next(&r); tail = &(*tail)->next) {
         *tail = arena_alloc(&j->req->arena, sizeof(**tail));
         pg_run_columns(&r, &j->req->arena, *tail);
+        (*tail)->progress_json = pgr_json(&r, &j->req->arena);
     }
     return r.corrupt ? pg_session_corrupt(j, &l->id, "node runs") : 0;
 }

@@ -24,11 +24,12 @@
 #define SESSION_COLUMNS(s)                                                                         \
     s ".id, " s ".created_at, " s ".status, " s ".name, " s ".group_id, " s ".user_id, " s         \
       ".tags, " s ".workflow_id, " s ".version, " s ".epoch, " s ".busy, " s ".stored_only, " s    \
-      ".reason, " s ".workflow_version, " LAST_SEQ(s) ", " s ".started_at, " s ".ended_at, " s     \
-                                                      ".updated_at, " s ".output, " s ".error, " s \
-                                                      ".node_statuses::text, " s ".waiting, " s    \
-                                                      ".usage, " s ".vars, " s ".workspace, " s    \
-                                                      ".owner"
+      ".reason, " s                                                                                \
+      ".workflow_version, " LAST_SEQ(s) ", " s ".started_at, " s ".ended_at, " s ".updated_at, " s \
+                                        ".output, " s ".error, " s ".node_statuses::text, " s      \
+                                        ".waiting, " s ".usage, " s ".vars, " s ".workspace, " s   \
+                                        ".owner, " s ".parent_session, " s ".parent_seq, " s       \
+                                        ".parent_run"
 #define DETAIL_COLUMNS                                                                             \
     "d.session_id IS NOT NULL, d.input, d.metadata, d.settings, d.thread_configs,"                 \
     " d.workflow_state, d.budget"
@@ -133,6 +134,26 @@
     " set_config('statement_timeout', '15s', false), set_config('lock_timeout', '3s', false),"     \
     " set_config('idle_in_transaction_session_timeout', '5s', false)"
 
+/* As the functions of these names in pg_work.c read them. */
+#define INTERRUPT_COLUMNS                                                                          \
+    "i.interrupt_id, i.session_id, i.run_id, i.node_id, i.kind, i.status, i.request, i.answer,"    \
+    " i.expires_at, i.created_at, i.updated_at, s.name, s.workflow_id"
+#define INTERRUPT_SESSION                                                                          \
+    " CROSS JOIN LATERAL (SELECT o.name, o.workflow_id FROM sessions AS o"                         \
+    " WHERE o.id = i.session_id AND o.workspace = $1::text OFFSET 0) AS s"
+/* $1 workspace, $2 $3 after this one, $4 status, $5 kind (NULL: any), $6 rows. */
+#define INTERRUPTS(condition)                                                                      \
+    "SELECT " INTERRUPT_COLUMNS " FROM interrupts AS i" INTERRUPT_SESSION                          \
+    " WHERE (i.created_at, i.interrupt_id) > ($2::bigint, $3::uuid)"                               \
+    " AND ($4::text IS NULL OR i.status = $4) AND ($5::text IS NULL OR i.kind = $5) " condition    \
+    " ORDER BY i.created_at, i.interrupt_id LIMIT $6::bigint"
+#define TASK_COLUMNS                                                                               \
+    "t.id, t.session_id, t.run_id, t.node_id, t.queue, t.status, t.input, t.worker, t.attempt,"    \
+    " t.heartbeat_ms, t.lease_expires_at, t.created_at"
+#define FILE_COLUMNS                                                                               \
+    "f.path, f.version, f.from_version, f.run_id, f.author, f.reason, f.media_type, f.size,"       \
+    " f.seq, f.deleted, f.created_at"
+
 const char *const pg_sql_texts[PG_SQL_COUNT] = {
     [PG_SETUP_WRITER] = "SELECT " SETUP ", set_config('synchronous_commit', 'on', false)",
     [PG_SETUP_READER] =
@@ -191,20 +212,20 @@ const char *const pg_sql_texts[PG_SQL_COUNT] = {
 
     [PG_SESSION_INSERT] =
         "INSERT INTO sessions (id, workspace, epoch, created_at, stored_only, name, group_id,"
-        " user_id, tags, workflow_id, workflow_version, owner, busy, status, reason, last_seq,"
-        " started_at, ended_at, updated_at, output, error, node_statuses, waiting, usage, vars,"
-        " state)"
-        " SELECT id, workspace, epoch, created_at, stored_only, name, group_id, user_id, tags,"
-        " workflow_id, workflow_version, CASE WHEN ended_at = 0 THEN owner END, busy, status,"
-        " reason, last_seq, started_at, ended_at, updated_at, output, error, node_statuses::jsonb,"
-        " waiting, usage, vars, state"
-        " FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::bigint[], $5::boolean[],"
-        " $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::bigint[], $12::uuid[],"
-        " $13::boolean[], $14::text[], $15::text[], $16::bigint[], $17::bigint[], $18::bigint[],"
-        " $19::bigint[], $20::text[], $21::text[], $22::text[], $23::text[], $24::text[],"
-        " $25::text[], $26::text[])"
-        " AS d (id, workspace, epoch, created_at, stored_only, name, group_id, user_id, tags,"
-        " workflow_id, workflow_version, owner, busy, status, reason, last_seq, started_at,"
+        " user_id, tags, workflow_id, workflow_version, owner, parent_session, parent_seq,"
+        " parent_run, busy, status, reason, last_seq, started_at, ended_at, updated_at, output,"
+        " error, node_statuses, waiting, usage, vars, state) SELECT id, workspace, epoch,"
+        " created_at, stored_only, name, group_id, user_id, tags, workflow_id, workflow_version,"
+        " CASE WHEN ended_at = 0 THEN owner END, parent_session, parent_seq, parent_run, busy,"
+        " status, reason, last_seq, started_at, ended_at, updated_at, output, error,"
+        " node_statuses::jsonb, waiting, usage, vars, state FROM unnest($1::uuid[], $2::text[],"
+        " $3::bigint[], $4::bigint[], $5::boolean[], $6::text[], $7::text[], $8::text[],"
+        " $9::text[], $10::text[], $11::bigint[], $12::uuid[], $13::uuid[], $14::bigint[],"
+        " $15::uuid[], $16::boolean[], $17::text[], $18::text[], $19::bigint[], $20::bigint[],"
+        " $21::bigint[], $22::bigint[], $23::text[], $24::text[], $25::text[], $26::text[],"
+        " $27::text[], $28::text[], $29::text[]) AS d (id, workspace, epoch, created_at,"
+        " stored_only, name, group_id, user_id, tags, workflow_id, workflow_version, owner,"
+        " parent_session, parent_seq, parent_run, busy, status, reason, last_seq, started_at,"
         " ended_at, updated_at, output, error, node_statuses, waiting, usage, vars, state)",
     [PG_DETAILS_INSERT] =
         "INSERT INTO session_details (session_id, input, metadata, settings, thread_configs,"
@@ -227,15 +248,16 @@ const char *const pg_sql_texts[PG_SQL_COUNT] = {
         " SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[])",
     [PG_RUNS_UPSERT] =
         "INSERT INTO node_runs (session_id, run_id, node_id, kind, iteration, attempt, status,"
-        " branch, started_at, ended_at, output, error, interrupt, updated_at)"
+        " branch, started_at, ended_at, output, error, interrupt, updated_at, progress)"
         " SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::bigint[],"
         " $6::bigint[], $7::text[], $8::text[], $9::bigint[], $10::bigint[], $11::text[],"
-        " $12::text[], $13::text[], $14::bigint[])"
+        " $12::text[], $13::text[], $14::bigint[], $15::text[])"
         " ON CONFLICT (session_id, run_id) DO UPDATE SET node_id = excluded.node_id,"
         " kind = excluded.kind, iteration = excluded.iteration, attempt = excluded.attempt,"
         " status = excluded.status, branch = excluded.branch, started_at = excluded.started_at,"
         " ended_at = excluded.ended_at, output = excluded.output, error = excluded.error,"
-        " interrupt = excluded.interrupt, updated_at = excluded.updated_at",
+        " interrupt = excluded.interrupt, updated_at = excluded.updated_at,"
+        " progress = excluded.progress",
     [PG_EFFECTS_INSERT] = "INSERT INTO effects (session_id, run_id, kind, request)"
                           " SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[])"
                           " ON CONFLICT DO NOTHING",
@@ -276,6 +298,42 @@ const char *const pg_sql_texts[PG_SQL_COUNT] = {
             "0") " RETURNING 1)"
                  " SELECT sluice_expect(count(*) = cardinality($1::uuid[])) "
                  "FROM u",
+
+    [PG_INTERRUPTS_UPSERT] =
+        "INSERT INTO interrupts AS i (interrupt_id, session_id, run_id, node_id, kind, status,"
+        " request, answer, expires_at, created_at, updated_at) SELECT * FROM unnest($1::uuid[],"
+        " $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],"
+        " $9::bigint[], $10::bigint[], $11::bigint[])"
+        " ON CONFLICT (interrupt_id) DO UPDATE SET status = excluded.status,"
+        " request = excluded.request, answer = excluded.answer, expires_at = excluded.expires_at,"
+        " updated_at = excluded.updated_at WHERE i.session_id = excluded.session_id",
+    [PG_TASKS_INSERT] =
+        "INSERT INTO tasks (id, session_id, run_id, node_id, queue, status, input, heartbeat_ms,"
+        " created_at, updated_at) SELECT d.id, d.session_id, d.run_id, d.node_id, d.queue,"
+        " 'waiting', d.input, d.heartbeat_ms, d.created_at, d.created_at"
+        " FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[],"
+        " $7::bigint[], $8::bigint[]) AS d (id, session_id, run_id, node_id, queue, input,"
+        " heartbeat_ms, created_at) ON CONFLICT DO NOTHING",
+    [PG_TASKS_DELETE] = "DELETE FROM tasks AS t USING unnest($1::uuid[], $2::uuid[])"
+                        " AS d (session_id, id)" WHERE_ROW_OF(
+                            "tasks", "t", "o.id = d.id AND o.session_id = d.session_id"),
+    [PG_FILES_COPY] =
+        "INSERT INTO session_files (session_id, path, version, from_version, run_id, author,"
+        " reason, media_type, size, seq, deleted, created_at, updated_at, content)"
+        " SELECT d.id, f.path, f.version, f.from_version, f.run_id, f.author, f.reason,"
+        " f.media_type, f.size, f.seq, f.deleted, f.created_at, f.updated_at, f.content"
+        " FROM unnest($1::uuid[], $2::uuid[], $3::bigint[]) AS d (id, origin, until)"
+        " CROSS JOIN LATERAL (SELECT o.* FROM session_files AS o WHERE o.session_id = d.origin"
+        " AND o.seq <= d.until OFFSET 0) AS f",
+    [PG_FILES_INSERT] =
+        "INSERT INTO session_files (session_id, path, version, from_version, run_id, author,"
+        " reason, media_type, size, seq, deleted, created_at, updated_at, content)"
+        " SELECT d.session_id, d.path, d.version, d.from_version, d.run_id, d.author, d.reason,"
+        " d.media_type, d.size, d.seq, d.deleted, d.created_at, d.created_at, d.content"
+        " FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::bigint[], $5::uuid[], $6::text[],"
+        " $7::text[], $8::text[], $9::bigint[], $10::bigint[], $11::boolean[], $12::bigint[],"
+        " $13::bytea[]) AS d (session_id, path, version, from_version, run_id, author, reason,"
+        " media_type, size, seq, deleted, created_at, content) ON CONFLICT DO NOTHING",
 
     /* Retention. $1 before, $2 sessions, $3 rows of events that are counted at most. */
     [PG_ENDED_WHOLE] = ENDED("s.folded_seq <= 0"),
@@ -375,9 +433,10 @@ const char *const pg_sql_texts[PG_SQL_COUNT] = {
     [PG_RUNS_LIST] = "SELECT " RUN_COLUMNS " FROM node_runs AS r"
                      " WHERE r.session_id = $1::uuid AND r.run_id > $2::uuid ORDER BY r.run_id"
                      " LIMIT $3::bigint",
-    [PG_RUNS_NEWEST] = "SELECT " RUN_COLUMNS " FROM (SELECT n.*, max(n.iteration) OVER"
+    [PG_RUNS_NEWEST] = "SELECT " RUN_COLUMNS ", r.progress FROM (SELECT n.*, max(n.iteration) OVER"
                        " (PARTITION BY n.node_id) AS newest FROM node_runs AS n"
-                       " WHERE n.session_id = $1::uuid) AS r WHERE r.iteration = r.newest"
+                       " WHERE n.session_id = $1::uuid) AS r"
+                       " WHERE r.iteration = r.newest OR r.ended_at = 0"
                        " ORDER BY r.run_id",
     [PG_EFFECTS_LOAD] = "SELECT f.run_id, f.kind, f.request FROM effects AS f"
                         " WHERE f.session_id = $1::uuid ORDER BY f.run_id",
@@ -495,4 +554,60 @@ const char *const pg_sql_texts[PG_SQL_COUNT] = {
         " AS d (session_id, id, status, answer)" WHERE_ROW_OF(
             "session_commands", "c",
             "o.command_id = d.id AND o.session_id = d.session_id AND o.status = 0"),
+
+    /* What people and workers do with sessions */
+    [PG_INTERRUPT_GET] = "SELECT " INTERRUPT_COLUMNS " FROM interrupts AS i" INTERRUPT_SESSION
+                         " WHERE i.interrupt_id = $2::uuid",
+    [PG_INTERRUPTS_BY_TIME] = INTERRUPTS(""),
+    [PG_INTERRUPTS_PENDING] = INTERRUPTS("AND i.status = 'pending'"),
+    [PG_INTERRUPTS_OF_SESSION] =
+        INTERRUPTS("(SELECT o.* FROM interrupts AS o WHERE o.session_id = $7::uuid OFFSET 0)", ""),
+    [PG_TASK_GET] = "SELECT " TASK_COLUMNS " FROM tasks AS t WHERE t.id = $1::uuid",
+    /* $1 queue, $2 workspace, $3 rows, $4 worker. Those that another instance is about to lease
+     * are passed over. */
+    [PG_TASKS_LEASE] =
+        "WITH f AS MATERIALIZED (SELECT t.id FROM tasks AS t WHERE t.queue = $1::text"
+        " AND (t.status = 'waiting' OR t.lease_expires_at <= " NOW_MS ") AND EXISTS (SELECT"
+        " FROM sessions AS s WHERE s.id = t.session_id AND s.workspace = $2::text"
+        " AND s.status = 'running' OFFSET 0) ORDER BY t.id LIMIT $3::bigint"
+        " FOR NO KEY UPDATE OF t SKIP LOCKED),"
+        " t AS (UPDATE tasks AS t SET status = 'leased', attempt = t.attempt + 1,"
+        " worker = $4::text, lease_expires_at = " NOW_MS " + t.heartbeat_ms, updated_at = " NOW_MS
+        " FROM f" WHERE_ROW_OF("tasks", "t", "o.id = f.id") " RETURNING " TASK_COLUMNS ")"
+                                                            " SELECT " TASK_COLUMNS
+                                                            " FROM t ORDER BY t.id",
+    [PG_TASKS_NEXT] = "SELECT min(t.lease_expires_at) FROM tasks AS t WHERE t.queue = $1::text"
+                      " AND t.status = 'leased'",
+    [PG_TASK_RENEW] = "UPDATE tasks AS t SET lease_expires_at = " NOW_MS " + t.heartbeat_ms,"
+                      " updated_at = " NOW_MS " WHERE t.id = $1::uuid AND t.status = 'leased'"
+                      " AND ($2::bigint = 0 OR t.attempt = $2) RETURNING t.lease_expires_at",
+    /* The newest version up to $3. */
+    [PG_FILE_GET] = "SELECT " FILE_COLUMNS ", CASE WHEN f.from_version > 0 THEN (SELECT o.content"
+                    " FROM session_files AS o WHERE o.session_id = f.session_id"
+                    " AND o.path = f.path AND o.version = f.from_version) ELSE f.content END"
+                    " FROM session_files AS f WHERE f.session_id = $1::uuid AND f.path = $2::text"
+                    " AND f.version <= $3::bigint ORDER BY f.version DESC LIMIT 1",
+    [PG_FILES_LIST] =
+        "SELECT " FILE_COLUMNS " FROM session_files AS f WHERE f.session_id = $1::uuid"
+        " AND f.path > $2::text AND f.version = (SELECT o.version FROM session_files AS o"
+        " WHERE o.session_id = $1 AND o.path = f.path AND o.seq <= $3::bigint"
+        " ORDER BY o.version DESC LIMIT 1) AND NOT f.deleted ORDER BY f.path LIMIT $4::bigint",
+    [PG_FILE_VERSIONS] =
+        "SELECT " FILE_COLUMNS " FROM session_files AS f WHERE f.session_id = $1::uuid"
+        " AND f.path = $2::text AND f.version < $3::bigint AND f.seq <= $4::bigint"
+        " ORDER BY f.version DESC LIMIT $5::bigint",
+    [PG_MEMORY_INSERT] =
+        "INSERT INTO memories (id, workspace, group_id, agent_id, session_id, layer, content,"
+        " metadata, created_at, updated_at) SELECT $1::uuid, $2::text, $3::text, $4::text,"
+        " (SELECT s.id FROM sessions AS s WHERE s.id = $5::uuid), $6::text, $7::text, $8::text,"
+        " $9::bigint, $9 ON CONFLICT DO NOTHING",
+    [PG_MEMORIES_NEWEST] =
+        "SELECT m.id, m.session_id, m.group_id, m.agent_id, m.layer, m.content, m.metadata,"
+        " m.created_at FROM memories AS m WHERE m.workspace = $1::text AND m.group_id = $2::text"
+        " AND m.created_at > $3::bigint ORDER BY m.created_at DESC LIMIT $4::bigint",
+    [PG_CHILDREN] =
+        "SELECT " SESSION_COLUMNS("s") ", " DETAIL_COLUMNS " FROM sessions AS s" SESSION_DETAILS_S
+                                       " WHERE s.parent_session = $1::uuid"
+                                       " AND s.parent_run IS NOT NULL ORDER BY s.id"
+                                       " LIMIT $2::bigint",
 };

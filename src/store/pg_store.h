@@ -130,6 +130,16 @@ int pg_command_put_start(struct pg_job *j);
 int pg_command_get_start(struct pg_job *j);
 int pg_command_list_start(struct pg_job *j);
 int pg_command_done_start(struct pg_job *j);
+int pg_children_list_start(struct pg_job *j); /* pg_session.c */
+int pg_interrupt_get_start(struct pg_job *j); /* pg_work.c */
+int pg_interrupt_list_start(struct pg_job *j);
+int pg_task_lease_start(struct pg_job *j);
+int pg_task_heartbeat_start(struct pg_job *j);
+int pg_task_get_start(struct pg_job *j);
+int pg_file_get_start(struct pg_job *j);
+int pg_file_list_start(struct pg_job *j);
+int pg_memory_put_start(struct pg_job *j);
+int pg_memory_query_start(struct pg_job *j);
 int pg_retention_start(struct pg_job *j); /* pg_retention.c */
 
 /* ---- shared ---- */

@@ -173,3 +173,46 @@ struct str rules_text(struct str s)
 {
     return s.p ? s : STR("");
 }
+
+void rules_task_lease(struct arena *a, struct task_row *t, struct str worker, int64_t now)
+{
+    t->status = STR("leased");
+    t->worker = rules_copy(a, worker);
+    t->attempt++;
+    t->lease_expires_at = now + t->heartbeat_ms;
+}
+
+bool rules_task_is_free(const struct task_row *t, int64_t now)
+{
+    return str_eqz(t->status, "waiting") || t->lease_expires_at <= now;
+}
+
+int rules_task_is_held(const struct task_row *t, int64_t attempt, struct errbuf *e)
+{
+    if (!str_eqz(t->status, "leased"))
+        return err_set(e, ERR_STALE, "the task is not leased");
+    if (attempt > 0 && attempt != t->attempt)
+        return err_set(e, ERR_STALE, "the task was leased again since: attempt %lld, not %lld",
+                       (long long)t->attempt, (long long)attempt);
+    return 0;
+}
+
+bool rules_file_is_asked(const struct file_row *f, int64_t version)
+{
+    return version > 0 ? f->version == version : !f->deleted;
+}
+
+struct str rules_file_cursor(struct store_file_list *l, const struct file_row *last)
+{
+    if (l->path.p)
+        return cursor_encode(&l->req.arena, CURSOR_FILE, last->version, 0, STR_NULL);
+    return cursor_encode(&l->req.arena, CURSOR_FILES, 0, 0, last->path);
+}
+
+int rules_file_cursor_read(const struct store_file_list *l, struct cursor *c, struct errbuf *e)
+{
+    *c = (struct cursor){.a = INT64_MAX};
+    if (l->cursor.n == 0)
+        return 0;
+    return cursor_decode(l->cursor, l->path.p ? CURSOR_FILE : CURSOR_FILES, c, e);
+}

@@ -2,6 +2,7 @@
 #ifndef SLUICE_STORE_RULES_H
 #define SLUICE_STORE_RULES_H
 
+#include "store/cursor.h"
 #include "store/store.h"
 
 /* Rows that one page of a filtered list may look at. */
@@ -38,6 +39,33 @@ bool rules_frames_are_whole(int64_t seq_first, int64_t seq_last, struct str fram
 struct event_row *rules_fold(struct arena *a, const struct event_row *row, int64_t *gone);
 /* Whether the answer that stands in the inbox is this one. */
 bool rules_answer_is_same(const struct command_row *old, const struct command_row *now);
+
+/* A free task becomes this worker's, for as long as it says: a lease more. */
+void rules_task_lease(struct arena *a, struct task_row *t, struct str worker, int64_t now);
+bool rules_task_is_free(const struct task_row *t, int64_t now);
+/* ERR_STALE unless the task is leased, as the attempt'th time (0: whichever). */
+int rules_task_is_held(const struct task_row *t, int64_t attempt, struct errbuf *e);
+/* Whether the newest version up to the one asked for is what was asked for. */
+bool rules_file_is_asked(const struct file_row *f, int64_t version);
+/* Where the page after this row begins; and where this one does: after c->key, before c->a. */
+struct str rules_file_cursor(struct store_file_list *l, const struct file_row *last);
+int rules_file_cursor_read(const struct store_file_list *l, struct cursor *c, struct errbuf *e);
+
+/* How well a memory answers a query, 0 to 1 (rules_memory.c): mostly the share of the query's words
+ * that it holds, a little its age. Words are folded to lower case; where a script has no spaces
+ * (Chinese, Japanese, Korean) pairs of characters are words. */
+#define RULES_QUERY_WORDS_MAX 256
+struct memory_query {
+    uint64_t words[RULES_QUERY_WORDS_MAX]; /* hashes, ascending, each once */
+    int count;
+    int64_t newest_at; /* age is counted from here */
+};
+void rules_memory_query(struct memory_query *q, struct str text, int64_t newest_at);
+/* 0: nothing in common. */
+double rules_memory_score(const struct memory_query *q, struct str content, int64_t created_at);
+/* The best of the rows, which are in order of age, the newest first; rows are moved, not copied. */
+struct memory_row *rules_memory_best(struct memory_row *rows, const struct store_memory_query *m);
+
 int rules_retention_limit(int limit);                 /* default and maximum applied */
 struct str rules_text(struct str s);                  /* NULL becomes empty */
 struct str rules_copy(struct arena *a, struct str s); /* NULL stays NULL */

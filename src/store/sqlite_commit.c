@@ -22,7 +22,7 @@ static struct str commit_or(struct str s, struct str otherwise)
     return s.p ? s : otherwise;
 }
 
-/* In the order of SQL_SESSION_UPDATE and of the end of SQL_SESSION_INSERT. */
+/* In the order of SQL_SESSION_UPDATE and of SQL_SESSION_INSERT. */
 static void commit_bind_core(struct sqlq *q, const struct session_core *core)
 {
     sqlq_bind_i64(q, core->busy);
@@ -64,6 +64,9 @@ static int commit_session_insert(struct sqlite_db *db, const struct delta *d, in
     sqlq_bind_str(&q, meta->workflow_id);
     sqlq_bind_i64(&q, meta->workflow_version);
     commit_bind_core(&q, d->core);
+    sqlq_bind_id_or_null(&q, &meta->parent_id);
+    sqlq_bind_i64(&q, meta->parent_seq);
+    sqlq_bind_id_or_null(&q, &meta->parent_run);
     status = sqlq_run(&q);
     if (status < 0)
         return status;
@@ -127,13 +130,14 @@ static int commit_runs(struct sqlite_db *db, const struct delta *d, int64_t key)
         sqlq_bind_str(&q, r->error_json);
         sqlq_bind_str(&q, r->interrupt_json);
         sqlq_bind_i64(&q, d->at);
+        sqlq_bind_str(&q, r->progress_json);
         status = sqlq_run(&q);
     }
     return status;
 }
 
-static int commit_delete_ids(struct sqlite_db *db, enum sqlite_sql sql, int64_t key,
-                             const struct id_list *ids)
+int sqlite_delete_ids(struct sqlite_db *db, enum sqlite_sql sql, int64_t key,
+                      const struct id_list *ids)
 {
     int status = 0;
     struct sqlq q;
@@ -160,7 +164,7 @@ static int commit_effects(struct sqlite_db *db, const struct delta *d, int64_t k
         sqlq_bind_str(&q, f->request_json);
         status = sqlq_run(&q);
     }
-    return status < 0 ? status : commit_delete_ids(db, SQL_EFFECT_DELETE, key, d->effects_done);
+    return status < 0 ? status : sqlite_delete_ids(db, SQL_EFFECT_DELETE, key, d->effects_done);
 }
 
 static int commit_timers(struct sqlite_db *db, const struct delta *d, int64_t key)
@@ -177,7 +181,7 @@ static int commit_timers(struct sqlite_db *db, const struct delta *d, int64_t ke
         sqlq_bind_i64(&q, d->at);
         status = sqlq_run(&q);
     }
-    return status < 0 ? status : commit_delete_ids(db, SQL_TIMER_DELETE, key, d->timers_done);
+    return status < 0 ? status : sqlite_delete_ids(db, SQL_TIMER_DELETE, key, d->timers_done);
 }
 
 static int commit_messages(struct sqlite_db *db, const struct delta *d, int64_t key)
@@ -255,6 +259,8 @@ static int commit_parts(struct sqlite_db *db, const struct delta *d, int64_t key
         status = commit_messages(db, d, key);
     if (status == 0)
         status = commit_withheld(db, d, key);
+    if (status == 0)
+        status = sqlite_commit_work(db, d, key);
     if (status == 0)
         status = sqlite_commands_answer(db, key, d->at, d->commands_done);
     if (status == 0)

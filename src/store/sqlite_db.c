@@ -242,6 +242,12 @@ void sqlq_bind_str(struct sqlq *q, struct str s)
         sqlq_bound(q, sqlite3_bind_null(q->stmt, q->at));
 }
 
+void sqlq_bind_blob(struct sqlq *q, struct str s)
+{
+    if (q->status == 0)
+        sqlq_bound(q, sqlite3_bind_blob64(q->stmt, ++q->at, s.p ? s.p : "", s.n, SQLITE_STATIC));
+}
+
 void sqlq_bind_id(struct sqlq *q, const struct id *id)
 {
     if (q->status == 0)
@@ -315,6 +321,19 @@ struct str sqlq_str(struct sqlq *q, struct arena *arena)
         s.p = (const char *)sqlite3_column_text(q->stmt, q->at);
         s.n = (size_t)sqlite3_column_bytes(q->stmt, q->at);
         s.p = arena_strdup(arena, s);
+    }
+    q->at++;
+    return s;
+}
+
+struct str sqlq_blob(struct sqlq *q, struct arena *arena)
+{
+    struct str s = STR_NULL;
+
+    if (sqlq_column(q, SQLITE_BLOB)) {
+        s.p = sqlite3_column_blob(q->stmt, q->at); /* NULL when it is empty */
+        s.n = (size_t)sqlite3_column_bytes(q->stmt, q->at);
+        s.p = arena_strdup(arena, s.p ? s : STR(""));
     }
     q->at++;
     return s;

@@ -70,7 +70,8 @@ struct sqlq {
 
 void sqlq_start(struct sqlq *q, struct sqlite_db *db, enum sqlite_sql sql);
 void sqlq_bind_i64(struct sqlq *q, int64_t v);
-void sqlq_bind_str(struct sqlq *q, struct str s); /* NULL stays NULL */
+void sqlq_bind_str(struct sqlq *q, struct str s);  /* NULL stays NULL */
+void sqlq_bind_blob(struct sqlq *q, struct str s); /* NULL becomes empty */
 void sqlq_bind_id(struct sqlq *q, const struct id *id);
 void sqlq_bind_id_or_null(struct sqlq *q, const struct id *id); /* zero: NULL */
 /* Carries out a statement without results: 0 or an error. The call is over. */
@@ -84,6 +85,7 @@ void sqlq_rewind(struct sqlq *q); /* the next column is the first one again */
 int64_t sqlq_i64(struct sqlq *q); /* NULL: 0 */
 struct str sqlq_str(struct sqlq *q, struct arena *arena);
 struct str sqlq_json(struct sqlq *q, struct arena *arena); /* corrupt unless it is JSON, or NULL */
-void sqlq_id(struct sqlq *q, struct id *out);              /* NULL: zero */
+struct str sqlq_blob(struct sqlq *q, struct arena *arena);
+void sqlq_id(struct sqlq *q, struct id *out); /* NULL: zero */
 
 #endif

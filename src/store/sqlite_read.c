@@ -366,6 +366,20 @@ int sqlite_read_run(struct sqlite_db *db, struct store_req *req)
         return sqlite_command_get(db, container_of(req, struct store_command_get, req));
     case STORE_COMMAND_LIST:
         return sqlite_command_list(db, container_of(req, struct store_command_list, req));
+    case STORE_INTERRUPT_GET:
+        return sqlite_interrupt_get(db, container_of(req, struct store_interrupt_get, req));
+    case STORE_INTERRUPT_LIST:
+        return sqlite_interrupt_list(db, container_of(req, struct store_interrupt_list, req));
+    case STORE_TASK_GET:
+        return sqlite_task_get(db, container_of(req, struct store_task_get, req));
+    case STORE_FILE_GET:
+        return sqlite_file_get(db, container_of(req, struct store_file_get, req));
+    case STORE_FILE_LIST:
+        return sqlite_file_list(db, container_of(req, struct store_file_list, req));
+    case STORE_MEMORY_QUERY:
+        return sqlite_memory_query(db, container_of(req, struct store_memory_query, req));
+    case STORE_CHILDREN_LIST:
+        return sqlite_children_list(db, container_of(req, struct store_children_list, req));
     case STORE_COMMIT:
     case STORE_WORKFLOW_PUT:
     case STORE_WORKFLOW_DELETE:
@@ -377,6 +391,9 @@ int sqlite_read_run(struct sqlite_db *db, struct store_req *req)
     case STORE_COMMAND_PUT:
     case STORE_COMMAND_DONE:
     case STORE_RETENTION:
+    case STORE_TASK_LEASE:
+    case STORE_TASK_HEARTBEAT:
+    case STORE_MEMORY_PUT:
     case STORE_OP_COUNT:
         break;
     }

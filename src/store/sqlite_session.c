@@ -67,6 +67,9 @@ static void session_columns(struct sqlq *q, struct arena *a, struct session_row 
     row->core.vars_json = sqlq_json(q, a);
     row->meta.workspace = sqlq_str(q, a);
     sqlq_id(q, &row->owner);
+    sqlq_id(q, &row->meta.parent_id);
+    row->meta.parent_seq = sqlq_i64(q);
+    sqlq_id(q, &row->meta.parent_run);
 }
 
 static int session_details(struct sqlite_db *db, struct arena *a, int64_t key, bool with_graph,
@@ -286,6 +289,27 @@ int sqlite_session_list(struct sqlite_db *db, struct store_session_list *l)
     return session_page(&q, l);
 }
 
+int sqlite_children_list(struct sqlite_db *db, struct store_children_list *l)
+{
+    struct session_item **tail = &l->rows;
+    struct sqlq q;
+    int more;
+
+    l->rows = NULL;
+    sqlq_start(&q, db, SQL_CHILDREN);
+    sqlq_bind_id(&q, &l->parent_id);
+    sqlq_bind_i64(&q, STORE_LIMIT_MAX);
+    while ((more = sqlq_next(&q)) > 0) {
+        int status = session_take(&q, &l->req.arena, tail);
+        if (status < 0) {
+            sqlq_end(&q);
+            return status;
+        }
+        tail = &(*tail)->next;
+    }
+    return more;
+}
+
 /* ---- all that hangs on a session ---- */
 
 static int session_effects(struct sqlite_db *db, struct store_session_load *l, int64_t key)
@@ -355,6 +379,7 @@ static int session_runs(struct sqlite_db *db, struct store_session_load *l, int6
     while ((more = sqlq_next(&q)) > 0) {
         struct run_row *row = arena_alloc(&l->req.arena, sizeof(*row));
         sqlite_run_columns(&q, &l->req.arena, row);
+        row->progress_json = sqlq_json(&q, &l->req.arena);
         *tail = row;
         tail = &row->next;
     }

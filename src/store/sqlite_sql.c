@@ -7,7 +7,7 @@
     "s.key, s.id, s.created_at, s.status, s.name, s.group_id, s.user_id, s.tags, s.workflow_id,"   \
     " s.version, s.epoch, s.busy, s.stored_only, s.reason, s.workflow_version, s.last_seq,"        \
     " s.started_at, s.ended_at, s.updated_at, s.output, s.error, s.node_statuses, s.waiting,"      \
-    " s.usage, s.vars, w.name, s.owner"
+    " s.usage, s.vars, w.name, s.owner, s.parent_session, s.parent_seq, s.parent_run"
 
 /* ?1 workspace, ?2 not before, ?3 ?4 where the page begins (excluded), ?5 the filter's value. */
 #define SESSIONS_WALK(index, condition, bound, beyond, way)                                        \
@@ -36,6 +36,24 @@
 /* As workflow_columns() of sqlite_workflow.c reads both. */
 #define WORKFLOW_COLUMNS                                                                           \
     "f.id, f.name, f.type, f.description, f.version, f.created_at, f.updated_at"
+/* As the functions of these names in sqlite_work.c read them. */
+#define INTERRUPT_COLUMNS                                                                          \
+    "i.interrupt_id, s.id, i.run_id, i.node_id, i.kind, i.status, i.request, i.answer,"            \
+    " i.expires_at, i.created_at, i.updated_at, s.name, s.workflow_id"
+#define TASK_COLUMNS                                                                               \
+    "t.id, s.id, t.run_id, t.node_id, t.queue, t.status, t.input, t.worker, t.attempt,"            \
+    " t.heartbeat_ms, t.lease_expires_at, t.created_at"
+#define FILE_COLUMNS                                                                               \
+    "f.path, f.version, f.from_version, f.run_id, f.author, f.reason, f.media_type, f.size,"       \
+    " f.seq, f.deleted, f.created_at"
+/* ?1 workspace, ?2 ?3 after this one, ?4 status, ?5 kind (NULL: any), ?6 rows. */
+#define INTERRUPTS(index, condition)                                                               \
+    "SELECT " INTERRUPT_COLUMNS " FROM interrupts AS i INDEXED BY " index                          \
+    " CROSS JOIN sessions AS s ON s.key = i.session WHERE s.workspace = ?1"                        \
+    " AND (i.created_at, i.interrupt_id) > (?2, ?3) AND (?4 IS NULL OR i.status = ?4)"             \
+    " AND (?5 IS NULL OR i.kind = ?5) " condition                                                  \
+    " ORDER BY i.created_at, i.interrupt_id LIMIT ?6"
+
 #define VERSION_COLUMNS                                                                            \
     "v.workflow_id, v.name, v.type, v.description, v.version, f.created_at, v.created_at"
 
@@ -62,8 +80,9 @@ const char *const sqlite_sql_texts[SQL_COUNT] = {
         "INSERT INTO sessions (id, workspace, epoch, owner, created_at, stored_only, name, "
         "group_id,"
         " user_id, tags, workflow_id, workflow_version, busy, status, reason, last_seq, started_at,"
-        " ended_at, updated_at, output, error, node_statuses, waiting, usage, vars, state)"
-        " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+        " ended_at, updated_at, output, error, node_statuses, waiting, usage, vars, state,"
+        " parent_session, parent_seq, parent_run)"
+        " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
     [SQL_SESSION_UPDATE] =
         "UPDATE sessions SET busy = ?1, status = ?2, reason = ?3, last_seq = ?4, started_at = ?5,"
         " ended_at = ?6, updated_at = ?7, output = ?8, error = ?9, node_statuses = ?10,"
@@ -107,19 +126,21 @@ const char *const sqlite_sql_texts[SQL_COUNT] = {
                         " WHERE session = ?1 AND seq_last > ?2 ORDER BY seq_last",
     [SQL_RUN_UPSERT] =
         "INSERT INTO node_runs (session, run_id, node_id, kind, iteration, attempt, status, branch,"
-        " started_at, ended_at, output, error, interrupt, updated_at)"
-        " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+        " started_at, ended_at, output, error, interrupt, updated_at, progress)"
+        " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
         " ON CONFLICT (session, run_id) DO UPDATE SET node_id = excluded.node_id,"
         " kind = excluded.kind, iteration = excluded.iteration, attempt = excluded.attempt,"
         " status = excluded.status, branch = excluded.branch, started_at = excluded.started_at,"
         " ended_at = excluded.ended_at, output = excluded.output, error = excluded.error,"
-        " interrupt = excluded.interrupt, updated_at = excluded.updated_at",
+        " interrupt = excluded.interrupt, updated_at = excluded.updated_at,"
+        " progress = excluded.progress",
     [SQL_RUNS_LIST] = "SELECT " RUN_COLUMNS " FROM node_runs AS r"
                       " WHERE r.session = ?1 AND r.run_id > ?2 ORDER BY r.run_id",
     [SQL_RUNS_NEWEST] = "WITH newest AS MATERIALIZED (SELECT node_id, max(iteration) AS iteration"
                         " FROM node_runs WHERE session = ?1 GROUP BY node_id)"
-                        " SELECT " RUN_COLUMNS " FROM node_runs AS r JOIN newest AS n"
-                        " ON n.node_id = r.node_id AND n.iteration = r.iteration"
+                        " SELECT " RUN_COLUMNS ", r.progress FROM node_runs AS r JOIN newest AS n"
+                        " ON n.node_id = r.node_id"
+                        " AND (n.iteration = r.iteration OR r.ended_at = 0)"
                         " WHERE r.session = ?1 ORDER BY r.run_id",
     [SQL_EFFECT_INSERT] = "INSERT INTO effects (session, run_id, kind, request) VALUES (?,?,?,?)"
                           " ON CONFLICT (session, run_id) DO NOTHING",
@@ -206,6 +227,72 @@ const char *const sqlite_sql_texts[SQL_COUNT] = {
                           " WHERE status > 0 AND created_at < ?1 LIMIT ?2)",
 
     [SQL_FREE_PAGES] = "PRAGMA freelist_count",
+
+    [SQL_INTERRUPT_UPSERT] =
+        "INSERT INTO interrupts (interrupt_id, session, run_id, node_id, kind, status, request,"
+        " answer, expires_at, created_at, updated_at) VALUES (?,?,?,?,?,?,?,?,?,?,?)"
+        " ON CONFLICT (interrupt_id) DO UPDATE SET status = excluded.status,"
+        " request = excluded.request, answer = excluded.answer, expires_at = excluded.expires_at,"
+        " updated_at = excluded.updated_at WHERE session = excluded.session",
+    [SQL_INTERRUPT_GET] = "SELECT " INTERRUPT_COLUMNS " FROM interrupts AS i"
+                          " JOIN sessions AS s ON s.key = i.session"
+                          " WHERE i.interrupt_id = ?1 AND s.workspace = ?2",
+    [SQL_INTERRUPTS_BY_TIME] = INTERRUPTS("interrupts_by_time", ""),
+    [SQL_INTERRUPTS_PENDING] = INTERRUPTS("interrupts_pending", "AND i.status = 'pending'"),
+    [SQL_INTERRUPTS_OF_SESSION] = INTERRUPTS("interrupts_by_session", "AND i.session = ?7"),
+    [SQL_TASK_INSERT] =
+        "INSERT INTO tasks (id, session, run_id, node_id, queue, status, input, heartbeat_ms,"
+        " created_at, updated_at) VALUES (?1,?2,?3,?4,?5,'waiting',?6,?7,?8,?8)"
+        " ON CONFLICT DO NOTHING",
+    [SQL_TASK_DELETE] = "DELETE FROM tasks WHERE session = ?1 AND id = ?2",
+    [SQL_TASK_GET] = "SELECT " TASK_COLUMNS " FROM tasks AS t"
+                     " JOIN sessions AS s ON s.key = t.session WHERE t.id = ?1",
+    [SQL_TASKS_FREE] = "SELECT " TASK_COLUMNS " FROM tasks AS t INDEXED BY tasks_by_queue"
+                       " CROSS JOIN sessions AS s ON s.key = t.session WHERE t.queue = ?1"
+                       " AND (t.status = 'waiting' OR t.lease_expires_at <= ?2)"
+                       " AND s.workspace = ?3 AND s.status = 'running' ORDER BY t.id LIMIT ?4",
+    [SQL_TASKS_NEXT] = "SELECT min(lease_expires_at) FROM tasks INDEXED BY tasks_by_queue"
+                       " WHERE queue = ?1 AND status = 'leased'",
+    [SQL_TASK_LEASE] = "UPDATE tasks SET status = 'leased', attempt = ?2, worker = ?3,"
+                       " lease_expires_at = ?4, updated_at = ?5 WHERE id = ?1",
+    [SQL_TASK_RENEW] = "UPDATE tasks SET lease_expires_at = ?2, updated_at = ?3 WHERE id = ?1",
+    [SQL_FILE_INSERT] =
+        "INSERT INTO session_files (session, path, version, from_version, run_id, author, reason,"
+        " media_type, size, seq, deleted, created_at, updated_at, content)"
+        " VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?12,?13) ON CONFLICT DO NOTHING",
+    [SQL_FILES_COPY] =
+        "INSERT INTO session_files (session, path, version, from_version, run_id, author, reason,"
+        " media_type, size, seq, deleted, created_at, updated_at, content)"
+        " SELECT ?1, f.path, f.version, f.from_version, f.run_id, f.author, f.reason,"
+        " f.media_type, f.size, f.seq, f.deleted, f.created_at, f.updated_at, f.content"
+        " FROM session_files AS f WHERE f.session = (SELECT s.key FROM sessions AS s"
+        " WHERE s.id = ?2) AND f.seq <= ?3",
+    /* The newest version up to ?3. */
+    [SQL_FILE_GET] = "SELECT " FILE_COLUMNS ", CASE WHEN f.from_version > 0 THEN (SELECT o.content"
+                     " FROM session_files AS o WHERE o.session = f.session AND o.path = f.path"
+                     " AND o.version = f.from_version) ELSE f.content END FROM session_files AS f"
+                     " WHERE f.session = ?1 AND f.path = ?2 AND f.version <= ?3"
+                     " ORDER BY f.version DESC LIMIT 1",
+    [SQL_FILES_LIST] =
+        "SELECT " FILE_COLUMNS " FROM session_files AS f WHERE f.session = ?1 AND f.path > ?2"
+        " AND f.version = (SELECT max(o.version) FROM session_files AS o WHERE o.session = ?1"
+        " AND o.path = f.path AND o.seq <= ?3) AND f.deleted = 0 ORDER BY f.path LIMIT ?4",
+    [SQL_FILE_VERSIONS] =
+        "SELECT " FILE_COLUMNS " FROM session_files AS f WHERE f.session = ?1 AND f.path = ?2"
+        " AND f.version < ?3 AND f.seq <= ?4 ORDER BY f.version DESC LIMIT ?5",
+    [SQL_MEMORY_INSERT] =
+        "INSERT INTO memories (id, workspace, group_id, agent_id, session, layer, content,"
+        " metadata, created_at, updated_at) VALUES (?1,?2,?3,?4,(SELECT s.key FROM sessions AS s"
+        " WHERE s.id = ?5),?6,?7,?8,?9,?9) ON CONFLICT DO NOTHING",
+    [SQL_MEMORIES_NEWEST] =
+        "SELECT m.id, s.id, m.group_id, m.agent_id, m.layer, m.content, m.metadata, m.created_at"
+        " FROM memories AS m INDEXED BY memories_by_group"
+        " LEFT JOIN sessions AS s ON s.key = m.session WHERE m.workspace = ?1 AND m.group_id = ?2"
+        " AND m.created_at > ?3 ORDER BY m.created_at DESC LIMIT ?4",
+    [SQL_CHILDREN] = "SELECT " SESSION_COLUMNS " FROM sessions AS s INDEXED BY sessions_by_parent"
+                     " CROSS JOIN workspaces AS w ON w.key = s.workspace"
+                     " WHERE s.parent_session = ?1 AND s.parent_run IS NOT NULL"
+                     " ORDER BY s.id LIMIT ?2",
 
     [SQL_WORKFLOW_GET] = "SELECT " WORKFLOW_COLUMNS ", f.first_version, f.deleted"
                          " FROM workflows AS f WHERE f.workspace = ?1 AND f.id = ?2",

@@ -123,11 +123,17 @@ int sqlite_idempotency_get(struct sqlite_db *db, struct arena *a, struct str wor
 int sqlite_idempotency_check(struct sqlite_db *db, struct arena *a,
                              const struct idempotency_row *rows);
 int sqlite_idempotency_insert(struct sqlite_db *db, const struct idempotency_row *rows);
+/* Runs `sql` with (key, id) for each. */
+int sqlite_delete_ids(struct sqlite_db *db, enum sqlite_sql sql, int64_t key,
+                      const struct id_list *ids);
+/* A delta's interrupts, tasks and files. */
+int sqlite_commit_work(struct sqlite_db *db, const struct delta *d, int64_t key);
 
 /* ---- by file ---- */
 
 int sqlite_commit_run(struct sqlite_db *db, struct store_commit *c);         /* sqlite_commit.c */
 int sqlite_session_list(struct sqlite_db *db, struct store_session_list *l); /* sqlite_session.c */
+int sqlite_children_list(struct sqlite_db *db, struct store_children_list *l);
 int sqlite_session_release(struct sqlite_db *db, struct store_session_release *r);
 int sqlite_instance_put(struct sqlite_db *db, struct store_instance_put *p); /* …_instance.c */
 int sqlite_instance_remove(struct sqlite_db *db, struct store_instance_remove *r);
@@ -136,6 +142,15 @@ int sqlite_command_put(struct sqlite_db *db, struct store_command_put *p);
 int sqlite_command_get(struct sqlite_db *db, struct store_command_get *g);
 int sqlite_command_list(struct sqlite_db *db, struct store_command_list *l);
 int sqlite_command_done(struct sqlite_db *db, struct store_command_done *c);
+int sqlite_interrupt_get(struct sqlite_db *db, struct store_interrupt_get *g); /* …_work.c */
+int sqlite_interrupt_list(struct sqlite_db *db, struct store_interrupt_list *l);
+int sqlite_task_lease(struct sqlite_db *db, struct store_task_lease *l);
+int sqlite_task_heartbeat(struct sqlite_db *db, struct store_task_heartbeat *h);
+int sqlite_task_get(struct sqlite_db *db, struct store_task_get *g);
+int sqlite_file_get(struct sqlite_db *db, struct store_file_get *g);
+int sqlite_file_list(struct sqlite_db *db, struct store_file_list *l);
+int sqlite_memory_put(struct sqlite_db *db, struct store_memory_put *p);
+int sqlite_memory_query(struct sqlite_db *db, struct store_memory_query *m);
 int sqlite_retention(struct sqlite_db *db, struct store_retention *r); /* sqlite_retention.c */
 int sqlite_workflow_put(struct sqlite_db *db, struct store_workflow_put *p); /* sqlite_workflow.c */
 int sqlite_workflow_delete(struct sqlite_db *db, struct store_workflow_delete *d);

@@ -110,6 +110,12 @@ int sqlite_write_run(struct sqlite_db *db, struct store_req *req)
         return sqlite_command_done(db, container_of(req, struct store_command_done, req));
     case STORE_RETENTION:
         return sqlite_retention(db, container_of(req, struct store_retention, req));
+    case STORE_TASK_LEASE:
+        return sqlite_task_lease(db, container_of(req, struct store_task_lease, req));
+    case STORE_TASK_HEARTBEAT:
+        return sqlite_task_heartbeat(db, container_of(req, struct store_task_heartbeat, req));
+    case STORE_MEMORY_PUT:
+        return sqlite_memory_put(db, container_of(req, struct store_memory_put, req));
     case STORE_WORKFLOW_GET:
     case STORE_WORKFLOW_LIST:
     case STORE_WORKFLOW_VERSIONS:
@@ -124,6 +130,13 @@ int sqlite_write_run(struct sqlite_db *db, struct store_req *req)
     case STORE_INSTANCE_LIST:
     case STORE_COMMAND_GET:
     case STORE_COMMAND_LIST:
+    case STORE_INTERRUPT_GET:
+    case STORE_INTERRUPT_LIST:
+    case STORE_TASK_GET:
+    case STORE_FILE_GET:
+    case STORE_FILE_LIST:
+    case STORE_MEMORY_QUERY:
+    case STORE_CHILDREN_LIST:
     case STORE_OP_COUNT:
         break;
     }

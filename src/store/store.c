@@ -27,6 +27,9 @@ bool store_op_is_write(const struct store_req *req)
     case STORE_COMMAND_PUT:
     case STORE_COMMAND_DONE:
     case STORE_RETENTION:
+    case STORE_TASK_LEASE:
+    case STORE_TASK_HEARTBEAT:
+    case STORE_MEMORY_PUT:
         return true;
     case STORE_SESSION_LOAD:
         return !id_is_zero(container_of(req, struct store_session_load, req)->claim_for);
@@ -44,6 +47,13 @@ bool store_op_is_write(const struct store_req *req)
     case STORE_INSTANCE_LIST:
     case STORE_COMMAND_GET:
     case STORE_COMMAND_LIST:
+    case STORE_INTERRUPT_GET:
+    case STORE_INTERRUPT_LIST:
+    case STORE_TASK_GET:
+    case STORE_FILE_GET:
+    case STORE_FILE_LIST:
+    case STORE_MEMORY_QUERY:
+    case STORE_CHILDREN_LIST:
     case STORE_OP_COUNT:
         return false;
     }

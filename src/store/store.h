@@ -57,6 +57,16 @@ enum store_op {
     STORE_COMMAND_LIST,
     STORE_COMMAND_DONE,
     STORE_RETENTION,
+    STORE_INTERRUPT_GET,
+    STORE_INTERRUPT_LIST,
+    STORE_TASK_LEASE,
+    STORE_TASK_HEARTBEAT,
+    STORE_TASK_GET,
+    STORE_FILE_GET,
+    STORE_FILE_LIST,
+    STORE_MEMORY_PUT,
+    STORE_MEMORY_QUERY,
+    STORE_CHILDREN_LIST,
     STORE_OP_COUNT,
 };
 
@@ -198,8 +208,8 @@ struct store_session_load {
                                  back is not claimed. */
     struct session_row row;   /* Out, whole */
     struct str workflow_json; /* Out: meta.graph_json, or the version's text */
-    struct run_row *runs;     /* Out: of each (node) the newest iteration's runs, and of each older
-                                 iteration nothing; ascending */
+    struct run_row *runs;     /* Out: of each (node) the newest iteration's runs, and of older
+                                 iterations those that have not ended; ascending */
     struct effect_row *effects;
     struct timer_row *timers;
     struct withheld_row *withheld; /* by ord */
@@ -231,7 +241,8 @@ struct store_messages_list { /* by created_at, seq */
     struct message_row *rows;
     struct str next_cursor;
 };
-struct store_runs_list { /* all attempts, in the order in which they were made (run_id) */
+/* All attempts, in the order in which they were made (run_id), without progress_json. */
+struct store_runs_list {
     struct store_req req;
     struct id session_id;
     struct str cursor;
@@ -299,8 +310,9 @@ struct store_task_lease {
     struct task_row *rows; /* Out */
     int64_t next_due_at; /* Out, when none was found: when the next lease of the queue ends; or 0 */
 };
-/* Extends a lease. ERR_NOT_FOUND: no such task, its run is over. ERR_STALE: leased to another since
- * (attempt differs), or the lease is over. A write. */
+/* Extends a lease, also one that is over while nobody else has the task. ERR_NOT_FOUND: no such
+ * task, its run is over. ERR_STALE: leased to another since (attempt differs), or not leased. A
+ * write. */
 struct store_task_heartbeat {
     struct store_req req;
     struct id task_id;
@@ -313,17 +325,21 @@ struct store_task_get { /* ERR_NOT_FOUND */
     struct task_row row;
 };
 
-struct store_file_get { /* ERR_NOT_FOUND */
+/* ERR_NOT_FOUND: no such file or version, or the newest is a deletion. */
+struct store_file_get {
     struct store_req req;
     struct id session_id;
     struct str path;
     int64_t version;     /* 0: the newest */
-    struct file_row row; /* Out, with its content */
+    struct file_row row; /* Out, with its content, also that of from_version */
 };
-struct store_file_list { /* by path: newest versions; or all versions of `path`; no contents */
+/* By path: newest versions, without those that are deletions; or all versions of `path`, the newest
+ * first. No contents. A session without files, or that is not there, has an empty list. */
+struct store_file_list {
     struct store_req req;
     struct id session_id;
-    struct str path; /* NULL: every path */
+    struct str path;   /* NULL: every path */
+    int64_t until_seq; /* as they were then: of those written up to this number; 0: now */
     struct str cursor;
     int limit;
     struct file_row *rows;
@@ -341,8 +357,10 @@ struct store_memory_put { /* a write */
     struct store_req req;
     struct memory_row row;
 };
-/* Of one group, the best first: by words in common with the query and by age. Vectors come with the
- * whole memory. */
+/* Of one group, the best first: by words in common with the query and by age (rules_memory.c), out
+ * of the newest STORE_MEMORIES_EXAMINED. A query without words: by age alone. Vectors come with
+ * the whole memory. */
+#define STORE_MEMORIES_EXAMINED 2000
 struct store_memory_query {
     struct store_req req;
     struct str workspace, group_id, query;
@@ -351,7 +369,7 @@ struct store_memory_query {
     int limit;
     struct memory_row *rows;
 };
-/* The sessions that have this one as their parent and a run of it that waits for them. */
+/* The sessions that a run of this one waits for, or waited; by id, STORE_LIMIT_MAX at most. */
 struct store_children_list {
     struct store_req req;
     struct id parent_id;

@@ -32,7 +32,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size >= 17) {
         memcpy(&in.a, data + 1, 8);
         memcpy(&in.b, data + 9, 8);
-        in.key_bytes = size - 17 > NAME_BYTES_MAX ? NAME_BYTES_MAX : size - 17;
+        in.key_bytes = size - 17 > CURSOR_KEY_MAX ? CURSOR_KEY_MAX : size - 17;
         memcpy(in.key, data + 17, in.key_bytes);
         enum cursor_kind kind = CURSOR_SESSIONS + data[0] % 5;
         struct str made = cursor_encode(&arena, kind, in.a, in.b,

@@ -47,8 +47,10 @@ static void the_texts_are_in_the_binary(void **state)
             assert_string_equal(way == 0 ? m->up : m->down, text);
         }
     }
-    for (int i = 0; sqlite_migrations[i].number; i++) /* the same steps, where both have them */
-        assert_string_equal(sqlite_migrations[i].name, pg_migrations[i].name);
+    for (int i = 0, k = 0; sqlite_migrations[i].number; i++, k++) {
+        k += strcmp(pg_migrations[k].name, "vectors") == 0; /* which SQLite has not */
+        assert_string_equal(sqlite_migrations[i].name, pg_migrations[k].name);
+    }
 }
 
 static void up_and_down_and_up_again(void **state)

@@ -303,6 +303,8 @@ struct work {
 static void work_commit(struct rig *r, struct work *w)
 {
     w->runs[0] = run_of(r, "a", 1, 1);
+    w->runs[0].status = STR("completed");
+    w->runs[0].ended_at = T0 + 1;
     w->runs[1] = run_of(r, "b", 1, 1);
     w->runs[2] = run_of(r, "a", 2, 1);
     w->runs[3] = run_of(r, "a", 2, 2);

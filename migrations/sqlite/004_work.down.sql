@@ -1,0 +1,17 @@
+ALTER TABLE session_files DROP COLUMN deleted;
+ALTER TABLE session_files DROP COLUMN reason;
+ALTER TABLE session_files DROP COLUMN from_version;
+ALTER TABLE session_files DROP COLUMN seq;
+ALTER TABLE session_files ADD COLUMN hash BLOB NOT NULL DEFAULT x'';
+DROP INDEX tasks_by_queue;
+CREATE INDEX tasks_waiting ON tasks (queue, id) WHERE status = 'waiting';
+CREATE INDEX tasks_leased ON tasks (lease_expires_at) WHERE status = 'leased';
+ALTER TABLE tasks DROP COLUMN heartbeat_ms;
+DROP INDEX interrupts_by_time;
+DROP INDEX interrupts_by_session;
+CREATE INDEX interrupts_by_session ON interrupts (session, interrupt_id);
+DROP INDEX sessions_by_parent;
+ALTER TABLE sessions DROP COLUMN parent_run;
+ALTER TABLE sessions DROP COLUMN parent_seq;
+ALTER TABLE sessions DROP COLUMN parent_session;
+ALTER TABLE node_runs DROP COLUMN progress;

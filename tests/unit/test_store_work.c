@@ -1,0 +1,585 @@
+/* Interrupts, tasks, files, memories, children and progress, over every store. */
+#include "store/rules.h"
+#include "test_store_rig.h"
+
+/* A delta of nothing but what the test adds. */
+static void work_delta(struct rig_delta *x, struct id session)
+{
+    *x = (struct rig_delta){.d = {.session_id = session, .epoch = 1, .at = T0 + 50}};
+    arena_init(&x->d.arena);
+    buf_init(&x->d.events, 1 << 20);
+}
+
+static void work_commit(struct rig *r, struct rig_delta *x)
+{
+    assert_int_equal(rig_commit(r, x, NULL), 0);
+    rig_delta_deinit(x);
+}
+
+/* ---- progress, parents ---- */
+
+static void progress_is_kept_while_a_run_is_under_way(void **state)
+{
+    struct rig *r = *state;
+    struct id session = rig_session(r, "running", T0);
+    struct run_row runs[3] = {
+        {.run_id = rig_id(r, T0 + 1), .iteration = 1, .started_at = T0 + 1},
+        {.run_id = rig_id(r, T0 + 2), .iteration = 2, .started_at = T0 + 2, .ended_at = T0 + 3},
+        {.run_id = rig_id(r, T0 + 3), .iteration = 3, .started_at = T0 + 3},
+    };
+    struct rig_delta x;
+
+    for (int i = 0; i < 3; i++) {
+        runs[i].node_id = STR("n");
+        runs[i].kind = STR("llm");
+        runs[i].attempt = 1;
+        runs[i].status = runs[i].ended_at ? STR("completed") : STR("running");
+        runs[i].progress_json = STR("{\"calls\":1}");
+        runs[i].next = i < 2 ? &runs[i + 1] : NULL;
+    }
+    work_delta(&x, session);
+    x.d.runs = runs;
+    work_commit(r, &x);
+    runs[2].progress_json = STR_NULL;
+    work_delta(&x, session);
+    x.d.runs = &runs[2];
+    work_commit(r, &x);
+
+    RIG_REQ(store_session_load, l, STORE_SESSION_LOAD);
+    l.id = session;
+    assert_int_equal(rig_run(r, &l.req), 0);
+    assert_true(id_eq(l.runs->run_id, runs[0].run_id)); /* an older iteration that goes on */
+    assert_true(str_eqz(l.runs->progress_json, "{\"calls\":1}"));
+    assert_true(id_eq(l.runs->next->run_id, runs[2].run_id));
+    assert_null(l.runs->next->progress_json.p);
+    assert_null(l.runs->next->next);
+    store_req_deinit(&l.req);
+
+    RIG_REQ(store_runs_list, list, STORE_RUNS_LIST);
+    list.session_id = session;
+    assert_int_equal(rig_run(r, &list.req), 0);
+    assert_null(list.rows->progress_json.p);
+    store_req_deinit(&list.req);
+}
+
+static void a_session_knows_its_parent(void **state)
+{
+    struct rig *r = *state;
+    struct id parent = rig_session(r, "running", T0), run = rig_id(r, T0 + 1), ids[3];
+
+    for (int i = 0; i < 3; i++) { /* two children, and a fork, for which nobody waits */
+        struct rig_delta x;
+        rig_new_session(r, &x, "running", T0 + 10 + i);
+        ids[i] = x.d.session_id;
+        x.meta.parent_id = parent;
+        x.meta.parent_seq = 7 + i;
+        if (i < 2)
+            x.meta.parent_run = run;
+        work_commit(r, &x);
+    }
+    RIG_REQ(store_children_list, l, STORE_CHILDREN_LIST);
+    l.parent_id = parent;
+    assert_int_equal(rig_run(r, &l.req), 0);
+    assert_true(id_eq(l.rows->row.id, ids[0]));
+    assert_true(id_eq(l.rows->row.meta.parent_id, parent));
+    assert_true(id_eq(l.rows->row.meta.parent_run, run));
+    assert_int_equal(l.rows->row.meta.parent_seq, 7);
+    assert_true(id_eq(l.rows->next->row.id, ids[1]));
+    assert_null(l.rows->next->next);
+    store_req_deinit(&l.req);
+
+    RIG_REQ(store_session_get, g, STORE_SESSION_GET);
+    g.id = ids[2];
+    assert_int_equal(rig_run(r, &g.req), 0);
+    assert_true(id_eq(g.row.meta.parent_id, parent));
+    assert_true(id_is_zero(g.row.meta.parent_run));
+    assert_int_equal(g.row.meta.parent_seq, 9);
+    store_req_deinit(&g.req);
+
+    RIG_REQ(store_session_load, load, STORE_SESSION_LOAD);
+    load.id = parent;
+    assert_int_equal(rig_run(r, &load.req), 0);
+    assert_true(id_is_zero(load.row.meta.parent_id));
+    store_req_deinit(&load.req);
+
+    RIG_REQ(store_session_delete, d, STORE_SESSION_DELETE); /* a fork outlives its origin */
+    d.id = parent;
+    assert_int_equal(rig_run(r, &d.req), 0);
+    store_req_deinit(&d.req);
+    RIG_REQ(store_session_get, again, STORE_SESSION_GET);
+    again.id = ids[2];
+    assert_int_equal(rig_run(r, &again.req), 0);
+    store_req_deinit(&again.req);
+}
+
+/* ---- interrupts ---- */
+
+static struct interrupt_row interrupt_of(struct rig *r, int64_t at, const char *kind)
+{
+    return (struct interrupt_row){.interrupt_id = rig_id(r, at),
+                                  .run_id = rig_id(r, at),
+                                  .node_id = STR("ask"),
+                                  .kind = str_of(kind),
+                                  .status = STR("pending"),
+                                  .request_json = STR("{\"reason\":\"why\"}"),
+                                  .created_at = at,
+                                  .updated_at = at};
+}
+
+/* The created_at of all interrupts that a list gives, less T0, page by page. */
+static void interrupt_list(struct rig *r, const char *status, const char *kind, struct id session,
+                           const char *expected)
+{
+    char out[64] = "", cursor[256] = "";
+
+    do {
+        RIG_REQ(store_interrupt_list, l, STORE_INTERRUPT_LIST);
+        l.status = str_of(status);
+        l.kind = str_of(kind);
+        l.session_id = session;
+        l.cursor = str_of(cursor);
+        l.limit = 2;
+        assert_int_equal(rig_run(r, &l.req), 0);
+        for (struct interrupt_item *it = l.rows; it; it = it->next) {
+            size_t n = strlen(out);
+            snprintf(out + n, sizeof(out) - n, "%lld ", (long long)(it->row.created_at - T0));
+            assert_true(str_eqz(it->session_name, "A session"));
+        }
+        snprintf(cursor, sizeof(cursor), "%.*s", STR_FMT(l.next_cursor));
+        store_req_deinit(&l.req);
+    } while (*cursor);
+    assert_string_equal(out, expected);
+}
+
+static void interrupts_are_listed_over_all_sessions(void **state)
+{
+    static const struct id any = {{0}};
+    struct rig *r = *state;
+    struct id sessions[2] = {rig_session(r, "running", T0), rig_session(r, "running", T0 + 1)};
+    struct interrupt_row rows[4];
+    struct rig_delta x;
+
+    for (int i = 0; i < 4; i++) {
+        rows[i] = interrupt_of(r, T0 + 10 + i, i == 2 ? "form" : "approve_reject");
+        work_delta(&x, sessions[i % 2]);
+        x.d.interrupts = &rows[i];
+        work_commit(r, &x);
+    }
+    interrupt_list(r, NULL, NULL, any, "10 11 12 13 ");
+    interrupt_list(r, "pending", NULL, sessions[1], "11 13 ");
+
+    struct interrupt_row answered = rows[1]; /* twice in one delta: the last one counts */
+    answered.request_json = STR("{\"reason\":\"other\"}");
+    answered.status = STR("answered");
+    answered.answer_json = STR("{\"action\":\"approve\"}");
+    answered.updated_at = T0 + 99;
+    rows[1].next = &answered;
+    work_delta(&x, sessions[1]);
+    x.d.interrupts = &rows[1];
+    work_commit(r, &x);
+    interrupt_list(r, "pending", NULL, any, "10 12 13 ");
+    interrupt_list(r, "pending", "form", any, "12 ");
+    interrupt_list(r, "answered", NULL, any, "11 ");
+    interrupt_list(r, NULL, "approve_reject", any, "10 11 13 ");
+    interrupt_list(r, NULL, NULL, rig_id(r, T0), "");
+
+    RIG_REQ(store_interrupt_get, g, STORE_INTERRUPT_GET);
+    g.interrupt_id = rows[1].interrupt_id;
+    assert_int_equal(rig_run(r, &g.req), 0);
+    assert_true(id_eq(g.row.session_id, sessions[1]));
+    assert_true(str_eqz(g.row.answer_json, "{\"action\":\"approve\"}"));
+    assert_true(str_eqz(g.row.request_json, "{\"reason\":\"other\"}"));
+    assert_int_equal(g.row.updated_at, T0 + 99);
+    store_req_deinit(&g.req);
+    RIG_REQ(store_interrupt_get, none, STORE_INTERRUPT_GET);
+    none.interrupt_id = rows[1].interrupt_id;
+    none.workspace = STR("other");
+    assert_int_equal(rig_run(r, &none.req), ERR_NOT_FOUND);
+    store_req_deinit(&none.req);
+    RIG_REQ(store_interrupt_list, bad, STORE_INTERRUPT_LIST);
+    bad.cursor = STR("bm90aGluZw");
+    assert_int_equal(rig_run(r, &bad.req), ERR_INVALID);
+    store_req_deinit(&bad.req);
+}
+
+/* ---- tasks ---- */
+
+static struct id task_put(struct rig *r, struct id session, const char *queue, int64_t heartbeat_ms)
+{
+    struct task_row row = {.task_id = rig_id(r, T0 + 5),
+                           .run_id = rig_id(r, T0 + 5),
+                           .node_id = STR("work"),
+                           .queue = str_of(queue),
+                           .input_json = STR("{\"n\":1}"),
+                           .heartbeat_ms = heartbeat_ms,
+                           .created_at = T0 + 5};
+    struct rig_delta x;
+
+    work_delta(&x, session);
+    x.d.tasks_new = &row;
+    work_commit(r, &x);
+    return row.task_id;
+}
+
+/* Leases and gives how many; of the first one, the id and the attempt. */
+static int task_lease(struct rig *r, const char *queue, int max, struct id *id, int64_t *attempt)
+{
+    int count = 0;
+
+    RIG_REQ(store_task_lease, l, STORE_TASK_LEASE);
+    l.queue = str_of(queue);
+    l.worker = STR("w1");
+    l.max = max;
+    assert_int_equal(rig_run(r, &l.req), 0);
+    for (struct task_row *t = l.rows; t; t = t->next, count++) {
+        assert_true(str_eqz(t->input_json, "{\"n\":1}"));
+        assert_true(str_eqz(t->status, "leased"));
+        assert_true(str_eqz(t->worker, "w1"));
+        assert_true(t->lease_expires_at > T0);
+        assert_true(!t->next || memcmp(t->task_id.b, t->next->task_id.b, 16) < 0);
+    }
+    if (l.rows && id) {
+        *id = l.rows->task_id;
+        *attempt = l.rows->attempt;
+    }
+    if (l.rows)
+        assert_int_equal(l.next_due_at, 0);
+    store_req_deinit(&l.req);
+    return count;
+}
+
+static int task_beat(struct rig *r, struct id id, int64_t attempt)
+{
+    RIG_REQ(store_task_heartbeat, h, STORE_TASK_HEARTBEAT);
+    h.task_id = id;
+    h.attempt = attempt;
+    int status = rig_run(r, &h.req);
+    if (status == 0)
+        assert_true(h.lease_expires_at > T0);
+    store_req_deinit(&h.req);
+    return status;
+}
+
+static void a_task_is_leased_to_one_worker(void **state)
+{
+    struct rig *r = *state;
+    struct id session = rig_session(r, "running", T0), got = {{0}};
+    struct id tasks[3];
+    int64_t attempt = 0;
+
+    for (int i = 0; i < 3; i++)
+        tasks[i] = task_put(r, session, "q", 600000);
+    task_put(r, session, "other", 600000);
+    assert_int_equal(task_beat(r, tasks[0], 0), ERR_STALE); /* nobody has it */
+    assert_int_equal(task_lease(r, "q", 2, &got, &attempt), 2);
+    assert_true(id_eq(got, tasks[0]));
+    assert_int_equal(attempt, 1);
+    assert_int_equal(task_lease(r, "q", 5, &got, &attempt), 1);
+    assert_true(id_eq(got, tasks[2]));
+
+    RIG_REQ(store_task_lease, l, STORE_TASK_LEASE);
+    l.queue = STR("q");
+    l.max = 1;
+    assert_int_equal(rig_run(r, &l.req), 0);
+    assert_null(l.rows);
+    assert_true(l.next_due_at > T0);
+    store_req_deinit(&l.req);
+    assert_int_equal(task_lease(r, "nothing", 1, NULL, NULL), 0);
+
+    assert_int_equal(task_beat(r, tasks[0], 1), 0);
+    assert_int_equal(task_beat(r, tasks[0], 0), 0);
+    assert_int_equal(task_beat(r, tasks[0], 2), ERR_STALE);
+
+    RIG_REQ(store_task_get, g, STORE_TASK_GET);
+    g.task_id = tasks[0];
+    assert_int_equal(rig_run(r, &g.req), 0);
+    assert_true(id_eq(g.row.session_id, session));
+    assert_true(str_eqz(g.row.node_id, "work"));
+    assert_int_equal(g.row.heartbeat_ms, 600000);
+    store_req_deinit(&g.req);
+
+    struct rig_delta x; /* done: it is gone, whoever has it */
+    struct id_list done = {NULL, tasks[0]};
+    work_delta(&x, session);
+    x.d.tasks_done = &done;
+    work_commit(r, &x);
+    assert_int_equal(task_beat(r, tasks[0], 1), ERR_NOT_FOUND);
+    RIG_REQ(store_task_get, none, STORE_TASK_GET);
+    none.task_id = tasks[0];
+    assert_int_equal(rig_run(r, &none.req), ERR_NOT_FOUND);
+    store_req_deinit(&none.req);
+}
+
+static void a_lost_workers_task_returns(void **state)
+{
+    struct rig *r = *state;
+    struct id session = rig_session(r, "running", T0), task = task_put(r, session, "q", 0);
+    struct id got;
+    int64_t attempt;
+
+    assert_int_equal(task_lease(r, "q", 1, &got, &attempt), 1); /* of no length: over at once */
+    assert_int_equal(attempt, 1);
+    assert_int_equal(task_beat(r, task, 1), 0); /* nobody else has it yet */
+    assert_int_equal(task_lease(r, "q", 1, &got, &attempt), 1);
+    assert_true(id_eq(got, task));
+    assert_int_equal(attempt, 2);
+    assert_int_equal(task_beat(r, task, 1), ERR_STALE);
+    assert_int_equal(task_beat(r, task, 2), 0);
+}
+
+static void a_paused_sessions_tasks_are_kept_back(void **state)
+{
+    struct rig *r = *state;
+    struct id session = rig_session(r, "running", T0);
+    struct session_core core = rig_core("paused");
+    struct rig_delta x;
+
+    task_put(r, session, "q", 600000);
+    work_delta(&x, session);
+    x.d.core = &core;
+    work_commit(r, &x);
+    assert_int_equal(task_lease(r, "q", 1, NULL, NULL), 0);
+    core = rig_core("running");
+    work_delta(&x, session);
+    x.d.core = &core;
+    work_commit(r, &x);
+    assert_int_equal(task_lease(r, "q", 1, NULL, NULL), 1);
+}
+
+static void what_hangs_on_a_session_goes_with_it(void **state)
+{
+    struct rig *r = *state;
+    struct id session = rig_session(r, "running", T0), task = task_put(r, session, "q", 1000);
+    struct interrupt_row interrupt = interrupt_of(r, T0 + 1, "form");
+    struct file_row file = {.path = STR("a"), .version = 1, .content = STR("x"), .size = 1};
+    struct rig_delta x;
+
+    work_delta(&x, session);
+    x.d.interrupts = &interrupt;
+    x.d.files = &file;
+    work_commit(r, &x);
+    RIG_REQ(store_session_delete, d, STORE_SESSION_DELETE);
+    d.id = session;
+    assert_int_equal(rig_run(r, &d.req), 0);
+    store_req_deinit(&d.req);
+    assert_int_equal(task_beat(r, task, 0), ERR_NOT_FOUND);
+    interrupt_list(r, NULL, NULL, (struct id){{0}}, "");
+    RIG_REQ(store_file_list, l, STORE_FILE_LIST);
+    l.session_id = session;
+    assert_int_equal(rig_run(r, &l.req), 0);
+    assert_null(l.rows);
+    store_req_deinit(&l.req);
+}
+
+/* ---- files ---- */
+
+static void file_put(struct rig *r, struct id session, const char *path, int64_t version,
+                     struct str content, int64_t from, bool deleted)
+{
+    struct file_row row = {.path = str_of(path),
+                           .version = version,
+                           .from_version = from,
+                           .author = STR("writer"),
+                           .reason = STR("because"),
+                           .media_type = STR("text/plain"),
+                           .content = content,
+                           .size = from ? 5 : (int64_t)content.n,
+                           .seq = 10 * version,
+                           .deleted = deleted,
+                           .created_at = T0 + version};
+    struct rig_delta x;
+
+    work_delta(&x, session);
+    x.d.files = &row;
+    work_commit(r, &x);
+}
+
+/* All pages: "path@version ". */
+static void file_list(struct rig *r, struct id session, const char *path, int64_t until,
+                      const char *expected)
+{
+    char out[256] = "", cursor[512] = "";
+
+    do {
+        RIG_REQ(store_file_list, l, STORE_FILE_LIST);
+        l.session_id = session;
+        l.path = str_of(path);
+        l.until_seq = until;
+        l.limit = 2;
+        l.cursor = str_of(cursor);
+        assert_int_equal(rig_run(r, &l.req), 0);
+        for (struct file_row *f = l.rows; f; f = f->next) {
+            size_t n = strlen(out);
+            snprintf(out + n, sizeof(out) - n, "%.*s@%lld ", STR_FMT(f->path),
+                     (long long)f->version);
+            assert_null(f->content.p);
+        }
+        snprintf(cursor, sizeof(cursor), "%.*s", STR_FMT(l.next_cursor));
+        store_req_deinit(&l.req);
+    } while (*cursor);
+    assert_string_equal(out, expected);
+}
+
+static void file_expect(struct rig *r, struct id session, const char *path, int64_t version,
+                        struct str content)
+{
+    RIG_REQ(store_file_get, g, STORE_FILE_GET);
+    g.session_id = session;
+    g.path = str_of(path);
+    g.version = version;
+    int status = rig_run(r, &g.req);
+    if (!content.p) {
+        assert_int_equal(status, ERR_NOT_FOUND);
+    } else {
+        assert_int_equal(status, 0);
+        assert_true(str_eq(g.row.content, content));
+        assert_int_equal(g.row.size, content.n);
+        assert_true(str_eqz(g.row.author, "writer"));
+        assert_true(str_eqz(g.row.media_type, "text/plain"));
+    }
+    store_req_deinit(&g.req);
+}
+
+static void files_have_versions(void **state)
+{
+    struct rig *r = *state;
+    struct id session = rig_session(r, "running", T0);
+    const struct str bytes = {"\0\xff\"x\n", 5};
+
+    file_put(r, session, "b/long name.md", 1, bytes, 0, false);
+    file_put(r, session, "b/long name.md", 2, STR("second"), 0, false);
+    file_put(r, session, "b/long name.md", 3, STR_NULL, 1, false);
+    file_put(r, session, "B", 1, STR(""), 0, false);
+    file_put(r, session, "gone", 1, STR("here"), 0, false);
+    file_put(r, session, "gone", 2, STR_NULL, 0, true);
+    file_put(r, session, "z", 1, STR("z"), 0, false);
+
+    file_list(r, session, NULL, 0, "B@1 b/long name.md@3 z@1 ");
+    file_list(r, session, NULL, 10, "B@1 b/long name.md@1 gone@1 z@1 ");
+    file_list(r, session, "b/long name.md", 0,
+              "b/long name.md@3 b/long name.md@2 b/long name.md@1 ");
+    file_list(r, session, "gone", 15, "gone@1 ");
+    file_list(r, rig_id(r, T0), NULL, 0, "");
+
+    file_expect(r, session, "b/long name.md", 1, bytes);
+    file_expect(r, session, "b/long name.md", 2, STR("second"));
+    file_expect(r, session, "b/long name.md", 3, bytes);
+    file_expect(r, session, "b/long name.md", 0, bytes);
+    file_expect(r, session, "b/long name.md", 4, STR_NULL);
+    file_expect(r, session, "B", 0, STR(""));
+    file_expect(r, session, "gone", 0, STR_NULL);
+    file_expect(r, session, "gone", 1, STR("here"));
+    file_expect(r, session, "gone", 2, STR(""));
+    file_expect(r, session, "none", 0, STR_NULL);
+
+    RIG_REQ(store_file_list, bad, STORE_FILE_LIST);
+    bad.session_id = session;
+    bad.cursor = STR("bm90aGluZw");
+    assert_int_equal(rig_run(r, &bad.req), ERR_INVALID);
+    store_req_deinit(&bad.req);
+}
+
+static void a_fork_has_the_files_of_then(void **state)
+{
+    struct rig *r = *state;
+    struct id session = rig_session(r, "running", T0);
+    struct rig_delta x;
+
+    file_put(r, session, "a", 1, STR("first"), 0, false);
+    file_put(r, session, "a", 2, STR_NULL, 1, false);
+    file_put(r, session, "a", 3, STR("third"), 0, false);
+    rig_new_session(r, &x, "running", T0 + 100);
+    struct id fork = x.d.session_id;
+    struct file_row own = {.path = STR("b"), .version = 1, .content = STR("own"), .size = 3};
+    x.d.files_from = session;
+    x.d.files_until = 20;
+    x.d.files = &own;
+    work_commit(r, &x);
+    file_list(r, fork, NULL, 0, "a@2 b@1 ");
+    file_expect(r, fork, "a", 0, STR("first"));
+    file_list(r, session, NULL, 0, "a@3 ");
+}
+
+/* ---- memories ---- */
+
+static struct id memory_put(struct rig *r, const char *group, const char *content, int64_t at)
+{
+    RIG_REQ(store_memory_put, p, STORE_MEMORY_PUT);
+    p.row = (struct memory_row){.id = rig_id(r, at),
+                                .group_id = str_of(group),
+                                .content = str_of(content),
+                                .created_at = at};
+    assert_int_equal(rig_run(r, &p.req), 0);
+    store_req_deinit(&p.req);
+    RIG_REQ(store_memory_put, again, STORE_MEMORY_PUT);
+    again.row = p.row;
+    assert_int_equal(rig_run(r, &again.req), ERR_CONFLICT);
+    store_req_deinit(&again.req);
+    return p.row.id;
+}
+
+static void memory_expect(struct rig *r, const char *query, double score_min, int64_t after,
+                          const char *expected)
+{
+    char out[256] = "";
+    double last = 1;
+
+    RIG_REQ(store_memory_query, m, STORE_MEMORY_QUERY);
+    m.group_id = STR("g");
+    m.query = str_of(query);
+    m.score_min = score_min;
+    m.created_after = after;
+    m.limit = 3;
+    assert_int_equal(rig_run(r, &m.req), 0);
+    for (struct memory_row *row = m.rows; row; row = row->next) {
+        size_t n = strlen(out);
+        snprintf(out + n, sizeof(out) - n, "%lld ", (long long)((row->created_at - T0) / 86400000));
+        assert_true(row->score > 0 && row->score <= last);
+        assert_true(str_eqz(row->layer, "hot"));
+        last = row->score;
+    }
+    store_req_deinit(&m.req);
+    assert_string_equal(out, expected);
+}
+
+static void memories_are_found_by_words_and_age(void **state)
+{
+    static const char *const contents[] = {
+        "The launch is on Friday",                                      /* 0 */
+        "Ana likes tea, not coffee",                                    /* 1 */
+        "LAUNCH budget: 40 euros on friday",                            /* 2 */
+        "\xe4\xb8\x8a\xe6\xb5\xb7\xe7\x9a\x84\xe5\xa4\xa9\xe6\xb0\x94", /* 3: Shanghai's weather */
+        "\xc3\x84pfel und B\xc3\xa4ume",                                /* 4 */
+    };
+    struct rig *r = *state;
+
+    for (size_t i = 0; i < ROWS(contents); i++)
+        memory_put(r, "g", contents[i], T0 + (int64_t)i * 86400000);
+    memory_put(r, "other", "launch friday", T0);
+
+    memory_expect(r, "launch friday?", 0, 0, "2 0 "); /* the newer of two that have both */
+    memory_expect(r, "the LAUNCH is when", 0, 0, "0 2 ");
+    memory_expect(r, "\xe4\xb8\x8a\xe6\xb5\xb7", 0, 0, "3 ");
+    memory_expect(r, "\xc3\xa4pfel", 0, 0, "4 ");
+    memory_expect(r, "nothing of it", 0, 0, "");
+    memory_expect(r, "", 0, 0, "4 3 2 "); /* by age alone, the limit */
+    memory_expect(r, "launch tuesday evening", 0.5, 0, "");
+    memory_expect(r, "launch friday", 0, T0 + 86400000, "2 ");
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        EVERY(progress_is_kept_while_a_run_is_under_way),
+        EVERY(a_session_knows_its_parent),
+        EVERY(interrupts_are_listed_over_all_sessions),
+        EVERY(a_task_is_leased_to_one_worker),
+        EVERY(a_lost_workers_task_returns),
+        EVERY(a_paused_sessions_tasks_are_kept_back),
+        EVERY(what_hangs_on_a_session_goes_with_it),
+        EVERY(files_have_versions),
+        EVERY(a_fork_has_the_files_of_then),
+        EVERY(memories_are_found_by_words_and_age),
+    };
+    return RIG_RUN_TESTS(tests);
+}
