@@ -560,8 +560,7 @@ const char *const pg_sql_texts[PG_SQL_COUNT] = {
                          " WHERE i.interrupt_id = $2::uuid",
     [PG_INTERRUPTS_BY_TIME] = INTERRUPTS(""),
     [PG_INTERRUPTS_PENDING] = INTERRUPTS("AND i.status = 'pending'"),
-    [PG_INTERRUPTS_OF_SESSION] =
-        INTERRUPTS("(SELECT o.* FROM interrupts AS o WHERE o.session_id = $7::uuid OFFSET 0)", ""),
+    [PG_INTERRUPTS_OF_SESSION] = INTERRUPTS("AND i.session_id = $7::uuid"),
     [PG_TASK_GET] = "SELECT " TASK_COLUMNS " FROM tasks AS t WHERE t.id = $1::uuid",
     /* $1 queue, $2 workspace, $3 rows, $4 worker. Those that another instance is about to lease
      * are passed over. */
