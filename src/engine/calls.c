@@ -225,6 +225,9 @@ void call_end(struct session *s, struct work *c, bool cancel)
 
 void calls_end(struct session *s, unsigned n, bool cancel)
 {
+    const struct work *first = s->at->nodes[n].work;
+    if (first && first->kind == WORK_HUMAN && !first->closed)
+        interrupt_put(s, n, "cancelled");
     timers_clear_node(s, (int)n);
     while (s->at->nodes[n].work)
         call_end(s, s->at->nodes[n].work, cancel);

@@ -250,6 +250,7 @@ static void state_write(const struct session *s, struct jw *w)
         queues_write(s, w);
         loops_write(s, w);
         frozen_write(s, w);
+        signals_write(s, w);
     }
     jw_end(w);
 }

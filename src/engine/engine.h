@@ -84,7 +84,8 @@ enum input_kind {
     IN_STOP,
     IN_RESUME_NODE,
     IN_USER_INPUT,
-    IN_SIGNAL, /* an event; signal nodes come with the whole workflow language */
+    IN_SIGNAL, /* also while paused; ERR_OVERLOAD when too many wait */
+    IN_STAGE,  /* a stage's items, values; its completion */
     /* results of effects, by run; for a run that is no longer current they are ignored */
     IN_CHUNK,
     IN_MODEL_DONE,
@@ -109,8 +110,8 @@ struct engine_input {
     bool hold;                                 /* PAUSE: mode "hold" instead of "buffer" */
     bool timers_run;                           /* PAUSE: timers "run" instead of "freeze" */
     struct str node_id;                        /* RESUME_NODE */
-    struct id interrupt_id;                    /* RESUME_NODE, zero: whichever is open */
-    struct str action, data_json, reviewer;    /* RESUME_NODE */
+    struct id interrupt_id;                    /* RESUME_NODE, zero: whichever is open; STAGE */
+    struct str action, data_json, reviewer;    /* RESUME_NODE; STAGE: "update" or "complete" */
     struct str name;                           /* SIGNAL, with data_json as its payload */
     struct str content, user_id;               /* USER_INPUT: content is text */
     struct id run_id;                          /* results, LOG: of the call */
@@ -131,6 +132,9 @@ int engine_step(struct session *s, const struct engine_input *in, struct errbuf 
 /* A word for clients that says more than the error of the last step, or NULL: "budget_exhausted",
  * "breaker_tripped". Static. */
 const char *session_refusal(const struct session *s);
+/* What stood against the command that was just refused, as JSON for the answer's details; or NULL.
+ * Valid until the next step. */
+struct str engine_refusal_json(const struct session *s);
 
 /* ---- outputs ---- */
 
@@ -176,6 +180,10 @@ bool session_is_idle(
 size_t session_bytes(const struct session *s); /* memory, roughly */
 /* The whole row as it is now (arena: of the caller), for answers about live sessions. */
 void session_describe(const struct session *s, struct arena *a, struct session_row *out);
+/* The open interrupt of that id (zero: the node's) as its row would be; texts belong to the session
+ * and are valid until the next step. False: there is none. */
+bool session_interrupt(const struct session *s, struct str node_id, struct id interrupt_id,
+                       struct interrupt_row *out);
 /* Invariants; aborts with a sentence when one does not hold. Called by tests after each step. */
 void session_check(const struct session *s);
 

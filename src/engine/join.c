@@ -97,10 +97,17 @@ static bool edge_possible(struct session *s, const struct edge *e, const uint64_
     return bit_get(*around, e->from);
 }
 
+bool join_may_run(struct session *s, unsigned n)
+{
+    return bit_get(reach_forward(s), n);
+}
+
 bool join_is_full(const struct session *s, unsigned n)
 {
     const struct node_def *def = node_def(s, n);
     unsigned live = 0, forward = 0;
+    if (def->kind == KIND_STAGE && json_exists(prop(s, n, "depends_on")))
+        return false; /* join_check() asks what it depends on */
     if (def->join == JOIN_ANY)
         return true;
     for (unsigned i = 0; i < def->in_count; i++) {
@@ -110,7 +117,7 @@ bool join_is_full(const struct session *s, unsigned n)
     return live >= (def->join == JOIN_ALL ? forward : def->join_count);
 }
 
-enum join_verdict join_check(struct session *s, unsigned n)
+static enum join_verdict edges_check(struct session *s, unsigned n)
 {
     const struct node_def *def = node_def(s, n);
     const uint64_t *around = NULL;
@@ -131,4 +138,12 @@ enum join_verdict join_check(struct session *s, unsigned n)
     if (def->join == JOIN_ALL || live >= def->join_count)
         return JOIN_GO;
     return live + possible < def->join_count ? JOIN_IMPOSSIBLE : JOIN_WAIT;
+}
+
+enum join_verdict join_check(struct session *s, unsigned n)
+{
+    enum join_verdict edges = edges_check(s, n);
+    if (edges != JOIN_GO || node_def(s, n)->kind != KIND_STAGE)
+        return edges;
+    return stage_depends(s, n);
 }

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "engine/form.h"
 #include "engine/schema.h"
 #include "engine/session.h"
 
@@ -9,6 +10,8 @@
  * of its own; an answer closes it, so a second answer finds nothing to close. */
 
 #define ACTIONS_MAX 64
+/* What an edit is about: its output holds the text, the answer's data and what has changed. */
+#define REVIEW_EDIT_BYTES_MAX (1u << 20)
 
 /* ---- asking ---- */
 
@@ -76,7 +79,7 @@ static void actions_fill(struct session *s, unsigned n, struct actions *a)
         action_add(a, STR("skip"));
 }
 
-static int64_t minutes_ms(const struct session *s, unsigned n, const char *key)
+int64_t prop_minutes_ms(const struct session *s, unsigned n, const char *key)
 {
     double minutes;
     if (!json_double(prop(s, n, key), &minutes) || minutes <= 0)
@@ -86,8 +89,15 @@ static int64_t minutes_ms(const struct session *s, unsigned n, const char *key)
 
 static int64_t expiry_ms(const struct session *s, unsigned n)
 {
-    int64_t ms = minutes_ms(s, n, "timeout_minutes");
+    int64_t ms = prop_minutes_ms(s, n, "timeout_minutes");
     return ms ? ms : node_def(s, n)->timeout_ms;
+}
+
+void interrupt_id_write(struct session *s, unsigned n, struct jw *w)
+{
+    char id[ID_TEXT_BYTES + 1];
+    id_format(s->at->nodes[n].work->interrupt_id, id);
+    jw_kv_stringz(w, "interrupt_id", id);
 }
 
 static void interrupt_write(struct session *s, unsigned n, struct jw *w, const char *id,
@@ -108,6 +118,10 @@ static void interrupt_write(struct session *s, unsigned n, struct jw *w, const c
         jw_kv_string(w, "draft", draft);
     if (json_exists(schema))
         jw_kv_raw(w, "form_schema", json_raw(schema));
+    static const char *const asked_of[] = {"reviewers", "quorum", "reject_quorum"};
+    for (size_t i = 0; i < sizeof(asked_of) / sizeof(asked_of[0]); i++)
+        if (json_exists(prop(s, n, asked_of[i])))
+            jw_kv_raw(w, asked_of[i], json_raw(prop(s, n, asked_of[i])));
     jw_kv_time(w, "expires_at", expiry_ms(s, n) ? s->now + expiry_ms(s, n) : 0);
 }
 
@@ -122,6 +136,16 @@ static int text_of(struct session *s, unsigned n, const char *key, const char *o
     return tmpl.p ? eval_template(s, n, tmpl, out, e) : 0;
 }
 
+void human_suspend(struct session *s, unsigned n, struct str asked, struct id id, int64_t expires)
+{
+    node_suspend(s, n, asked, id);
+    if (expires)
+        timer_add(s, FOR_EXPIRY, (int)n, expires);
+    if (prop_minutes_ms(s, n, "reminder_minutes"))
+        timer_add(s, FOR_REMINDER, (int)n, prop_minutes_ms(s, n, "reminder_minutes"));
+    interrupt_put(s, n, "pending");
+}
+
 static void human_ask(struct session *s, unsigned n, struct str reason, struct str draft)
 {
     char text[ID_TEXT_BYTES + 1];
@@ -134,17 +158,14 @@ static void human_ask(struct session *s, unsigned n, struct str reason, struct s
     jw_object(&w);
     interrupt_write(s, n, &w, text, reason, draft);
     jw_end(&w);
-    if (buf_error(&b)) {
+    bool edits = !strcmp(review_kind(s, n), "edit_content");
+    if (buf_error(&b) || (edits && b.len > REVIEW_EDIT_BYTES_MAX)) {
         node_failz(s, n, "too_large", "What is to be reviewed is larger than allowed.");
     } else {
-        node_suspend(s, n, buf_str(&b), id);
+        human_suspend(s, n, buf_str(&b), id, expiry_ms(s, n));
         interrupt_write(s, n, event_begin(s, "human_interaction_required", (int)n), text, reason,
                         draft);
         event_end(s);
-        if (expiry_ms(s, n))
-            timer_add(s, FOR_EXPIRY, (int)n, expiry_ms(s, n));
-        if (minutes_ms(s, n, "reminder_minutes"))
-            timer_add(s, FOR_REMINDER, (int)n, minutes_ms(s, n, "reminder_minutes"));
     }
     buf_deinit(&b);
 }
@@ -180,32 +201,37 @@ void node_start_input(struct session *s, unsigned n)
 
 /* ---- being answered ---- */
 
-/* The row keeps what was asked, with the answer beside it. */
-static void interrupt_close(struct session *s, unsigned n, struct str action, struct str data,
-                            struct str reviewer)
+static void answer_write(struct jw *w, const struct answer *a)
 {
-    struct work *wk = s->at->nodes[n].work;
-    struct buf b;
-    struct jw w;
-    buf_init(&b, wk->interrupt.n + data.n + 8192 + reviewer.n * 6);
-    buf_append(&b, wk->interrupt.p, wk->interrupt.n - 1); /* without the last brace */
-    buf_append_z(&b, ",\"answer\":");
-    jw_init(&w, &b);
-    jw_object(&w);
-    jw_kv_string(&w, "action", action);
-    jw_kv_raw(&w, "data", data);
-    write_text(&w, "reviewer", reviewer);
-    jw_kv_time(&w, "at", s->now);
-    jw_end(&w);
-    buf_append_char(&b, '}');
-    own_set(&wk->interrupt, buf_str(&b));
-    buf_deinit(&b);
-    run_row_sync(s, n);
-    s->at->nodes[n].row->interrupt_json.p = arena_strdup(&s->out.arena, wk->interrupt);
-    s->at->nodes[n].row->interrupt_json.n = wk->interrupt.n;
+    jw_kv_string(w, "action", a->action);
+    jw_kv_raw(w, "data", a->data);
+    write_text(w, "reviewer", a->reviewer);
+    if (a->content.p)
+        jw_kv_string(w, "content", a->content);
+    if (a->diff.p)
+        jw_kv_string(w, "diff", a->diff);
+    if (a->votes_json.p)
+        jw_kv_raw(w, "votes", a->votes_json);
 }
 
-static void human_go_on(struct session *s, unsigned n)
+/* The row keeps what was asked, with the answer beside it. */
+static void interrupt_close(struct session *s, unsigned n, const struct answer *a,
+                            const char *status)
+{
+    struct buf b;
+    struct jw w;
+    buf_init(&b, ENGINE_REQUEST_BYTES_MAX);
+    jw_init(&w, &b);
+    jw_object(&w);
+    answer_write(&w, a);
+    jw_kv_time(&w, "at", s->now);
+    jw_end(&w);
+    interrupt_set(s, n, "answer", buf_str(&b));
+    buf_deinit(&b);
+    interrupt_put(s, n, status);
+}
+
+void human_go_on(struct session *s, unsigned n)
 {
     s->at->nodes[n].status = NODE_RUNNING;
     phase_set(s, n, PHASE_RUNNING);
@@ -228,50 +254,46 @@ static int review_edge(const struct session *s, unsigned n, struct str action)
     return EDGES_NONE;
 }
 
-static void review_finish(struct session *s, unsigned n, struct str action, struct str data,
-                          struct str reviewer)
+static void review_finish(struct session *s, unsigned n, const struct answer *a)
 {
-    int edge = review_edge(s, n, action);
+    int edge = review_edge(s, n, a->action);
     struct buf b;
     struct jw w;
     if (edge == EDGES_NONE) {
         struct errbuf e;
         err_set(&e, ERR_INVALID, "The answer \"%.*s\" has no route, and there are no next_ids.",
-                STR_FMT(action));
+                STR_FMT(a->action));
         node_failz(s, n, "no_route", e.text);
         return;
     }
     buf_init(&b, ENGINE_OUTPUT_BYTES_MAX * 2);
     jw_init(&w, &b);
     jw_object(&w);
-    jw_kv_string(&w, "action", action);
-    jw_kv_raw(&w, "data", data);
-    write_text(&w, "reviewer", reviewer);
+    answer_write(&w, a);
     jw_end(&w);
-    node_complete(s, n, buf_str(&b), edge);
+    if (buf_error(&b))
+        node_failz(s, n, "too_large", "The node's output is larger than allowed.");
+    else
+        node_complete(s, n, buf_str(&b), edge);
     buf_deinit(&b);
 }
 
-static void human_resume(struct session *s, unsigned n, struct str action, struct str data,
-                         struct str reviewer)
+void human_resume(struct session *s, unsigned n, const struct answer *a)
 {
-    char id[ID_TEXT_BYTES + 1];
-    id_format(s->at->nodes[n].work->interrupt_id, id);
     struct jw *w = event_begin(s, "node_resumed", (int)n);
-    jw_kv_stringz(w, "interrupt_id", id);
-    jw_kv_string(w, "action", action);
-    jw_kv_raw(w, "data", data);
-    write_text(w, "reviewer", reviewer);
+    interrupt_id_write(s, n, w);
+    answer_write(w, a);
+    jw_kv_bool(w, "final", true);
     event_end(s);
-    interrupt_close(s, n, action, data, reviewer);
+    interrupt_close(s, n, a, "answered");
     human_go_on(s, n);
-    if (node_def(s, n)->kind == KIND_USER_INPUT)
-        node_complete(s, n, data.p ? data : STR("null"), EDGES_NEXT);
+    if (node_def(s, n)->kind == KIND_HUMAN_REVIEW)
+        review_finish(s, n, a);
     else
-        review_finish(s, n, action, data, reviewer);
+        node_complete(s, n, a->data.p ? a->data : STR("null"), EDGES_NEXT);
 }
 
-static int action_check(struct session *s, unsigned n, struct str action, struct errbuf *e)
+int human_action_check(struct session *s, unsigned n, struct str action, struct errbuf *e)
 {
     struct actions a = {.count = 0};
     char list[300];
@@ -290,78 +312,85 @@ static int action_check(struct session *s, unsigned n, struct str action, struct
                    list);
 }
 
-static int data_check(struct session *s, unsigned n, struct str action, struct str data,
-                      struct errbuf *e)
+static struct str data_fill(struct session *s, struct json schema, struct str data)
+{
+    struct json given = json_root(data);
+    struct buf b;
+    struct jw w;
+    if (json_type(given) == JSON_NULL)
+        given = JSON_ABSENT;
+    buf_init(&b, ENGINE_OUTPUT_BYTES_MAX * 2);
+    jw_init(&w, &b);
+    form_fill(schema, given, &w);
+    struct str out = buf_error(&b) ? data : tmp_copy(s, buf_str(&b));
+    buf_deinit(&b);
+    return out;
+}
+
+int human_data_check(struct session *s, unsigned n, struct str action, struct str *data,
+                     struct errbuf *e)
 {
     struct json schema = prop(s, n, "form_schema");
     struct errbuf inner = {{0}};
-    if (data.n > ENGINE_OUTPUT_BYTES_MAX - 4096)
+    if (data->n > ENGINE_OUTPUT_BYTES_MAX - 4096)
         return err_set(e, ERR_TOO_LARGE, "The data are larger than allowed.");
     if (!json_exists(schema) || str_eqz(action, "reject") || str_eqz(action, "skip"))
         return 0;
-    if (schema_validate(schema, json_root(data.p ? data : STR("null")), &inner))
+    struct str filled = data_fill(s, schema, *data);
+    if (schema_validate(schema, json_root(filled), &inner))
         return err_set(e, ERR_INVALID, "The data do not hold to the form: %.400s", inner.text);
+    if (filled.n > ENGINE_OUTPUT_BYTES_MAX - 4096)
+        return err_set(e, ERR_TOO_LARGE, "The data are larger than allowed.");
+    *data = filled;
     return 0;
-}
-
-int human_answer(struct session *s, const struct engine_input *in, struct errbuf *e)
-{
-    int found = workflow_find(s->at->wf, in->node_id);
-    if (found < 0)
-        return err_set(e, ERR_NOT_FOUND, "The workflow has no node \"%.*s\".",
-                       (int)(in->node_id.n > 64 ? 64 : in->node_id.n), in->node_id.p);
-    unsigned n = (unsigned)found;
-    if (s->at->nodes[n].phase != PHASE_SUSPENDED)
-        return err_set(e, ERR_CONFLICT, "Node \"%.*s\" is not suspended; it is %s.",
-                       STR_FMT(in->node_id), node_status_word(s->at->nodes[n].status));
-    if (!id_is_zero(in->interrupt_id) &&
-        !id_eq(in->interrupt_id, s->at->nodes[n].work->interrupt_id))
-        return err_set(e, ERR_CONFLICT, "This interrupt has been answered or has expired.");
-    int rc = action_check(s, n, in->action, e);
-    if (!rc)
-        rc = data_check(s, n, in->action, in->data_json, e);
-    if (!rc)
-        human_resume(s, n, in->action, in->data_json, in->reviewer);
-    return rc;
 }
 
 /* ---- somebody says something ---- */
 
 /* Of several that wait, the one that has waited longest: interrupt ids ascend. */
-static int input_waiting(const struct session *s, struct str node_id)
+static struct work *input_waiting(const struct session *s, struct str node_id)
 {
-    int best = -1;
-    for (unsigned n = 0; n < s->at->wf->node_count; n++) {
-        if (s->at->nodes[n].phase != PHASE_SUSPENDED || node_def(s, n)->kind != KIND_USER_INPUT)
+    struct work *best = NULL;
+    table_foreach(slot, &s->runs)
+    {
+        struct work *w = slot->value;
+        const struct node_def *def = &w->scope->wf->nodes[w->node];
+        if (w->kind != WORK_HUMAN || def->kind != KIND_USER_INPUT ||
+            w->scope->nodes[w->node].phase != PHASE_SUSPENDED)
             continue;
-        if (node_id.n && !str_eq(node_def(s, n)->id, node_id))
+        if (node_id.n && !str_eq(def->id, node_id))
             continue;
-        if (best < 0 || memcmp(&s->at->nodes[n].work->interrupt_id,
-                               &s->at->nodes[best].work->interrupt_id, sizeof(struct id)) < 0)
-            best = (int)n;
+        if (!best || memcmp(&w->interrupt_id, &best->interrupt_id, sizeof(struct id)) < 0)
+            best = w;
     }
     return best;
 }
 
-int human_say(struct session *s, const struct engine_input *in, struct errbuf *e)
+static int say_check(struct session *s, int n, const struct engine_input *in, struct str *data,
+                     struct errbuf *e)
 {
-    int n = input_waiting(s, in->node_id);
-    struct str data;
-    int rc;
-    if (in->node_id.n && n < 0)
-        return err_set(e, ERR_CONFLICT, "Node \"%.*s\" does not wait for input.",
-                       (int)(in->node_id.n > 64 ? 64 : in->node_id.n), in->node_id.p);
     if (in->content.n > ENGINE_OUTPUT_BYTES_MAX / 6)
         return err_set(e, ERR_TOO_LARGE, "The message is longer than allowed.");
-    if (n >= 0 && json_exists(prop(s, (unsigned)n, "form_schema"))) {
-        rc = json_check(in->content, NULL, e);
-        if (rc)
-            return rc;
-        data = in->content;
-    } else {
-        data = quote(s, in->content);
+    if (n < 0 || !json_exists(prop(s, (unsigned)n, "form_schema"))) {
+        *data = quote(s, in->content);
+        return 0;
     }
-    rc = n >= 0 ? data_check(s, (unsigned)n, STR("submit"), data, e) : 0;
+    *data = in->content;
+    int rc = json_check(in->content, NULL, e);
+    return rc ? rc : human_data_check(s, (unsigned)n, STR("submit"), data, e);
+}
+
+int human_say(struct session *s, const struct engine_input *in, struct errbuf *e)
+{
+    struct work *waits = input_waiting(s, in->node_id);
+    struct str data;
+    if (in->node_id.n && !waits)
+        return err_set(e, ERR_CONFLICT, "Node \"%.*s\" does not wait for input.",
+                       (int)(in->node_id.n > 64 ? 64 : in->node_id.n), in->node_id.p);
+    int n = waits ? (int)waits->node : -1;
+    if (waits)
+        s->at = waits->scope;
+    int rc = say_check(s, n, in, &data, e);
     if (rc)
         return rc;
     struct jw *w = event_begin(s, "user_input", n);
@@ -377,7 +406,9 @@ int human_say(struct session *s, const struct engine_input *in, struct errbuf *e
                        .token_count = (int64_t)((in->content.n + 3) / 4),
                    });
     if (n >= 0)
-        human_resume(s, (unsigned)n, STR("submit"), data, in->user_id);
+        human_resume(
+            s, (unsigned)n,
+            &(struct answer){.action = STR("submit"), .data = data, .reviewer = in->user_id});
     return 0;
 }
 
@@ -386,35 +417,47 @@ int human_say(struct session *s, const struct engine_input *in, struct errbuf *e
 void human_expire(struct session *s, unsigned n)
 {
     struct json policy = prop(s, n, "on_timeout");
+    if (node_def(s, n)->kind == KIND_SIGNAL) {
+        node_failz(s, n, "timeout", "The signal did not come in time.");
+        return;
+    }
     bool skip = json_string_eq(policy, "skip");
     bool route = json_string_eq(policy, "route") && route_find(s, n, STR("timeout")) >= 0;
-    char id[ID_TEXT_BYTES + 1];
-    id_format(s->at->nodes[n].work->interrupt_id, id);
+    struct answer a = {.action = skip ? STR("skip") : STR("timeout"),
+                       .votes_json = json_raw(interrupt_get(s, n, "votes"))};
     struct jw *w = event_begin(s, "human_interaction_expired", (int)n);
-    jw_kv_stringz(w, "interrupt_id", id);
+    interrupt_id_write(s, n, w);
     jw_kv_stringz(w, "action_taken", skip ? "skip" : route ? "route" : "fail");
     event_end(s);
-    struct str action = skip ? STR("skip") : STR("timeout");
-    interrupt_close(s, n, action, STR_NULL, STR_NULL);
+    a.votes_json = a.votes_json.p ? tmp_copy(s, a.votes_json) : STR_NULL;
+    interrupt_close(s, n, &a, "expired");
     if (!skip && !route) {
         node_failz(s, n, "timeout", "Nobody answered in time.");
         return;
     }
     human_go_on(s, n);
-    review_finish(s, n, action, STR_NULL, STR_NULL);
+    review_finish(s, n, &a);
 }
 
+/* `reminders` of them, one when not given. */
 void human_remind(struct session *s, unsigned n)
 {
     struct timer *expiry = timer_of(s, FOR_EXPIRY, (int)n);
-    char id[ID_TEXT_BYTES + 1];
-    id_format(s->at->nodes[n].work->interrupt_id, id);
     struct jw *w = event_begin(s, "human_interaction_reminder", (int)n);
-    jw_kv_stringz(w, "interrupt_id", id);
+    int64_t wanted = 1, given = 0, every = prop_minutes_ms(s, n, "reminder_minutes");
+    char text[24];
+    interrupt_id_write(s, n, w);
     jw_key(w, "expires_in_ms");
     if (expiry)
         jw_i64(w, expiry->due_at > s->now ? expiry->due_at - s->now : 0);
     else
         jw_null(w);
     event_end(s);
+    json_i64(prop(s, n, "reminders"), &wanted);
+    json_i64(interrupt_get(s, n, "reminded"), &given);
+    if (++given >= wanted || every <= 0)
+        return;
+    snprintf(text, sizeof(text), "%lld", (long long)given);
+    interrupt_set(s, n, "reminded", str_of(text));
+    timer_add(s, FOR_REMINDER, (int)n, every);
 }

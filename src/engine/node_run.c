@@ -17,7 +17,8 @@ static start_fn *const starters[KIND_COUNT] = {
     [KIND_PARALLEL] = node_start_parallel,   [KIND_LOOP] = node_start_loop,
     [KIND_HUMAN_REVIEW] = node_start_review, [KIND_USER_INPUT] = node_start_input,
     [KIND_WAIT] = node_start_wait,           [KIND_SCRIPT] = node_start_script,
-    [KIND_TOOL] = node_start_tool,
+    [KIND_TOOL] = node_start_tool,           [KIND_SIGNAL] = node_start_signal,
+    [KIND_STAGE] = node_start_stage,
 };
 
 /* ---- rows ---- */
@@ -134,8 +135,7 @@ void node_start(struct session *s, unsigned n)
         return;
     }
     starters[def->kind](s, n);
-    bool is_human = def->kind == KIND_HUMAN_REVIEW || def->kind == KIND_USER_INPUT;
-    if (def->timeout_ms > 0 && s->at->nodes[n].work && !is_human)
+    if (def->timeout_ms > 0 && s->at->nodes[n].work && !kind_suspends(def->kind))
         timer_add(s, FOR_TIMEOUT, (int)n, def->timeout_ms);
 }
 
@@ -144,7 +144,10 @@ void node_start_unmet(struct session *s, unsigned n)
     if (start_is_runaway(s))
         return;
     run_begin(s, n, false);
-    node_failz(s, n, "join_not_met", "Fewer branches arrived than the join asks for.");
+    if (node_def(s, n)->kind == KIND_STAGE && stage_depends(s, n) == JOIN_IMPOSSIBLE)
+        node_failz(s, n, "dependency_not_met", "A stage that it depends on was not completed.");
+    else
+        node_failz(s, n, "join_not_met", "Fewer branches arrived than the join asks for.");
 }
 
 /* ---- completed ---- */
@@ -182,7 +185,8 @@ void node_complete(struct session *s, unsigned n, struct str output, int chosen)
 static bool failure_is_retryable(const struct node_def *def, const struct node_state *ns,
                                  const char *code)
 {
-    if (ns->failures >= def->retry.max_attempts || !strcmp(code, "join_not_met"))
+    if (ns->failures >= def->retry.max_attempts || !strcmp(code, "join_not_met") ||
+        !strcmp(code, "dependency_not_met"))
         return false;
     if (!json_exists(def->retry.on))
         return strncmp(code, "invalid_", 8) != 0;

@@ -135,6 +135,8 @@ static enum work_kind work_kind_of(enum node_kind k)
         return WORK_TOOL;
     case KIND_HUMAN_REVIEW:
     case KIND_USER_INPUT:
+    case KIND_SIGNAL:
+    case KIND_STAGE:
         return WORK_HUMAN;
     case KIND_WAIT:
     case KIND_START:
@@ -424,6 +426,18 @@ static int restore_timers(struct restore *r, struct json state)
     return 0;
 }
 
+static int restore_signals(struct restore *r, struct json state)
+{
+    struct json_iter it;
+    json_iter_init(&it, json_get_set(state, "signals"));
+    while (json_iter_next(&it)) {
+        if (json_type(it.value) != JSON_OBJECT)
+            return corrupt(r, "a signal that waits is damaged");
+        signal_push(r->s, json_raw(it.value));
+    }
+    return 0;
+}
+
 static int restore_withheld(struct restore *r)
 {
     struct session *s = r->s;
@@ -469,7 +483,7 @@ static int restore_state(struct restore *r)
     if (restore_withheld(r) || restore_runs(r, state) || restore_outputs(r) ||
         restore_bits(r, json_get_set(state, "live"), s->at->live) ||
         restore_bits(r, json_get_set(state, "fresh"), s->at->fresh) || restore_queues(r, state) ||
-        restore_loops(r, state) || restore_timers(r, state))
+        restore_loops(r, state) || restore_timers(r, state) || restore_signals(r, state))
         return ERR_CORRUPT;
     s->at->end_ran = s->at->end_check = true; /* looked at again in the next drain */
     s->at->recheck = s->at->stirred = true;

@@ -291,6 +291,7 @@ static void end_forget(struct session *s)
 {
     timers_clear_all(s);
     withheld_drop(s);
+    signals_free(s);
     s->at->ready_head = s->at->ready_len = 0;
     s->at->queued_len = 0;
     s->hold = s->timers_run = s->held = false;

@@ -94,6 +94,7 @@ struct session *session_alloc(struct workflow *wf, struct expr_vm *vm)
     table_init(&s->runs);
     list_init(&s->timers);
     list_init(&s->withheld);
+    list_init(&s->signals);
     out_reset(s);
     return s;
 }
@@ -158,6 +159,7 @@ static void session_free_lists(struct session *s)
         free(container_of(l, struct timer, link));
     while ((l = list_pop(&s->withheld)))
         withheld_free(container_of(l, struct withheld, link));
+    signals_free(s);
 }
 
 void session_destroy(struct session *s)
@@ -168,7 +170,8 @@ void session_destroy(struct session *s)
         free((char *)s->vars[i].name.p);
         free((char *)s->vars[i].value.p);
     }
-    struct str owned[] = {s->reason, s->output, s->error, s->vars_text, s->session_text};
+    struct str owned[] = {s->reason,    s->output,       s->error,
+                          s->vars_text, s->session_text, s->refusal_json};
     for (size_t i = 0; i < sizeof(owned) / sizeof(owned[0]); i++)
         free((char *)owned[i].p);
     session_free_lists(s);
@@ -227,7 +230,7 @@ bool session_is_idle(const struct session *s)
 size_t session_bytes(const struct session *s)
 {
     size_t total = sizeof(*s) + s->arena.bytes + s->out.arena.bytes + s->out.events.cap +
-                   s->withheld_bytes + s->output.n + s->error.n + s->vars_text.n;
+                   s->withheld_bytes + s->signal_bytes + s->output.n + s->error.n + s->vars_text.n;
     for (unsigned n = 0; n < s->at->wf->node_count; n++)
         total += s->at->nodes[n].output.n + s->at->nodes[n].progress.n;
     table_foreach(slot, &s->runs)

@@ -93,6 +93,7 @@ struct work {
     /* WORK_HUMAN: as in run_row.interrupt_json */
     struct str interrupt;
     struct id interrupt_id;
+    bool closed; /* its row says how it ended */
 };
 
 struct node_state {
@@ -222,6 +223,9 @@ struct session {
 
     struct table runs;   /* struct work by its id */
     struct list timers;  /* struct timer */
+    struct list signals; /* those that came before their node, in order (node_signal.c) */
+    unsigned signal_count;
+    size_t signal_bytes;
     unsigned busy_count; /* calls that the shell carries out */
 
     /* pause */
@@ -234,7 +238,8 @@ struct session {
     const struct engine_input *in;
     int64_t now;
     struct arena tmp;
-    size_t step_events; /* bytes of events at its start */
+    size_t step_events;      /* bytes of events at its start */
+    struct str refusal_json; /* heap: what stood against the last command, as JSON; or NULL */
 
     /* what was produced since the last take */
     unsigned gen;
@@ -276,6 +281,10 @@ static inline const struct node_def *node_def(const struct session *s, unsigned 
 static inline bool phase_is_active(enum phase p)
 {
     return p != PHASE_IDLE && p != PHASE_DONE;
+}
+static inline bool kind_suspends(enum node_kind k)
+{
+    return k == KIND_HUMAN_REVIEW || k == KIND_USER_INPUT || k == KIND_SIGNAL || k == KIND_STAGE;
 }
 void own_set(struct str *dst, struct str src);           /* a heap copy, or NULL; frees the old */
 struct str tmp_copy(struct session *s, struct str text); /* lives as long as the step */
@@ -331,6 +340,7 @@ void session_end(struct session *s, enum session_status to);
 enum join_verdict { JOIN_WAIT, JOIN_GO, JOIN_IMPOSSIBLE };
 bool join_is_full(const struct session *s, unsigned n); /* whatever may still come */
 enum join_verdict join_check(struct session *s, unsigned n);
+bool join_may_run(struct session *s, unsigned n); /* before what it follows is over */
 
 /* ---- loop.c ---- */
 
@@ -471,11 +481,65 @@ void model_reset(struct session *s, unsigned n, struct id message_id, const char
 /* Keeps what was shown of unfinished messages: a message event and row each. */
 void model_keep_partial(struct session *s, unsigned n, const char *finish_reason);
 struct str node_agent_id(struct session *s, unsigned n); /* NULL unless an agent */
+void message_add(struct session *s, struct message_row row);
+
+/* ---- interrupt.c: what suspended nodes have asked ---- */
+
+/* Its row: "pending", "answered", "expired", "cancelled". */
+void interrupt_put(struct session *s, unsigned n, const char *status);
+/* A member of it, in memory and in the run's row; interrupt_put() is the caller's. */
+void interrupt_set(struct session *s, unsigned n, const char *key, struct str value);
+struct json interrupt_get(const struct session *s, unsigned n, const char *key);
+void interrupts_retime(struct session *s); /* timers were frozen or thawed */
+struct work *work_waiting(const struct session *s, struct str node_id, struct id interrupt_id);
+
+/* ---- node_human.c, node_review.c ---- */
+
+/* What somebody has answered, or what was done because nobody has. NULL: not given. */
+struct answer {
+    struct str action, data, reviewer; /* data: JSON */
+    struct str content, diff;          /* of edit_content */
+    struct str votes_json;             /* where several had to answer */
+};
 int human_answer(struct session *s, const struct engine_input *in, struct errbuf *e);
 int human_say(struct session *s, const struct engine_input *in, struct errbuf *e);
 void human_expire(struct session *s, unsigned n);
 void human_remind(struct session *s, unsigned n);
-void message_add(struct session *s, struct message_row row);
+/* Closes the interrupt; the node goes on. */
+void human_resume(struct session *s, unsigned n, const struct answer *a);
+void human_go_on(struct session *s, unsigned n); /* suspended -> running */
+int human_action_check(struct session *s, unsigned n, struct str action, struct errbuf *e);
+/* Data of an answer against the form, defaults filled in. */
+int human_data_check(struct session *s, unsigned n, struct str action, struct str *data,
+                     struct errbuf *e);
+void interrupt_id_write(struct session *s, unsigned n, struct jw *w);
+/* Suspends: the question in the run's row and its own, the timer of its expiry (0: never). */
+void human_suspend(struct session *s, unsigned n, struct str asked, struct id id,
+                   int64_t expiry_ms);
+int64_t prop_minutes_ms(const struct session *s, unsigned n, const char *key); /* 0: not given */
+
+/* ---- node_signal.c ---- */
+
+#define SIGNALS_MAX       100 /* that wait for their node, in one session */
+#define SIGNALS_BYTES_MAX (1u << 20)
+#define SIGNAL_NAME_MAX   256
+
+void node_start_signal(struct session *s, unsigned n);
+int signal_send(struct session *s, const struct engine_input *in, struct errbuf *e);
+void signal_apply(struct session *s, const struct engine_input *in);
+void signal_push(struct session *s, struct str json);
+void signals_write(const struct session *s, struct jw *w);
+void signals_free(struct session *s);
+
+/* ---- node_stage.c ---- */
+
+#define STAGE_ENTRIES_MAX 200 /* items, deliverables, members of the context */
+
+void node_start_stage(struct session *s, unsigned n);
+int stage_step(struct session *s, const struct engine_input *in, struct errbuf *e);
+int stage_answer(struct session *s, unsigned n, const struct engine_input *in, struct errbuf *e);
+/* Are those completed that it depends on? JOIN_IMPOSSIBLE: one never will be. */
+enum join_verdict stage_depends(struct session *s, unsigned n);
 
 /* ---- step.c, step_pause.c ---- */
 

@@ -32,10 +32,9 @@ static bool status_fits(enum phase p, const struct node_state *ns)
 /* Could a stored run of this kind be in that phase between two steps? */
 static bool kind_fits(enum phase p, enum node_kind k)
 {
-    bool human = k == KIND_HUMAN_REVIEW || k == KIND_USER_INPUT;
     bool works = k == KIND_LLM || k == KIND_AGENT || k == KIND_END || k == KIND_SCRIPT ||
                  k == KIND_WAIT || k == KIND_TOOL;
-    return (p != PHASE_RUNNING || works) && (p != PHASE_SUSPENDED || human);
+    return (p != PHASE_RUNNING || works) && (p != PHASE_SUSPENDED || kind_suspends(k));
 }
 
 static int node_verify(const struct session *s, unsigned n, struct errbuf *e)

@@ -71,26 +71,10 @@ static int step_user_input(struct session *s, const struct engine_input *in, str
     return rc ? rc : human_say(s, in, e);
 }
 
-static int step_signal(struct session *s, const struct engine_input *in, struct errbuf *e)
+static int step_stage(struct session *s, const struct engine_input *in, struct errbuf *e)
 {
-    int node = -1, rc = running_wanted(s, "send signals", e);
-    if (rc)
-        return rc;
-    if (in->node_id.n) {
-        node = workflow_find(s->at->wf, in->node_id);
-        if (node < 0)
-            return err_set(e, ERR_NOT_FOUND, "The workflow has no node \"%.*s\".",
-                           (int)(in->node_id.n > 64 ? 64 : in->node_id.n), in->node_id.p);
-    }
-    if (!in->name.n && !in->node_id.n)
-        return err_set(e, ERR_INVALID, "A signal needs a name, or the node that it is for.");
-    if (in->data_json.n > ENGINE_OUTPUT_BYTES_MAX)
-        return err_set(e, ERR_TOO_LARGE, "The payload is larger than allowed.");
-    struct jw *w = event_begin(s, "signal_received", node);
-    jw_kv_string(w, "name", in->name.n ? in->name : in->node_id);
-    jw_kv_raw(w, "payload", in->data_json);
-    event_end(s);
-    return 0;
+    int rc = running_wanted(s, "go on with its stage", e);
+    return rc ? rc : stage_step(s, in, e);
 }
 
 /* ---- results ---- */
@@ -146,9 +130,13 @@ void step_log(struct session *s, const struct engine_input *in)
         event_log(s, (int)w->node, level, in->text);
 }
 
-/* A result while the session runs. */
+/* A result while the session runs; or a signal that was withheld. */
 void step_result(struct session *s, const struct engine_input *in)
 {
+    if (in->kind == IN_SIGNAL) {
+        signal_apply(s, in);
+        return;
+    }
     struct work *w = in->kind == IN_TIMER ? NULL : table_get(&s->runs, in->run_id);
     if (in->kind == IN_TIMER)
         timer_fired(s, in);
@@ -177,6 +165,7 @@ void step_result(struct session *s, const struct engine_input *in)
     case IN_RESUME_NODE:
     case IN_USER_INPUT:
     case IN_SIGNAL:
+    case IN_STAGE:
     case IN_RECOVER:
         break;
     }
@@ -202,7 +191,9 @@ static int step_dispatch(struct session *s, const struct engine_input *in, struc
     case IN_USER_INPUT:
         return step_user_input(s, in, e);
     case IN_SIGNAL:
-        return step_signal(s, in, e);
+        return signal_send(s, in, e);
+    case IN_STAGE:
+        return step_stage(s, in, e);
     case IN_RECOVER:
         session_recover(s);
         return 0;
@@ -227,6 +218,7 @@ int engine_step(struct session *s, const struct engine_input *in, struct errbuf 
     s->now = in->now_ms;
     s->step_events = s->out.events.len;
     s->refusal = NULL;
+    own_set(&s->refusal_json, STR_NULL);
     arena_init(&s->tmp);
     int rc = step_dispatch(s, in, e);
     s->at = &s->root;
@@ -237,4 +229,9 @@ int engine_step(struct session *s, const struct engine_input *in, struct errbuf 
     arena_deinit(&s->tmp);
     s->in = NULL;
     return rc;
+}
+
+struct str engine_refusal_json(const struct session *s)
+{
+    return s->refusal_json;
 }

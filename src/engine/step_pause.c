@@ -20,6 +20,7 @@ static const struct {
     {IN_RUN_FAILED, "run_failed"},
     {IN_LOG, "log"},
     {IN_TIMER, "timer"},
+    {IN_SIGNAL, "signal"},
 };
 #define WITHHELD_KINDS (sizeof(withheld_kinds) / sizeof(withheld_kinds[0]))
 
@@ -47,8 +48,13 @@ static void withheld_write(struct buf *b, const struct engine_input *in)
             jw_kv_stringz(&w, "kind", withheld_kinds[i].word);
     if (in->kind == IN_TIMER)
         id_write(&w, "timer_id", in->timer_id);
-    else
+    else if (in->kind != IN_SIGNAL)
         id_write(&w, "run_id", in->run_id);
+    if (in->kind == IN_SIGNAL) {
+        string_write(&w, "name", in->name);
+        string_write(&w, "node_id", in->node_id);
+        jw_kv_raw(&w, "payload", in->data_json);
+    }
     string_write(&w, "finish_reason", in->finish_reason);
     string_write(&w, "model", in->model);
     string_write(&w, "provider", in->provider);
@@ -95,8 +101,12 @@ bool withheld_parse(struct str text, struct session *s, struct engine_input *out
                                  .input_tokens = -1,
                                  .output_tokens = -1,
                                  .retry_after_ms = -1};
-    bool has_id = out->kind == IN_TIMER ? id_get(v, "timer_id", &out->timer_id)
-                                        : id_get(v, "run_id", &out->run_id);
+    bool has_id = out->kind == IN_SIGNAL  ? true
+                  : out->kind == IN_TIMER ? id_get(v, "timer_id", &out->timer_id)
+                                          : id_get(v, "run_id", &out->run_id);
+    out->name = text_get(s, v, "name");
+    out->node_id = text_get(s, v, "node_id");
+    out->data_json = json_raw(json_get(v, "payload"));
     out->finish_reason = text_get(s, v, "finish_reason");
     out->model = text_get(s, v, "model");
     out->provider = text_get(s, v, "provider");
@@ -142,6 +152,8 @@ static bool withheld_extend(struct session *s, const struct engine_input *in)
 
 static bool withhold_wanted(struct session *s, const struct engine_input *in)
 {
+    if (in->kind == IN_SIGNAL)
+        return true;
     if (in->kind == IN_TIMER)
         return timer_find(s, in->timer_id) != NULL; /* frozen ones start again at the resume */
     struct work *w = table_get(&s->runs, in->run_id);
@@ -192,8 +204,10 @@ void session_pause(struct session *s)
     s->status = SESSION_PAUSED;
     event_session_move(s, SESSION_RUNNING);
     effect_push(s, EFFECT_GATE_CLOSE);
-    if (!s->timers_run)
+    if (!s->timers_run) {
         timers_freeze(s);
+        interrupts_retime(s);
+    }
     if (s->hold)
         effect_hold_all(s, true);
 }
@@ -292,12 +306,15 @@ int step_resume(struct session *s, const struct engine_input *in, struct errbuf 
     own_set(&s->reason, s->breaker.tripped != BREAKER_NONE ? in->justification : STR_NULL);
     s->status = SESSION_RUNNING;
     event_session_move(s, SESSION_PAUSED);
+    bool frozen = !s->timers_run;
     own_set(&s->reason, STR_NULL);
     breaker_unlock(s, in);
     s->hold = s->timers_run = false;
     lost_restart(s);
     effects_deferred_start(s);
     timers_thaw(s);
+    if (frozen)
+        interrupts_retime(s);
     if (s->halt != HALT_NONE)
         session_halt(s);
     withheld_replay(s, in);

@@ -38,6 +38,8 @@ enum node_kind {
     KIND_WAIT,
     KIND_SCRIPT,
     KIND_TOOL,
+    KIND_SIGNAL,
+    KIND_STAGE,
     KIND_COUNT,
 };
 const char *node_kind_word(enum node_kind k);

@@ -333,6 +333,7 @@ void graph_check(struct wf_parse *p)
     ends_check(p);
     if (k.done == w->node_count)
         joins_check(p);
+    check_depends_end(p);
 }
 
 /* ---- reachability over forward edges, branches, warnings: of a graph without errors ---- */

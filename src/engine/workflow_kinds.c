@@ -76,6 +76,10 @@ static const struct prop_def review_props[] = {
     {.name = "timeout_minutes", .type = PROP_NUMBER, .min = 0.001, .max = 525600},
     {.name = "on_timeout", .type = PROP_WORD, .words = timeout_actions},
     {.name = "reminder_minutes", .type = PROP_NUMBER, .min = 0.001, .max = 525600},
+    {.name = "reminders", .type = PROP_INT, .min = 1, .max = 100},
+    {.name = "reviewers", .type = PROP_TEXTS},
+    {.name = "quorum", .type = PROP_INT, .min = 1, .max = 50},
+    {.name = "reject_quorum", .type = PROP_INT, .min = 1, .max = 50},
 };
 
 static const struct prop_def input_props[] = {
@@ -99,6 +103,21 @@ static const struct prop_def tool_props[] = {
     {.name = "arguments", .type = PROP_TEMPLATES},
     {.name = "server", .type = PROP_NAME},
     {.name = "name", .type = PROP_STRING},
+};
+
+static const struct prop_def signal_props[] = {
+    {.name = "name", .type = PROP_TEMPLATE},
+    {.name = "timeout_ms", .type = PROP_INT, .min = 1, .max = YEAR_MS},
+};
+
+static const struct prop_def stage_props[] = {
+    {.name = "name", .type = PROP_STRING},
+    {.name = "description", .type = PROP_TEMPLATE},
+    {.name = "checklist", .type = PROP_ENTRIES},
+    {.name = "deliverables", .type = PROP_ENTRIES},
+    {.name = "depends_on", .type = PROP_NAMES},
+    {.name = "estimated_minutes", .type = PROP_NUMBER, .max = 525600},
+    {.name = "weight", .type = PROP_NUMBER, .max = 1e9},
 };
 
 #define PROPS(table) .props = (table), .prop_count = sizeof(table) / sizeof((table)[0])
@@ -149,6 +168,16 @@ static const struct kind_def kinds[KIND_COUNT] = {
                    .either_only = true},
     [KIND_SCRIPT] = {.word = "script", .article = "a", PROPS(script_props), .takes_next = true},
     [KIND_TOOL] = {.word = "tool", .article = "a", PROPS(tool_props), .takes_next = true},
+    [KIND_SIGNAL] = {.word = "signal",
+                     .article = "a",
+                     PROPS(signal_props),
+                     .takes_next = true,
+                     .breaks_cycles = true},
+    [KIND_STAGE] = {.word = "stage",
+                    .article = "a",
+                    PROPS(stage_props),
+                    .takes_next = true,
+                    .breaks_cycles = true},
 };
 
 const struct kind_def *kind_def_of(enum node_kind k)

@@ -6,6 +6,7 @@
  *     workflow_nodes.c   a node's fields, edges as written
  *     workflow_props.c   a node's properties against its kind's table
  *     workflow_tools.c   tools: of a tool node, and what an agent may use
+ *     workflow_stage.c   what stages and reviewers list, what stages depend on
  *     workflow_graph.c   back edges, cycles, reachability, branches
  *     workflow_issues.c  paths, sentences, "did you mean"
  *
@@ -41,6 +42,8 @@ enum prop_type {
     PROP_WORD, /* one of words */
     PROP_SCHEMA,
     PROP_NAMES,    /* array of names, each once */
+    PROP_TEXTS,    /* array of texts, each once */
+    PROP_ENTRIES,  /* [text or {name, required}], each name once */
     PROP_MESSAGES, /* [{role, content}] */
     PROP_CASES,    /* [{when, to}] */
     PROP_NODE,     /* a node id; an edge */
@@ -82,6 +85,7 @@ const char *node_field_name(unsigned i);
 #define NAME_TEXT_MAX     200 /* bytes of a name for people */
 #define RETRY_CODES_MAX   50
 #define WAIT_MS_MAX       31536000000.0 /* a year */
+#define PROP_ENTRIES_MAX  200
 #define PROP_NAMES_MAX    50
 #define PROP_MESSAGES_MAX 200
 
@@ -182,6 +186,10 @@ void text_read(struct wf_parse *p, struct json v, const char *field, struct str 
 void check_expression(struct wf_parse *p, struct json v, bool is_template, const char *name);
 void check_code(struct wf_parse *p, struct json v, const char *name); /* of a script */
 void check_schema(struct wf_parse *p, struct json v, const char *name);
+/* workflow_stage.c: texts, or also {name, required}; what a stage depends on. */
+void check_entries(struct wf_parse *p, struct json v, const char *name, bool objects);
+void check_depends(struct wf_parse *p, struct json v);
+void check_depends_end(struct wf_parse *p); /* nothing waits for itself; graph_link() is done */
 /* An edge from the current node; an unknown target is an issue. */
 void edge_add(struct wf_parse *p, enum edge_kind kind, struct json target, struct str label,
               unsigned ordinal);

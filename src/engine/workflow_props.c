@@ -257,6 +257,10 @@ static void prop_check(struct wf_parse *p, const struct prop_def *def, struct js
     case PROP_NAMES:
         names_check(p, def, v);
         break;
+    case PROP_TEXTS:
+    case PROP_ENTRIES:
+        check_entries(p, v, def->name, def->type == PROP_ENTRIES);
+        break;
     case PROP_MESSAGES:
         messages_check(p, v);
         break;
@@ -338,6 +342,23 @@ static void routes_check(struct wf_parse *p)
     }
 }
 
+static void review_quorum_check(struct wf_parse *p, const char *at)
+{
+    static const char *const names[] = {"quorum", "reject_quorum"};
+    struct json list = prop_get(p, "reviewers");
+    for (size_t i = 0; i < 2; i++) {
+        double wanted = 0;
+        if (json_type(list) == JSON_ARRAY && json_double(prop_get(p, names[i]), &wanted) &&
+            wanted > (double)json_length(list)) {
+            size_t mark = path_push(p, ".properties.%s", names[i]);
+            issue_error(p, at, "out_of_range", "%s is more than there are reviewers", names[i]);
+            path_pop(p, mark);
+        }
+    }
+    if (json_exists(prop_get(p, "reminders")) && !json_exists(prop_get(p, "reminder_minutes")))
+        issue_warning(p, at, "no_effect", "reminders does nothing without reminder_minutes");
+}
+
 static void review_check(struct wf_parse *p, const char *at)
 {
     double timeout = 0, reminder = 0;
@@ -351,6 +372,7 @@ static void review_check(struct wf_parse *p, const char *at)
         issue_warning(p, at, "no_effect", "on_timeout does nothing without timeout_minutes");
     if (json_string_eq(prop_get(p, "on_timeout"), "route") && !route_exists(p, "timeout"))
         issue_error(p, at, "missing", "on_timeout: route needs a route with the label timeout");
+    review_quorum_check(p, at);
     if (times && reminder >= timeout)
         issue_warning(
             p, at, "no_effect",
@@ -442,6 +464,8 @@ static void kind_check(struct wf_parse *p)
         scores_check(p, at);
     if (k == KIND_TOOL)
         tool_check(p, props, at);
+    if (k == KIND_STAGE)
+        check_depends(p, prop_get(p, "depends_on"));
     if (k == KIND_SWITCH && !json_exists(prop_get(p, "default")))
         issue_warning(p, at, "no_default", "without a default the switch fails when no case holds");
     path_pop(p, mark);

@@ -112,6 +112,11 @@ static void prop_write(struct jw *w, const struct prop_def *def)
         list_write(w, "name", PROP_NAMES_MAX, or_null);
         jw_kv_bool(w, "uniqueItems", true);
         break;
+    case PROP_TEXTS:
+    case PROP_ENTRIES:
+        list_write(w, def->type == PROP_TEXTS ? "text" : "entry", PROP_ENTRIES_MAX, or_null);
+        jw_kv_bool(w, "uniqueItems", true);
+        break;
     case PROP_MESSAGES:
         list_write(w, "message", PROP_MESSAGES_MAX, or_null);
         break;
@@ -216,6 +221,11 @@ static const struct field_schema node_schemas[] = {
 /* What properties refer to. */
 static const struct field_schema shared_schemas[] = {
     {"name", "{\"type\":\"string\",\"pattern\":\"^[A-Za-z0-9_.-]{1,64}$\"}"},
+    {"text", "{\"type\":\"string\",\"minLength\":1,\"maxLength\":256}"},
+    {"entry",
+     "{\"anyOf\":[{\"$ref\":\"#/$defs/text\"},{\"type\":\"object\","
+     "\"additionalProperties\":false,\"required\":[\"name\"],\"properties\":{"
+     "\"name\":{\"$ref\":\"#/$defs/text\"},\"required\":{\"type\":[\"boolean\",\"null\"]}}}]}"},
     {"agent", "{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{"
               "\"name\":{\"type\":[\"string\",\"null\"]},"
               "\"persona\":{\"type\":[\"string\",\"null\"]},"

@@ -18,7 +18,8 @@ struct rows {
     struct timer_row *timers;
     struct withheld_row *withheld;
     struct message_row *messages;
-    struct buf events; /* frames, each ended by '\n' */
+    struct interrupt_row *interrupts; /* the newest first */
+    struct buf events;                /* frames, each ended by '\n' */
     int64_t last_seq;
     unsigned commits, core_writes, run_writes, event_rows;
     bool exists;
@@ -156,6 +157,26 @@ static inline void rows_apply_rest(struct rows *r, const struct delta *d)
     }
 }
 
+static inline void rows_apply_interrupts(struct rows *r, const struct interrupt_row *rows)
+{
+    for (; rows; rows = rows->next) {
+        struct interrupt_row *at = r->interrupts;
+        while (at && !id_eq(at->interrupt_id, rows->interrupt_id))
+            at = at->next;
+        struct interrupt_row *next = at ? at->next : r->interrupts;
+        if (at) /* closed once */
+            assert(str_eqz(at->status, "pending"));
+        else
+            at = r->interrupts = arena_alloc(&r->arena, sizeof(*at));
+        *at = *rows;
+        at->next = next;
+        struct str *texts[] = {&at->node_id, &at->kind, &at->status, &at->request_json,
+                               &at->answer_json};
+        for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+            *texts[i] = rows_copy(r, *texts[i]);
+    }
+}
+
 static inline void rows_apply(struct rows *r, const struct delta *d)
 {
     assert(d->is_new == !r->exists);
@@ -175,6 +196,7 @@ static inline void rows_apply(struct rows *r, const struct delta *d)
     rows_apply_effects(r, d);
     rows_apply_timers(r, d);
     rows_apply_rest(r, d);
+    rows_apply_interrupts(r, d->interrupts);
     r->commits++;
 }
 
