@@ -26,6 +26,7 @@
 #include "base/id.h"
 #include "base/table.h"
 #include "cache/cache.h"
+#include "engine/rules.h"
 #include "llm/llm.h"
 #include "net/log.h"
 #include "net/server.h"
@@ -39,6 +40,7 @@
 struct app {
     uv_loop_t loop;
     struct config config;
+    struct engine_rules rules; /* rules.h */
     struct store *store;
     struct cache *cache; /* may be NULL in tests */
     struct llm *llm;

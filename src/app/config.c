@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/config_rules.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/yaml.h"
@@ -204,6 +205,10 @@ static int file_provider(struct loader *l, struct json v, unsigned index)
 
 static int file_setting(struct loader *l, const struct json_iter *it)
 {
+    if (json_iter_key_is(it, "prices"))
+        return config_prices(l->c, it->value, l->e);
+    if (json_iter_key_is(it, "breakers"))
+        return config_breakers(l->c, it->value, l->e);
     if (json_iter_key_is(it, "providers")) {
         struct json_iter p;
         json_iter_init(&p, it->value);
@@ -452,6 +457,7 @@ int config_load(struct config *c, int argc, char **argv, struct errbuf *e)
     struct loader l = {.c = c, .e = e};
     memset(c, 0, sizeof(*c));
     arena_init(&c->arena);
+    c->breakers = BREAKERS_DEFAULT;
     for (int k = 0; k < S_COUNT; k++)
         l.values[k] = settings[k].fallback;
     int rc = loader_flags(&l, argc, argv);
@@ -561,6 +567,7 @@ void config_print(const struct config *c, struct buf *out)
             buf_printf(out, "    model: %s\n", p->default_model);
         buf_printf(out, "    api_key: %s\n", p->api_key ? "(hidden)" : "null");
     }
+    config_rules_print(c, out);
 }
 
 void config_usage(struct buf *out)

@@ -10,7 +10,9 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "engine/rules.h"
 #include "llm/llm.h"
+#include "llm/prices.h"
 
 #define CONFIG_PROVIDERS_MAX 32
 #define CONFIG_SETTINGS_MAX  32
@@ -34,7 +36,9 @@ struct config {
     const char *from[CONFIG_SETTINGS_MAX]; /* where each setting came from, for config_print */
     struct llm_provider providers[CONFIG_PROVIDERS_MAX + 2]; /* + the environment's and demo */
     unsigned provider_count;
-    struct arena arena; /* of every string above */
+    struct llm_prices prices;       /* those that come before the known ones */
+    struct breaker_limits breakers; /* of workflows that say nothing */
+    struct arena arena;             /* of every string above */
 };
 
 /* args: those after `serve`. ERR_INVALID with a sentence that names the flag, key or variable. */

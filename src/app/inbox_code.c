@@ -50,6 +50,10 @@ static void put_fields(struct jw *w, const struct svc_req *req)
     if (req->op == SVC_PAUSE) {
         jw_kv_bool(w, "hold", req->pause.hold);
         jw_kv_bool(w, "timers_run", req->pause.timers_run);
+    } else if (req->op == SVC_RESUME) {
+        put_text(w, "justification", req->resume.justification);
+        if (req->resume.budget_json.p)
+            jw_kv_raw(w, "budget", req->resume.budget_json);
     } else if (req->op == SVC_NODE_RESUME) {
         put_text(w, "node_id", req->answer.node_id);
         put_id(w, "interrupt_id", req->answer.interrupt_id);
@@ -136,6 +140,9 @@ static bool take_fields(struct svc_req *req, struct json v)
     if (req->op == SVC_PAUSE) {
         json_bool(json_get(v, "hold"), &req->pause.hold);
         json_bool(json_get(v, "timers_run"), &req->pause.timers_run);
+    } else if (req->op == SVC_RESUME) {
+        req->resume.justification = take_text(req, v, "justification");
+        req->resume.budget_json = take_json(req, v, "budget");
     } else if (req->op == SVC_NODE_RESUME) {
         req->answer.node_id = take_text(req, v, "node_id");
         req->answer.action = take_text(req, v, "action");

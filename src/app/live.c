@@ -66,6 +66,7 @@ int live_step(struct live *l, struct engine_input *in, struct errbuf *e)
 {
     in->now_ms = clock_wall_ms();
     in->ids = &l->app->ids;
+    in->rules = &l->app->rules;
     l->touched_at = in->now_ms;
     int rc = engine_step(l->session, in, e);
     if (session_has_output(l->session))

@@ -18,6 +18,7 @@
 
 #include "app/app.h"
 #include "app/examples.h"
+#include "app/rules.h"
 #include "app/runner.h"
 #include "base/mem.h"
 
@@ -176,6 +177,7 @@ static int server_open_parts(struct server *s, struct errbuf *e)
         return rc;
     if (a->store->v->shared) /* else nothing is elsewhere, and an idle server asks nobody */
         remote_start(&a->remote);
+    app_rules_init(a);
     rc = llm_create(&a->llm, &a->loop, c->providers, c->provider_count, e);
     if (rc)
         return rc;

@@ -168,6 +168,8 @@ static void command_input(const struct svc_req *req, struct engine_input *in)
         break;
     case SVC_RESUME:
         in->kind = IN_RESUME;
+        in->budget_json = req->resume.budget_json;
+        in->justification = req->resume.justification;
         break;
     case SVC_CANCEL:
         in->kind = IN_CANCEL;
@@ -243,6 +245,7 @@ static void command_on(struct live *l, struct svc_req *req)
     command_input(req, &in);
     int rc = live_step(l, &in, &e);
     if (rc) {
+        req->error_code = session_refusal(l->session);
         command_refuse(l, req, rc, e.text);
         return;
     }

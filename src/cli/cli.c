@@ -41,6 +41,12 @@ static const struct option_def pause_options[] = {
     {"timers", "HOW", "freeze (default) or run", false},
     {0},
 };
+static const struct option_def resume_options[] = {
+    {"budget-tokens", "N", "raise the session's budget to so many tokens", false},
+    {"budget-usd", "X", "raise it to so many dollars", false},
+    {"justification", "TEXT", "why it may go on, when a breaker has tripped", false},
+    {0},
+};
 static const struct option_def cancel_options[] = {
     {"reason", "TEXT", "why", false},
     {0},
@@ -93,7 +99,7 @@ static const struct command {
      session_watch_command},
     {"session", "pause", "SESSION", "stop it between two tokens", pause_options, 1, 1,
      session_move_command},
-    {"session", "resume", "SESSION", "go on", no_options, 1, 1, session_move_command},
+    {"session", "resume", "SESSION", "go on", resume_options, 1, 1, session_move_command},
     {"session", "cancel", "SESSION", "end it", cancel_options, 1, 1, session_move_command},
     {"session", "abort", "SESSION", "the same as cancel", cancel_options, 1, 1,
      session_move_command},

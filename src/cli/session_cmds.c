@@ -295,9 +295,33 @@ static int session_post(struct client *c, const char *id, const char *what, stru
     return rc;
 }
 
+/* false: a word of it is no number. */
+static bool budget_write(struct jw *w, const struct args *a)
+{
+    static const char *const options[] = {"budget-tokens", "budget-usd"};
+    static const char *const keys[] = {"tokens", "cost_usd"};
+    if (!args_has(a, options[0]) && !args_has(a, options[1]))
+        return true;
+    jw_key(w, "budget");
+    jw_object(w);
+    for (size_t i = 0; i < 2; i++) {
+        const char *text = args_get(a, options[i]);
+        double value;
+        if (!text)
+            continue;
+        if (json_check(str_of(text), NULL, NULL) || !json_double(json_root(str_of(text)), &value)) {
+            client_complain("--%s %s: wants a number", options[i], text);
+            return false;
+        }
+        jw_kv_raw(w, keys[i], str_of(text));
+    }
+    jw_end(w);
+    return true;
+}
+
 int session_move_command(struct client *c, const struct args *a)
 {
-    static const char *const options[] = {"reason", "mode", "timers"};
+    static const char *const options[] = {"reason", "mode", "timers", "justification"};
     const char *what = strcmp(a->command, "abort") == 0 ? "cancel" : a->command;
     char id[ID_TEXT_BYTES + 1];
     struct buf body;
@@ -308,11 +332,13 @@ int session_move_command(struct client *c, const struct args *a)
     buf_init(&body, BODY_BYTES_MAX);
     jw_init(&w, &body);
     jw_object(&w);
-    for (size_t i = 0; i < 3; i++)
+    for (size_t i = 0; i < 4; i++)
         if (args_has(a, options[i]))
             jw_kv_stringz(&w, options[i], args_get(a, options[i]));
+    rc = budget_write(&w, a) ? 0 : EXIT_USAGE;
     jw_end(&w);
-    rc = session_post(c, id, what, buf_str(&body));
+    if (!rc)
+        rc = session_post(c, id, what, buf_str(&body));
     buf_deinit(&body);
     return rc;
 }

@@ -39,7 +39,8 @@ struct session_core {
     struct str output_json, error_json; /* error: {code,message,node_id} */
     struct str node_statuses_json;      /* {"judge":"running"} */
     struct str waiting_json;            /* [{node_id,interrupt_id,kind,expires_at}] */
-    struct str usage_json;              /* {input_tokens,output_tokens,cost_usd} */
+    struct str usage_json;              /* {input_tokens,output_tokens,cost_usd, budget?}: the
+                                           last when it is not the one of the beginning */
     struct str vars_json;
     struct str state_json; /* the engine's own: iterations, live edges, loops, timers */
     int64_t last_seq;

@@ -191,6 +191,12 @@ static const struct field_schema top_schemas[] = {
     {"input_schema",
      "{\"type\":[\"object\",\"null\"],\"description\":\"JSON Schema of the input\"}"},
     {"vars", "{\"type\":[\"object\",\"null\"]}"},
+    {"breakers",
+     "{\"type\":[\"object\",\"null\"],\"additionalProperties\":false,\"properties\":{"
+     "\"loop_depth\":{\"type\":[\"integer\",\"null\"],\"minimum\":0,\"maximum\":100000},"
+     "\"tokens_per_s\":{\"type\":[\"number\",\"null\"],\"minimum\":0,\"maximum\":1e9},"
+     "\"repetition\":{\"type\":[\"integer\",\"null\"],\"minimum\":0,\"maximum\":1000000},"
+     "\"variety\":{\"type\":[\"number\",\"null\"],\"minimum\":0,\"maximum\":1}}}"},
     {"metadata", "{\"type\":[\"object\",\"null\"]}"},
     {"ui", "{\"type\":[\"object\",\"null\"]}"},
     {"nodes", "{\"anyOf\":[{\"type\":\"object\",\"minProperties\":1,\"maxProperties\":1000,"

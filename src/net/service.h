@@ -80,6 +80,9 @@ struct svc_req {
         bool hold, timers_run;
     } pause;
     struct {
+        struct str budget_json, justification; /* or NULL */
+    } resume;
+    struct {
         struct str node_id, action, data_json, reviewer;
         struct id interrupt_id; /* zero: not given */
     } answer;

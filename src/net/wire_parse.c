@@ -90,6 +90,11 @@ static const struct wire_field pause_fields[] = {
     FIELD("mode", WIRE_WORD, pause.hold, .words = "buffer|hold"),
     FIELD("timers", WIRE_WORD, pause.timers_run, .words = "freeze|run"),
 };
+static const struct wire_field resume_fields[] = {
+    IN_MESSAGE,
+    FIELD("budget", WIRE_CHECK, resume.budget_json, .check = check_budget),
+    FIELD("justification", WIRE_TEXT, resume.justification, .max = WIRE_REASON_MAX),
+};
 static const struct wire_field reason_fields[] = {
     IN_MESSAGE,
     FIELD("reason", WIRE_TEXT, reason, .max = WIRE_REASON_MAX),
@@ -128,6 +133,8 @@ static struct wire_table fields_of(enum svc_op op, bool in_message)
         t = (struct wire_table){execute_fields, COUNT(execute_fields)};
     else if (op == SVC_PAUSE)
         t = (struct wire_table){pause_fields, COUNT(pause_fields)};
+    else if (op == SVC_RESUME)
+        t = (struct wire_table){resume_fields, COUNT(resume_fields)};
     else if (op == SVC_CANCEL || op == SVC_STOP)
         t = (struct wire_table){reason_fields, COUNT(reason_fields)};
     else if (op == SVC_NODE_RESUME)

@@ -35,8 +35,6 @@ static void wire_session_core(struct jw *w, const struct session_core *core)
     wire_json(w, "error", core->error_json, "null");
     wire_json(w, "node_statuses", core->node_statuses_json, "{}");
     wire_json(w, "waiting_on", core->waiting_json, "[]");
-    wire_json(w, "usage", core->usage_json,
-              "{\"input_tokens\":0,\"output_tokens\":0,\"cost_usd\":0}");
     jw_kv_i64(w, "last_seq", core->last_seq);
 }
 
@@ -52,7 +50,6 @@ static void wire_session_meta(struct jw *w, const struct session_meta *meta)
     wire_text(w, "user_id", meta->user_id);
     wire_json(w, "tags", meta->tags_json, "[]");
     wire_json(w, "input", meta->input_json, "null");
-    wire_json(w, "budget", meta->budget_json, "null");
     wire_json(w, "metadata", meta->metadata_json, "{}");
     wire_json(w, "settings", meta->settings_json, "{}");
     wire_json(w, "thread_configs", meta->thread_configs_json, "{}");
@@ -62,12 +59,29 @@ static void wire_session_meta(struct jw *w, const struct session_meta *meta)
         jw_kv_raw(w, "graph", meta->graph_json);
 }
 
+/* The engine keeps a budget that was raised beside what was used. */
+static void wire_session_usage(struct jw *w, const struct session_row *row)
+{
+    static const char *const keys[] = {"input_tokens", "output_tokens", "cost_usd"};
+    struct json usage =
+        json_root(row->core.usage_json.p ? row->core.usage_json
+                                         : STR("{\"input_tokens\":0,\"output_tokens\":0}"));
+    struct json raised = json_get_set(usage, "budget");
+    jw_key(w, "usage");
+    jw_object(w);
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+        jw_kv_raw(w, keys[i], json_raw(json_get(usage, keys[i])));
+    jw_end(w);
+    wire_json(w, "budget", json_exists(raised) ? json_raw(raised) : row->meta.budget_json, "null");
+}
+
 void wire_session(struct jw *w, const struct session_row *row)
 {
     jw_object(w);
     wire_id(w, "id", row->id);
     wire_session_meta(w, &row->meta);
     wire_session_core(w, &row->core);
+    wire_session_usage(w, row);
     jw_kv_raw(w, "parent", STR_NULL);
     jw_kv_i64(w, "version", row->version);
     jw_kv_time(w, "created_at", row->created_at);

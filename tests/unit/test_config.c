@@ -238,6 +238,42 @@ static void test_passwords_are_not_printed(void **state)
     }
 }
 
+static void test_prices_and_breakers(void **state)
+{
+    static const char *const bad[] = {"prices: 3\n",
+                                      "prices: [{model: m, input: 1}]\n",
+                                      "prices: [{model: m, input: -1, output: 1}]\n",
+                                      "prices: [{model: m, input: 1, output: 1, euros: 1}]\n",
+                                      "breakers: [1]\n",
+                                      "breakers: {variety: 2}\n",
+                                      "breakers: {loops: 2}\n"};
+    struct config c;
+    struct errbuf e;
+    struct buf out;
+    (void)state;
+    clean_environment();
+    char *path = write_file("prices: [{model: 'a*', provider: p, input: 0.15, output: 2}]\n"
+                            "breakers: {variety: null, loop_depth: 7}\n");
+    assert_int_equal(load(&c, &e, 2, "--config", path), 0);
+    assert_int_equal(c.prices.count, 1);
+    assert_int_equal(c.prices.rows[0].price.input, 150000);
+    assert_true(c.breakers.variety == 0 && c.breakers.loop_depth == 7 &&
+                c.breakers.repetition == BREAKERS_DEFAULT.repetition);
+    buf_init(&out, 1u << 20);
+    config_print(&c, &out);
+    assert_non_null(strstr(out.data, "loop_depth: 7"));
+    assert_non_null(strstr(out.data, "input: 0.15"));
+    buf_deinit(&out);
+    config_deinit(&c);
+    unlink(path);
+    for (size_t i = 0; i < ROWS(bad); i++) {
+        path = write_file(bad[i]);
+        assert_int_equal(load(&c, &e, 2, "--config", path), ERR_INVALID);
+        config_deinit(&c);
+        unlink(path);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -249,6 +285,7 @@ int main(void)
         cmocka_unit_test(test_bad_files),
         cmocka_unit_test(test_hosts),
         cmocka_unit_test(test_passwords_are_not_printed),
+        cmocka_unit_test(test_prices_and_breakers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

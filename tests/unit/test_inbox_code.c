@@ -133,6 +133,20 @@ static void test_what_does_not_read_back(void **state)
     }
 }
 
+static void test_a_resume_with_a_budget(void **state)
+{
+    struct svc_req req, back;
+    (void)state;
+    svc_req_init(&req, SVC_RESUME);
+    req.resume.budget_json = STR("{\"tokens\":7}");
+    req.resume.justification = STR("because");
+    there(&req, &back);
+    assert_str(back.resume.budget_json, "{\"tokens\":7}");
+    assert_str(back.resume.justification, "because");
+    svc_req_deinit(&req);
+    svc_req_deinit(&back);
+}
+
 static void test_answers(void **state)
 {
     struct svc_req req, back;
@@ -178,6 +192,7 @@ int main(void)
         cmocka_unit_test(test_every_field_of_an_answer_to_a_node),
         cmocka_unit_test(test_the_other_commands),
         cmocka_unit_test(test_what_does_not_read_back),
+        cmocka_unit_test(test_a_resume_with_a_budget),
         cmocka_unit_test(test_answers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
