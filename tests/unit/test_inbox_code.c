@@ -1,6 +1,7 @@
 /* Commands and answers as they stand in the inbox: written by one instance, read by another. */
 #include "unit.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "app/inbox_code.h"
