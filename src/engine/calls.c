@@ -11,6 +11,7 @@ static void run_done(struct session *s, unsigned n, struct work *c, const struct
 
 static const struct call_ops model_ops = {.done = model_done};
 static const struct call_ops plain_ops = {.done = run_done};
+static const struct call_ops task_ops = {.done = run_done, .failed = task_failed};
 
 static const struct call_ops *call_ops_of(enum node_kind k)
 {
@@ -18,6 +19,7 @@ static const struct call_ops *call_ops_of(enum node_kind k)
         [KIND_LLM] = &model_ops,
         [KIND_AGENT] = &model_ops,
         [KIND_END] = &model_ops,
+        [KIND_TASK] = &task_ops,
     };
     return table[k] ? table[k] : &plain_ops;
 }
@@ -214,6 +216,8 @@ void call_end(struct session *s, struct work *c, bool cancel)
         effect_finish(s, c, cancel);
         s->busy_count--;
     }
+    if (c->kind == WORK_TASK)
+        task_finish(s, c);
     if (c->kind == WORK_HUMAN)
         run_row_sync(s, c->node); /* the row keeps the interrupt and its answer */
     if (s->chunk_of == c)
@@ -311,6 +315,8 @@ const char *call_error_code(const struct engine_input *in, char code[65])
 
 static bool result_fits(const struct work *c, enum input_kind kind)
 {
+    if (c->kind == WORK_TASK)
+        return kind == IN_RUN_DONE || kind == IN_RUN_FAILED;
     if (!work_has_effect(c->kind))
         return false;
     return kind == IN_RUN_FAILED || (kind == IN_MODEL_DONE) == (c->kind == WORK_MODEL);

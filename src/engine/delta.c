@@ -294,6 +294,11 @@ static void rows_drop_undone(struct session *s)
             *r = (*r)->next;
         else
             r = &(*r)->next;
+    for (struct task_row **r = &s->out.tasks_new; *r;)
+        if (id_is_zero((*r)->task_id))
+            *r = (*r)->next;
+        else
+            r = &(*r)->next;
     for (struct timer_row **r = &s->out.timers_set; *r;)
         if (id_is_zero((*r)->timer_id))
             *r = (*r)->next;

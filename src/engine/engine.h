@@ -89,7 +89,7 @@ enum input_kind {
     /* results of effects, by run; for a run that is no longer current they are ignored */
     IN_CHUNK,
     IN_MODEL_DONE,
-    IN_RUN_DONE, /* a script, tool, plugin or child has ended well */
+    IN_RUN_DONE, /* a script, tool, plugin, child or task has ended well */
     IN_RUN_FAILED,
     IN_LOG,
     /* time, restart */
@@ -124,6 +124,7 @@ struct engine_input {
     struct str tool_calls_json;                /* MODEL_DONE: [{id,name,arguments}], or NULL */
     struct str error_code, error_text;         /* RUN_FAILED */
     int64_t retry_after_ms;                    /* RUN_FAILED; -1 none */
+    bool is_final;                             /* RUN_FAILED of a task: not to be tried again */
     struct id timer_id;                        /* TIMER */
 };
 
@@ -172,6 +173,8 @@ bool engine_take_delta(struct session *s, int64_t now_ms, struct delta *d, struc
 /* ---- looking ---- */
 
 struct id session_id(const struct session *s);
+/* Whether the session still waits for this task: no end of it has come in, not even in a pause. */
+bool session_awaits_task(const struct session *s, struct id task_id);
 enum session_status session_status_of(const struct session *s);
 int64_t session_last_seq(const struct session *s); /* of what was stepped, committed or not */
 bool session_has_output(const struct session *s);  /* would engine_take_delta give something? */

@@ -18,7 +18,7 @@ static start_fn *const starters[KIND_COUNT] = {
     [KIND_HUMAN_REVIEW] = node_start_review, [KIND_USER_INPUT] = node_start_input,
     [KIND_WAIT] = node_start_wait,           [KIND_SCRIPT] = node_start_script,
     [KIND_TOOL] = node_start_tool,           [KIND_SIGNAL] = node_start_signal,
-    [KIND_STAGE] = node_start_stage,
+    [KIND_STAGE] = node_start_stage,         [KIND_TASK] = node_start_task,
 };
 
 /* ---- rows ---- */

@@ -120,18 +120,19 @@ struct interrupt_row {
 };
 
 /* Work that outside workers lease over HTTP. Its id is that of the call; it is made with the run
- * and deleted when the run has ended, whatever has become of it. */
+ * and deleted when the run has ended, whatever has become of it. Of a row that is inserted, the
+ * lease (status, worker, attempt) is not read: it waits. */
 struct task_row {
     struct task_row *next;
     struct id task_id;
     struct id session_id; /* out of the store */
     struct id run_id;
     struct str node_id, queue;
-    struct str status; /* "waiting", "leased" */
-    struct str input_json;
-    struct str worker;    /* who has it, as it calls itself; or NULL */
-    int64_t attempt;      /* leases so far: the fencing token of the newest */
-    int64_t heartbeat_ms; /* how long a lease lasts without a heartbeat */
+    struct str status;     /* "waiting", "leased" */
+    struct str input_json; /* {key, input} */
+    struct str worker;     /* who has it, as it calls itself; or NULL */
+    int64_t attempt;       /* leases so far: the fencing token of the newest */
+    int64_t heartbeat_ms;  /* how long a lease lasts without a heartbeat */
     int64_t lease_expires_at;
     int64_t created_at;
 };

@@ -133,6 +133,8 @@ static enum work_kind work_kind_of(enum node_kind k)
         return WORK_SCRIPT;
     case KIND_TOOL:
         return WORK_TOOL;
+    case KIND_TASK:
+        return WORK_TASK;
     case KIND_HUMAN_REVIEW:
     case KIND_USER_INPUT:
     case KIND_SIGNAL:

@@ -8,6 +8,7 @@
  *     loop.c        rounds, scores, history
  *     node_run.c    a run's life: started, completed, failed, tried again, cancelled
  *     calls.c       its calls: ids, progress, to which kind a result goes
+ *     node_task.c   work for workers outside
  *     node_*.c      the kinds of nodes
  *     event.c       frames for people
  *     effects.c     work for the shell, timers
@@ -58,6 +59,7 @@ enum work_kind {
     WORK_CHILD,
     WORK_WAIT,
     WORK_HUMAN,
+    WORK_TASK, /* a worker outside leases it; its row is its effect */
 };
 static inline bool work_has_effect(enum work_kind k)
 {
@@ -90,6 +92,8 @@ struct work {
     struct meter meter;
     bool deferred; /* over the budget: not begun, its request waits for the resume */
     struct text_watch *watch;
+    /* WORK_TASK: as row */
+    struct task_row *task;
     /* WORK_HUMAN: as in run_row.interrupt_json */
     struct str interrupt;
     struct id interrupt_id;
@@ -433,6 +437,17 @@ struct str tool_request(struct session *s, unsigned n, const struct tool_call *t
 /* output, error: JSON or NULL. calls.c says when a tool call starts and ends. */
 void tool_event(struct session *s, const struct work *c, const char *status, struct str output,
                 struct str error);
+
+/* ---- node_task.c ---- */
+
+#define TASK_INPUT_BYTES_MAX    (1u << 20)
+#define TASK_HEARTBEAT_MS       30000
+#define TASK_HEARTBEAT_MS_LEAST 1000
+
+void node_start_task(struct session *s, unsigned n);
+/* Its run is over: the row goes. */
+void task_finish(struct session *s, struct work *w);
+void task_failed(struct session *s, unsigned n, struct work *c, const struct engine_input *in);
 
 /* ---- node_eval.c ---- */
 

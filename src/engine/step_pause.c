@@ -67,8 +67,11 @@ static void withheld_write(struct buf *b, const struct engine_input *in)
         if (in->tool_calls_json.p)
             jw_kv_raw(&w, "tool_calls", in->tool_calls_json);
     }
-    if (in->kind == IN_RUN_FAILED)
+    if (in->kind == IN_RUN_FAILED) {
         jw_kv_i64(&w, "retry_after_ms", in->retry_after_ms);
+        if (in->is_final)
+            jw_kv_bool(&w, "final", true);
+    }
     if (in->kind == IN_RUN_DONE)
         jw_kv_raw(&w, "output", in->output_json);
     if (in->is_thinking)
@@ -118,6 +121,7 @@ bool withheld_parse(struct str text, struct session *s, struct engine_input *out
     json_i64(json_get_set(v, "output_tokens"), &out->output_tokens);
     json_i64(json_get_set(v, "retry_after_ms"), &out->retry_after_ms);
     json_bool(json_get_set(v, "is_thinking"), &out->is_thinking);
+    json_bool(json_get_set(v, "final"), &out->is_final);
     out->output_json = json_raw(json_get(v, "output"));
     if (json_exists(json_get_set(v, "tool_calls")))
         out->tool_calls_json = json_raw(json_get_set(v, "tool_calls"));

@@ -40,6 +40,7 @@ enum node_kind {
     KIND_TOOL,
     KIND_SIGNAL,
     KIND_STAGE,
+    KIND_TASK,
     KIND_COUNT,
 };
 const char *node_kind_word(enum node_kind k);

@@ -120,6 +120,12 @@ static const struct prop_def stage_props[] = {
     {.name = "weight", .type = PROP_NUMBER, .max = 1e9},
 };
 
+static const struct prop_def task_props[] = {
+    {.name = "queue", .type = PROP_NAME, .required = true},
+    {.name = "input", .type = PROP_EXPRS},
+    {.name = "heartbeat_ms", .type = PROP_INT, .min = 1000, .max = 3600000},
+};
+
 #define PROPS(table) .props = (table), .prop_count = sizeof(table) / sizeof((table)[0])
 
 static const struct kind_def kinds[KIND_COUNT] = {
@@ -167,6 +173,7 @@ static const struct kind_def kinds[KIND_COUNT] = {
                    .either = {"duration_ms", "until"},
                    .either_only = true},
     [KIND_SCRIPT] = {.word = "script", .article = "a", PROPS(script_props), .takes_next = true},
+    [KIND_TASK] = {.word = "task", .article = "a", PROPS(task_props), .takes_next = true},
     [KIND_TOOL] = {.word = "tool", .article = "a", PROPS(tool_props), .takes_next = true},
     [KIND_SIGNAL] = {.word = "signal",
                      .article = "a",

@@ -9,83 +9,49 @@ int pg_session_corrupt(struct pg_job *j, const struct id *id, const char *what)
     return pg_refuse(j, ERR_CORRUPT, "session %s: its %s do not read back", text, what);
 }
 
+/* The first batch of each request. */
+static int (*const job_starts[STORE_OP_COUNT])(struct pg_job *j) = {
+    [STORE_COMMIT] = pg_commit_start,
+    [STORE_WORKFLOW_PUT] = pg_workflow_put_start,
+    [STORE_WORKFLOW_GET] = pg_workflow_get_start,
+    [STORE_WORKFLOW_LIST] = pg_workflow_list_start,
+    [STORE_WORKFLOW_VERSIONS] = pg_workflow_versions_start,
+    [STORE_WORKFLOW_DELETE] = pg_workflow_delete_start,
+    [STORE_SESSION_GET] = pg_session_get_start,
+    [STORE_SESSION_LIST] = pg_session_list_start,
+    [STORE_SESSION_LOAD] = pg_session_load_start,
+    [STORE_SESSION_DELETE] = pg_session_delete_start,
+    [STORE_EVENTS_READ] = pg_events_start,
+    [STORE_MESSAGES_LIST] = pg_messages_start,
+    [STORE_RUNS_LIST] = pg_runs_start,
+    [STORE_SCAN_BUSY] = pg_busy_start,
+    [STORE_SCAN_TIMERS] = pg_timers_start,
+    [STORE_IDEMPOTENCY_GET] = pg_idempotency_get_start,
+    [STORE_IDEMPOTENCY_PUT] = pg_idempotency_put_start,
+    [STORE_SESSION_RELEASE] = pg_session_release_start,
+    [STORE_INSTANCE_PUT] = pg_instance_put_start,
+    [STORE_INSTANCE_REMOVE] = pg_instance_remove_start,
+    [STORE_INSTANCE_LIST] = pg_instance_list_start,
+    [STORE_COMMAND_PUT] = pg_command_put_start,
+    [STORE_COMMAND_GET] = pg_command_get_start,
+    [STORE_COMMAND_LIST] = pg_command_list_start,
+    [STORE_COMMAND_DONE] = pg_command_done_start,
+    [STORE_RETENTION] = pg_retention_start,
+    [STORE_INTERRUPT_GET] = pg_interrupt_get_start,
+    [STORE_INTERRUPT_LIST] = pg_interrupt_list_start,
+    [STORE_TASK_LEASE] = pg_task_lease_start,
+    [STORE_TASK_HEARTBEAT] = pg_task_heartbeat_start,
+    [STORE_TASK_GET] = pg_task_get_start,
+    [STORE_FILE_GET] = pg_file_get_start,
+    [STORE_FILE_LIST] = pg_file_list_start,
+    [STORE_MEMORY_PUT] = pg_memory_put_start,
+    [STORE_MEMORY_QUERY] = pg_memory_query_start,
+    [STORE_CHILDREN_LIST] = pg_children_list_start,
+};
+
 int pg_job_start(struct pg_job *j)
 {
-    switch (j->req->op) {
-    case STORE_COMMIT:
-        return pg_commit_start(j);
-    case STORE_WORKFLOW_PUT:
-        return pg_workflow_put_start(j);
-    case STORE_WORKFLOW_GET:
-        return pg_workflow_get_start(j);
-    case STORE_WORKFLOW_LIST:
-        return pg_workflow_list_start(j);
-    case STORE_WORKFLOW_VERSIONS:
-        return pg_workflow_versions_start(j);
-    case STORE_WORKFLOW_DELETE:
-        return pg_workflow_delete_start(j);
-    case STORE_SESSION_GET:
-        return pg_session_get_start(j);
-    case STORE_SESSION_LIST:
-        return pg_session_list_start(j);
-    case STORE_SESSION_LOAD:
-        return pg_session_load_start(j);
-    case STORE_SESSION_DELETE:
-        return pg_session_delete_start(j);
-    case STORE_EVENTS_READ:
-        return pg_events_start(j);
-    case STORE_MESSAGES_LIST:
-        return pg_messages_start(j);
-    case STORE_RUNS_LIST:
-        return pg_runs_start(j);
-    case STORE_SCAN_BUSY:
-        return pg_busy_start(j);
-    case STORE_SCAN_TIMERS:
-        return pg_timers_start(j);
-    case STORE_IDEMPOTENCY_GET:
-        return pg_idempotency_get_start(j);
-    case STORE_IDEMPOTENCY_PUT:
-        return pg_idempotency_put_start(j);
-    case STORE_SESSION_RELEASE:
-        return pg_session_release_start(j);
-    case STORE_INSTANCE_PUT:
-        return pg_instance_put_start(j);
-    case STORE_INSTANCE_REMOVE:
-        return pg_instance_remove_start(j);
-    case STORE_INSTANCE_LIST:
-        return pg_instance_list_start(j);
-    case STORE_COMMAND_PUT:
-        return pg_command_put_start(j);
-    case STORE_COMMAND_GET:
-        return pg_command_get_start(j);
-    case STORE_COMMAND_LIST:
-        return pg_command_list_start(j);
-    case STORE_COMMAND_DONE:
-        return pg_command_done_start(j);
-    case STORE_RETENTION:
-        return pg_retention_start(j);
-    case STORE_INTERRUPT_GET:
-        return pg_interrupt_get_start(j);
-    case STORE_INTERRUPT_LIST:
-        return pg_interrupt_list_start(j);
-    case STORE_TASK_LEASE:
-        return pg_task_lease_start(j);
-    case STORE_TASK_HEARTBEAT:
-        return pg_task_heartbeat_start(j);
-    case STORE_TASK_GET:
-        return pg_task_get_start(j);
-    case STORE_FILE_GET:
-        return pg_file_get_start(j);
-    case STORE_FILE_LIST:
-        return pg_file_list_start(j);
-    case STORE_MEMORY_PUT:
-        return pg_memory_put_start(j);
-    case STORE_MEMORY_QUERY:
-        return pg_memory_query_start(j);
-    case STORE_CHILDREN_LIST:
-        return pg_children_list_start(j);
-    case STORE_OP_COUNT:
-        break;
-    }
+    if (j->req->op < STORE_OP_COUNT)
+        return job_starts[j->req->op](j);
     return pg_refuse(j, ERR_INTERNAL, "operation %d is none of the store's", (int)j->req->op);
 }
