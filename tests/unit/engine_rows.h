@@ -19,6 +19,8 @@ struct rows {
     struct withheld_row *withheld;
     struct message_row *messages;
     struct interrupt_row *interrupts; /* the newest first */
+    struct task_row *tasks;           /* as well */
+    struct file_row *files;           /* as well */
     struct buf events;                /* frames, each ended by '\n' */
     int64_t last_seq;
     unsigned commits, core_writes, run_writes, event_rows;
@@ -177,6 +179,33 @@ static inline void rows_apply_interrupts(struct rows *r, const struct interrupt_
     }
 }
 
+static inline void rows_apply_work(struct rows *r, const struct delta *d)
+{
+    for (const struct task_row *t = d->tasks_new; t; t = t->next) {
+        struct task_row *copy = ROWS_COPY(struct task_row, t);
+        copy->node_id = rows_copy(r, t->node_id);
+        copy->queue = rows_copy(r, t->queue);
+        copy->input_json = rows_copy(r, t->input_json);
+        copy->next = r->tasks;
+        r->tasks = copy;
+    }
+    for (const struct id_list *l = d->tasks_done; l; l = l->next) {
+        struct task_row **at = &r->tasks;
+        while (*at && !id_eq((*at)->task_id, l->id))
+            at = &(*at)->next;
+        assert(*at); /* deleted once, and only what is there */
+        *at = (*at)->next;
+    }
+    for (const struct file_row *f = d->files; f; f = f->next) {
+        struct file_row *copy = ROWS_COPY(struct file_row, f);
+        copy->path = rows_copy(r, f->path);
+        copy->content = rows_copy(r, f->content);
+        copy->reason = rows_copy(r, f->reason);
+        copy->next = r->files;
+        r->files = copy;
+    }
+}
+
 static inline void rows_apply(struct rows *r, const struct delta *d)
 {
     assert(d->is_new == !r->exists);
@@ -197,10 +226,12 @@ static inline void rows_apply(struct rows *r, const struct delta *d)
     rows_apply_timers(r, d);
     rows_apply_rest(r, d);
     rows_apply_interrupts(r, d->interrupts);
+    rows_apply_work(r, d);
     r->commits++;
 }
 
-/* As store_session_load: of each node the newest iteration's runs only, and the log's last seq. */
+/* As store_session_load: of each node the newest iteration's runs, of older ones those that have
+ * not ended, and the log's last seq. */
 static inline int rows_restore(struct rows *r, struct workflow *wf, struct expr_vm *vm,
                                struct session **out, struct errbuf *e)
 {
@@ -212,7 +243,7 @@ static inline int rows_restore(struct rows *r, struct workflow *wf, struct expr_
         for (struct run_row *other = r->runs; other; other = other->next)
             newest = newest &&
                      !(str_eq(other->node_id, run->node_id) && other->iteration > run->iteration);
-        if (!newest)
+        if (!newest && run->ended_at > 0)
             continue;
         struct run_row *copy = arena_alloc(&picked, sizeof(*copy));
         *copy = *run;
