@@ -32,6 +32,7 @@
 #include "net/server.h"
 #include "net/service.h"
 #include "store/store.h"
+#include "tools/plugin.h"
 #include "tools/script.h"
 
 #define APP_SESSIONS_MAX  100000 /* live at once; more: 429 */
@@ -44,7 +45,8 @@ struct app {
     struct store *store;
     struct cache *cache; /* may be NULL in tests */
     struct llm *llm;
-    struct script_pool *scripts;
+    struct worker_pool *workers; /* scripts, plugins */
+    struct plugins *plugins;     /* NULL in tests: none */
     struct expr_vm *vm;
     struct log_hub *log;
     struct net_server *net;

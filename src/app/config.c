@@ -15,7 +15,8 @@
 enum source { FROM_DEFAULT, FROM_FILE, FROM_ENV, FROM_FLAG };
 static const char *const source_words[] = {"default", "file", "environment", "flag"};
 
-enum setting_kind { SETTING_TEXT, SETTING_BOOL };
+/* A list is given in parts (the flag several times, an array in the file) or with commas. */
+enum setting_kind { SETTING_TEXT, SETTING_BOOL, SETTING_LIST };
 
 struct setting {
     const char
@@ -34,6 +35,7 @@ enum {
     S_EXAMPLES,
     S_AUTH,
     S_ORIGINS,
+    S_PLUGIN,
     S_LOG_LEVEL,
     S_LOG_FORMAT,
     S_MIGRATE,
@@ -59,6 +61,7 @@ static const struct setting settings[S_COUNT] = {
                     "store the workflows of this folder at start, unless they are there"},
     [S_AUTH] = {"auth", SETTING_TEXT, "auto", "auto|required|off", "who may come in"},
     [S_ORIGINS] = {"origins", SETTING_TEXT, NULL, "LIST", "other origins whose pages may connect"},
+    [S_PLUGIN] = {"plugin", SETTING_LIST, NULL, "FILE", "load node types from a shared object"},
     [S_LOG_LEVEL] = {"log-level", SETTING_TEXT, "info", "debug|info|warn|error", "least level"},
     [S_LOG_FORMAT] = {"log-format", SETTING_TEXT, "text", "text|json", "form of log lines"},
     [S_MIGRATE] = {"migrate", SETTING_BOOL, "true", NULL, "bring the store's schema up to date"},
@@ -83,6 +86,31 @@ struct loader {
 static char *config_keep(struct config *c, struct str s)
 {
     return arena_strdup(&c->arena, s);
+}
+
+/* A further part of a list, after those from the same source. */
+static const char *list_join(struct config *c, const char *so_far, const char *part)
+{
+    size_t n = strlen(so_far) + 1 + strlen(part);
+    char *text = arena_alloc(&c->arena, n + 1);
+    snprintf(text, n + 1, "%s,%s", so_far, part);
+    return text;
+}
+
+static const char *list_of(struct config *c, struct json array)
+{
+    const char *all = "";
+    struct json_iter it;
+    json_iter_init(&it, array);
+    while (json_iter_next(&it)) {
+        char *part = json_strdup(it.value);
+        if (!part)
+            return NULL;
+        const char *kept = config_keep(c, str_of(part));
+        all = *all ? list_join(c, all, kept) : kept;
+        free(part);
+    }
+    return all;
 }
 
 /* "log-level" -> "SLUICE_LOG_LEVEL" or "log_level" */
@@ -114,6 +142,7 @@ static int loader_flags(struct loader *l, int argc, char **argv)
             k++;
         if (k == S_COUNT || (negated && settings[k].kind != SETTING_BOOL))
             return err_set(l->e, ERR_INVALID, "unknown option: %s", arg);
+        const char *before = l->from[k] == FROM_FLAG ? l->values[k] : NULL;
         if (settings[k].kind == SETTING_BOOL)
             l->values[k] = negated ? "false" : eq ? eq + 1 : "true";
         else if (eq)
@@ -122,6 +151,8 @@ static int loader_flags(struct loader *l, int argc, char **argv)
             l->values[k] = argv[++i];
         else
             return err_set(l->e, ERR_INVALID, "%s wants %s", arg, settings[k].meta);
+        if (settings[k].kind == SETTING_LIST && before)
+            l->values[k] = list_join(l->c, before, l->values[k]);
         l->from[k] = FROM_FLAG;
     }
     return 0;
@@ -226,8 +257,12 @@ static int file_setting(struct loader *l, const struct json_iter *it)
             continue;
         char *text = json_strdup(it->value);
         struct str raw = text ? str_of(text) : json_raw(it->value);
+        bool parts = settings[k].kind == SETTING_LIST && json_type(it->value) == JSON_ARRAY;
+        const char *list = parts ? list_of(l->c, it->value) : NULL;
+        if (parts && !list)
+            return err_set(l->e, ERR_INVALID, "%s: wants texts", settings[k].name);
         if (l->from[k] < FROM_FILE) {
-            l->values[k] = config_keep(l->c, raw);
+            l->values[k] = parts ? list : config_keep(l->c, raw);
             l->from[k] = FROM_FILE;
         }
         free(text);
@@ -428,6 +463,7 @@ static int config_values(struct loader *l)
     c->examples = l->values[S_EXAMPLES];
     c->auth = l->values[S_AUTH];
     c->origins = l->values[S_ORIGINS];
+    c->plugins = l->values[S_PLUGIN];
     c->migrate = strcmp(l->values[S_MIGRATE], "false") != 0;
     c->print = strcmp(l->values[S_PRINT], "true") == 0;
     if (c->store && !config_is_store(c->store)) /* it may hold a password: not said again */
@@ -546,6 +582,7 @@ void config_print(const struct config *c, struct buf *out)
     print_setting(out, c, S_EXAMPLES, c->examples);
     print_setting(out, c, S_AUTH, c->auth);
     print_setting(out, c, S_ORIGINS, c->origins);
+    print_setting(out, c, S_PLUGIN, c->plugins);
     print_setting(out, c, S_LOG_LEVEL, levels[c->log_level]);
     print_setting(out, c, S_LOG_FORMAT, c->log_json ? "json" : "text");
     buf_printf(out, "migrate: %s # %s\n", c->migrate ? "true" : "false", c->from[S_MIGRATE]);

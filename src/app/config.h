@@ -27,6 +27,7 @@ struct config {
     const char *examples;      /* folder of workflows that are put at start unless they are there */
     const char *auth;          /* auto, required, off */
     const char *origins;
+    const char *plugins; /* files, with commas between; or NULL */
     enum log_level log_level;
     bool log_json;
     bool migrate;

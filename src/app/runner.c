@@ -13,12 +13,13 @@ struct run {
     struct live *live; /* NULL: nobody wants the result any more */
     struct app *app;
     struct id run_id;
-    bool is_script;
+    struct worker_job *worker; /* of the script or the plugin; NULL: a model call */
     bool held_by_session, held_by_store;
     char *request; /* what In points into */
     char *provider, *model, *code;
     struct llm_call call;
-    struct script_job job;
+    struct script_job script;
+    struct plugin_job plugin;
 };
 
 static void run_destroy(struct run *r)
@@ -125,32 +126,67 @@ static void model_start(struct live *l, const struct effect *ef)
     }
 }
 
-/* ---- scripts ---- */
+/* ---- scripts, plugins ---- */
 
-static void script_logged(struct script_job *j, const char *level, struct str text)
+static struct run *run_of_worker(struct worker_job *j)
 {
-    struct run *r = container_of(j, struct run, job);
+    return j->data;
+}
+
+static void worker_said(struct worker_job *j, struct str utf8, bool is_thinking)
+{
+    struct run *r = run_of_worker(j);
+    struct engine_input in = {.kind = IN_CHUNK, .text = utf8, .is_thinking = is_thinking};
+    if (r->live)
+        run_input(r, &in);
+}
+
+static void worker_logged(struct worker_job *j, const char *level, struct str text)
+{
+    struct run *r = run_of_worker(j);
     struct engine_input in = {.kind = IN_LOG, .level = str_of(level), .text = text};
     if (r->live)
         run_input(r, &in);
 }
 
-static const char *script_error_code(int status)
+static void worker_saved(struct worker_job *j, struct str json)
 {
-    return status == ERR_INVALID ? "script_error" : err_word(status);
+    struct run *r = run_of_worker(j);
+    struct engine_input in = {.kind = IN_SAVED, .output_json = json};
+    if (r->live)
+        run_input(r, &in);
 }
 
-static void script_done(struct script_job *j)
+static const char *worker_error_code(const struct run *r)
 {
-    struct run *r = container_of(j, struct run, job);
+    if (r->worker == &r->plugin.job)
+        return plugin_job_code(&r->plugin);
+    return r->worker->status == ERR_INVALID ? "script_error" : err_word(r->worker->status);
+}
+
+static void worker_done(struct worker_job *j)
+{
+    struct run *r = run_of_worker(j);
     if (r->live && j->status == 0) {
         struct engine_input in = {.kind = IN_RUN_DONE, .output_json = buf_str(&j->output)};
         run_input(r, &in);
     } else if (r->live) {
-        run_failed(r, script_error_code(j->status), j->error.text, -1);
+        run_failed(r, worker_error_code(r), j->error.text, -1);
     }
     buf_deinit(&j->output);
     run_destroy(r);
+}
+
+static void run_on_worker(struct run *r, struct worker_job *job, struct json request)
+{
+    r->worker = job;
+    json_i64(json_get(request, "timeout_ms"), &job->timeout_ms);
+    job->gate = r->live->gate;
+    job->on_text = worker_said;
+    job->on_log = worker_logged;
+    job->on_save = worker_saved;
+    job->on_done = worker_done;
+    job->data = r;
 }
 
 static void script_start(struct live *l, const struct effect *ef)
@@ -158,19 +194,41 @@ static void script_start(struct live *l, const struct effect *ef)
     struct run *r = run_create(l, ef);
     struct json request = json_root((struct str){r->request, ef->request_json.n});
     int64_t memory = 0;
-    r->is_script = true;
     r->code = json_strdup(json_get(request, "code"));
-    r->job.code = str_of(r->code);
-    r->job.env = json_raw(json_get(request, "env"));
-    json_i64(json_get(request, "timeout_ms"), &r->job.timeout_ms);
+    r->script.code = str_of(r->code);
+    r->script.env = json_raw(json_get(request, "env"));
+    r->script.saved = json_raw(json_get(request, "saved"));
     json_i64(json_get(request, "memory_bytes_max"), &memory);
-    r->job.memory_bytes_max = memory > 0 ? (uint64_t)memory : 0;
-    r->job.gate = l->gate;
-    r->job.on_log = script_logged;
-    r->job.on_done = script_done;
-    int rc = script_job_start(l->app->scripts, &r->job);
+    r->script.memory_bytes_max = memory > 0 ? (uint64_t)memory : 0;
+    run_on_worker(r, &r->script.job, request);
+    int rc = script_job_start(l->app->workers, &r->script);
     if (rc) {
         run_failed(r, err_word(rc), "too many scripts are waiting to run", 1000);
+        run_destroy(r);
+    }
+}
+
+static void plugin_start(struct live *l, const struct effect *ef)
+{
+    struct run *r = run_create(l, ef);
+    struct json request = json_root((struct str){r->request, ef->request_json.n});
+    struct errbuf e = {""};
+    char *type = json_strdup(json_get(request, "type"));
+    char *node_id = json_strdup(json_get(request, "node_id"));
+    r->plugin.type = type ? type : "";
+    r->plugin.node_id = node_id ? node_id : "";
+    r->plugin.session_id = l->id;
+    r->plugin.key = ef->idempotency_key;
+    r->plugin.properties = json_raw(json_get(request, "properties"));
+    r->plugin.input = json_raw(json_get(request, "input"));
+    r->plugin.saved = json_raw(json_get(request, "saved"));
+    run_on_worker(r, &r->plugin.job, request);
+    int rc = plugin_job_start(l->app->plugins, l->app->workers, &r->plugin, &e);
+    free(type);
+    free(node_id);
+    if (rc) {
+        run_failed(r, rc == ERR_NOT_FOUND ? "unknown_plugin" : err_word(rc), e.text,
+                   rc == ERR_OVERLOAD ? 1000 : -1);
         run_destroy(r);
     }
 }
@@ -193,10 +251,10 @@ static void run_without_runner(struct live *l, const struct effect *ef)
 
 static void run_cancel(struct run *r)
 {
-    if (r->is_script) {
+    if (r->worker) {
         r->live = NULL; /* on_done still comes, for its memory is the job's until then */
         list_remove(&r->link);
-        script_job_abort(r->app->scripts, &r->job);
+        worker_job_abort(r->app->workers, r->worker);
         return;
     }
     llm_call_cancel(r->app->llm, &r->call);
@@ -218,7 +276,7 @@ static void run_set_hold(struct run *r, bool by_session, bool by_store)
     bool is = by_session || by_store;
     r->held_by_session = by_session;
     r->held_by_store = by_store;
-    if (r->is_script || was == is)
+    if (r->worker || was == is)
         return;
     if (is)
         llm_call_hold(r->app->llm, &r->call);
@@ -262,8 +320,11 @@ void runner_carry_out(struct live *l, const struct effect *effects)
             if (!l->app->handover.active)
                 script_start(l, ef);
             break;
-        case EFFECT_TOOL_START:
         case EFFECT_PLUGIN_START:
+            if (!l->app->handover.active)
+                plugin_start(l, ef);
+            break;
+        case EFFECT_TOOL_START:
         case EFFECT_CHILD_START:
             run_without_runner(l, ef);
             break;

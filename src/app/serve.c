@@ -22,8 +22,8 @@
 #include "app/runner.h"
 #include "base/mem.h"
 
-#define SCRIPT_THREADS     2
-#define SCRIPT_THREADS_CAP 256
+#define WORKER_THREADS     2
+#define WORKER_THREADS_CAP 256
 #define SHUTDOWN_GRACE_MS  2000
 #define SHUTDOWN_RETRY_MS  1000 /* what clients are told to wait before they come back */
 
@@ -57,7 +57,7 @@ static void server_close_parts(void *data)
     if (a->cache)
         cache_close(a->cache, server_part_closed, s);
     store_close(a->store, server_part_closed, s);
-    script_pool_close(a->scripts, server_part_closed, s);
+    worker_pool_close(a->workers, server_part_closed, s);
     llm_close(a->llm, server_part_closed, s);
 }
 
@@ -164,12 +164,35 @@ static int server_open_cache(struct app *a, struct errbuf *e)
     return cache_mem_open(&a->cache, &a->loop);
 }
 
+static int plugin_type_added(void *data, const char *plugin, const char *type, struct str schema,
+                             struct errbuf *e)
+{
+    (void)data;
+    return workflow_add_type(plugin, type, schema, e);
+}
+
+/* Before anything is read from the store: a stored workflow may use their types. */
+static int server_load_plugins(struct app *a, struct errbuf *e)
+{
+    char *list = a->config.plugins ? str_dup(str_of(a->config.plugins)) : NULL, *rest = NULL;
+    int rc = 0;
+    a->plugins = plugins_create();
+    for (char *file = list ? strtok_r(list, ",", &rest) : NULL; file && !rc;
+         file = strtok_r(NULL, ",", &rest))
+        rc = plugins_load(a->plugins, file, plugin_type_added, NULL, e);
+    free(list);
+    return rc;
+}
+
 static int server_open_parts(struct server *s, struct errbuf *e)
 {
     struct app *a = &s->app;
     struct config *c = &a->config;
-    int rc = c->store ? pg_store_open(&a->store, &a->loop, c->store, 0, c->migrate, e)
-                      : sqlite_store_open(&a->store, &a->loop, c->data, c->migrate, e);
+    int rc = server_load_plugins(a, e);
+    if (rc)
+        return rc;
+    rc = c->store ? pg_store_open(&a->store, &a->loop, c->store, 0, c->migrate, e)
+                  : sqlite_store_open(&a->store, &a->loop, c->data, c->migrate, e);
     if (rc)
         return rc;
     rc = server_open_cache(a, e);
@@ -181,7 +204,7 @@ static int server_open_parts(struct server *s, struct errbuf *e)
     rc = llm_create(&a->llm, &a->loop, c->providers, c->provider_count, e);
     if (rc)
         return rc;
-    rc = script_pool_create(&a->scripts, &a->loop, SCRIPT_THREADS, SCRIPT_THREADS_CAP);
+    rc = worker_pool_create(&a->workers, &a->loop, WORKER_THREADS, WORKER_THREADS_CAP);
     if (rc)
         return err_set(e, rc, "the script threads cannot be started");
     struct net_config net = {
@@ -239,6 +262,7 @@ int serve_main(int argc, char **argv)
     server_register(&s->app);
     uv_run(&s->app.loop, UV_RUN_DEFAULT);
     int code = s->exit_code;
+    plugins_destroy(s->app.plugins);
     app_deinit(&s->app);
     config_deinit(&s->app.config);
     free(s);

@@ -7,19 +7,17 @@
 /* The calls of a run. What comes in goes to the call it is for, and from there to its node's kind;
  * what the run has gathered so far is its progress, written with the step that changed it. */
 
-static void run_done(struct session *s, unsigned n, struct work *c, const struct engine_input *in);
-
 static const struct call_ops model_ops = {.done = model_done};
 static const struct call_ops plain_ops = {.done = run_done};
 static const struct call_ops task_ops = {.done = run_done, .failed = task_failed};
+static const struct call_ops worker_ops = {.done = worker_done};
 
 static const struct call_ops *call_ops_of(enum node_kind k)
 {
     static const struct call_ops *const table[KIND_COUNT] = {
-        [KIND_LLM] = &model_ops,
-        [KIND_AGENT] = &model_ops,
-        [KIND_END] = &model_ops,
-        [KIND_TASK] = &task_ops,
+        [KIND_LLM] = &model_ops, [KIND_AGENT] = &model_ops,   [KIND_END] = &model_ops,
+        [KIND_TASK] = &task_ops, [KIND_LLM] = &model_ops,     [KIND_AGENT] = &model_ops,
+        [KIND_END] = &model_ops, [KIND_SCRIPT] = &worker_ops, [KIND_PLUGIN] = &worker_ops,
     };
     return table[k] ? table[k] : &plain_ops;
 }
@@ -170,7 +168,7 @@ static void call_again(struct session *s, struct work *w)
     text_watch_free(w->watch);
     w->watch = NULL;
     work_attach(s, w);
-    effect_start(s, w, w->request);
+    effect_start(s, w, worker_request(s, w));
     if (w->kind == WORK_TOOL)
         tool_event(s, w, "started", STR_NULL, STR_NULL);
     call_drop_request(s, w);
@@ -293,7 +291,7 @@ void progress_set(struct session *s, unsigned n, struct str json)
 /* ---- results ---- */
 
 /* A script, tool, plugin or child whose output is the node's. */
-static void run_done(struct session *s, unsigned n, struct work *c, const struct engine_input *in)
+void run_done(struct session *s, unsigned n, struct work *c, const struct engine_input *in)
 {
     (void)c;
     node_complete(s, n, in->output_json, EDGES_NEXT);
@@ -405,7 +403,7 @@ void run_restart(struct session *s, unsigned n)
     ns->work = NULL;
     run_interrupt(s, n);
     for (struct work *w = calls; w; w = w->next)
-        if (w->lost && w->kind == WORK_MODEL)
+        if (w->lost && work_speaks(w))
             model_reset(s, n, w->message_id, "server_restarted");
     run_begin(s, n, true);
     for (struct work *w = calls; w; w = next) {

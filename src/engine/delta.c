@@ -94,7 +94,7 @@ static void id_write(struct jw *w, const char *key, struct id id)
  */
 static void stream_write(const struct session *s, struct jw *w, const struct work *work)
 {
-    if (s->status != SESSION_PAUSED || work->kind != WORK_MODEL)
+    if (s->status != SESSION_PAUSED || !work_speaks(work))
         return;
     jw_kv_i64(w, "index", work->next_index);
     if (work->text.len)
@@ -106,7 +106,7 @@ static bool call_is_plain(const struct node_state *ns)
 {
     const struct work *w = ns->work;
     return !w->next && !w->ordinal && id_eq(w->id, ns->run_id) &&
-           (w->kind != WORK_MODEL || id_eq(w->message_id, ns->message_id));
+           (!work_speaks(w) || id_eq(w->message_id, ns->message_id));
 }
 
 static void calls_write(const struct session *s, struct jw *w, const struct node_state *ns)
@@ -122,7 +122,7 @@ static void calls_write(const struct session *s, struct jw *w, const struct node
         jw_object(w);
         id_write(w, "id", c->id);
         jw_kv_i64(w, "n", c->ordinal);
-        if (c->kind == WORK_MODEL)
+        if (work_speaks(c))
             id_write(w, "message", c->message_id);
         stream_write(s, w, c);
         meter_write(c, w);

@@ -92,6 +92,7 @@ enum input_kind {
     IN_RUN_DONE, /* a script, tool, plugin, child or task has ended well */
     IN_RUN_FAILED,
     IN_LOG,
+    IN_SAVED, /* what a script or plugin is to begin with after a restart */
     /* time, restart */
     IN_TIMER,
     IN_RECOVER, /* effects of running runs are emitted again; model runs get a new attempt and
@@ -118,7 +119,7 @@ struct engine_input {
     struct str text;                           /* CHUNK (UTF-8), LOG */
     bool is_thinking;                          /* CHUNK */
     struct str level;                          /* LOG */
-    struct str output_json;                    /* RUN_DONE */
+    struct str output_json;                    /* RUN_DONE, SAVED */
     struct str finish_reason, model, provider; /* MODEL_DONE */
     int64_t input_tokens, output_tokens;       /* MODEL_DONE; -1 unknown */
     struct str tool_calls_json;                /* MODEL_DONE: [{id,name,arguments}], or NULL */

@@ -74,15 +74,20 @@ int expr_check_script(struct expr_vm *vm, struct str code,
                       bool (*node_exists)(void *data, struct str id), void *data, struct errbuf *e);
 
 /* A script: a Lua chunk with the same names, run on a worker thread with its own state.
- * `return` gives the output. log(level?, text) is there too. */
+ * `return` gives the output. Besides there are log(level?, text); emit(text), which people see as a
+ * message that grows; checkpoint(value?), which stops at the gate and keeps the value, so that
+ * saved() gives it when the script begins again after a restart. */
 struct expr_script_env {
     struct str
         env; /* {"input":…,"nodes":{id:{"output":…,"status":…}},"vars":…,"loop":…,"session":…} */
+    struct str saved; /* JSON that it saved when it ran before; NULL: nothing */
     uint64_t memory_bytes_max;
     /* Called every few thousand instructions: false ends the script (cancelled, timed out; fills
      * code). */
     bool (*checkpoint)(void *data);
+    bool (*emit)(void *data, struct str text); /* UTF-8; false as checkpoint */
     void (*log)(void *data, const char *level, struct str text);
+    void (*save)(void *data, struct str json);
     void *data;
 };
 /* ERR_INVALID (its own error), ERR_CANCELLED (checkpoint said no), ERR_TOO_LARGE (memory). Any

@@ -130,7 +130,7 @@ static bool check_is_known(const struct check *c, struct str name)
         if (str_eqz(name, data[i]))
             return true;
     }
-    if (c->script && str_eqz(name, "log"))
+    if (c->script && expr_script_has(name))
         return true;
     lua_State *L = c->vm->L;
     lua_rawgeti(L, LUA_REGISTRYINDEX, c->vm->ref_globals);

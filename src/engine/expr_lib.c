@@ -11,9 +11,6 @@
 
 #include "base/utf8.h"
 
-#define LIB_LOGS_MAX     10000       /* lines of one script */
-#define LIB_LOG_TEXT_MAX (16u << 10) /* bytes of a line; more is cut */
-
 static struct str lib_string(lua_State *L, int arg)
 {
     struct str s;
@@ -568,29 +565,6 @@ static int lib_format(lua_State *L)
     return lib_call(L);
 }
 
-static int lib_log(lua_State *L)
-{
-    static const char *const levels[] = {"debug", "info", "warn", "error", NULL};
-    struct expr_vm *vm = expr_vm_of(L);
-    int text = lua_gettop(L) > 1 ? 2 : 1;
-    const char *level = "info";
-    if (text == 2)
-        level = levels[luaL_checkoption(L, 1, NULL, levels)];
-    luaL_checkany(L, text);
-    if (vm->logs++ == LIB_LOGS_MAX)
-        expr_raise(L, "log: more than %d lines", LIB_LOGS_MAX);
-    expr_text_push(L, text);
-    struct str s;
-    s.p = lua_tolstring(L, -1, &s.n);
-    if (s.n > LIB_LOG_TEXT_MAX)
-        s.n = utf8_cut(s.p, LIB_LOG_TEXT_MAX);
-    buf_clear(&vm->tmp);
-    expr_append_text(L, &vm->tmp, s);
-    vm->script->log(vm->script->data, level, buf_str(&vm->tmp));
-    expr_charge(L, 100);
-    return 0;
-}
-
 struct lib_entry {
     const char *name;
     lua_CFunction ours; /* NULL: Lua's own as it is; else it gets Lua's own as upvalue 1 */
@@ -715,10 +689,4 @@ void expr_lib_open(lua_State *L)
     lib_open_string(L);
     lib_open_math(L);
     lib_open_table(L);
-}
-
-void expr_lib_open_script(lua_State *L)
-{
-    lua_pushcfunction(L, lib_log);
-    lua_setfield(L, -2, "log");
 }

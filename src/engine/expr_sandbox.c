@@ -78,6 +78,13 @@ static void sandbox_hook(lua_State *L, lua_Debug *ar)
     expr_charge(L, units);
 }
 
+void expr_cancel(lua_State *L)
+{
+    expr_vm_of(L)->stop = EXPR_STOP_CANCELLED;
+    luaL_error(L, "stopped");
+    abort(); /* luaL_error() does not come back, but its type does not say so */
+}
+
 void expr_charge(lua_State *L, size_t units)
 {
     struct expr_vm *vm = expr_vm_of(L);
@@ -137,7 +144,7 @@ static void sandbox_open_env(lua_State *L, struct expr_vm *vm)
     lua_newtable(L); /* the names */
     expr_lib_open(L);
     if (vm->script)
-        expr_lib_open_script(L);
+        expr_script_open(L);
     lua_createtable(L, 0, 1);
     lua_pushcfunction(L, sandbox_global);
     lua_setfield(L, -2, "__index");

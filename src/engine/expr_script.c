@@ -2,6 +2,100 @@
 
 #include <lauxlib.h>
 
+#include "base/utf8.h"
+
+#define SCRIPT_LOGS_MAX     10000        /* lines of one script */
+#define SCRIPT_LOG_TEXT_MAX (16u << 10)  /* bytes of a line; more is cut */
+#define SCRIPT_EMIT_MAX     (64u << 10)  /* bytes of one emit */
+#define SCRIPT_SAVE_MAX     (256u << 10) /* bytes of what a checkpoint keeps */
+
+/* ---- what only scripts have ---- */
+
+static int script_log(lua_State *L)
+{
+    static const char *const levels[] = {"debug", "info", "warn", "error", NULL};
+    struct expr_vm *vm = expr_vm_of(L);
+    int text = lua_gettop(L) > 1 ? 2 : 1;
+    const char *level = "info";
+    if (text == 2)
+        level = levels[luaL_checkoption(L, 1, NULL, levels)];
+    luaL_checkany(L, text);
+    if (vm->logs++ == SCRIPT_LOGS_MAX)
+        expr_raise(L, "log: more than %d lines", SCRIPT_LOGS_MAX);
+    expr_text_push(L, text);
+    struct str s;
+    s.p = lua_tolstring(L, -1, &s.n);
+    if (s.n > SCRIPT_LOG_TEXT_MAX)
+        s.n = utf8_cut(s.p, SCRIPT_LOG_TEXT_MAX);
+    buf_clear(&vm->tmp);
+    expr_append_text(L, &vm->tmp, s);
+    vm->script->log(vm->script->data, level, buf_str(&vm->tmp));
+    expr_charge(L, 100);
+    return 0;
+}
+
+static int script_emit(lua_State *L)
+{
+    struct expr_vm *vm = expr_vm_of(L);
+    luaL_checkany(L, 1);
+    expr_text_push(L, 1);
+    struct str s;
+    s.p = lua_tolstring(L, -1, &s.n);
+    if (s.n > SCRIPT_EMIT_MAX)
+        expr_raise(L, "emit: more than %u bytes at once", SCRIPT_EMIT_MAX);
+    buf_clear(&vm->tmp);
+    expr_append_text(L, &vm->tmp, s);
+    if (!vm->script->emit(vm->script->data, buf_str(&vm->tmp)))
+        expr_cancel(L);
+    expr_charge(L, 100);
+    return 0;
+}
+
+static int script_checkpoint(lua_State *L)
+{
+    struct expr_vm *vm = expr_vm_of(L);
+    if (!lua_isnoneornil(L, 1)) {
+        buf_clear(&vm->tmp);
+        expr_encode(L, 1, &vm->tmp);
+        if (vm->tmp.len > SCRIPT_SAVE_MAX)
+            expr_raise(L, "checkpoint: the value has more than %u bytes", SCRIPT_SAVE_MAX);
+        vm->script->save(vm->script->data, buf_str(&vm->tmp));
+    }
+    expr_charge(L, (size_t)vm->fuel); /* the next look is now */
+    return 0;
+}
+
+static int script_saved(lua_State *L)
+{
+    struct expr_vm *vm = expr_vm_of(L);
+    if (vm->script->saved.p)
+        expr_push_tree(L, json_root(vm->script->saved));
+    else
+        lua_rawgeti(L, LUA_REGISTRYINDEX, vm->ref_null);
+    return 1;
+}
+
+static const luaL_Reg script_functions[] = {{"checkpoint", script_checkpoint},
+                                            {"emit", script_emit},
+                                            {"log", script_log},
+                                            {"saved", script_saved},
+                                            {NULL, NULL}};
+
+void expr_script_open(lua_State *L)
+{
+    luaL_setfuncs(L, script_functions, 0);
+}
+
+bool expr_script_has(struct str name)
+{
+    for (const luaL_Reg *f = script_functions; f->name; f++)
+        if (str_eqz(name, f->name))
+            return true;
+    return false;
+}
+
+/* ---- the run ---- */
+
 static int script_run(lua_State *L)
 {
     struct expr_vm *vm = expr_vm_of(L);

@@ -98,6 +98,8 @@ void expr_vm_begin(struct expr_vm *vm, const struct expr_scope *scope);
 void expr_vm_end(struct expr_vm *vm); /* forgets all that the evaluation saw */
 /* Charges units; raises when they are used up (an expression) or when the checkpoint says no. */
 void expr_charge(lua_State *L, size_t units);
+/* Ends a script that was told to. */
+__attribute__((noreturn)) void expr_cancel(lua_State *L);
 /* Raises an error with a sentence; the line is put in front when code called us. */
 __attribute__((noreturn, format(printf, 2, 3))) void expr_raise(lua_State *L, const char *fmt, ...);
 
@@ -108,9 +110,12 @@ void expr_cache_free(struct expr_vm *vm);
 
 /* expr_lib.c. Fills the table on top of the stack with the functions that code may call. */
 void expr_lib_open(lua_State *L);
-void expr_lib_open_script(lua_State *L);
 /* Pushes the value at idx as text: strings as they are, numbers, booleans, tables as JSON. */
 void expr_text_push(lua_State *L, int idx);
+
+/* expr_script.c */
+void expr_script_open(lua_State *L); /* the functions that only scripts have */
+bool expr_script_has(struct str name);
 
 /* expr_data.c */
 void expr_data_open(lua_State *L);

@@ -230,7 +230,7 @@ void model_message(struct session *s, struct work *c, struct str finish_reason, 
 void model_keep_partial(struct session *s, unsigned n, const char *finish_reason)
 {
     for (struct work *w = s->at->nodes[n].work; w; w = w->next)
-        if (w->kind == WORK_MODEL && w->text.len)
+        if (w->text.len)
             model_message(s, w, str_of(finish_reason), -1);
 }
 

@@ -19,6 +19,7 @@ static start_fn *const starters[KIND_COUNT] = {
     [KIND_WAIT] = node_start_wait,           [KIND_SCRIPT] = node_start_script,
     [KIND_TOOL] = node_start_tool,           [KIND_SIGNAL] = node_start_signal,
     [KIND_STAGE] = node_start_stage,         [KIND_TASK] = node_start_task,
+    [KIND_PLUGIN] = node_start_plugin,
 };
 
 /* ---- rows ---- */
@@ -41,7 +42,7 @@ void run_row_sync(struct session *s, unsigned n)
         s->runs_tail = &ns->row->next;
         ns->row->run_id = ns->run_id;
         ns->row->node_id = row_copy(s, def->id);
-        ns->row->kind = str_of(node_kind_word(def->kind));
+        ns->row->kind = str_of(def->plugin ? def->plugin->name : node_kind_word(def->kind));
         ns->row->branch = row_copy(s, def->branch);
         ns->row->iteration = ns->iteration;
         ns->row->attempt = ns->attempt;
@@ -269,7 +270,7 @@ static struct id *messages_shown(struct session *s, unsigned n, unsigned *count)
 {
     struct id *ids = arena_calloc(&s->tmp, calls_count(s, n) + 1, sizeof(*ids));
     for (const struct work *w = s->at->nodes[n].work; w; w = w->next)
-        if (w->kind == WORK_MODEL && w->shown)
+        if (w->shown)
             ids[(*count)++] = w->message_id;
     return ids;
 }

@@ -135,6 +135,8 @@ static enum work_kind work_kind_of(enum node_kind k)
         return WORK_TOOL;
     case KIND_TASK:
         return WORK_TASK;
+    case KIND_PLUGIN:
+        return WORK_PLUGIN;
     case KIND_HUMAN_REVIEW:
     case KIND_USER_INPUT:
     case KIND_SIGNAL:
@@ -184,7 +186,7 @@ static int work_restore_effect(struct restore *r, struct work *w, struct json v)
         return ERR_CORRUPT;
     own_set(&w->request, json_raw(request));
     w->lost = !work_has_ended(r, w->id);
-    if (w->kind != WORK_MODEL)
+    if (!work_speaks(w))
         return 0;
     w->next_index = i64_get(v, "index", 0);
     w->shown = true; /* chunks cost no row of their own: some may be out */

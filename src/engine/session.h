@@ -119,6 +119,12 @@ struct node_state {
     unsigned row_gen;
 };
 
+/* Has it a message of its own? A model call always; a script or plugin once it has emitted. */
+static inline bool work_speaks(const struct work *w)
+{
+    return w->kind == WORK_MODEL || !id_is_zero(w->message_id);
+}
+
 enum timer_purpose { FOR_TIMEOUT, FOR_WAIT, FOR_RETRY, FOR_EXPIRY, FOR_REMINDER, FOR_CONTINUE };
 
 struct timer {
@@ -419,6 +425,9 @@ struct str call_text(const struct work *c); /* of a model call, "" when it said 
 struct str progress_get(const struct session *s, unsigned n);
 void progress_set(struct session *s, unsigned n, struct str json);
 
+/* The usual end of a call: its output is the node's. */
+void run_done(struct session *s, unsigned n, struct work *c, const struct engine_input *in);
+
 struct work *work_begin(struct session *s, unsigned n, enum work_kind kind);
 struct work *work_restored(struct session *s, unsigned n, enum work_kind kind, struct id id,
                            unsigned ordinal);
@@ -481,6 +490,12 @@ void node_start_parallel(struct session *s, unsigned n);
 void node_start_wait(struct session *s, unsigned n);
 void node_start_script(struct session *s, unsigned n);
 void node_start_tool(struct session *s, unsigned n);
+void node_start_plugin(struct session *s, unsigned n);
+void worker_speaks(struct session *s, struct work *w); /* before a chunk of its own */
+void worker_saved(struct session *s, struct work *w, const struct engine_input *in);
+void worker_done(struct session *s, unsigned n, struct work *c, const struct engine_input *in);
+/* Of a lost call: w->request, with what it had saved. */
+struct str worker_request(struct session *s, struct work *w);
 void node_start_model(struct session *s, unsigned n);
 void node_start_review(struct session *s, unsigned n);
 void node_start_input(struct session *s, unsigned n);

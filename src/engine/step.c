@@ -145,7 +145,8 @@ void step_result(struct session *s, const struct engine_input *in)
     s->at = w->scope;
     switch (in->kind) {
     case IN_CHUNK:
-        if (w->kind == WORK_MODEL)
+        worker_speaks(s, w);
+        if (work_speaks(w))
             model_chunk(s, w, in);
         break;
     case IN_MODEL_DONE:
@@ -155,6 +156,9 @@ void step_result(struct session *s, const struct engine_input *in)
         break;
     case IN_LOG:
         step_log(s, in);
+        break;
+    case IN_SAVED:
+        worker_saved(s, w, in);
         break;
     case IN_TIMER:
     case IN_START:
@@ -202,6 +206,7 @@ static int step_dispatch(struct session *s, const struct engine_input *in, struc
     case IN_RUN_DONE:
     case IN_RUN_FAILED:
     case IN_LOG:
+    case IN_SAVED:
     case IN_TIMER:
         if (s->status == SESSION_RUNNING)
             step_result(s, in);

@@ -19,6 +19,7 @@ static const struct {
     {IN_RUN_DONE, "script_done"},
     {IN_RUN_FAILED, "run_failed"},
     {IN_LOG, "log"},
+    {IN_SAVED, "saved"},
     {IN_TIMER, "timer"},
     {IN_SIGNAL, "signal"},
 };
@@ -73,7 +74,8 @@ static void withheld_write(struct buf *b, const struct engine_input *in)
             jw_kv_bool(&w, "final", true);
     }
     if (in->kind == IN_RUN_DONE)
-        jw_kv_raw(&w, "output", in->output_json);
+        if (in->kind == IN_RUN_DONE || in->kind == IN_SAVED)
+            jw_kv_raw(&w, "output", in->output_json);
     if (in->is_thinking)
         jw_kv_bool(&w, "is_thinking", true);
     string_write(&w, "text", in->text);

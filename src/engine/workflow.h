@@ -17,6 +17,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/id.h"
 #include "base/json.h"
 #include "engine/rules.h"
 
@@ -41,9 +42,22 @@ enum node_kind {
     KIND_SIGNAL,
     KIND_STAGE,
     KIND_TASK,
+    KIND_PLUGIN, /* a type that workflow_add_type() has made known */
     KIND_COUNT,
 };
 const char *node_kind_word(enum node_kind k);
+
+/* A node type that comes with a plugin. */
+struct plugin_type {
+    char name[NAME_BYTES_MAX + 1];   /* "acme.reverse" */
+    char plugin[NAME_BYTES_MAX + 1]; /* whose it is */
+    struct json schema;              /* of its properties */
+};
+/* Makes a type known. At start, before the first workflow is parsed, on one thread; for good. The
+ * schema's text must last. ERR_CONFLICT: there is one of that name. ERR_INVALID: the schema is none
+ * that is understood. ERR_OVERLOAD: too many. */
+int workflow_add_type(const char *plugin, const char *name, struct str schema, struct errbuf *e);
+const struct plugin_type *workflow_types(unsigned *count);
 
 enum edge_kind { EDGE_NEXT, EDGE_ROUTE, EDGE_CASE, EDGE_DEFAULT, EDGE_ERROR };
 
@@ -74,8 +88,9 @@ struct node_def {
     struct retry_policy retry;
     int64_t timeout_ms; /* 0: none */
     enum on_error on_error;
-    struct json properties; /* object, or absent */
-    uint16_t *out, *in;     /* edge indexes; out in the order written, in ascending */
+    const struct plugin_type *plugin; /* of KIND_PLUGIN */
+    struct json properties;           /* object, or absent */
+    uint16_t *out, *in;               /* edge indexes; out in the order written, in ascending */
     unsigned out_count, in_count;
     struct str branch; /* head of the innermost parallel branch it lies in, or NULL */
 };

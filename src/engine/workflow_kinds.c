@@ -185,6 +185,7 @@ static const struct kind_def kinds[KIND_COUNT] = {
                     PROPS(stage_props),
                     .takes_next = true,
                     .breaks_cycles = true},
+    [KIND_PLUGIN] = {.word = "plugin", .article = "a", .takes_next = true},
 };
 
 const struct kind_def *kind_def_of(enum node_kind k)
@@ -200,7 +201,7 @@ const char *node_kind_word(enum node_kind k)
 bool kind_parse(struct str word, enum node_kind *out)
 {
     for (int k = 0; k < KIND_COUNT; k++) {
-        if (str_eqz(word, kinds[k].word)) {
+        if (k != KIND_PLUGIN && str_eqz(word, kinds[k].word)) {
             *out = (enum node_kind)k;
             return true;
         }

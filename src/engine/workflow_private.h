@@ -2,6 +2,7 @@
  *
  *     workflow.c         life, looking things up, the order of the phases
  *     workflow_kinds.c   the table of node kinds and their properties: a new kind is a row there
+ *     workflow_types.c   types that plugins bring
  *     workflow_top.c     the document: top-level fields, which nodes there are, the start
  *     workflow_nodes.c   a node's fields, edges as written
  *     workflow_props.c   a node's properties against its kind's table
@@ -75,6 +76,7 @@ struct kind_def {
 
 const struct kind_def *kind_def_of(enum node_kind k);
 bool kind_parse(struct str word, enum node_kind *out);
+const struct plugin_type *plugin_type_find(struct str name);
 
 /* ---- one parse under way ---- */
 
@@ -204,6 +206,7 @@ void tool_check(struct wf_parse *p, struct json props, const char *at);
 void parse_top(struct wf_parse *p, struct json root); /* nodes with id and kind only */
 void check_node(struct wf_parse *p);                  /* the current one: fields, edges */
 void check_properties(struct wf_parse *p);            /* the current one */
+void check_plugin(struct wf_parse *p);                /* the current one, of a plugin's type */
 void graph_link(struct wf_parse *p);                  /* out and in of every node */
 void graph_check(struct wf_parse *p);                 /* errors */
 void graph_finish(struct wf_parse *p);                /* reach, branches; warnings */

@@ -486,6 +486,11 @@ void check_properties(struct wf_parse *p)
         return;
     }
     n->properties = v;
+    if (n->kind == KIND_PLUGIN) {
+        check_plugin(p);
+        path_pop(p, mark);
+        return;
+    }
     const struct kind_def *kind = kind_def_of(n->kind);
     const char *names[PROPS_MAX];
     struct json values[PROPS_MAX];

@@ -65,6 +65,17 @@ static bool id_is_good(struct wf_parse *p, struct str id, const char *at)
     return false;
 }
 
+static void kinds_offer(struct suggestion *s)
+{
+    unsigned count;
+    const struct plugin_type *types = workflow_types(&count);
+    for (int k = 0; k < KIND_COUNT; k++)
+        if (k != KIND_PLUGIN)
+            suggest_offer(s, str_of(node_kind_word((enum node_kind)k)));
+    for (unsigned i = 0; i < count; i++)
+        suggest_offer(s, str_of(types[i].name));
+}
+
 static void kind_read(struct wf_parse *p, struct json type, struct json object)
 {
     struct node_def *n = &p->w->nodes[p->node];
@@ -76,11 +87,15 @@ static void kind_read(struct wf_parse *p, struct json type, struct json object)
     if (want_type(p, type, JSON_STRING, "type", "a node type (text)")) {
         struct str word = text_of(p, type);
         p->sources[p->node].known_kind = kind_parse(word, &n->kind);
+        n->plugin = plugin_type_find(word);
+        if (n->plugin) {
+            n->kind = KIND_PLUGIN;
+            p->sources[p->node].known_kind = true;
+        }
         if (!p->sources[p->node].known_kind) {
             struct suggestion s;
             suggest_init(&s, word);
-            for (int k = 0; k < KIND_COUNT; k++)
-                suggest_offer(&s, str_of(node_kind_word((enum node_kind)k)));
+            kinds_offer(&s);
             issue_error(p, type.p, "unknown_type", "no node type \"%.*s\"%s", STR_FMT(shown(word)),
                         suggest_text(p, &s));
         }

@@ -139,7 +139,7 @@ static struct app *rig_app_open(struct rig *r, unsigned i)
     a->cache->v = &r->cache_v[i];
     remote_start(&a->remote);
     assert_int_equal(llm_create(&a->llm, &a->loop, &demo, 1, &e), 0);
-    assert_int_equal(script_pool_create(&a->scripts, &a->loop, 1, 4), 0);
+    assert_int_equal(worker_pool_create(&a->workers, &a->loop, 1, 4), 0);
     /* A death costs a test that much; who is alive must not miss it on a machine that is busy. */
     a->instances.tick_ms = 20;
     a->instances.lease_ms = 600;
@@ -214,7 +214,7 @@ static void rig_app_close(struct rig *r, unsigned i)
         rig_turn(r); /* what is under way ends */
     app_drop_sessions(a);
     app_close_handles(a);
-    script_pool_close(a->scripts, rig_closed, &closed[0]);
+    worker_pool_close(a->workers, rig_closed, &closed[0]);
     llm_close(a->llm, rig_closed, &closed[1]);
     cache_close(a->cache, rig_closed, &closed[2]);
     for (int n = 0; n < 50; n++)

@@ -77,7 +77,7 @@ static struct app *app_open(void)
     id_source_init_seed(&a->ids, 1);
     assert_int_equal(mem_store_open(&a->store, &a->loop), 0);
     assert_int_equal(llm_create(&a->llm, &a->loop, &demo, 1, &e), 0);
-    assert_int_equal(script_pool_create(&a->scripts, &a->loop, 1, 4), 0);
+    assert_int_equal(worker_pool_create(&a->workers, &a->loop, 1, 4), 0);
     return a;
 }
 
@@ -92,7 +92,7 @@ static void app_close(struct app *a)
     app_drop_sessions(a);
     app_close_handles(a);
     store_close(a->store, closed, NULL);
-    script_pool_close(a->scripts, closed, NULL);
+    worker_pool_close(a->workers, closed, NULL);
     llm_close(a->llm, closed, NULL);
     uv_run(&a->loop, UV_RUN_DEFAULT);
     app_deinit(a);

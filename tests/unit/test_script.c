@@ -10,13 +10,13 @@
 /* A loop, a pool, and jobs that count what they were told. */
 struct bench {
     uv_loop_t loop;
-    struct script_pool *pool;
+    struct worker_pool *pool;
     bool closed;
     unsigned done;
 };
 
 struct job {
-    struct script_job job;
+    struct script_job script;
     struct bench *b;
     struct gate *gate;
     unsigned logs, done;
@@ -31,7 +31,7 @@ static void bench_open(struct bench *b, unsigned threads, unsigned cap)
 {
     *b = (struct bench){0};
     assert_int_equal(uv_loop_init(&b->loop), 0);
-    assert_int_equal(script_pool_create(&b->pool, &b->loop, threads, cap), 0);
+    assert_int_equal(worker_pool_create(&b->pool, &b->loop, threads, cap), 0);
 }
 
 static void bench_closed(void *data)
@@ -43,14 +43,14 @@ static void bench_closed(void *data)
 
 static void bench_close(struct bench *b)
 {
-    script_pool_close(b->pool, bench_closed, b);
+    worker_pool_close(b->pool, bench_closed, b);
     assert_false(b->closed);
     uv_run(&b->loop, UV_RUN_DEFAULT);
     assert_true(b->closed);
     assert_int_equal(uv_loop_close(&b->loop), 0);
 }
 
-static void job_logged(struct script_job *sj, const char *level, struct str text)
+static void job_logged(struct worker_job *sj, const char *level, struct str text)
 {
     struct job *j = sj->data;
     assert_int_equal(j->done, 0);
@@ -61,31 +61,48 @@ static void job_logged(struct script_job *sj, const char *level, struct str text
         j->in_order = false;
 }
 
-static void job_done(struct script_job *sj)
+static void job_done(struct worker_job *sj)
 {
     struct job *j = sj->data;
     j->done++;
     j->b->done++;
 }
 
+static void job_said(struct worker_job *sj, struct str utf8, bool is_thinking)
+{
+    struct job *j = sj->data;
+    assert_false(is_thinking);
+    buf_printf(&j->log, "<%.*s>", STR_FMT(utf8));
+}
+
+static void job_saved(struct worker_job *sj, struct str json)
+{
+    struct job *j = sj->data;
+    buf_printf(&j->log, "saved %.*s;", STR_FMT(json));
+}
+
 static int job_start(struct bench *b, struct job *j, const char *code)
 {
-    int64_t timeout_ms = j->job.timeout_ms;
-    uint64_t memory = j->job.memory_bytes_max;
+    int64_t timeout_ms = j->script.job.timeout_ms;
+    uint64_t memory = j->script.memory_bytes_max;
+    struct str saved = j->script.saved;
     *j = (struct job){.b = b, .gate = j->gate ? j->gate : gate_create(), .in_order = true};
     buf_init(&j->log, 2000);
     buf_append_z(&j->log, "");
-    j->job = (struct script_job){
+    j->script = (struct script_job){
         .code = str_of(code),
         .env = STR("{\"input\":{\"n\":3}}"),
-        .timeout_ms = timeout_ms,
+        .saved = saved,
         .memory_bytes_max = memory,
-        .gate = j->gate,
-        .on_log = job_logged,
-        .on_done = job_done,
-        .data = j,
+        .job = {.timeout_ms = timeout_ms,
+                .gate = j->gate,
+                .on_text = job_said,
+                .on_log = job_logged,
+                .on_save = job_saved,
+                .on_done = job_done,
+                .data = j},
     };
-    return script_job_start(b->pool, &j->job);
+    return script_job_start(b->pool, &j->script);
 }
 
 static void job_wait(struct job *j)
@@ -97,7 +114,7 @@ static void job_wait(struct job *j)
 static void job_end(struct job *j)
 {
     assert_int_equal(j->done, 1);
-    buf_deinit(&j->job.output);
+    buf_deinit(&j->script.job.output);
     buf_deinit(&j->log);
     gate_unref(j->gate);
 }
@@ -134,6 +151,10 @@ static void test_results(void **state)
     } rows[] = {
         {"return {n = input.n + 1}", "{\"n\":4}", "", 0},
         {"log(\"a\") log(\"warn\", 2) return 1", "1", "info:a;warn:2;", 0},
+        {"emit(\"a\") emit(1) emit({x = 2}) return null", "null", "<a><1><{\"x\":2}>", 0},
+        {"checkpoint({at = 3}) checkpoint() return saved()", "null", "saved {\"at\":3};", 0},
+        {"emit(string.rep(\"x\", 70000))", "line 1: emit: more than 65536 bytes at once", "",
+         ERR_INVALID},
         {"log(1) error(\"no\")", "line 1: no", "info:1;", ERR_INVALID},
         {"return 1 +", "line 1: unexpected symbol near <eof>", "", ERR_INVALID},
         {"local t = {} while true do t[#t + 1] = {} end", "needs more than 64 MiB of memory", "",
@@ -146,20 +167,25 @@ static void test_results(void **state)
         assert_int_equal(job_start(&b, &j, rows[i].code), 0);
         assert_int_equal(j.done, 0);
         job_wait(&j);
-        assert_int_equal(j.job.status, rows[i].status);
+        assert_int_equal(j.script.job.status, rows[i].status);
         if (rows[i].status)
-            assert_string_equal(j.job.error.text, rows[i].output);
+            assert_string_equal(j.script.job.error.text, rows[i].output);
         else
-            assert_str(buf_str(&j.job.output), rows[i].output);
+            assert_str(buf_str(&j.script.job.output), rows[i].output);
         assert_string_equal(j.log.data, rows[i].log);
         job_end(&j);
     }
-    struct job small = {.job.memory_bytes_max = 2 << 20};
+    struct job small = {.script.memory_bytes_max = 2 << 20};
     assert_int_equal(job_start(&b, &small, "return (\"x\"):rep(4000000)"), 0);
     job_wait(&small);
-    assert_int_equal(small.job.status, ERR_TOO_LARGE);
-    assert_string_equal(small.job.error.text, "needs more than 2 MiB of memory");
+    assert_int_equal(small.script.job.status, ERR_TOO_LARGE);
+    assert_string_equal(small.script.job.error.text, "needs more than 2 MiB of memory");
     job_end(&small);
+    struct job again = {.script.saved = STR("{\"at\":3}")}; /* after a restart */
+    assert_int_equal(job_start(&b, &again, "local s = saved() s.at = s.at + 1 return s"), 0);
+    job_wait(&again);
+    assert_str(buf_str(&again.script.job.output), "{\"at\":4}");
+    job_end(&again);
     bench_close(&b);
 }
 
@@ -173,7 +199,7 @@ static void test_log_flood(void **state)
     job_wait(&j);
     assert_int_equal(j.logs, 5000);
     assert_true(j.in_order);
-    assert_str(buf_str(&j.job.output), "null");
+    assert_str(buf_str(&j.script.job.output), "null");
     job_end(&j);
     bench_close(&b);
 }
@@ -200,8 +226,8 @@ static void test_pause(void **state)
     job_wait_blocked(&j);
     gate_break(j.gate);
     job_wait(&j);
-    assert_int_equal(j.job.status, ERR_CANCELLED);
-    assert_string_equal(j.job.error.text, "the script was cancelled");
+    assert_int_equal(j.script.job.status, ERR_CANCELLED);
+    assert_string_equal(j.script.job.error.text, "the script was cancelled");
     job_end(&j);
     /* Cancelled while it runs, and before it starts. */
     j = (struct job){0};
@@ -209,13 +235,13 @@ static void test_pause(void **state)
     job_wait_logs(&j, 1);
     gate_break(j.gate);
     job_wait(&j);
-    assert_int_equal(j.job.status, ERR_CANCELLED);
+    assert_int_equal(j.script.job.status, ERR_CANCELLED);
     job_end(&j);
     j = (struct job){.gate = gate_create()};
     gate_break(j.gate);
     assert_int_equal(job_start(&b, &j, "log(1) return 1"), 0);
     job_wait(&j);
-    assert_int_equal(j.job.status, ERR_CANCELLED);
+    assert_int_equal(j.script.job.status, ERR_CANCELLED);
     assert_int_equal(j.logs, 0);
     job_end(&j);
     bench_close(&b);
@@ -236,7 +262,7 @@ static void test_many_paused(void **state)
         job_wait_blocked(&jobs[i]);
     assert_int_equal(job_start(&b, &last, "return 7"), 0);
     job_wait(&last);
-    assert_str(buf_str(&last.job.output), "7");
+    assert_str(buf_str(&last.script.job.output), "7");
     job_end(&last);
     assert_int_equal(b.done, 1);
     /* All go on at once, and new jobs still find a thread when those have gone. */
@@ -246,12 +272,12 @@ static void test_many_paused(void **state)
         last = (struct job){0};
         assert_int_equal(job_start(&b, &last, "return 8"), 0);
         job_wait(&last);
-        assert_str(buf_str(&last.job.output), "8");
+        assert_str(buf_str(&last.script.job.output), "8");
         job_end(&last);
     }
     for (int i = 0; i < 100; i++) {
         job_wait(&jobs[i]);
-        assert_str(buf_str(&jobs[i].job.output), "3");
+        assert_str(buf_str(&jobs[i].script.job.output), "3");
         job_end(&jobs[i]);
     }
     bench_close(&b);
@@ -266,19 +292,19 @@ static void test_timeout(void **state)
 {
     (void)state;
     struct bench b;
-    struct job j = {.job.timeout_ms = 20};
+    struct job j = {.script.job.timeout_ms = 20};
     bench_open(&b, 1, 1);
     assert_int_equal(job_start(&b, &j, "while true do end"), 0);
     job_wait(&j);
-    assert_int_equal(j.job.status, ERR_TIMEOUT);
-    assert_string_equal(j.job.error.text, "the script ran longer than 20 ms");
+    assert_int_equal(j.script.job.status, ERR_TIMEOUT);
+    assert_string_equal(j.script.job.error.text, "the script ran longer than 20 ms");
     job_end(&j);
     /* Time at the gate does not count. */
     uv_timer_t timer;
     bool fired = false;
     timer.data = &fired;
     uv_timer_init(&b.loop, &timer);
-    j = (struct job){.gate = gate_create(), .job.timeout_ms = 250};
+    j = (struct job){.gate = gate_create(), .script.job.timeout_ms = 250};
     gate_close(j.gate);
     assert_int_equal(job_start(&b, &j, "return 1"), 0);
     job_wait_blocked(&j);
@@ -288,7 +314,7 @@ static void test_timeout(void **state)
     assert_int_equal(gate_waiters(j.gate), 1);
     gate_open(j.gate);
     job_wait(&j);
-    assert_int_equal(j.job.status, 0);
+    assert_int_equal(j.script.job.status, 0);
     job_end(&j);
     uv_close((uv_handle_t *)&timer, NULL);
     bench_close(&b);
@@ -303,16 +329,16 @@ static void test_abort(void **state)
     assert_int_equal(job_start(&b, &running, endless), 0);
     job_wait_logs(&running, 1);
     assert_int_equal(job_start(&b, &queued, "return 1"), 0);
-    script_job_abort(b.pool, &queued.job);
-    script_job_abort(b.pool, &queued.job);
+    worker_job_abort(b.pool, &queued.script.job);
+    worker_job_abort(b.pool, &queued.script.job);
     assert_int_equal(queued.done, 0);
     job_wait(&queued);
-    assert_int_equal(queued.job.status, ERR_CANCELLED);
+    assert_int_equal(queued.script.job.status, ERR_CANCELLED);
     job_end(&queued);
     assert_int_equal(running.done, 0);
-    script_job_abort(b.pool, &running.job);
+    worker_job_abort(b.pool, &running.script.job);
     job_wait(&running);
-    assert_int_equal(running.job.status, ERR_CANCELLED);
+    assert_int_equal(running.script.job.status, ERR_CANCELLED);
     job_end(&running);
     /* At the gate, which stays closed: only this one ends. */
     struct job other = {0};
@@ -324,13 +350,13 @@ static void test_abort(void **state)
     assert_int_equal(job_start(&b, &other, "return 2"), 0);
     while (gate_waiters(gate) < 2)
         sched_yield();
-    script_job_abort(b.pool, &paused.job);
+    worker_job_abort(b.pool, &paused.script.job);
     job_wait(&paused);
-    assert_int_equal(paused.job.status, ERR_CANCELLED);
+    assert_int_equal(paused.script.job.status, ERR_CANCELLED);
     assert_int_equal(gate_waiters(gate), 1);
     gate_open(gate);
     job_wait(&other);
-    assert_str(buf_str(&other.job.output), "2");
+    assert_str(buf_str(&other.script.job.output), "2");
     job_end(&paused);
     job_end(&other);
     gate_unref(gate);
@@ -354,7 +380,7 @@ static void test_close(void **state)
     bench_close(&b);
     assert_int_equal(b.done, 20);
     for (int i = 0; i < 20; i++) {
-        assert_int_equal(jobs[i].job.status, ERR_CANCELLED);
+        assert_int_equal(jobs[i].script.job.status, ERR_CANCELLED);
         job_end(&jobs[i]);
     }
 }
