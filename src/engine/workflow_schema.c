@@ -312,6 +312,28 @@ static void kind_write(struct jw *w, const struct kind_def *kind)
     jw_end(w);
 }
 
+/* Those that are built in, or any of a plugin: which have a dot. */
+static void types_write(struct jw *w)
+{
+    jw_object(w);
+    jw_key(w, "anyOf");
+    jw_array(w);
+    jw_object(w);
+    jw_key(w, "enum");
+    jw_array(w);
+    for (int k = 0; k < KIND_COUNT; k++)
+        if (k != KIND_PLUGIN)
+            jw_stringz(w, node_kind_word((enum node_kind)k));
+    jw_end(w);
+    jw_end(w);
+    jw_object(w);
+    jw_kv_stringz(w, "type", "string");
+    jw_kv_stringz(w, "pattern", "^[A-Za-z0-9_-]+\\.[A-Za-z0-9_.-]+$");
+    jw_end(w);
+    jw_end(w);
+    jw_end(w);
+}
+
 static void node_write(struct jw *w)
 {
     jw_object(w);
@@ -327,18 +349,13 @@ static void node_write(struct jw *w)
             jw_kv_raw(w, name, text);
     }
     jw_key(w, "type");
-    jw_object(w);
-    jw_key(w, "enum");
-    jw_array(w);
-    for (int k = 0; k < KIND_COUNT; k++)
-        jw_stringz(w, node_kind_word((enum node_kind)k));
-    jw_end(w);
-    jw_end(w);
+    types_write(w);
     jw_end(w);
     jw_key(w, "allOf");
     jw_array(w);
     for (int k = 0; k < KIND_COUNT; k++)
-        kind_write(w, kind_def_of((enum node_kind)k));
+        if (k != KIND_PLUGIN)
+            kind_write(w, kind_def_of((enum node_kind)k));
     jw_end(w);
     jw_end(w);
 }

@@ -47,27 +47,6 @@ int workflow_add_type(const char *plugin, const char *name, struct str schema, s
 
 /* ---- a node of such a type ---- */
 
-/* Every text is a template. Depth is bounded by json_check(), so this may recurse. */
-static bool templates_check(struct wf_parse *p, struct json v)
-{
-    struct json_iter it;
-    bool any = false;
-    if (json_type(v) == JSON_STRING) {
-        check_expression(p, v, true, "a text");
-        return memmem(v.p, v.n, "{{", 2) != NULL;
-    }
-    if (json_type(v) != JSON_OBJECT && json_type(v) != JSON_ARRAY)
-        return false;
-    json_iter_init(&it, v);
-    while (json_iter_next(&it)) {
-        size_t mark = json_type(v) == JSON_OBJECT ? path_push_key(p, key_of(p, &it))
-                                                  : path_push(p, "[%zu]", it.index);
-        any = templates_check(p, it.value) || any;
-        path_pop(p, mark);
-    }
-    return any;
-}
-
 /* What templates will give is only known when the node runs; then all of it is held to the schema.
  */
 void check_plugin(struct wf_parse *p)
@@ -76,7 +55,8 @@ void check_plugin(struct wf_parse *p)
     struct json v = json_exists(n->properties) ? n->properties : json_root(STR("{}"));
     const char *at = json_exists(n->properties) ? v.p : p->sources[p->node].object.p;
     struct errbuf e = {{0}};
-    if (!templates_check(p, v) && schema_validate(n->plugin->schema, v, &e))
+    templates_check(p, v, "properties");
+    if (!memmem(v.p, v.n, "{{", 2) && schema_validate(n->plugin->schema, v, &e))
         issue_error(p, at, "wrong_type", "the properties do not suit type %s: %.300s",
                     n->plugin->name, e.text);
 }
