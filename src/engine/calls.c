@@ -15,9 +15,8 @@ static const struct call_ops worker_ops = {.done = worker_done};
 static const struct call_ops *call_ops_of(enum node_kind k)
 {
     static const struct call_ops *const table[KIND_COUNT] = {
-        [KIND_LLM] = &model_ops, [KIND_AGENT] = &model_ops,   [KIND_END] = &model_ops,
-        [KIND_TASK] = &task_ops, [KIND_LLM] = &model_ops,     [KIND_AGENT] = &model_ops,
-        [KIND_END] = &model_ops, [KIND_SCRIPT] = &worker_ops, [KIND_PLUGIN] = &worker_ops,
+        [KIND_LLM] = &model_ops,     [KIND_AGENT] = &model_ops,   [KIND_END] = &model_ops,
+        [KIND_SCRIPT] = &worker_ops, [KIND_PLUGIN] = &worker_ops, [KIND_TASK] = &task_ops,
     };
     return table[k] ? table[k] : &plain_ops;
 }

@@ -33,7 +33,7 @@ static bool status_fits(enum phase p, const struct node_state *ns)
 static bool kind_fits(enum phase p, enum node_kind k)
 {
     bool works = k == KIND_LLM || k == KIND_AGENT || k == KIND_END || k == KIND_SCRIPT ||
-                 k == KIND_WAIT || k == KIND_TOOL || k == KIND_TASK;
+                 k == KIND_WAIT || k == KIND_TOOL || k == KIND_TASK || k == KIND_PLUGIN;
     return (p != PHASE_RUNNING || works) && (p != PHASE_SUSPENDED || kind_suspends(k));
 }
 
