@@ -1,0 +1,251 @@
+#include <math.h>
+#include <string.h>
+
+#include "engine/workflow_estimate_private.h"
+
+#define MESSAGE_TOKENS     4.0 /* around each message */
+#define TOOL_RESULT_TOKENS 200.0
+#define TOOL_CALL_TOKENS   30.0
+#define TOOL_ROUNDS        5    /* max_tool_rounds when it is not given */
+#define OTHER_TOKENS       50.0 /* an output that only the run can tell */
+
+/* A property of an agent: inline under `agent`, or beside it. */
+static struct json agent_prop(const struct estimate *s, unsigned n, const char *key)
+{
+    struct json v = json_get_set(est_prop(s, n, "agent"), key);
+    return json_exists(v) ? v : est_prop(s, n, key);
+}
+
+static struct str name_of(struct json v)
+{
+    return json_type(v) == JSON_STRING ? (struct str){v.p + 1, v.n - 2} : STR_NULL;
+}
+
+static double number_or(struct json v, double otherwise)
+{
+    double d;
+    return json_double(v, &d) ? d : otherwise;
+}
+
+static bool calls_model(const struct estimate *s, unsigned n)
+{
+    enum node_kind k = s->w->nodes[n].kind;
+    return k == KIND_LLM || k == KIND_AGENT ||
+           (k == KIND_END && json_exists(est_prop(s, n, "prompt")));
+}
+
+void est_node_prepare(struct estimate *s, unsigned n)
+{
+    struct est_node *e = &s->nodes[n];
+    if (!calls_model(s, n))
+        return;
+    e->output = number_or(agent_prop(s, n, "max_tokens"), ESTIMATE_OUTPUT_TOKENS_ASSUMED);
+    e->result_tokens = e->output;
+    e->result = est_stand_in(s, e->output);
+    e->provider = name_of(agent_prop(s, n, "provider"));
+    e->model = name_of(agent_prop(s, n, "model"));
+    if (s->w->nodes[n].kind == KIND_AGENT) {
+        e->agent = name_of(est_prop(s, n, "agent_id"));
+        if (!e->agent.p)
+            e->agent = s->w->nodes[n].id;
+    }
+}
+
+/* ---- prompts ---- */
+
+static double messages_tokens(struct estimate *s, struct json list)
+{
+    struct json_iter it;
+    double tokens = 0;
+    json_iter_init(&it, list);
+    while (json_iter_next(&it))
+        tokens += MESSAGE_TOKENS + est_template(s, json_get_set(it.value, "content"));
+    return tokens;
+}
+
+/* Without a prompt an agent gets the topic, and what the nodes straight before it said. */
+static double default_prompt_tokens(struct estimate *s, unsigned n)
+{
+    const struct node_def *def = &s->w->nodes[n];
+    struct json topic = json_get_set(json_root(s->input), "topic");
+    double tokens = est_tokens(json_exists(topic) ? json_raw(topic) : s->input);
+    for (unsigned i = 0; i < def->in_count; i++)
+        if (s->live[def->in[i]])
+            tokens += s->nodes[s->w->edges[def->in[i]].from].result_tokens;
+    return tokens;
+}
+
+static double prompt_tokens(struct estimate *s, unsigned n)
+{
+    bool is_agent = s->w->nodes[n].kind == KIND_AGENT;
+    struct json system = is_agent ? agent_prop(s, n, "persona") : est_prop(s, n, "system");
+    struct json list = est_prop(s, n, "messages"), prompt = est_prop(s, n, "prompt");
+    struct json schema = est_prop(s, n, "response_schema");
+    double tokens = json_exists(system) ? MESSAGE_TOKENS + est_template(s, system) : 0;
+    if (json_type(list) == JSON_ARRAY)
+        tokens += messages_tokens(s, list);
+    else if (json_type(prompt) == JSON_STRING)
+        tokens += MESSAGE_TOKENS + est_template(s, prompt);
+    else
+        tokens += MESSAGE_TOKENS + default_prompt_tokens(s, n);
+    return tokens + (json_exists(schema) ? est_tokens(json_raw(schema)) : 0);
+}
+
+static void price_set(struct estimate *s, struct est_node *e)
+{
+    e->has_cost = s->p->price &&
+                  s->p->price(s->p->data, e->provider, e->model, e->input, e->output, &e->cost);
+}
+
+/* Each round of tools repeats the conversation, longer by what was called and answered. */
+static void tools_add(struct estimate *s, unsigned n, struct est_node *e)
+{
+    struct json tools = est_prop(s, n, "tools");
+    double rounds = number_or(est_prop(s, n, "max_tool_rounds"), TOOL_ROUNDS);
+    if (!json_length(tools) || rounds < 1)
+        return;
+    double growth = TOOL_CALL_TOKENS + TOOL_RESULT_TOKENS;
+    double base = e->input + est_tokens(json_raw(tools));
+    e->calls = rounds + 1;
+    e->input = base * e->calls + growth * rounds * e->calls / 2;
+    e->output += TOOL_CALL_TOKENS * rounds;
+    est_warn(s, (int)n, "tool_rounds", "counted with all %g rounds of tools", rounds);
+}
+
+static void model_visit(struct estimate *s, unsigned n)
+{
+    struct est_node *e = &s->nodes[n];
+    e->calls = 1;
+    e->input = prompt_tokens(s, n);
+    tools_add(s, n, e);
+    e->seconds = e->calls * ESTIMATE_CALL_S + e->output / ESTIMATE_TOKENS_PER_S;
+    price_set(s, e);
+}
+
+/* ---- nodes that only compute ---- */
+
+static void result_of(struct estimate *s, unsigned n, bool known, struct str text)
+{
+    struct est_node *e = &s->nodes[n];
+    e->exact = false;
+    e->result = known ? text : est_stand_in(s, OTHER_TOKENS);
+    e->result_tokens = est_tokens(e->result);
+}
+
+/* Member by member; of those that `except` has as well, nothing. */
+static void members_write(struct estimate *s, struct jw *w, struct json from, struct json except,
+                          bool evaluate)
+{
+    struct json_iter it;
+    json_iter_init(&it, from);
+    while (json_iter_next(&it)) {
+        struct str text = json_raw(it.value);
+        struct buf key;
+        buf_init(&key, it.key.n + 1);
+        json_iter_key(&it, &key);
+        if (key.data && !json_exists(json_get(except, key.data)) &&
+            (!evaluate || est_eval_tree(s, it.value, &text)))
+            jw_kv_raw(w, key.data, text);
+        buf_deinit(&key);
+    }
+}
+
+/* What follows a transform sees its variables, as far as they are known. */
+static void vars_set(struct estimate *s, struct json vars)
+{
+    struct buf b;
+    struct jw w;
+    buf_init(&b, 8u << 20);
+    jw_init(&w, &b);
+    jw_object(&w);
+    members_write(s, &w, json_root(s->vars), vars, false);
+    members_write(s, &w, vars, JSON_ABSENT, true);
+    jw_end(&w);
+    if (!buf_error(&b))
+        s->vars = (struct str){arena_strdup(&s->arena, buf_str(&b)), b.len};
+    buf_deinit(&b);
+}
+
+static void transform_visit(struct estimate *s, unsigned n)
+{
+    struct str text = STR_NULL;
+    bool known = est_eval_tree(s, est_prop(s, n, "output"), &text);
+    bool guessed = s->guessed;
+    result_of(s, n, known, text);
+    s->nodes[n].exact = known && !guessed;
+    if (json_exists(est_prop(s, n, "vars")))
+        vars_set(s, est_prop(s, n, "vars"));
+}
+
+/* Cases up to the first that the input makes true; those that it makes false are closed. */
+static void switch_visit(struct estimate *s, unsigned n)
+{
+    const struct node_def *def = &s->w->nodes[n];
+    bool decided = false;
+    for (unsigned o = 0; o < def->out_count; o++) {
+        const struct edge *e = &s->w->edges[def->out[o]];
+        struct json_iter it;
+        bool holds = false, known = false;
+        if (e->kind != EDGE_CASE && e->kind != EDGE_DEFAULT)
+            continue;
+        json_iter_init(&it, est_prop(s, n, "cases"));
+        while (e->kind == EDGE_CASE && json_iter_next(&it))
+            if (it.index == e->ordinal)
+                known = est_eval_bool(s, est_text(s, json_get_set(it.value, "when")), &holds);
+        if (decided || (known && !holds))
+            s->live[def->out[o]] = false;
+        decided = decided || (known && holds);
+    }
+    s->nodes[n].result = STR("null");
+}
+
+static void wait_visit(struct estimate *s, unsigned n)
+{
+    s->nodes[n].seconds = number_or(est_prop(s, n, "duration_ms"), 0) / 1000;
+    s->nodes[n].result = STR("null");
+}
+
+static void loop_visit(struct estimate *s, unsigned n)
+{
+    struct buf b;
+    buf_init(&b, 512);
+    buf_printf(&b, "{\"rounds\":%g,\"exit_reason\":\"max_rounds\",\"score\":null,\"history\":[]}",
+               number_or(est_prop(s, n, "max_rounds"), 1));
+    result_of(s, n, true, (struct str){arena_strdup(&s->arena, buf_str(&b)), b.len});
+    buf_deinit(&b);
+}
+
+static void start_visit(struct estimate *s, unsigned n)
+{
+    result_of(s, n, true, s->input);
+    s->nodes[n].exact = s->p->input_json.p;
+}
+
+static void human_visit(struct estimate *s, unsigned n)
+{
+    result_of(s, n, true,
+              STR("{\"action\":\"approve\",\"data\":{\"content\":\"some words\"},"
+                  "\"reviewer\":\"somebody\",\"content\":\"some words\"}"));
+    est_warn(s, (int)n, "waits", "waits for a person: that time is not in seconds");
+}
+
+static void (*const visits[KIND_COUNT])(struct estimate *s, unsigned n) = {
+    [KIND_START] = start_visit,      [KIND_LLM] = model_visit,
+    [KIND_AGENT] = model_visit,      [KIND_TRANSFORM] = transform_visit,
+    [KIND_SWITCH] = switch_visit,    [KIND_LOOP] = loop_visit,
+    [KIND_WAIT] = wait_visit,        [KIND_HUMAN_REVIEW] = human_visit,
+    [KIND_USER_INPUT] = human_visit,
+};
+
+void est_node_visit(struct estimate *s, unsigned n)
+{
+    enum node_kind k = s->w->nodes[n].kind;
+    s->at = (int)n;
+    if (k == KIND_END ? calls_model(s, n) : visits[k] == model_visit)
+        model_visit(s, n);
+    else if (visits[k])
+        visits[k](s, n);
+    else
+        result_of(s, n, false, STR_NULL);
+    s->at = -1;
+}
