@@ -114,6 +114,7 @@ void svc_workflow_validate(struct app *a, struct svc_req *req);
 void svc_workflow_diagram(struct app *a, struct svc_req *req); /* authoring.c */
 void svc_session_diagram(struct app *a, struct svc_req *req);
 void svc_workflow_schema(struct app *a, struct svc_req *req);
+void svc_workflow_estimate(struct app *a, struct svc_req *req);
 /* The errors and warnings of a parse as the contract's arrays, into the two members of an object.
  */
 void svc_write_issues(struct jw *w, const struct workflow_issues *issues);

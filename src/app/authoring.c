@@ -1,9 +1,11 @@
-/* What helps to write workflows: pictures of them, the schema of the format. */
+/* What helps to write workflows: pictures of them, the schema of the format, what they will cost.
+ */
 #include <stdlib.h>
 
 #include "app/app.h"
 #include "base/mem.h"
 #include "engine/workflow_diagram.h"
+#include "engine/workflow_estimate.h"
 #include "engine/workflow_schema.h"
 
 /* A question about one workflow, which is looked for first: given, kept, or stored. */
@@ -168,4 +170,26 @@ void svc_workflow_schema(struct app *a, struct svc_req *req)
     workflow_schema_write(&req->body);
     req->content_type = "application/schema+json";
     app_done(req);
+}
+
+/* ---- estimates ---- */
+
+static void estimate_answer(struct author_job *job, struct workflow *w)
+{
+    struct svc_req *req = job->req;
+    struct estimate_params p = {
+        .vm = job->app->vm, .input_json = req->execute.input_json, .rules = &job->app->rules};
+    workflow_estimate_write(w, &p, &req->body);
+    app_done(req);
+}
+
+void svc_workflow_estimate(struct app *a, struct svc_req *req)
+{
+    struct author_job *job = author_job_create(a, req, estimate_answer);
+    job->workflow_id = req->execute.workflow_id;
+    job->version = req->execute.workflow_version;
+    if (req->execute.graph_json.p)
+        author_parsed(job, req->execute.graph_json, 0);
+    else
+        author_find(job);
 }

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/yaml.h"
 
+#define DEMO_RATE_MAX         100000 /* tokens a second */
 #define CONFIG_FILE_BYTES_MAX (1u << 20)
 
 /* Where a value came from, weakest first. */
@@ -222,6 +223,9 @@ static int file_provider(struct loader *l, struct json v, unsigned index)
             ok = file_models(c, it.value, p);
         else if (json_iter_key_is(&it, "max_concurrent"))
             ok = json_i64(it.value, &n) && n > 0 && ((p->max_concurrent = (unsigned)n), true);
+        else if (json_iter_key_is(&it, "tokens_per_s")) /* of the demo provider */
+            ok = json_i64(it.value, &n) && n > 0 && n <= DEMO_RATE_MAX &&
+                 ((p->demo_tokens_per_s = (unsigned)n), true);
         else
             ok = false;
         if (!ok)

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli/client.h"
+#include "cli/input.h"
 #include "cli/view.h"
 #include "engine/expr.h"
 #include "engine/workflow.h"
@@ -157,6 +158,121 @@ int flow_diagram_command(struct client *c, const struct args *a)
     if (a->word_count && client_names_file(a->words[0]))
         return diagram_of_file(c, a->words[0], f, session);
     return diagram_of_server(c, a, format, session);
+}
+
+/* ---- estimate ---- */
+
+static void tokens_cell(struct grid *g, struct json of)
+{
+    static const char *const keys[] = {"input", "output"};
+    for (size_t i = 0; i < 2; i++) {
+        char *text = member_text(json_get(of, "tokens"), keys[i]);
+        grid_cellz(g, text, STYLE_PLAIN);
+        free(text);
+    }
+}
+
+/* "$0.0123", or "?" when no price is known. */
+static void cost_cell(struct grid *g, struct json of)
+{
+    char text[48] = "?";
+    double usd;
+    if (json_double(json_get(of, "cost_usd"), &usd))
+        snprintf(text, sizeof(text), usd > 0 && usd < 0.01 ? "$%.6f" : "$%.2f", usd);
+    grid_cellz(g, text, STYLE_PLAIN);
+}
+
+static void estimate_row(struct grid *g, const char *name, const char *runs, struct json of)
+{
+    grid_cellz(g, name, STYLE_BOLD);
+    grid_cellz(g, runs, STYLE_PLAIN);
+    tokens_cell(g, of);
+    cost_cell(g, of);
+}
+
+static void estimate_print(struct client *c, struct json estimate)
+{
+    struct json_iter it;
+    struct grid g;
+    grid_init(&g);
+    grid_column(&g, "NODE", false, 32);
+    grid_column(&g, "RUNS", true, 0);
+    grid_column(&g, "INPUT", true, 0);
+    grid_column(&g, "OUTPUT", true, 0);
+    grid_column(&g, "COST", true, 0);
+    json_iter_init(&it, json_get(estimate, "nodes"));
+    while (json_iter_next(&it)) {
+        double calls = 0;
+        json_double(json_get(it.value, "calls"), &calls);
+        if (!(calls > 0))
+            continue;
+        char *id = member_text(it.value, "node_id"), *runs = member_text(it.value, "runs");
+        estimate_row(&g, id, runs, it.value);
+        free(id);
+        free(runs);
+    }
+    estimate_row(&g, "all", "", estimate);
+    grid_print(&g, &c->out);
+    grid_deinit(&g);
+    char *seconds = member_text(estimate, "seconds");
+    fprintf(c->out.file, "\nabout %s s\n", seconds);
+    free(seconds);
+    json_iter_init(&it, json_get(estimate, "warnings"));
+    while (json_iter_next(&it)) {
+        char *node = member_text(it.value, "node_id"), *text = member_text(it.value, "message");
+        fprintf(c->out.file, "%s%s%s\n", node, *node ? ": " : "", text);
+        free(node);
+        free(text);
+    }
+}
+
+/* {graph or workflow_id, input} */
+static int estimate_body(struct client *c, const struct args *a, struct buf *body)
+{
+    struct buf graph, input;
+    struct jw w;
+    bool is_file = client_names_file(a->words[0]);
+    int rc = is_file ? client_graph_from_file(a->words[0], &graph) : 0;
+    if (rc)
+        return rc;
+    if (!is_file)
+        buf_init(&graph, 1);
+    buf_init(&input, TEXT_BYTES_MAX);
+    jw_init(&w, body);
+    jw_object(&w);
+    if (is_file)
+        jw_kv_raw(&w, "graph", buf_str(&graph));
+    else
+        jw_kv_stringz(&w, "workflow_id", a->words[0]);
+    if (args_has(a, "version"))
+        jw_kv_i64(&w, "workflow_version", strtoll(args_get(a, "version"), NULL, 10));
+    if (args_has(a, "input") || args_has(a, "input-json")) {
+        struct json schema = json_get_set(json_root(buf_str(&graph)), "input_schema");
+        rc = input_build(c, a, is_file ? schema : JSON_ABSENT, &input);
+        jw_kv_raw(&w, "input", buf_str(&input));
+    }
+    jw_end(&w);
+    buf_deinit(&input);
+    buf_deinit(&graph);
+    return rc;
+}
+
+int flow_estimate_command(struct client *c, const struct args *a)
+{
+    struct http_reply r;
+    struct buf body;
+    http_reply_init(&r);
+    buf_init(&body, 2 * TEXT_BYTES_MAX);
+    int rc = estimate_body(c, a, &body);
+    if (!rc)
+        rc = client_post(c, "/workflows/estimate", buf_str(&body), &r);
+    if (!rc && c->json)
+        fprintf(c->out.file, "%.*s\n", STR_FMT(buf_str(&r.body)));
+    else if (!rc)
+        estimate_print(c, json_root(buf_str(&r.body)));
+    buf_deinit(&body);
+    http_reply_deinit(&r);
+    return rc;
 }
 
 /* ---- schema ---- */

@@ -81,6 +81,13 @@ static const struct option_def flow_diagram_options[] = {
     {0},
 };
 
+static const struct option_def flow_estimate_options[] = {
+    {"input", "KEY=VALUE", "one member of the input; may be repeated", true},
+    {"input-json", "FILE", "the input as JSON; - is standard input", false},
+    {"version", "N", "this version instead of the newest", false},
+    {0},
+};
+
 static const struct command {
     const char *group; /* "session"; NULL: a command of its own */
     const char *name;
@@ -122,6 +129,8 @@ static const struct command {
      flow_delete_command},
     {"flow", "diagram", "[FILE|ID]", "draw it, or what a session runs", flow_diagram_options, 0, 1,
      flow_diagram_command},
+    {"flow", "estimate", "FILE|ID", "what a run will probably cost", flow_estimate_options, 1, 1,
+     flow_estimate_command},
     {"flow", "schema", "", "the JSON Schema of workflow files, for editors", no_options, 0, 0,
      flow_schema_command},
     {"instance", "list", "", "the servers that share this one's store", no_options, 0, 0,

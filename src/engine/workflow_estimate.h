@@ -16,6 +16,7 @@
 
 #include "base/buf.h"
 #include "engine/expr.h"
+#include "engine/rules.h"
 #include "engine/workflow.h"
 
 #define ESTIMATE_ITEMS_ASSUMED         10
@@ -25,12 +26,8 @@
 
 struct estimate_params {
     struct expr_vm *vm;
-    struct str input_json; /* object; NULL: made up from the input_schema */
-    /* What so many tokens cost; false: the price is not known. provider and model as the node
-     * names them, NULL: the default one. NULL: no price is known. */
-    bool (*price)(void *data, struct str provider, struct str model, double input_tokens,
-                  double output_tokens, double *usd);
-    void *data;
+    struct str input_json;            /* object; NULL: made up from the input_schema */
+    const struct engine_rules *rules; /* for prices; NULL: none is known */
 };
 
 /* Appends {tokens:{input,output,total}, cost_usd, seconds, nodes:[{node_id, runs, calls, tokens,

@@ -93,8 +93,11 @@ static double prompt_tokens(struct estimate *s, unsigned n)
 
 static void price_set(struct estimate *s, struct est_node *e)
 {
-    e->has_cost = s->p->price &&
-                  s->p->price(s->p->data, e->provider, e->model, e->input, e->output, &e->cost);
+    const struct engine_rules *r = s->p->rules;
+    struct price price;
+    e->has_cost = r && r->price && r->price(r->data, e->provider, e->model, &price);
+    if (e->has_cost)
+        e->cost = (e->input * (double)price.input + e->output * (double)price.output) / 1e12;
 }
 
 /* Each round of tools repeats the conversation, longer by what was called and answered. */

@@ -30,11 +30,12 @@ enum svc_op {
     SVC_WORKFLOW_VALIDATE, /* workflow */
     SVC_WORKFLOW_DIAGRAM,  /* name, version, diagram, session_id (zero: none) */
     SVC_WORKFLOW_SCHEMA,
-    SVC_EXECUTE,        /* execute */
-    SVC_SESSION_LIST,   /* list */
-    SVC_SESSION_GET,    /* session_id (GET and HEAD) */
-    SVC_SESSION_DELETE, /* session_id, force, if_match */
-    SVC_PAUSE,          /* session_id, pause */
+    SVC_WORKFLOW_ESTIMATE, /* execute: one of workflow_id, graph_json; input_json or NULL */
+    SVC_EXECUTE,           /* execute */
+    SVC_SESSION_LIST,      /* list */
+    SVC_SESSION_GET,       /* session_id (GET and HEAD) */
+    SVC_SESSION_DELETE,    /* session_id, force, if_match */
+    SVC_PAUSE,             /* session_id, pause */
     SVC_RESUME,
     SVC_CANCEL,          /* session_id, reason */
     SVC_STOP,            /* session_id, reason */

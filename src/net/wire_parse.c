@@ -84,6 +84,13 @@ static const struct wire_field execute_fields[] = {
     FIELD("budget", WIRE_CHECK, execute.budget_json, .check = check_budget),
     FIELD("start_paused", WIRE_BOOL, execute.start_paused),
 };
+static const struct wire_field estimate_fields[] = {
+    IN_MESSAGE,
+    FIELD("workflow_id", WIRE_NAME, execute.workflow_id),
+    FIELD("workflow_version", WIRE_NUMBER, execute.workflow_version, .max = INT32_MAX),
+    FIELD("graph", WIRE_OBJECT, execute.graph_json),
+    FIELD("input", WIRE_OBJECT, execute.input_json),
+};
 static const struct wire_field pause_fields[] = {
     IN_MESSAGE,
     FIELD("reason", WIRE_TEXT, reason, .max = WIRE_REASON_MAX),
@@ -131,6 +138,8 @@ static struct wire_table fields_of(enum svc_op op, bool in_message)
 
     if (op == SVC_EXECUTE)
         t = (struct wire_table){execute_fields, COUNT(execute_fields)};
+    else if (op == SVC_WORKFLOW_ESTIMATE)
+        t = (struct wire_table){estimate_fields, COUNT(estimate_fields)};
     else if (op == SVC_PAUSE)
         t = (struct wire_table){pause_fields, COUNT(pause_fields)};
     else if (op == SVC_RESUME)
@@ -160,6 +169,11 @@ static int check_whole(enum svc_op op, bool in_message, struct svc_req *req, str
             return err_set(e, ERR_INVALID, "workflow_version: a graph has none");
         if (!req->execute.input_json.p)
             req->execute.input_json = STR("{}");
+    } else if (op == SVC_WORKFLOW_ESTIMATE) {
+        if (!req->name.p + !req->execute.workflow_id.p + !req->execute.graph_json.p != 2)
+            return err_set(e, ERR_INVALID, "give either workflow_id or graph");
+        if (req->name.p)
+            req->execute.workflow_id = req->name;
     } else if (op == SVC_NODE_RESUME) {
         if (in_message && !req->answer.node_id.p)
             return err_set(e, ERR_INVALID, "node_id: missing");

@@ -11,9 +11,15 @@ import { Reader } from './lib/client.mjs';
 import { repo, Server, sluiceBin } from './lib/server.mjs';
 
 let server, scratch;
+const file = (name, text) => {
+  const path = join(scratch, name);
+  writeFileSync(path, text);
+  return path;
+};
 before(async () => {
   scratch = mkdtempSync(join(tmpdir(), 'sluice-authoring-'));
-  server = await new Server().start();
+  // The demo provider at a pace that does not make us wait.
+  server = await new Server({ args: ['--config', file('sluice.yaml', 'providers: [{ id: demo, dialect: demo, tokens_per_s: 20000 }]\n')] }).start();
 });
 after(async () => {
   await server?.close();
@@ -23,11 +29,6 @@ after(async () => {
 const cli = (...args) => {
   const r = spawnSync(sluiceBin(), args, { env: { ...process.env, SLUICE_URL: server.url }, encoding: 'utf8' });
   return { code: r.status, out: r.stdout, err: r.stderr };
-};
-const file = (name, text) => {
-  const path = join(scratch, name);
-  writeFileSync(path, text);
-  return path;
 };
 const examples = readdirSync(join(repo, 'examples'), { recursive: true })
   .map(String).filter((f) => f.endsWith('.yaml')).sort();
@@ -148,4 +149,61 @@ test('what is wrong with a diagram is told', async () => {
   const broken = cli('flow', 'diagram', file('broken.yaml', 'nodes: {start: {type: start, next_ids: [x]}}'));
   assert.equal(broken.code, 2);
   assert.match(broken.err, /no node "x"/);
+});
+
+// Waits for the session's end; answers what it asks with the first action, or a word.
+async function runToTheEnd(id) {
+  const reader = new Reader(server, id);
+  for (let seen = 0; ;) {
+    const e = await reader.until((r) => r.done || r.events.slice(seen).find((x) => x.type === 'human_interaction_required'));
+    if (e === true) break;
+    seen = e.seq;
+    const answer = e.data.kind === 'user_input'
+      ? await server.post(`/sessions/${id}/input`, { content: 'Friday' })
+      : await server.post(`/sessions/${id}/nodes/${e.node_id}/resume`, { action: 'approve' });
+    assert.equal(answer.status, 200, answer.text);
+  }
+  reader.close();
+  return (await server.get(`/sessions/${id}`)).json;
+}
+
+const parsed = (name) => parse(readFileSync(join(repo, 'examples', name), 'utf8'));
+const inputOf = (graph) => Object.fromEntries(Object.entries(graph.input_schema?.properties ?? {}).map(([k, v]) => [k, v.default]));
+
+// Defect 11: cost uses the model that really ran and counts loops.
+test('an estimate is within five times of what a demo run uses, loops included', async () => {
+  for (const name of ['hello.yaml', 'council-debate.yaml', 'polish.yaml', 'long-wait.yaml']) {
+    const graph = parsed(name);
+    const input = inputOf(graph);
+    const estimate = (await server.post('/workflows/estimate', { graph, input })).json;
+    const session = await runToTheEnd(await server.execute(graph, input));
+    assert.equal(session.status, 'completed', name);
+    for (const side of ['input', 'output']) {
+      const ratio = estimate.tokens[side] / session.usage[`${side}_tokens`];
+      assert.ok(ratio > 0.2 && ratio < 5, `${name}: ${side} ${estimate.tokens[side]}, used ${session.usage[`${side}_tokens`]}`);
+    }
+  }
+  const council = (await server.post('/workflows/estimate', { graph: parsed('council-debate.yaml') })).json;
+  assert.equal(council.nodes.find((n) => n.node_id === 'affirmative').runs, 2);
+  assert.deepEqual(council.agents.map((a) => [a.agent_id, a.runs]), [['affirmative', 2], ['negative', 2], ['pragmatist', 2]]);
+  assert.equal(council.cost_usd, 0); // the demo provider takes no money
+});
+
+test('estimates of stored workflows; what is wrong is told', async () => {
+  assert.equal((await server.post('/workflows', { ...parsed('hello.yaml'), id: 'hello' })).status, 201);
+  const r = await server.post('/workflows/hello/estimate', { input: { name: 'Ada' } });
+  assert.equal(r.status, 200, r.text);
+  assert.deepEqual(r.json, (await server.post('/workflows/estimate', { workflow_id: 'hello', input: { name: 'Ada' } })).json);
+  assert.equal((await server.request('POST', '/workflows/hello/estimate')).status, 200);
+  assert.equal((await server.post('/workflows/estimate', {})).status, 400);
+  assert.equal((await server.post('/workflows/estimate', { workflow_id: 'a', graph: {} })).status, 400);
+  assert.equal((await server.post('/workflows/nobody/estimate', {})).status, 404);
+  const broken = await server.post('/workflows/estimate', { graph: { nodes: { start: { type: 'start' } } } });
+  assert.equal(broken.status, 422);
+  assert.ok(broken.json.details.errors.length > 0);
+  const told = cli('flow', 'estimate', join(repo, 'examples/council-debate.yaml'), '--input', 'topic=Should we?');
+  assert.equal(told.code, 0, told.err);
+  assert.match(told.out, /affirmative +2 /);
+  assert.equal(JSON.parse(cli('flow', 'estimate', 'hello', '--json').out).agents.length, 0);
+  assert.equal(cli('flow', 'estimate', 'nobody').code, 3);
 });

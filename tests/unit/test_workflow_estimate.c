@@ -10,15 +10,16 @@ struct est {
 };
 
 /* 1 dollar for a million tokens in, 2 for a million out; of model "dear" the tenfold. */
-static bool price(void *data, struct str provider, struct str model, double in, double out,
-                  double *usd)
+static bool price(const void *data, struct str provider, struct str model, struct price *out)
 {
     (void)data, (void)provider;
     if (str_eqz(model, "secret"))
         return false;
-    *usd = (in + 2 * out) / 1e6 * (str_eqz(model, "dear") ? 10 : 1);
+    int64_t unit = str_eqz(model, "dear") ? 10000000 : 1000000;
+    *out = (struct price){unit, 2 * unit};
     return true;
 }
+static const struct engine_rules rules = {.price = price};
 
 static void est_open(struct est *t, const char *yaml, const char *input)
 {
@@ -26,7 +27,7 @@ static void est_open(struct est *t, const char *yaml, const char *input)
     t->vm = expr_vm_create();
     t->wf = fix_parse(t->vm, yaml);
     buf_init(&t->out, 4u << 20);
-    struct estimate_params p = {.vm = t->vm, .input_json = str_of(input), .price = price};
+    struct estimate_params p = {.vm = t->vm, .input_json = str_of(input), .rules = &rules};
     workflow_estimate_write(t->wf, &p, &t->out);
     if (json_check(buf_str(&t->out), NULL, &e))
         fail_msg("%s in %s", e.text, t->out.data);
