@@ -187,6 +187,7 @@ void work_free(struct work *w)
     text_watch_free(w->watch);
     free((char *)w->request.p);
     free((char *)w->interrupt.p);
+    container_free(w->container);
     free(w);
 }
 
@@ -230,6 +231,8 @@ void calls_end(struct session *s, unsigned n, bool cancel)
     if (first && first->kind == WORK_HUMAN && !first->closed)
         interrupt_put(s, n, "cancelled");
     timers_clear_node(s, (int)n);
+    if (s->at->nodes[n].work && s->at->nodes[n].work->container)
+        container_cancel(s, n, "cancelled", "What it was part of ended before this run had.");
     while (s->at->nodes[n].work)
         call_end(s, s->at->nodes[n].work, cancel);
 }

@@ -49,23 +49,35 @@ static void statuses_write(const struct session *s, struct jw *w)
     jw_end(w);
 }
 
-static void waiting_write(struct session *s, struct jw *w)
+static void waiting_write_one(struct session *s, struct jw *w, unsigned n)
 {
     static const char *const keys[] = {"interrupt_id", "kind", "reason", "actions"};
+    struct json asked = json_root(s->at->nodes[n].work->interrupt);
+    struct timer *expiry = timer_of(s, FOR_EXPIRY, (int)n);
+    const struct scope *item = scope_item(s->at);
+    jw_object(w);
+    jw_kv_string(w, "node_id", node_def(s, n)->id);
+    if (item)
+        jw_kv_i64(w, "item", item->item);
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+        jw_kv_raw(w, keys[i], json_raw(json_get(asked, keys[i])));
+    jw_kv_time(w, "expires_at", expiry && !expiry->frozen ? expiry->due_at : 0);
+    jw_end(w);
+}
+
+static void waiting_write(struct session *s, struct jw *w)
+{
+    struct scope *was = s->at;
     jw_array(w);
-    for (unsigned n = 0; n < s->at->wf->node_count; n++) {
-        if (s->at->nodes[n].phase != PHASE_SUSPENDED)
-            continue;
-        struct json asked = json_root(s->at->nodes[n].work->interrupt);
-        struct timer *expiry = timer_of(s, FOR_EXPIRY, (int)n);
-        jw_object(w);
-        jw_kv_string(w, "node_id", node_def(s, n)->id);
-        for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
-            jw_kv_raw(w, keys[i], json_raw(json_get(asked, keys[i])));
-        jw_kv_time(w, "expires_at", expiry && !expiry->frozen ? expiry->due_at : 0);
-        jw_end(w);
+    scopes_foreach(it, s)
+    {
+        s->at = scope_of(it);
+        for (unsigned n = 0; n < s->at->wf->node_count; n++)
+            if (s->at->nodes[n].phase == PHASE_SUSPENDED)
+                waiting_write_one(s, w, n);
     }
     jw_end(w);
+    s->at = was;
 }
 
 static void usage_write(const struct session *s, struct jw *w)
@@ -131,6 +143,16 @@ static void calls_write(const struct session *s, struct jw *w, const struct node
     jw_end(w);
 }
 
+/* Of an item's nodes only those that began last have rows of the newest iteration. As a text, so
+ * that nothing is nested deeper than it was. */
+static void output_write_inner(const struct session *s, struct jw *w, unsigned n)
+{
+    const struct node_state *ns = &s->at->nodes[n];
+    int64_t newest = s->root.nodes[node_def(s, n)->doc].iteration;
+    if (ns->output.p && (ns->output_iteration != ns->iteration || ns->iteration != newest))
+        jw_kv_string(w, "out", ns->output);
+}
+
 static void node_write(const struct session *s, struct jw *w, unsigned n)
 {
     const struct node_state *ns = &s->at->nodes[n];
@@ -139,6 +161,8 @@ static void node_write(const struct session *s, struct jw *w, unsigned n)
     jw_key_str(w, node_def(s, n)->id);
     jw_object(w);
     jw_kv_stringz(w, "phase", phase_word(ns->phase));
+    if (s->at->parent)
+        jw_kv_stringz(w, "status", node_status_word(ns->status));
     jw_kv_i64(w, "iteration", ns->iteration);
     jw_kv_i64(w, "attempt", ns->attempt);
     if (ns->failures)
@@ -156,7 +180,9 @@ static void node_write(const struct session *s, struct jw *w, unsigned n)
         calls_write(s, w, ns);
     /* Rows of older iterations are not read back, so an output that outlived its own stands here.
      */
-    if (ns->output.p && ns->output_iteration != ns->iteration)
+    if (s->at->parent)
+        output_write_inner(s, w, n);
+    else if (ns->output.p && ns->output_iteration != ns->iteration)
         jw_kv_raw(w, "output", ns->output);
     jw_end(w);
 }
@@ -219,40 +245,76 @@ static void frozen_write(const struct session *s, struct jw *w)
             continue;
         jw_object(w);
         jw_kv_stringz(w, "for", timer_purpose_word(t->purpose));
-        if (t->node >= 0)
-            jw_kv_string(w, "node", t->scope->wf->nodes[t->node].id);
+        timer_write_owner(w, t);
         jw_kv_i64(w, "left_ms", t->left_ms);
         jw_end(w);
     }
     jw_end(w);
 }
 
-static void state_write(const struct session *s, struct jw *w)
+/* The graph state of s->at, into an object that is open. */
+static void graph_write(const struct session *s, struct jw *w)
 {
+    jw_key(w, "runs");
+    jw_object(w);
+    for (unsigned n = 0; n < s->at->wf->node_count; n++)
+        node_write(s, w, n);
+    jw_end(w);
+    bits_write(w, "live", s->at->live, s->at->edge_words);
+    bits_write(w, "fresh", s->at->fresh, s->at->edge_words);
+    queues_write(s, w);
+    loops_write(s, w);
+}
+
+/* All but the session's own, each after those around it: {in: its container's run, item, ...}. */
+static void scopes_write(struct session *s, struct jw *w)
+{
+    if (s->scopes.next->next == &s->scopes)
+        return;
+    jw_key(w, "scopes");
+    jw_array(w);
+    scopes_foreach(it, s)
+    {
+        struct scope *c = scope_of(it);
+        if (!c->parent)
+            continue;
+        s->at = c;
+        jw_object(w);
+        id_write(w, "in", c->parent->nodes[c->owner].run_id);
+        jw_kv_i64(w, "item", c->item);
+        if (c->failed) {
+            jw_kv_string(w, "fail_code", c->fail_code);
+            jw_kv_string(w, "fail_text", c->fail_text);
+        }
+        graph_write(s, w);
+        jw_end(w);
+    }
+    jw_end(w);
+    s->at = &s->root;
+}
+
+static void state_write(struct session *s, struct jw *w)
+{
+    struct scope *was = s->at;
+    s->at = &s->root;
     jw_object(w);
     if (!session_over(s)) {
         jw_kv_i64(w, "v", 1);
-        jw_kv_i64(w, "nodes", s->at->wf->node_count);
-        jw_kv_i64(w, "edges", s->at->wf->edge_count);
+        jw_kv_i64(w, "nodes", s->wf->node_count);
+        jw_kv_i64(w, "edges", s->wf->edge_count);
         jw_kv_i64(w, "starts", s->starts);
         jw_kv_i64(w, "ord", s->next_ord);
         jw_kv_bool(w, "hold", s->hold);
         jw_kv_bool(w, "timers_run", s->timers_run);
         spend_write(s, w);
         breaker_write(s, w);
-        jw_key(w, "runs");
-        jw_object(w);
-        for (unsigned n = 0; n < s->at->wf->node_count; n++)
-            node_write(s, w, n);
-        jw_end(w);
-        bits_write(w, "live", s->at->live, s->at->edge_words);
-        bits_write(w, "fresh", s->at->fresh, s->at->edge_words);
-        queues_write(s, w);
-        loops_write(s, w);
+        graph_write(s, w);
+        scopes_write(s, w);
         frozen_write(s, w);
         signals_write(s, w);
     }
     jw_end(w);
+    s->at = was;
 }
 
 void core_fill(struct session *s, struct arena *a, struct session_core *core)
@@ -279,7 +341,7 @@ void core_fill(struct session *s, struct arena *a, struct session_core *core)
     core->error_json = copy(a, s->error);
     core->vars_json = copy(a, vars_text(s));
     core->last_seq = s->seq;
-    core->busy = s->status == SESSION_RUNNING && (s->busy_count || s->at->stirred);
+    core->busy = s->status == SESSION_RUNNING && (s->busy_count || !list_empty(&s->stirred));
     core->started_at = s->started_at;
     core->ended_at = s->ended_at;
     core->updated_at = s->updated_at;
@@ -340,6 +402,7 @@ bool engine_take_delta(struct session *s, int64_t now_ms, struct delta *d, struc
 {
     if (!session_has_output(s))
         return false;
+    containers_write(s);
     rows_drop_undone(s);
     rows_add_withheld(s);
     s->out.session_id = s->id;

@@ -147,6 +147,20 @@ bool timer_purpose_parse(struct json v, enum timer_purpose *out)
     return false;
 }
 
+/* Whose it is: the node, and which scope it is of. */
+void timer_write_owner(struct jw *w, const struct timer *t)
+{
+    char id[ID_TEXT_BYTES + 1];
+    if (t->node < 0)
+        return;
+    jw_kv_string(w, "node", t->scope->wf->nodes[t->node].id);
+    if (!t->scope->parent)
+        return;
+    id_format(t->scope->parent->nodes[t->scope->owner].run_id, id);
+    jw_kv_stringz(w, "in", id);
+    jw_kv_i64(w, "item", t->scope->item);
+}
+
 static void timer_arm(struct session *s, struct timer *t)
 {
     struct buf b;
@@ -155,8 +169,7 @@ static void timer_arm(struct session *s, struct timer *t)
     jw_init(&w, &b);
     jw_object(&w);
     jw_kv_stringz(&w, "for", purposes[t->purpose]);
-    if (t->node >= 0)
-        jw_kv_string(&w, "node", t->scope->wf->nodes[t->node].id);
+    timer_write_owner(&w, t);
     jw_end(&w);
     t->frozen = false;
     t->id = id_new(s->in->ids, (uint64_t)s->now);

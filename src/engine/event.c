@@ -82,6 +82,8 @@ void event_node_move(struct session *s, unsigned n, enum node_status from, struc
     jw_kv_stringz(w, "to", node_status_word(ns->status));
     jw_kv_i64(w, "attempt", ns->attempt);
     jw_kv_i64(w, "iteration", ns->iteration);
+    if (scope_item(s->at))
+        jw_kv_i64(w, "item", scope_item(s->at)->item);
     if (def->branch.p)
         jw_kv_string(w, "branch", def->branch);
     if (output.p)

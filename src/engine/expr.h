@@ -2,12 +2,12 @@
  *
  * An expression is a Lua expression ("nodes.judge.output.score > 7 and not vars.done"); a template
  * is text with `{{ expression }}` in it. They see `input`, `nodes.<id>.output`,
- * `nodes.<id>.status`, `vars`, `loop {round, score, history}`, `session {id, name, user_id}`, and
- * pure helpers: `json(x)` (text of x), `parse(s)` (value of JSON text), `len(x)`,
- * string.{lower,upper,sub,format,byte,char,len,reverse} and bounded find/match/gsub/rep
- * replacements, math, table.{concat,insert,remove,sort,unpack}, tostring, tonumber, type, ipairs,
- * pairs, select, pcall-free. No io, os, debug, load, coroutine, metatables. JSON null is the value
- * `null` (falsy tests: x == null).
+ * `nodes.<id>.status`, `vars`, `loop {round, score, history}`, `map {item, index, count}`,
+ * `session {id, name, user_id}`, and pure helpers: `json(x)` (text of x), `parse(s)` (value of JSON
+ * text), `len(x)`, string.{lower,upper,sub,format,byte,char,len,reverse} and bounded
+ * find/match/gsub/rep replacements, math, table.{concat,insert,remove,sort,unpack}, tostring,
+ * tonumber, type, ipairs, pairs, select, pcall-free. No io, os, debug, load, coroutine, metatables.
+ * JSON null is the value `null` (falsy tests: x == null).
  *
  * An unknown name, a missing node or a nil result is an error with its name, never the empty string
  * in silence. Data is decoded from JSON text only when touched (lazy proxies). Limits:
@@ -39,6 +39,7 @@ struct expr_scope {
     bool (*node)(const struct expr_scope *s, struct str id, struct str *output,
                  const char **status);
     void *data;
+    struct str map; /* object, or absent outside maps */
 };
 
 /* One Lua state for all evaluations on one thread (not thread-safe; the loop has one). */
@@ -79,7 +80,8 @@ int expr_check_script(struct expr_vm *vm, struct str code,
  * saved() gives it when the script begins again after a restart. */
 struct expr_script_env {
     struct str
-        env; /* {"input":…,"nodes":{id:{"output":…,"status":…}},"vars":…,"loop":…,"session":…} */
+        env; /* {"input":…,"nodes":{id:{"output":…,"status":…}},"vars":…,"loop":…,"map":…,"session":…}
+              */
     struct str saved; /* JSON that it saved when it ran before; NULL: nothing */
     uint64_t memory_bytes_max;
     /* Called every few thousand instructions: false ends the script (cancelled, timed out; fills

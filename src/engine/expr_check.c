@@ -125,7 +125,7 @@ static bool check_is_own(const struct check *c, struct str name)
 
 static bool check_is_known(const struct check *c, struct str name)
 {
-    static const char *const data[] = {"input", "nodes", "vars", "loop", "session", "_ENV"};
+    static const char *const data[] = {"input", "nodes", "vars", "loop", "session", "map", "_ENV"};
     for (size_t i = 0; i < sizeof data / sizeof *data; i++) {
         if (str_eqz(name, data[i]))
             return true;

@@ -311,13 +311,24 @@ static int data_len(lua_State *L)
     return 1;
 }
 
+/* `map` is a function of the library, and inside of a map data as well. */
+static int data_call(lua_State *L)
+{
+    lua_rawgeti(L, LUA_REGISTRYINDEX, expr_vm_of(L)->ref_slots);
+    lua_rawgeti(L, -1, EXPR_MAP);
+    bool is_map = lua_rawequal(L, 1, -1);
+    lua_pop(L, 2);
+    if (!is_map)
+        expr_raise(L, "attempt to call a table value");
+    lua_remove(L, 1);
+    return expr_lib_map(L);
+}
+
 void expr_data_open(lua_State *L)
 {
     static const luaL_Reg methods[] = {
-        {"__index", data_index},
-        {"__newindex", data_newindex},
-        {"__len", data_len},
-        {NULL, NULL},
+        {"__index", data_index}, {"__call", data_call}, {"__newindex", data_newindex},
+        {"__len", data_len},     {NULL, NULL},
     };
     struct expr_vm *vm = expr_vm_of(L);
     luaL_newlib(L, methods);
@@ -362,6 +373,10 @@ static struct json data_slot_text(const struct expr_vm *vm, enum expr_slot slot)
     case EXPR_SESSION:
         text = vm->scope ? vm->scope->session : text;
         member = "session";
+        break;
+    case EXPR_MAP:
+        text = vm->scope ? vm->scope->map : text;
+        member = "map";
         break;
     }
     if (vm->scope)

@@ -288,7 +288,7 @@ static int lib_each(lua_State *L, bool filter)
     return 1;
 }
 
-static int lib_map(lua_State *L)
+int expr_lib_map(lua_State *L)
 {
     return lib_each(L, false);
 }
@@ -666,14 +666,11 @@ static void lib_open_table(lua_State *L)
 void expr_lib_open(lua_State *L)
 {
     static const luaL_Reg functions[] = {
-        {"array", lib_array}, {"assert", lib_assert},
-        {"copy", lib_copy},   {"default", lib_default},
-        {"error", lib_error}, {"filter", lib_filter},
-        {"join", lib_join},   {"json", lib_json},
-        {"keys", lib_keys},   {"len", lib_len},
-        {"map", lib_map},     {"pairs", lib_pairs},
-        {"parse", lib_parse}, {"tostring", lib_tostring},
-        {"type", lib_type},   {NULL, NULL},
+        {"array", lib_array},       {"assert", lib_assert}, {"copy", lib_copy},
+        {"default", lib_default},   {"error", lib_error},   {"filter", lib_filter},
+        {"join", lib_join},         {"json", lib_json},     {"keys", lib_keys},
+        {"len", lib_len},           {"pairs", lib_pairs},   {"parse", lib_parse},
+        {"tostring", lib_tostring}, {"type", lib_type},     {NULL, NULL},
     };
     static const struct lib_entry base[] = {
         {"ipairs", NULL}, {"select", NULL}, {"tonumber", lib_bytes}, {NULL, NULL}};

@@ -116,13 +116,14 @@ void expr_raise(lua_State *L, const char *fmt, ...)
 /* What `name` means when it is no function: data, or an error. Upvalues: none. */
 static int sandbox_global(lua_State *L)
 {
-    static const char *const names[] = {"input", "nodes", "vars", "loop", "session"};
+    static const char *const names[] = {"input", "nodes", "vars", "loop", "session", "map"};
     if (lua_type(L, 2) != LUA_TSTRING)
         expr_raise(L, "names are strings");
     const char *name = lua_tostring(L, 2);
     for (int slot = EXPR_INPUT; slot <= EXPR_SLOTS; slot++) {
         if (strcmp(name, names[slot - 1]) == 0) {
-            expr_push_slot(L, (enum expr_slot)slot);
+            if (expr_push_slot(L, (enum expr_slot)slot) == LUA_TNIL && slot == EXPR_MAP)
+                lua_pushcfunction(L, expr_lib_map);
             return 1;
         }
     }

@@ -58,7 +58,8 @@ enum expr_slot {
     EXPR_VARS,
     EXPR_LOOP,
     EXPR_SESSION,
-    EXPR_SLOTS = EXPR_SESSION,
+    EXPR_MAP,
+    EXPR_SLOTS = EXPR_MAP,
 };
 
 struct expr_vm {
@@ -110,6 +111,8 @@ void expr_cache_free(struct expr_vm *vm);
 
 /* expr_lib.c. Fills the table on top of the stack with the functions that code may call. */
 void expr_lib_open(lua_State *L);
+/* map(list, f): what the name `map` means outside of maps; inside, its value is called so. */
+int expr_lib_map(lua_State *L);
 /* Pushes the value at idx as text: strings as they are, numbers, booleans, tables as JSON. */
 void expr_text_push(lua_State *L, int idx);
 

@@ -23,12 +23,12 @@ static int loop_edge(const struct session *s, unsigned n, unsigned ordinal)
     return EDGES_NONE;
 }
 
-static void loop_init(struct session *s, struct loop_state *l, unsigned n)
+static void loop_init(struct session *s, struct arena *a, struct loop_state *l, unsigned n)
 {
     unsigned words = s->at->wf->words;
     int body = loop_edge(s, n, BODY), exit_edge = loop_edge(s, n, EXIT);
     l->node = n;
-    l->body = arena_calloc(&s->arena, words, sizeof(*l->body));
+    l->body = arena_calloc(a, words, sizeof(*l->body));
     if (body < 0 || s->at->wf->edges[body].back)
         return;
     const uint64_t *in = s->at->wf->reach_forward + (size_t)s->at->wf->edges[body].to * words;
@@ -41,23 +41,22 @@ static void loop_init(struct session *s, struct loop_state *l, unsigned n)
     }
 }
 
-void loops_init(struct session *s)
+static bool is_loop(const struct session *s, unsigned n)
+{
+    return node_def(s, n)->kind == KIND_LOOP && node_is_here(s, n);
+}
+
+void loops_init(struct session *s, struct arena *a)
 {
     unsigned count = 0;
     for (unsigned n = 0; n < s->at->wf->node_count; n++)
-        count += node_def(s, n)->kind == KIND_LOOP;
+        count += is_loop(s, n);
     if (!count)
         return;
-    s->at->loops = arena_calloc(&s->arena, count, sizeof(*s->at->loops));
+    s->at->loops = arena_calloc(a, count, sizeof(*s->at->loops));
     for (unsigned n = 0; n < s->at->wf->node_count; n++)
-        if (node_def(s, n)->kind == KIND_LOOP)
-            loop_init(s, &s->at->loops[s->at->loop_count++], n);
-}
-
-void loops_deinit(struct session *s)
-{
-    for (unsigned i = 0; i < s->at->loop_count; i++)
-        free(s->at->loops[i].history);
+        if (is_loop(s, n))
+            loop_init(s, a, &s->at->loops[s->at->loop_count++], n);
 }
 
 struct loop_state *loop_find(const struct session *s, unsigned loop_node)
@@ -111,9 +110,28 @@ static int64_t loop_max_rounds(const struct session *s, unsigned n)
     return max;
 }
 
+/* The loop's own, or that around the node: in its scope, else around the container, and so on. */
+static const struct loop_state *loop_seen(const struct session *s, unsigned n,
+                                          const struct scope **in)
+{
+    struct session *m = (struct session *)s; /* only s->at, and back */
+    struct scope *was = s->at;
+    const struct loop_state *l =
+        node_def(s, n)->kind == KIND_LOOP ? loop_find(s, n) : loop_around(s, n);
+    while (!l && m->at->parent) {
+        n = m->at->owner;
+        m->at = m->at->parent;
+        l = loop_around(m, n);
+    }
+    *in = m->at;
+    m->at = was;
+    return l;
+}
+
 struct str loop_text(struct session *s, unsigned n)
 {
-    struct loop_state *l = node_def(s, n)->kind == KIND_LOOP ? loop_find(s, n) : loop_around(s, n);
+    const struct scope *in, *was = s->at;
+    const struct loop_state *l = loop_seen(s, n, &in);
     struct buf b;
     struct jw w;
     if (!l)
@@ -122,7 +140,9 @@ struct str loop_text(struct session *s, unsigned n)
     jw_init(&w, &b);
     jw_object(&w);
     jw_kv_i64(&w, "round", l->round);
+    s->at = (struct scope *)in;
     jw_kv_i64(&w, "max_rounds", loop_max_rounds(s, l->node));
+    s->at = (struct scope *)was;
     history_write(&w, l);
     jw_end(&w);
     struct str out = tmp_copy(s, buf_str(&b));

@@ -61,11 +61,13 @@ static bool scope_node(const struct expr_scope *x, struct str id, struct str *ou
                        const char **status)
 {
     const struct session *s = x->data;
-    int n = workflow_find(s->at->wf, id);
-    if (n < 0)
+    int doc = workflow_find(s->wf, id);
+    unsigned n;
+    const struct scope *c = doc < 0 ? NULL : scope_seeing(s, (unsigned)doc, &n);
+    if (!c)
         return false;
-    *output = s->at->nodes[n].output;
-    *status = node_status_word(s->at->nodes[n].status);
+    *output = c->nodes[n].output;
+    *status = node_status_word(c->nodes[n].status);
     return true;
 }
 
@@ -121,12 +123,13 @@ struct str session_text(struct session *s)
     return s->session_text;
 }
 
-static void scope_init(struct session *s, unsigned n, struct expr_scope *x)
+static void seen_init(struct session *s, unsigned n, struct expr_scope *x)
 {
     *x = (struct expr_scope){.node = scope_node, .data = s};
     x->input = s->meta.input_json.p ? s->meta.input_json : STR("null");
     x->vars = vars_text(s);
     x->loop = loop_text(s, n);
+    x->map = map_text(s);
     x->session = session_text(s);
 }
 
@@ -136,7 +139,7 @@ int eval_json(struct session *s, unsigned n, struct str code, struct str *out, s
 {
     struct expr_scope x;
     struct buf b;
-    scope_init(s, n, &x);
+    seen_init(s, n, &x);
     buf_init(&b, ENGINE_OUTPUT_BYTES_MAX);
     int rc = expr_eval(s->vm, code, &x, &b, e);
     if (!rc)
@@ -148,7 +151,7 @@ int eval_json(struct session *s, unsigned n, struct str code, struct str *out, s
 int eval_bool(struct session *s, unsigned n, struct str code, bool *out, struct errbuf *e)
 {
     struct expr_scope x;
-    scope_init(s, n, &x);
+    seen_init(s, n, &x);
     return expr_eval_bool(s->vm, code, &x, out, e);
 }
 
@@ -160,7 +163,7 @@ int eval_template(struct session *s, unsigned n, struct str tmpl, struct str *ou
         *out = tmpl;
         return 0;
     }
-    scope_init(s, n, &x);
+    seen_init(s, n, &x);
     buf_init(&b, ENGINE_OUTPUT_BYTES_MAX);
     int rc = expr_render(s->vm, tmpl, &x, &b, e);
     if (!rc)
@@ -225,7 +228,7 @@ static int tree_value(struct session *s, unsigned n, leaf_fn *leaf, struct json 
 {
     struct expr_scope x;
     struct buf b;
-    scope_init(s, n, &x);
+    seen_init(s, n, &x);
     buf_init(&b, ENGINE_OUTPUT_BYTES_MAX);
     int rc = tree_eval(s, &x, leaf, v, &b, 0, e);
     if (!rc && buf_error(&b))

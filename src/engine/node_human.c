@@ -233,7 +233,7 @@ static void interrupt_close(struct session *s, unsigned n, const struct answer *
 
 void human_go_on(struct session *s, unsigned n)
 {
-    s->at->nodes[n].status = NODE_RUNNING;
+    node_status_set(s, n, NODE_RUNNING);
     phase_set(s, n, PHASE_RUNNING);
     run_row_sync(s, n);
     event_node_move(s, n, NODE_SUSPENDED, STR_NULL, STR_NULL);
@@ -259,7 +259,7 @@ static void review_finish(struct session *s, unsigned n, const struct answer *a)
     int edge = review_edge(s, n, a->action);
     struct buf b;
     struct jw w;
-    if (edge == EDGES_NONE) {
+    if (edge == EDGES_NONE && !s->at->parent) { /* inside of a container it ends the item */
         struct errbuf e;
         err_set(&e, ERR_INVALID, "The answer \"%.*s\" has no route, and there are no next_ids.",
                 STR_FMT(a->action));

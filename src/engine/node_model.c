@@ -49,7 +49,8 @@ static bool kind_says_something(enum node_kind k)
            k != KIND_WAIT;
 }
 
-/* Without a prompt: the topic, then what the direct predecessors said. */
+/* Without a prompt: the topic, then what the direct predecessors said; where a map's body begins,
+ * the item. */
 static struct str prompt_default(struct session *s, unsigned n)
 {
     const struct node_def *def = node_def(s, n);
@@ -67,6 +68,10 @@ static struct str prompt_default(struct session *s, unsigned n)
         buf_append_str(&b, node_def(s, from)->name);
         buf_append_z(&b, "\n\n");
         output_append(&b, s->at->nodes[from].output);
+    }
+    if (!def->in_count && map_text(s).p) {
+        buf_append_z(&b, "\n\n");
+        output_append(&b, json_raw(json_get(json_root(map_text(s)), "item")));
     }
     struct str out = buf_error(&b) ? STR_NULL : tmp_copy(s, buf_str(&b));
     buf_deinit(&b);

@@ -11,14 +11,24 @@
 typedef void start_fn(struct session *s, unsigned n);
 
 static start_fn *const starters[KIND_COUNT] = {
-    [KIND_START] = node_start_start,         [KIND_END] = node_start_end,
-    [KIND_LLM] = node_start_model,           [KIND_AGENT] = node_start_model,
-    [KIND_TRANSFORM] = node_start_transform, [KIND_SWITCH] = node_start_switch,
-    [KIND_PARALLEL] = node_start_parallel,   [KIND_LOOP] = node_start_loop,
-    [KIND_HUMAN_REVIEW] = node_start_review, [KIND_USER_INPUT] = node_start_input,
-    [KIND_WAIT] = node_start_wait,           [KIND_SCRIPT] = node_start_script,
-    [KIND_TOOL] = node_start_tool,           [KIND_SIGNAL] = node_start_signal,
-    [KIND_STAGE] = node_start_stage,         [KIND_TASK] = node_start_task,
+    [KIND_START] = node_start_start,
+    [KIND_END] = node_start_end,
+    [KIND_LLM] = node_start_model,
+    [KIND_AGENT] = node_start_model,
+    [KIND_TRANSFORM] = node_start_transform,
+    [KIND_SWITCH] = node_start_switch,
+    [KIND_PARALLEL] = node_start_parallel,
+    [KIND_LOOP] = node_start_loop,
+    [KIND_HUMAN_REVIEW] = node_start_review,
+    [KIND_USER_INPUT] = node_start_input,
+    [KIND_WAIT] = node_start_wait,
+    [KIND_SCRIPT] = node_start_script,
+    [KIND_MAP] = node_start_map,
+    [KIND_SEQUENCE] = node_start_sequence,
+    [KIND_TOOL] = node_start_tool,
+    [KIND_SIGNAL] = node_start_signal,
+    [KIND_STAGE] = node_start_stage,
+    [KIND_TASK] = node_start_task,
     [KIND_PLUGIN] = node_start_plugin,
 };
 
@@ -50,6 +60,8 @@ void run_row_sync(struct session *s, unsigned n)
         if (ns->work && ns->work->interrupt.p)
             ns->row->interrupt_json = row_copy(s, ns->work->interrupt);
         ns->row->progress_json = row_copy(s, ns->progress);
+        if (ns->work && ns->work->container)
+            ns->work->container->changed = true; /* its progress is written at the take */
         s->out_any = true;
     }
     ns->row->status = str_of(node_status_word(ns->status));
@@ -77,7 +89,7 @@ static void run_new(struct session *s, unsigned n, bool again)
     if (again) {
         ns->attempt++;
     } else {
-        ns->iteration++;
+        ns->iteration = ++s->root.nodes[node_def(s, n)->doc].iteration; /* over all scopes */
         ns->attempt = 1;
         ns->failures = 0;
         ns->logical_id = ns->run_id;
@@ -92,7 +104,7 @@ static void run_new(struct session *s, unsigned n, bool again)
 void run_begin(struct session *s, unsigned n, bool again)
 {
     run_new(s, n, again);
-    s->at->nodes[n].status = NODE_RUNNING;
+    node_status_set(s, n, NODE_RUNNING);
     phase_set(s, n, PHASE_RUNNING);
     run_row_sync(s, n);
     event_node_move(s, n, NODE_PENDING, STR_NULL, STR_NULL);
@@ -101,10 +113,11 @@ void run_begin(struct session *s, unsigned n, bool again)
 void node_skip(struct session *s, unsigned n)
 {
     run_new(s, n, false);
-    s->at->nodes[n].status = NODE_SKIPPED;
+    node_status_set(s, n, NODE_SKIPPED);
     phase_set(s, n, PHASE_DONE);
     run_row_end(s, n, STR_NULL, STR_NULL);
     event_node_move(s, n, NODE_PENDING, STR_NULL, STR_NULL);
+    step_settled(s, n);
 }
 
 static bool start_is_runaway(struct session *s)
@@ -169,7 +182,7 @@ void node_complete(struct session *s, unsigned n, struct str output, int chosen)
     }
     calls_end(s, n, false);
     own_set(&ns->progress, STR_NULL);
-    ns->status = NODE_COMPLETED;
+    node_status_set(s, n, NODE_COMPLETED);
     output_set(s, n, output);
     run_row_end(s, n, ns->output, STR_NULL);
     event_node_move(s, n, NODE_RUNNING, ns->output, STR_NULL);
@@ -178,6 +191,7 @@ void node_complete(struct session *s, unsigned n, struct str output, int chosen)
         s->at->end_ran = true;
         s->at->end_check = true;
     }
+    step_settled(s, n);
     edges_fire(s, n, chosen);
 }
 
@@ -215,7 +229,7 @@ static void run_fail(struct session *s, unsigned n, struct str error)
     struct node_state *ns = &s->at->nodes[n];
     enum node_status from = ns->status;
     assert(from == NODE_RUNNING || from == NODE_SUSPENDED);
-    ns->status = NODE_FAILED;
+    node_status_set(s, n, NODE_FAILED);
     run_row_end(s, n, STR_NULL, error);
     event_node_move(s, n, from, STR_NULL, error);
 }
@@ -231,7 +245,7 @@ static void node_retry(struct session *s, unsigned n, const char *code, struct s
                        (long long)ns->failures, r->max_attempts, code,
                        (int)(message.n > 500 ? 500 : message.n), message.p);
     event_log(s, (int)n, "warn", (struct str){text, (size_t)len});
-    ns->status = NODE_PENDING;
+    node_status_set(s, n, NODE_PENDING);
     ns->retry = true;
     if (delay > 0) {
         phase_set(s, n, PHASE_BACKOFF);
@@ -247,11 +261,15 @@ static void node_give_up(struct session *s, unsigned n, const char *code, struct
     phase_set(s, n, PHASE_DONE);
     switch (def->on_error) {
     case ON_ERROR_FAIL:
-        session_fail(s, code, message, (int)n);
+        if (s->at->parent)
+            item_fail(s, n, code, message);
+        else
+            session_fail(s, code, message, (int)n);
         break;
     case ON_ERROR_CONTINUE:
         output_set(s, n, STR("null"));
         s->at->nodes[n].row->output_json = STR("null");
+        step_settled(s, n);
         edges_fire(s, n, EDGES_NEXT);
         break;
     case ON_ERROR_GOTO:
@@ -318,7 +336,7 @@ void node_cancel(struct session *s, unsigned n, const char *code, const char *me
         bool failed_before = ns->phase == PHASE_BACKOFF || ns->retry;
         timers_clear_node(s, (int)n);
         if (failed_before) /* its last attempt did; no other will come */
-            ns->status = NODE_FAILED;
+            node_status_set(s, n, NODE_FAILED);
         ns->retry = ns->next_round = false;
         phase_set(s, n, failed_before ? PHASE_DONE : PHASE_IDLE);
         break;
@@ -326,6 +344,8 @@ void node_cancel(struct session *s, unsigned n, const char *code, const char *me
     case PHASE_RUNNING:
     case PHASE_SUSPENDED:
         model_keep_partial(s, n, "cancelled");
+        if (ns->work && ns->work->container)
+            container_cancel(s, n, code, message);
         calls_end(s, n, true);
         run_fail(s, n, error_json(s, code, str_of(message), NULL));
         phase_set(s, n, PHASE_DONE);
@@ -350,7 +370,7 @@ void node_suspend(struct session *s, unsigned n, struct str interrupt, struct id
     struct work *w = work_begin(s, n, WORK_HUMAN);
     own_set(&w->interrupt, interrupt);
     w->interrupt_id = interrupt_id;
-    ns->status = NODE_SUSPENDED;
+    node_status_set(s, n, NODE_SUSPENDED);
     phase_set(s, n, PHASE_SUSPENDED);
     run_row_sync(s, n);
     ns->row->interrupt_json = row_copy(s, interrupt);

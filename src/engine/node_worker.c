@@ -82,20 +82,27 @@ void worker_done(struct session *s, unsigned n, struct work *c, const struct eng
 
 /* ---- script ---- */
 
+/* What is seen from here: the own scope's nodes, and those of all around it. */
 static void script_nodes(struct session *s, struct jw *w)
 {
+    struct scope *was = s->at;
     jw_key(w, "nodes");
     jw_object(w);
-    for (unsigned i = 0; i < s->at->wf->node_count; i++) {
-        const struct node_state *ns = &s->at->nodes[i];
-        jw_key_str(w, node_def(s, i)->id);
-        jw_object(w);
-        if (ns->output.p)
-            jw_kv_raw(w, "output", ns->output);
-        jw_kv_stringz(w, "status", node_status_word(ns->status));
-        jw_end(w);
+    for (; s->at; s->at = s->at->parent) {
+        for (unsigned i = 0; i < s->at->wf->node_count; i++) {
+            const struct node_state *ns = &s->at->nodes[i];
+            if (!node_is_here(s, i))
+                continue;
+            jw_key_str(w, node_def(s, i)->id);
+            jw_object(w);
+            if (ns->output.p)
+                jw_kv_raw(w, "output", ns->output);
+            jw_kv_stringz(w, "status", node_status_word(ns->status));
+            jw_end(w);
+        }
     }
     jw_end(w);
+    s->at = was;
 }
 
 void node_start_script(struct session *s, unsigned n)
@@ -119,6 +126,8 @@ void node_start_script(struct session *s, unsigned n)
     struct str loop = loop_text(s, n);
     if (loop.p)
         jw_kv_raw(&w, "loop", loop);
+    if (map_text(s).p)
+        jw_kv_raw(&w, "map", map_text(s));
     jw_kv_raw(&w, "session", session_text(s));
     jw_end(&w);
     saved_write(s, n, &w);

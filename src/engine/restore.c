@@ -52,11 +52,11 @@ static bool bool_get(struct json v, const char *key)
 }
 
 /* Node by an id that needs no unescaping (node ids are plain). */
-static int node_get(const struct session *s, struct json v)
+static int node_get(const struct scope *c, struct json v)
 {
     if (json_type(v) != JSON_STRING)
         return -1;
-    return workflow_find(s->at->wf, (struct str){v.p + 1, v.n - 2});
+    return workflow_find(c->wf, (struct str){v.p + 1, v.n - 2});
 }
 
 /* ---- the row's own columns ---- */
@@ -150,6 +150,9 @@ static enum work_kind work_kind_of(enum node_kind k)
     case KIND_LOOP:
     case KIND_COUNT:
         break;
+    case KIND_MAP:
+    case KIND_SEQUENCE:
+        return WORK_CONTAINER;
     }
     return WORK_WAIT;
 }
@@ -238,6 +241,17 @@ static int calls_restore(struct restore *r, unsigned n, struct json list)
     return 0;
 }
 
+/* Its items' scopes are restored when all runs around them are there. */
+static int work_restore_container(struct restore *r, struct work *w)
+{
+    struct node_state *ns = &w->scope->nodes[w->node];
+    struct json progress = ns->progress.p ? json_root(ns->progress) : JSON_ABSENT;
+    if (container_restore(r->s, w->node, w, progress))
+        return corrupt(r, "the items of a map are damaged");
+    own_set(&ns->progress, STR_NULL);
+    return 0;
+}
+
 static int work_restore(struct restore *r, unsigned n, struct json v)
 {
     struct session *s = r->s;
@@ -252,6 +266,8 @@ static int work_restore(struct restore *r, unsigned n, struct json v)
     w->message_id = ns->message_id;
     if (work_has_effect(kind))
         return work_restore_effect(r, w, v);
+    if (kind == WORK_CONTAINER)
+        return work_restore_container(r, w);
     return kind == WORK_HUMAN ? human_restore(r, w) : 0;
 }
 
@@ -266,6 +282,26 @@ static int progress_restore(struct restore *r, unsigned n, const struct run_row 
     return 0;
 }
 
+/* What of an item's node stands nowhere else: its status, an output without a row. */
+static bool inner_restore(struct restore *r, unsigned n, struct json v)
+{
+    struct node_state *ns = &r->s->at->nodes[n];
+    struct json status = json_get_set(v, "status"), out = json_get_set(v, "out");
+    struct buf b;
+    if (json_type(status) != JSON_STRING ||
+        !node_status_parse((struct str){status.p + 1, status.n - 2}, &ns->status))
+        return false;
+    if (!json_exists(out))
+        return true;
+    buf_init(&b, ENGINE_OUTPUT_BYTES_MAX + 1);
+    bool good = json_type(out) == JSON_STRING && json_string(out, &b) && !buf_error(&b) &&
+                !json_check(buf_str(&b), NULL, NULL);
+    if (good)
+        own_set(&ns->output, json_raw(json_root(buf_str(&b))));
+    buf_deinit(&b);
+    return good;
+}
+
 static int restore_run(struct restore *r, unsigned n, struct json v)
 {
     struct session *s = r->s;
@@ -278,6 +314,8 @@ static int restore_run(struct restore *r, unsigned n, struct json v)
     ns->failures = i64_get(v, "failures", 0);
     ns->retry = bool_get(v, "retry");
     ns->next_round = bool_get(v, "next_round");
+    if (s->at->parent && !inner_restore(r, n, v))
+        return corrupt(r, "a member of a container is damaged");
     id_get(v, "run", &ns->run_id);
     id_get(v, "key", &ns->logical_id);
     id_get(v, "message", &ns->message_id);
@@ -324,6 +362,7 @@ static int restore_outputs(struct restore *r)
         }
         struct node_state *ns = &s->at->nodes[n];
         if (!row->output_json.p || row->iteration < ns->output_iteration ||
+            !node_is_here(s, (unsigned)n) ||
             (row->iteration == ns->output_iteration && row->attempt < attempts[n]))
             continue;
         own_set(&ns->output, row->output_json);
@@ -332,6 +371,20 @@ static int restore_outputs(struct restore *r)
     }
     free(attempts);
     return 0;
+}
+
+/* Of an item's node: that of its own iteration, when that is the newest. */
+static void restore_outputs_inner(struct restore *r)
+{
+    struct scope *c = r->s->at;
+    for (const struct run_row *row = r->image->runs; row; row = row->next) {
+        int n = row->output_json.p ? workflow_find(c->wf, row->node_id) : -1;
+        if (n < 0 || c->nodes[n].iteration != row->iteration ||
+            (c->nodes[n].output.p && c->nodes[n].output_iteration != row->iteration))
+            continue;
+        own_set(&c->nodes[n].output, row->output_json);
+        c->nodes[n].output_iteration = row->iteration;
+    }
 }
 
 /* ---- sets and queues ---- */
@@ -392,19 +445,38 @@ static int restore_loops(struct restore *r, struct json state)
 
 /* ---- timers ---- */
 
+static struct scope *timer_scope(struct restore *r, struct json v)
+{
+    struct session *s = r->s;
+    struct id in;
+    if (!id_get(v, "in", &in))
+        return &s->root;
+    const struct work *w = table_get(&s->runs, in);
+    int64_t item = i64_get(v, "item", -1);
+    scopes_foreach(it, s)
+    {
+        struct scope *c = scope_of(it);
+        if (w && c->parent == w->scope && c->owner == w->node && c->item == item)
+            return c;
+    }
+    return NULL;
+}
+
 static int timer_restore(struct restore *r, struct json v, struct timer **out)
 {
     struct timer *t = mem_zalloc(sizeof(*t));
     list_append(&r->s->timers, &t->link);
-    t->scope = r->s->at;
+    t->scope = &r->s->root;
     t->node = -1;
     *out = t;
     if (!timer_purpose_parse(json_get_set(v, "for"), &t->purpose))
         return corrupt(r, "a timer's purpose is unknown");
     if (t->purpose != FOR_CONTINUE) {
-        t->node = node_get(r->s, json_get_set(v, "node"));
-        if (t->node < 0 || !phase_is_active(r->s->at->nodes[t->node].phase))
+        struct scope *c = timer_scope(r, v);
+        t->node = c ? node_get(c, json_get_set(v, "node")) : -1;
+        if (t->node < 0 || !phase_is_active(c->nodes[t->node].phase))
             return corrupt(r, "a timer is of a node that does not wait");
+        t->scope = c;
     }
     return 0;
 }
@@ -469,6 +541,59 @@ static int restore_withheld(struct restore *r)
 
 /* ---- all of it ---- */
 
+/* The graph state of s->at. */
+static int restore_graph(struct restore *r, struct json v)
+{
+    struct scope *c = r->s->at;
+    if (restore_runs(r, v))
+        return ERR_CORRUPT;
+    if (c->parent)
+        restore_outputs_inner(r);
+    else if (restore_outputs(r))
+        return ERR_CORRUPT;
+    if (restore_bits(r, json_get_set(v, "live"), c->live) ||
+        restore_bits(r, json_get_set(v, "fresh"), c->fresh) || restore_queues(r, v) ||
+        restore_loops(r, v))
+        return ERR_CORRUPT;
+    c->recheck = true;
+    scope_stir(r->s, c);
+    return 0;
+}
+
+static int restore_scope(struct restore *r, struct json v)
+{
+    struct session *s = r->s;
+    struct json code = json_get_set(v, "fail_code"), text = json_get_set(v, "fail_text");
+    struct id in = {{0}};
+    id_get(v, "in", &in);
+    const struct work *w = table_get(&s->runs, in);
+    struct scope *c = NULL;
+    if (w && w->container) {
+        s->at = w->scope;
+        c = item_restore(s, w->node, i64_get(v, "item", -1));
+    }
+    if (!c)
+        return corrupt(r, "its state has an item of no container");
+    s->at = c;
+    c->failed = json_type(code) == JSON_STRING && json_type(text) == JSON_STRING;
+    if (c->failed) {
+        own_set(&c->fail_code, json_text(s, code));
+        own_set(&c->fail_text, json_text(s, text));
+    }
+    return restore_graph(r, v);
+}
+
+static int restore_scopes(struct restore *r, struct json list)
+{
+    struct json_iter it;
+    int rc = 0;
+    json_iter_init(&it, list);
+    while (json_iter_next(&it) && !rc)
+        rc = restore_scope(r, it.value);
+    r->s->at = &r->s->root;
+    return rc;
+}
+
 static int restore_state(struct restore *r)
 {
     struct session *s = r->s;
@@ -484,13 +609,11 @@ static int restore_state(struct restore *r)
     s->timers_run = bool_get(state, "timers_run");
     if (!breaker_restore(s, state))
         return corrupt(r, "its breaker is unknown");
-    if (restore_withheld(r) || restore_runs(r, state) || restore_outputs(r) ||
-        restore_bits(r, json_get_set(state, "live"), s->at->live) ||
-        restore_bits(r, json_get_set(state, "fresh"), s->at->fresh) || restore_queues(r, state) ||
-        restore_loops(r, state) || restore_timers(r, state) || restore_signals(r, state))
+    if (restore_withheld(r) || restore_graph(r, state) ||
+        restore_scopes(r, json_get_set(state, "scopes")) || restore_timers(r, state) ||
+        restore_signals(r, state))
         return ERR_CORRUPT;
-    s->at->end_ran = s->at->end_check = true; /* looked at again in the next drain */
-    s->at->recheck = s->at->stirred = true;
+    s->root.end_ran = s->root.end_check = true; /* looked at again in the next drain */
     return 0;
 }
 

@@ -25,7 +25,7 @@ void phase_set(struct session *s, unsigned n, enum phase p)
     else
         bit_clear(s->at->waiting, n);
     s->core_dirty = true;
-    s->at->stirred = true;
+    scope_stir(s, s->at);
     s->at->reach_valid = false;
     if (was == is)
         return;
@@ -292,6 +292,7 @@ static void end_forget(struct session *s)
     timers_clear_all(s);
     withheld_drop(s);
     signals_free(s);
+    scope_rest(&s->root);
     s->at->ready_head = s->at->ready_len = 0;
     s->at->queued_len = 0;
     s->hold = s->timers_run = s->held = false;
@@ -302,6 +303,7 @@ void session_end(struct session *s, enum session_status to)
 {
     enum session_status from = s->status;
     assert(session_move_is_legal(from, to));
+    s->at = &s->root;
     for (unsigned n = 0; n < s->at->wf->node_count; n++)
         if (phase_is_active(s->at->nodes[n].phase))
             node_cancel(s, n, "cancelled", "The session ended before this run had.");
@@ -440,13 +442,16 @@ static void cut_rest(struct session *s)
             node_cancel(s, n, "cancelled", "The session reached its end on another path.");
 }
 
-static void session_settle(struct session *s)
+/* Nothing more can start here for now. */
+static void scope_settle(struct session *s)
 {
     skip_unreachable(s);
-    s->at->stirred = false;
+    scope_rest(s->at);
     if (s->at->active_count)
         return;
-    if (ends_ran(s))
+    if (s->at->parent)
+        item_settle(s);
+    else if (ends_ran(s))
         session_complete(s);
     else
         session_fail(s, "no_end_reached",
@@ -483,33 +488,52 @@ static bool drain_is_flooded(struct session *s)
     return true;
 }
 
+static bool drain_is_full(const struct session *s, unsigned started)
+{
+    return started >= DRAIN_STARTS_MAX ||
+           (started && s->out.events.len > s->step_events + DRAIN_EVENT_BYTES);
+}
+
+/* One move of the scope s->at. False: it would be one too many for this step. */
+static bool scope_turn(struct session *s, unsigned *started)
+{
+    if (s->at->failed) {
+        item_settle(s);
+        return true;
+    }
+    if (s->at->end_check)
+        cut_rest(s);
+    int n = ready_peek(s);
+    if (n >= 0) {
+        if (drain_is_full(s, *started))
+            return false;
+        ++*started;
+        if (!breaker_stops_start(s, (unsigned)n)) {
+            s->at->ready_head++;
+            node_start(s, (unsigned)n);
+        }
+    } else if (s->at->recheck) {
+        waiting_recheck(s);
+    } else if (!s->at->queued_len || !branches_release(s)) {
+        scope_settle(s);
+    }
+    return true;
+}
+
 void scheduler_drain(struct session *s)
 {
     unsigned started = 0;
     if (s->halt != HALT_NONE)
         session_halt(s);
-    while (!drain_is_flooded(s) && s->at->stirred && s->status == SESSION_RUNNING) {
-        if (s->at->end_check)
-            cut_rest(s);
-        int n = ready_peek(s);
-        if (n >= 0) {
-            if (started >= DRAIN_STARTS_MAX ||
-                (started && s->out.events.len > s->step_events + DRAIN_EVENT_BYTES)) {
-                drain_yield(s);
-                return;
-            }
-            started++;
-            if (!breaker_stops_start(s, (unsigned)n)) {
-                s->at->ready_head++;
-                node_start(s, (unsigned)n);
-            }
-        } else if (s->at->recheck) {
-            waiting_recheck(s);
-        } else if (!s->at->queued_len || !branches_release(s)) {
-            session_settle(s);
-            return;
+    while (!drain_is_flooded(s) && s->status == SESSION_RUNNING && !list_empty(&s->stirred)) {
+        s->at = container_of(s->stirred.next, struct scope, turn);
+        if (!scope_turn(s, &started)) {
+            s->at = &s->root;
+            drain_yield(s);
+            break;
         }
         if (s->halt != HALT_NONE)
             session_halt(s);
     }
+    s->at = &s->root;
 }

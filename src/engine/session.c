@@ -39,47 +39,6 @@ bool phase_parse(struct json v, enum phase *out)
 
 /* ---- life ---- */
 
-static void scope_init_bits(struct session *s, struct scope *c)
-{
-    const struct workflow *wf = c->wf;
-    unsigned words = wf->words;
-    c->edge_words = (wf->edge_count + 63) / 64;
-    uint64_t *at =
-        arena_calloc(&s->arena, (size_t)words * 7 + (size_t)c->edge_words * 2, sizeof(*at));
-    uint64_t **sets[] = {&c->active,  &c->waiting, &c->unsettled, &c->reach,
-                         &c->bits[0], &c->bits[1], &c->ends};
-    for (size_t i = 0; i < sizeof(sets) / sizeof(sets[0]); i++, at += words)
-        *sets[i] = at;
-    c->live = at;
-    c->fresh = at + c->edge_words;
-    for (unsigned i = 0; i < wf->edge_count; i++)
-        c->has_back_edges = c->has_back_edges || wf->edges[i].back;
-    for (unsigned n = 0; n < wf->node_count; n++) {
-        bit_set(c->unsettled, n);
-        if (wf->nodes[n].kind == KIND_END)
-            bit_set(c->ends, n);
-    }
-}
-
-static void scope_init(struct session *s, struct scope *c, struct workflow *wf)
-{
-    c->wf = wf;
-    c->nodes = arena_calloc(&s->arena, wf->node_count, sizeof(*c->nodes));
-    c->stack = arena_calloc(&s->arena, wf->node_count, sizeof(*c->stack));
-    scope_init_bits(s, c);
-}
-
-static void scope_deinit(struct scope *c)
-{
-    for (unsigned n = 0; n < c->wf->node_count; n++) {
-        works_free(c->nodes[n].work);
-        free((char *)c->nodes[n].output.p);
-        free((char *)c->nodes[n].progress.p);
-    }
-    free(c->ready);
-    free(c->queued);
-}
-
 /* A session of nothing but its workflow. */
 struct session *session_alloc(struct workflow *wf, struct expr_vm *vm)
 {
@@ -88,8 +47,11 @@ struct session *session_alloc(struct workflow *wf, struct expr_vm *vm)
     s->vm = vm;
     s->at = &s->root;
     arena_init(&s->arena);
-    scope_init(s, &s->root, wf);
-    loops_init(s);
+    list_init(&s->scopes);
+    list_init(&s->stirred);
+    list_init(&s->closed);
+    list_init(&s->containers);
+    scope_init(s, &s->root, wf, &s->arena);
     s->breaker.node = -1;
     table_init(&s->runs);
     list_init(&s->timers);
@@ -162,6 +124,14 @@ static void session_free_lists(struct session *s)
     signals_free(s);
 }
 
+static void scopes_free(struct session *s)
+{
+    list_remove(&s->root.link);
+    list_splice(&s->closed, &s->scopes);
+    scopes_bury(s);
+    scope_deinit(&s->root);
+}
+
 void session_destroy(struct session *s)
 {
     if (!s)
@@ -175,8 +145,7 @@ void session_destroy(struct session *s)
     for (size_t i = 0; i < sizeof(owned) / sizeof(owned[0]); i++)
         free((char *)owned[i].p);
     session_free_lists(s);
-    loops_deinit(s);
-    scope_deinit(&s->root);
+    scopes_free(s);
     free(s->vars);
     table_deinit(&s->runs);
     buf_deinit(&s->out.events);
@@ -216,7 +185,7 @@ bool session_has_output(const struct session *s)
 bool session_is_idle(const struct session *s)
 {
     if (session_has_output(s) || s->status == SESSION_PENDING ||
-        (s->at->stirred && s->status == SESSION_RUNNING))
+        (!list_empty(&s->stirred) && s->status == SESSION_RUNNING))
         return false;
     table_foreach(slot, &s->runs)
     {
@@ -231,8 +200,18 @@ size_t session_bytes(const struct session *s)
 {
     size_t total = sizeof(*s) + s->arena.bytes + s->out.arena.bytes + s->out.events.cap +
                    s->withheld_bytes + s->signal_bytes + s->output.n + s->error.n + s->vars_text.n;
-    for (unsigned n = 0; n < s->at->wf->node_count; n++)
-        total += s->at->nodes[n].output.n + s->at->nodes[n].progress.n;
+    scopes_foreach(it, s)
+    {
+        const struct scope *c = scope_of(it);
+        total += c->parent ? sizeof(*c) + c->arena.bytes + c->map_text.n : 0;
+        for (unsigned n = 0; n < c->wf->node_count; n++)
+            total += c->nodes[n].output.n + c->nodes[n].progress.n;
+    }
+    list_foreach(it, &s->containers)
+    {
+        const struct container *k = container_of(it, struct container, link);
+        total += sizeof(*k) + k->items.n + k->bytes + k->count * 2 * sizeof(struct str);
+    }
     table_foreach(slot, &s->runs)
     {
         const struct work *w = slot->value;

@@ -3,6 +3,7 @@
  *     step.c        one input: may it come now, and to whom does it go
  *     step_pause.c  pause, resume, and inputs that are withheld meanwhile
  *     budget.c      what calls use, and the limit;  breaker.c  what no sensible session does
+ *     scope.c       a graph while it runs: the session's own, and those inside of containers
  *     scheduler.c   ready queue, edges, back edges, what is skipped, when the session ends
  *     join.c        may a waiting node start
  *     loop.c        rounds, scores, history
@@ -10,6 +11,7 @@
  *     calls.c       its calls: ids, progress, to which kind a result goes
  *     node_task.c   work for workers outside
  *     node_*.c      the kinds of nodes
+ *     node_map.c    containers: map, sequence
  *     event.c       frames for people
  *     effects.c     work for the shell, timers
  *     delta.c       all of it as rows;  restore.c the way back
@@ -60,11 +62,28 @@ enum work_kind {
     WORK_WAIT,
     WORK_HUMAN,
     WORK_TASK, /* a worker outside leases it; its row is its effect */
+    WORK_CONTAINER,
 };
 static inline bool work_has_effect(enum work_kind k)
 {
     return k < WORK_WAIT;
 }
+
+enum item_state { ITEM_WAITS, ITEM_RUNS, ITEM_DONE, ITEM_FAILED };
+
+/* A map or a sequence while it runs. A sequence has one item, without a value. Items begin in
+ * order. What is known of a map's items is its run's progress. */
+struct container {
+    struct list link; /* in session->containers */
+    struct work *work;
+    unsigned count, next, alive, settled; /* items; next: to begin */
+    struct str items;                     /* heap: the array, as JSON */
+    struct str *item;                     /* each in it */
+    struct str *output;                   /* of each, heap, or NULL */
+    uint8_t *state;                       /* enum item_state */
+    size_t bytes;                         /* of all outputs */
+    bool changed;                         /* since its row was written */
+};
 
 /* A call: one piece of outside work of a run, or its wait for a timer or a person. Most runs make
  * one; an agent calls its model, several tools at once, the model again (calls.c). */
@@ -98,6 +117,8 @@ struct work {
     struct str interrupt;
     struct id interrupt_id;
     bool closed; /* its row says how it ended */
+    /* WORK_CONTAINER */
+    struct container *container;
 };
 
 struct node_state {
@@ -175,9 +196,17 @@ struct withheld {
  * and edge numbers are those of its workflow. Functions work on the scope that session->at names;
  * whoever goes to another (an input's run, a timer, a container's items) sets it, and back. */
 struct scope {
+    struct list link; /* in session->scopes, or session->closed */
+    struct list turn; /* in session->stirred, when stirred */
     struct workflow *wf;
     struct scope *parent; /* NULL: the session's own */
     unsigned owner;       /* the container, in parent */
+    unsigned item;        /* which one of its */
+    struct str map_text;  /* heap: what `map` is in it; NULL: what it is around it */
+    /* A member has failed, and nothing inside tolerates it; the container is told in the drain. */
+    bool failed;
+    struct str fail_code, fail_text; /* heap */
+    struct arena arena;              /* its arrays; not of the session's own */
 
     struct node_state *nodes;
     uint64_t *live, *fresh; /* edges; fresh: its target has not started on it yet */
@@ -224,8 +253,13 @@ struct session {
     const char *refusal; /* machine word of the refused command, or NULL */
 
     struct scope root;
-    struct scope *at; /* where the node numbers of the function under way belong */
-    int64_t starts;   /* of nodes, for ENGINE_STEPS_MAX */
+    struct scope *at;       /* where the node numbers of the function under way belong */
+    struct list scopes;     /* all of them; the root first, others after those around them */
+    struct list stirred;    /* those with something to do in the drain */
+    struct list closed;     /* are freed when the step ends */
+    struct list containers; /* those that run */
+    unsigned scope_nodes;   /* of all scopes but the root */
+    int64_t starts;         /* of nodes, for ENGINE_STEPS_MAX */
 
     struct var *vars;
     unsigned var_count, var_cap;
@@ -288,6 +322,11 @@ static inline const struct node_def *node_def(const struct session *s, unsigned 
 {
     return &s->at->wf->nodes[n];
 }
+/* Of the nodes that the document's graph lists, members stand there only to be counted. */
+static inline bool node_is_here(const struct session *s, unsigned n)
+{
+    return s->at->parent || node_def(s, n)->owner < 0;
+}
 static inline bool phase_is_active(enum phase p)
 {
     return p != PHASE_IDLE && p != PHASE_DONE;
@@ -324,12 +363,49 @@ void timer_add(struct session *s, enum timer_purpose purpose, int node, int64_t 
 struct timer *timer_find(struct session *s, struct id id);
 struct timer *timer_of(const struct session *s, enum timer_purpose purpose, int node);
 void timer_remove(struct session *s, struct timer *t); /* fired or not wanted any more */
+void timer_write_owner(struct jw *w, const struct timer *t);
 void timers_clear_node(struct session *s, int node);
 void timers_clear_all(struct session *s);
 void timers_freeze(struct session *s);
 void timers_thaw(struct session *s);
 const char *timer_purpose_word(enum timer_purpose p);
 bool timer_purpose_parse(struct json v, enum timer_purpose *out);
+
+/* ---- scope.c ---- */
+
+#define scope_of(it) container_of(it, struct scope, link)
+#define scopes_foreach(it, s)                                                                      \
+    list_foreach(it, &(s)->scopes) /* struct list *it; scope_of(it); none may be closed meanwhile  \
+                                    */
+void scope_init(struct session *s, struct scope *c, struct workflow *wf, struct arena *a);
+void scope_deinit(struct scope *c);
+/* A scope over `inner` of the container `owner` of the scope that s->at names. */
+struct scope *scope_open(struct session *s, unsigned owner, unsigned item);
+void scope_close(struct session *s, struct scope *c); /* nothing in it is active */
+void scope_stir(struct session *s, struct scope *c);
+void scope_rest(struct scope *c); /* not stirred any more */
+void scopes_bury(struct session *s);
+struct scope *scope_inside(const struct session *s, unsigned owner); /* one of s->at's, or NULL */
+/* The nearest around (or at) s->at that is a graph of this workflow node, with its number there;
+ * NULL: it is not seen from here. */
+struct scope *scope_seeing(const struct session *s, unsigned doc, unsigned *n);
+const struct scope *scope_item(const struct scope *c); /* of the nearest map around, or NULL */
+void node_status_set(struct session *s, unsigned n, enum node_status status);
+
+/* ---- node_map.c ---- */
+
+void node_start_map(struct session *s, unsigned n);
+void node_start_sequence(struct session *s, unsigned n);
+void container_cancel(struct session *s, unsigned n, const char *code, const char *message);
+void container_free(struct container *k);
+void item_fail(struct session *s, unsigned n, const char *code, struct str message);
+void item_settle(struct session *s); /* that of s->at, which is over; s->at is its parent's then */
+void step_settled(struct session *s, unsigned n); /* of a sequence; else nothing */
+void containers_write(struct session *s);         /* progress that has changed, as rows */
+int container_restore(struct session *s, unsigned n, struct work *w, struct json progress);
+int container_verify(const struct session *s, unsigned n, struct errbuf *e);
+struct scope *item_restore(struct session *s, unsigned n, int64_t item); /* NULL: it cannot run */
+struct str map_text(const struct session *s); /* what `map` is at s->at; NULL outside */
 
 /* ---- scheduler.c ---- */
 
@@ -354,10 +430,9 @@ bool join_may_run(struct session *s, unsigned n); /* before what it follows is o
 
 /* ---- loop.c ---- */
 
-void loops_init(struct session *s);
-void loops_deinit(struct session *s);
+void loops_init(struct session *s, struct arena *a);
 struct loop_state *loop_find(const struct session *s, unsigned loop_node);
-struct loop_state *loop_around(const struct session *s, unsigned n); /* innermost, or NULL */
+struct loop_state *loop_around(const struct session *s, unsigned n); /* in s->at, or NULL */
 struct str loop_text(struct session *s, unsigned n); /* what `loop` is for node n; NULL outside */
 void loop_push_score(struct loop_state *l, double score);
 void node_start_loop(struct session *s, unsigned n);

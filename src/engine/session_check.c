@@ -33,7 +33,8 @@ static bool status_fits(enum phase p, const struct node_state *ns)
 static bool kind_fits(enum phase p, enum node_kind k)
 {
     bool works = k == KIND_LLM || k == KIND_AGENT || k == KIND_END || k == KIND_SCRIPT ||
-                 k == KIND_WAIT || k == KIND_TOOL || k == KIND_TASK || k == KIND_PLUGIN;
+                 k == KIND_WAIT || k == KIND_TOOL || k == KIND_TASK || k == KIND_PLUGIN ||
+                 k == KIND_MAP || k == KIND_SEQUENCE;
     return (p != PHASE_RUNNING || works) && (p != PHASE_SUSPENDED || kind_suspends(k));
 }
 
@@ -66,6 +67,17 @@ static int node_verify(const struct session *s, unsigned n, struct errbuf *e)
         BROKEN("node %.*s waits for a timer that is not there", len, id);
     if (ns->phase == PHASE_DONE && ns->status == NODE_COMPLETED && !ns->output.p)
         BROKEN("node %.*s has completed without an output", len, id);
+    if (working && (ns->work->kind == WORK_CONTAINER) != (def->inner != NULL))
+        BROKEN("node %.*s does the work of another kind", len, id);
+    return working && def->inner ? container_verify(s, n, e) : 0;
+}
+
+/* A member, among the nodes of the document: it stands there to be counted. */
+static int member_verify(const struct session *s, unsigned n, struct errbuf *e)
+{
+    const struct node_state *ns = &s->at->nodes[n];
+    if (ns->phase != PHASE_IDLE || ns->work || ns->iteration < 0)
+        BROKEN("node %.*s is inside of a container, but runs outside", STR_FMT(node_def(s, n)->id));
     return 0;
 }
 
@@ -109,14 +121,14 @@ static bool queue_holds(const struct session *s, unsigned n)
 }
 
 /* Does a timer's purpose suit what its node does? */
-static bool timer_fits(const struct session *s, const struct timer *t)
+static bool timer_fits(const struct timer *t)
 {
-    enum phase p = t->node < 0 ? PHASE_IDLE : s->at->nodes[t->node].phase;
+    enum phase p = t->node < 0 ? PHASE_IDLE : t->scope->nodes[t->node].phase;
     switch (t->purpose) {
     case FOR_CONTINUE:
         return t->node < 0;
     case FOR_WAIT:
-        return p == PHASE_RUNNING && s->at->nodes[t->node].work->kind == WORK_WAIT;
+        return p == PHASE_RUNNING && t->scope->nodes[t->node].work->kind == WORK_WAIT;
     case FOR_TIMEOUT:
         return p == PHASE_RUNNING;
     case FOR_RETRY:
@@ -133,7 +145,7 @@ static int timers_verify(const struct session *s, struct errbuf *e)
     list_foreach(it, &s->timers)
     {
         const struct timer *t = container_of(it, struct timer, link);
-        if (!timer_fits(s, t))
+        if (!timer_fits(t))
             BROKEN("a %s timer of a node that does not wait for it",
                    timer_purpose_word(t->purpose));
         if (t->frozen && s->status != SESSION_PAUSED)
@@ -160,24 +172,19 @@ static int terminal_verify(const struct session *s, struct errbuf *e)
 
 static int counts_verify(const struct session *s, struct errbuf *e)
 {
-    unsigned active = 0, busy = 0, runs = 0;
-    for (unsigned n = 0; n < s->at->wf->node_count; n++) {
-        active += phase_is_active(s->at->nodes[n].phase);
-        for (const struct work *w = s->at->nodes[n].work; w; w = w->next) {
-            runs++;
-            busy += work_has_effect(w->kind);
-        }
+    unsigned busy = 0;
+    table_foreach(slot, &s->runs)
+    {
+        const struct work *w = slot->value;
+        busy += work_has_effect(w->kind);
     }
-    if (active != s->at->active_count || busy != s->busy_count || runs != s->runs.count)
-        BROKEN("%u nodes active (counted %u), %u busy (%u), %u runs (%zu)", active,
-               s->at->active_count, busy, s->busy_count, runs, s->runs.count);
+    if (busy != s->busy_count)
+        BROKEN("%u busy (counted %u)", busy, s->busy_count);
     if (!list_empty(&s->withheld) && s->status != SESSION_PAUSED)
         BROKEN("inputs are withheld, but the session is not paused");
     if (s->out.seq_last && s->out.seq_last != s->seq)
         BROKEN("the last event is %lld, the counter %lld", (long long)s->out.seq_last,
                (long long)s->seq);
-    if (s->status == SESSION_RUNNING && !s->at->stirred && !active)
-        BROKEN("the session runs, but nothing is active");
     return 0;
 }
 
@@ -203,19 +210,58 @@ static int meters_verify(const struct session *s, struct errbuf *e)
     return 0;
 }
 
-int session_verify(const struct session *s, struct errbuf *e)
+/* s->at; its runs are added to *runs. */
+static int scope_verify(const struct session *s, size_t *runs, struct errbuf *e)
 {
+    const struct scope *c = s->at;
+    unsigned active = 0;
     int rc = 0;
-    for (unsigned n = 0; n < s->at->wf->node_count && !rc; n++) {
-        enum phase p = s->at->nodes[n].phase;
+    for (unsigned n = 0; n < c->wf->node_count && !rc; n++) {
+        enum phase p = c->nodes[n].phase;
+        if (!node_is_here(s, n)) {
+            rc = member_verify(s, n, e);
+            continue;
+        }
         rc = node_verify(s, n, e);
+        active += phase_is_active(p);
+        *runs += calls_count(s, n);
         if (!rc && p == PHASE_WAITING)
             rc = waiting_verify(s, n, e);
         if (!rc && (p == PHASE_READY || p == PHASE_QUEUED) && !queue_holds(s, n))
             rc = err_set(e, ERR_CORRUPT, "a node in phase %s is in no queue", phase_word(p));
     }
-    for (unsigned i = 0; i < s->at->wf->edge_count && !rc; i++)
+    for (unsigned i = 0; i < c->wf->edge_count && !rc; i++)
         rc = edge_verify(s, i, e);
+    if (rc)
+        return rc;
+    if (active != c->active_count)
+        BROKEN("%u nodes active (counted %u)", active, c->active_count);
+    if (c->failed && active)
+        BROKEN("an item has failed, but something in it is active");
+    if (s->status == SESSION_RUNNING && !c->stirred && !active)
+        BROKEN("the session runs, but nothing is active");
+    return 0;
+}
+
+static int scopes_verify(struct session *s, struct errbuf *e)
+{
+    struct scope *was = s->at;
+    size_t runs = 0;
+    int rc = 0;
+    scopes_foreach(it, s)
+    {
+        s->at = scope_of(it);
+        rc = rc ? rc : scope_verify(s, &runs, e);
+    }
+    s->at = was;
+    if (!rc && runs != s->runs.count)
+        BROKEN("%zu runs (counted %zu)", runs, s->runs.count);
+    return rc;
+}
+
+int session_verify(const struct session *s, struct errbuf *e)
+{
+    int rc = scopes_verify((struct session *)s, e); /* s->at goes round, and back */
     if (!rc)
         rc = timers_verify(s, e);
     if (!rc)

@@ -231,6 +231,7 @@ int engine_step(struct session *s, const struct engine_input *in, struct errbuf 
         scheduler_drain(s);
         s->updated_at = s->now;
     }
+    scopes_bury(s);
     arena_deinit(&s->tmp);
     s->in = NULL;
     return rc;

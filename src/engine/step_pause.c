@@ -252,9 +252,14 @@ int step_pause(struct session *s, const struct engine_input *in, struct errbuf *
 
 void lost_restart(struct session *s)
 {
-    for (unsigned n = 0; n < s->at->wf->node_count; n++)
-        if (calls_lost(s, n))
-            run_restart(s, n);
+    scopes_foreach(it, s)
+    {
+        s->at = scope_of(it);
+        for (unsigned n = 0; n < s->at->wf->node_count; n++)
+            if (calls_lost(s, n))
+                run_restart(s, n);
+    }
+    s->at = &s->root;
 }
 
 /* What came before it has paused the session again: it waits on. All rows are deleted, then those

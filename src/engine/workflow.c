@@ -10,6 +10,7 @@ static struct workflow *workflow_create(struct str json)
 {
     struct workflow *w = mem_zalloc(sizeof(*w));
     w->refs = 1;
+    w->doc = w;
     arena_init(&w->arena);
     w->text = (struct str){arena_strdup(&w->arena, json), json.n};
     return w;
@@ -25,6 +26,9 @@ void workflow_unref(struct workflow *w)
 {
     if (!w || --w->refs)
         return;
+    for (unsigned i = 0; i < w->node_count; i++)
+        if (w->nodes[i].inner)
+            arena_deinit(&w->nodes[i].inner->arena);
     arena_deinit(&w->arena);
     free(w);
 }
@@ -54,20 +58,27 @@ int workflow_parse(struct str json, struct expr_vm *vm, struct workflow **out,
                    struct workflow_issues *issues)
 {
     struct workflow *w = workflow_create(json);
-    struct wf_parse p = {.w = w, .issues = issues, .vm = vm, .node = -1, .edges_whole = true};
+    struct wf_parse p = {
+        .w = w, .issues = issues, .vm = vm, .node = -1, .edges_whole = true, .hidden = -1};
     arena_init(&p.scratch);
     w->edges = mem_calloc(WORKFLOW_EDGES_MAX, sizeof(*w->edges));
     p.edge_at = mem_calloc(WORKFLOW_EDGES_MAX, sizeof(*p.edge_at));
     struct edge *collected = w->edges;
     parse_top(&p, json_root(w->text));
     if (w->node_count) {
+        members_find(&p);
         nodes_check(&p);
         edges_keep(&p);
+        borders_check(&p);
         graph_link(&p);
         graph_check(&p);
+        inner_check(&p);
     }
-    if (!issues->errors)
+    if (!issues->errors) {
         graph_finish(&p);
+        inner_finish(&p);
+        refs_warn(&p);
+    }
     issues_sort(&p);
     free(collected);
     free(p.edge_at);

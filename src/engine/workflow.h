@@ -8,6 +8,10 @@
  * ancestor on the depth-first walk from the start (edges in the order written), or from behind a
  * loop into its body; all others are forward edges and form a DAG. Joins look at forward edges
  * only.
+ *
+ * Containers. The members of a map or a sequence are nodes of the document like others, but no edge
+ * leads in or out: their graph is compiled on its own (node_def.inner). The document's own graph is
+ * that of the nodes with owner -1; nothing in it reaches a member.
  */
 #ifndef SLUICE_ENGINE_WORKFLOW_H
 #define SLUICE_ENGINE_WORKFLOW_H
@@ -24,6 +28,7 @@
 #define WORKFLOW_NODES_MAX  1000 /* reachability is kept as bit sets: 2 x n x n bits */
 #define WORKFLOW_EDGES_MAX  8000
 #define WORKFLOW_ISSUES_MAX 100 /* errors and warnings reported at once */
+#define WORKFLOW_DEPTH_MAX  8   /* containers in containers */
 
 enum node_kind {
     KIND_START,
@@ -42,6 +47,8 @@ enum node_kind {
     KIND_SIGNAL,
     KIND_STAGE,
     KIND_TASK,
+    KIND_MAP,
+    KIND_SEQUENCE,
     KIND_PLUGIN, /* a type that workflow_add_type() has made known */
     KIND_COUNT,
 };
@@ -93,10 +100,17 @@ struct node_def {
     uint16_t *out, *in;               /* edge indexes; out in the order written, in ascending */
     unsigned out_count, in_count;
     struct str branch; /* head of the innermost parallel branch it lies in, or NULL */
+    /* Containers (map, sequence). A member stands twice: in the document's nodes and edges, as all
+     * do, and in the graph of its container, under numbers of its own. */
+    uint16_t doc;           /* its number in the document */
+    int owner;              /* the container that it is a member of, by its doc, or -1 */
+    uint16_t local;         /* its number in that container's graph, else doc */
+    struct workflow *inner; /* of a container: the graph of its members; start is the entry */
 };
 
 struct workflow {
     unsigned refs;
+    struct workflow *doc;                   /* of a container's graph: the document; else itself */
     struct str id, name, type, description; /* id NULL: inline without one */
     int64_t version;                        /* set by the caller; 0: inline */
     struct str text;                        /* the JSON it was parsed from */

@@ -28,7 +28,7 @@ void graph_link(struct wf_parse *p)
     }
 }
 
-static size_t path_push_edge(struct wf_parse *p, const struct edge *e)
+size_t path_push_edge(struct wf_parse *p, const struct edge *e)
 {
     size_t mark = path_push(p, "nodes.%.*s", STR_FMT(p->w->nodes[e->from].id));
     switch (e->kind) {
@@ -264,26 +264,30 @@ static void ends_check(struct wf_parse *p)
 {
     struct workflow *w = p->w;
     bool *marked = arena_calloc(&p->scratch, w->node_count, sizeof(*marked));
+    bool is_inner = w->doc != w;
     unsigned ends = 0;
     for (unsigned i = 0; i < w->node_count; i++) {
         bool is_end = w->nodes[i].kind == KIND_END;
         ends += is_end;
-        marked[i] = is_end || w->nodes[i].out_count == 0;
+        marked[i] = is_end || w->nodes[i].out_count == 0 || !node_is_own(w, i);
     }
-    if (!ends) {
+    if (!ends && !is_inner) {
         size_t mark = path_push(p, "nodes");
         issue_error(p, w->text.p, "missing", "no node is of type end");
         path_pop(p, mark);
         return;
     }
     for (unsigned i = 0; i < w->node_count; i++)
-        if (w->nodes[i].kind != KIND_END && w->nodes[i].out_count == 0)
+        if (w->nodes[i].kind != KIND_END && w->nodes[i].out_count == 0 && !is_inner &&
+            node_is_own(w, i))
             node_report(p, i, "no_path_to_end",
                         "leads nowhere: from every node an end must be reachable");
     mark_backwards(p, marked);
     for (unsigned i = 0; i < w->node_count; i++)
         if (!marked[i])
-            node_report(p, i, "no_path_to_end", "is in a cycle that leads to no end");
+            node_report(p, i, "no_path_to_end",
+                        is_inner ? "is in a cycle that never ends its item"
+                                 : "is in a cycle that leads to no end");
 }
 
 static unsigned forward_sources(const struct workflow *w, const struct node_def *n)
@@ -304,7 +308,7 @@ static void joins_check(struct wf_parse *p)
     for (unsigned i = 0; i < w->node_count; i++) {
         const struct node_def *n = &w->nodes[i];
         unsigned sources = forward_sources(w, n);
-        if (n->join != JOIN_COUNT || n->join_count <= sources)
+        if (n->join != JOIN_COUNT || n->join_count <= sources || !node_is_own(w, i))
             continue;
         size_t mark = path_push(p, "nodes.%.*s.join", STR_FMT(n->id));
         p->node = (int)i;
@@ -320,18 +324,24 @@ void graph_check(struct wf_parse *p)
 {
     static const struct walker told = {.closes = edge_goes_back, .crosses = edge_enters_body};
     struct workflow *w = p->w;
-    cycles_check(p);
+    unsigned own = 0;
+    if (w->doc == w)
+        cycles_check(p); /* of the containers' graphs as well */
     /* With an edge missing, what follows would tell of its consequences only. */
     if (!p->edges_whole)
         return;
     reach_any_fill(p);
     struct walk k = walk_init(p);
     walk_from(p, &k, w->start, &told);
-    for (unsigned i = 0; i < w->node_count; i++)
-        if (k.colour[i] == WHITE)
-            node_report(p, i, "unreachable", "is not reached from the start");
+    for (unsigned i = 0; i < w->node_count; i++) {
+        own += node_is_own(w, i);
+        if (k.colour[i] == WHITE && node_is_own(w, i))
+            node_report(p, i, "unreachable",
+                        w->doc == w ? "is not reached from the start"
+                                    : "is not reached from the first node of its map's body");
+    }
     ends_check(p);
-    if (k.done == w->node_count)
+    if (k.done == own)
         joins_check(p);
     check_depends_end(p);
 }
@@ -400,12 +410,21 @@ static void branches_fill(struct wf_parse *p, const struct walk *k)
     }
 }
 
-static void refs_warn(struct wf_parse *p)
+/* What `from` sees of `to` comes through the container of its own that stands beside `to`. */
+static bool ref_comes_before(const struct workflow *w, const struct node_ref *r)
+{
+    int from = r->from;
+    while (from >= 0 && w->nodes[from].owner != w->nodes[r->to].owner)
+        from = w->nodes[from].owner;
+    return from >= 0 && workflow_reaches(w, r->to, (unsigned)from);
+}
+
+void refs_warn(struct wf_parse *p)
 {
     const struct workflow *w = p->w;
     for (unsigned i = 0; i < p->ref_count; i++) {
         const struct node_ref *r = &p->refs[i];
-        if (workflow_reaches(w, r->to, r->from))
+        if (ref_comes_before(w, r))
             continue;
         bool again = false;
         for (unsigned k = i; k > 0 && p->refs[k - 1].at == r->at && !again; k--)
@@ -430,5 +449,4 @@ void graph_finish(struct wf_parse *p)
     walk_from(p, &k, w->start, &told);
     reach_forward_fill(p, &k);
     branches_fill(p, &k);
-    refs_warn(p);
 }

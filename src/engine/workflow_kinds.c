@@ -7,6 +7,8 @@
 static const char *const review_types[] = {"approve_reject", "edit_content", "form", NULL};
 static const char *const timeout_actions[] = {"fail", "skip", "route", NULL};
 
+static const char *const item_errors[] = {"fail", "null", "drop", NULL};
+
 static const struct prop_def end_props[] = {
     {.name = "output", .type = PROP_EXPRS},
     {.name = "prompt", .type = PROP_TEMPLATE},
@@ -126,6 +128,17 @@ static const struct prop_def task_props[] = {
     {.name = "heartbeat_ms", .type = PROP_INT, .min = 1000, .max = 3600000},
 };
 
+static const struct prop_def map_props[] = {
+    {.name = "items", .type = PROP_EXPR, .required = true},
+    {.name = "body", .type = PROP_MEMBERS, .required = true},
+    {.name = "max_concurrent", .type = PROP_INT, .min = 1, .max = 1000},
+    {.name = "on_item_error", .type = PROP_WORD, .words = item_errors},
+};
+
+static const struct prop_def sequence_props[] = {
+    {.name = "steps", .type = PROP_MEMBERS, .required = true},
+};
+
 #define PROPS(table) .props = (table), .prop_count = sizeof(table) / sizeof((table)[0])
 
 static const struct kind_def kinds[KIND_COUNT] = {
@@ -185,6 +198,13 @@ static const struct kind_def kinds[KIND_COUNT] = {
                     PROPS(stage_props),
                     .takes_next = true,
                     .breaks_cycles = true},
+    [KIND_MAP] =
+        {.word = "map", .article = "a", PROPS(map_props), .takes_next = true, .members = "body"},
+    [KIND_SEQUENCE] = {.word = "sequence",
+                       .article = "a",
+                       PROPS(sequence_props),
+                       .takes_next = true,
+                       .members = "steps"},
     [KIND_PLUGIN] = {.word = "plugin", .article = "a", .takes_next = true},
 };
 

@@ -101,12 +101,35 @@ bool want_number(struct wf_parse *p, struct json v, bool whole, double min, doub
     return true;
 }
 
+/* From inside of a container its members and all around it are seen; from outside no member. */
+static bool node_sees(const struct workflow *w, unsigned from, unsigned to)
+{
+    int inside = w->nodes[from].owner;
+    for (unsigned depth = 0; inside != w->nodes[to].owner; depth++) {
+        if (inside < 0 || depth > WORKFLOW_DEPTH_MAX)
+            return false;
+        inside = w->nodes[inside].owner;
+    }
+    return true;
+}
+
+static void hidden_report(struct wf_parse *p, const char *at, const char *code)
+{
+    const struct node_def *n = &p->w->nodes[p->hidden], *c = &p->w->nodes[n->owner];
+    issue_error(p, at, code,
+                "node \"%.*s\" is inside of the %s \"%.*s\": outside only nodes.%.*s is seen",
+                STR_FMT(n->id), node_kind_word(c->kind), STR_FMT(c->id), STR_FMT(c->id));
+    p->hidden = -1;
+}
+
 /* Every nodes.<id> that the checker meets: must exist, and is kept for a later warning. */
 static bool expression_sees(void *data, struct str id)
 {
     struct wf_parse *p = data;
     int to = workflow_find(p->w, id);
-    if (to < 0 || p->node < 0 || p->ref_count == REFS_MAX)
+    if (to >= 0 && p->node >= 0 && !node_sees(p->w, (unsigned)p->node, (unsigned)to))
+        p->hidden = to;
+    if (to < 0 || p->node < 0 || p->ref_count == REFS_MAX || p->hidden >= 0)
         return to >= 0;
     if (!p->refs)
         p->refs = arena_calloc(&p->scratch, REFS_MAX, sizeof(*p->refs));
@@ -129,6 +152,8 @@ void check_expression(struct wf_parse *p, struct json v, bool is_template, const
                          : expr_check(p->vm, text, expression_sees, p, &e);
     if (rc)
         issue_error(p, v.p, is_template ? "bad_template" : "bad_expression", "%s", e.text);
+    if (p->hidden >= 0)
+        hidden_report(p, v.p, is_template ? "bad_template" : "bad_expression");
 }
 
 void check_code(struct wf_parse *p, struct json v, const char *name)
@@ -139,6 +164,8 @@ void check_code(struct wf_parse *p, struct json v, const char *name)
     p->ref_at = v.p;
     if (expr_check_script(p->vm, text_of(p, v), expression_sees, p, &e))
         issue_error(p, v.p, "bad_script", "%s", e.text);
+    if (p->hidden >= 0)
+        hidden_report(p, v.p, "bad_script");
 }
 
 void check_schema(struct wf_parse *p, struct json v, const char *name)
@@ -172,14 +199,21 @@ void edge_add(struct wf_parse *p, enum edge_kind kind, struct json target, struc
         p->edges_whole = false;
         return;
     }
+    edge_put(p, kind, (unsigned)to, target.p, label, ordinal);
+}
+
+void edge_put(struct wf_parse *p, enum edge_kind kind, unsigned to, const char *at,
+              struct str label, unsigned ordinal)
+{
+    struct workflow *w = p->w;
     if (w->edge_count == WORKFLOW_EDGES_MAX) {
         if (p->edges_whole)
-            issue_error(p, target.p, "out_of_range", "a workflow has at most %d edges",
+            issue_error(p, at, "out_of_range", "a workflow has at most %d edges",
                         WORKFLOW_EDGES_MAX);
         p->edges_whole = false;
         return;
     }
-    p->edge_at[w->edge_count] = target.p;
+    p->edge_at[w->edge_count] = at;
     w->edges[w->edge_count++] = (struct edge){.from = (uint16_t)p->node,
                                               .to = (uint16_t)to,
                                               .kind = kind,
@@ -379,8 +413,12 @@ void check_node(struct wf_parse *p)
         timeout_read(p, f[NF_TIMEOUT_MS]);
     if (json_exists(f[NF_NEXT_IDS]))
         next_ids_read(p, f[NF_NEXT_IDS]);
+    else if (p->sources[p->node].next_step >= 0)
+        edge_put(p, EDGE_NEXT, (unsigned)p->sources[p->node].next_step, p->sources[p->node].step_at,
+                 STR_NULL, 0);
     if (json_exists(f[NF_ROUTES]))
         routes_read(p, f[NF_ROUTES]);
+    step_check(p);
     check_properties(p); /* adds the edges of cases and default */
     if (json_exists(f[NF_ON_ERROR]))
         on_error_read(p, f[NF_ON_ERROR]);

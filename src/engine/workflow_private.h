@@ -8,6 +8,7 @@
  *     workflow_props.c   a node's properties against its kind's table
  *     workflow_tools.c   tools: of a tool node, and what an agent may use
  *     workflow_stage.c   what stages and reviewers list, what stages depend on
+ *     workflow_members.c containers: whose member a node is, borders, the graphs inside
  *     workflow_graph.c   back edges, cycles, reachability, branches
  *     workflow_issues.c  paths, sentences, "did you mean"
  *
@@ -48,6 +49,7 @@ enum prop_type {
     PROP_MESSAGES, /* [{role, content}] */
     PROP_CASES,    /* [{when, to}] */
     PROP_NODE,     /* a node id; an edge */
+    PROP_MEMBERS,  /* array of node ids, each once: what a container has inside */
     PROP_TIME,     /* RFC 3339, or a template that gives it */
 };
 
@@ -72,6 +74,7 @@ struct kind_def {
     const char *either[2];       /* one of these two properties must be there, or {NULL} */
     bool either_only;            /* and not both */
     unsigned next_min, next_max; /* how many next_ids; 0: any */
+    const char *members;         /* a container: the property that lists what is inside */
 };
 
 const struct kind_def *kind_def_of(enum node_kind k);
@@ -113,6 +116,8 @@ struct node_source {
     struct json object;
     struct json fields[NF_COUNT];
     bool known_kind;
+    int next_step;       /* a step of a sequence: the one after it, or -1 */
+    const char *step_at; /* where that stands */
 };
 
 struct node_ref { /* `from` uses nodes.<to> */
@@ -140,6 +145,7 @@ struct wf_parse {
     struct node_ref *refs;
     unsigned ref_count;
     const char *ref_at; /* the expression being checked */
+    int hidden;         /* a member that it names from outside, or -1 */
 };
 
 /* ---- issues ---- */
@@ -195,6 +201,8 @@ void check_depends_end(struct wf_parse *p); /* nothing waits for itself; graph_l
 /* An edge from the current node; an unknown target is an issue. */
 void edge_add(struct wf_parse *p, enum edge_kind kind, struct json target, struct str label,
               unsigned ordinal);
+void edge_put(struct wf_parse *p, enum edge_kind kind, unsigned to, const char *at,
+              struct str label, unsigned ordinal); /* to a node that is known */
 
 /* ---- tools ---- */
 
@@ -209,6 +217,23 @@ void check_properties(struct wf_parse *p);            /* the current one */
 void check_plugin(struct wf_parse *p);                /* the current one, of a plugin's type */
 void graph_link(struct wf_parse *p);                  /* out and in of every node */
 void graph_check(struct wf_parse *p);                 /* errors */
-void graph_finish(struct wf_parse *p);                /* reach, branches; warnings */
+void graph_finish(struct wf_parse *p);                /* reach, branches */
+void refs_warn(struct wf_parse *p);
+
+/* ---- containers ---- */
+
+void members_find(struct wf_parse *p);                         /* whose member each node is */
+void members_check_list(struct wf_parse *p, struct json list); /* the current container's */
+void step_check(struct wf_parse *p);                           /* the current one */
+void borders_check(struct wf_parse *p);                        /* no edge crosses one */
+void inner_check(struct wf_parse *p);  /* builds the graphs of all containers; errors */
+void inner_finish(struct wf_parse *p); /* reach, branches of them */
+size_t path_push_edge(struct wf_parse *p, const struct edge *e);
+/* Is the node part of the graph p->w, or a member that only stands in the document? */
+static inline bool node_is_own(const struct workflow *w, unsigned n)
+{
+    return w->doc != w || w->nodes[n].owner < 0;
+}
+int node_by_id_order(const void *a, const void *b, void *workflow); /* of by_id, for qsort_r */
 
 #endif

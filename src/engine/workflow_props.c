@@ -264,6 +264,9 @@ static void prop_check(struct wf_parse *p, const struct prop_def *def, struct js
     case PROP_MESSAGES:
         messages_check(p, v);
         break;
+    case PROP_MEMBERS:
+        members_check_list(p, v);
+        break;
     case PROP_CASES:
         cases_check(p, v);
         break;
@@ -330,8 +333,8 @@ static void routes_check(struct wf_parse *p)
                         STR_FMT(e->label), suggest_text(p, &s));
         path_pop(p, mark);
     }
-    if (json_length(p->sources[p->node].fields[NF_NEXT_IDS]))
-        return;
+    if (json_length(p->sources[p->node].fields[NF_NEXT_IDS]) || n->owner >= 0)
+        return; /* inside of a container an answer may end the item */
     for (unsigned k = 0; k < count; k++) {
         char label[NAME_BYTES_MAX + 1];
         snprintf(label, sizeof(label), "%.*s", STR_FMT(actions[k]));

@@ -117,6 +117,10 @@ static void prop_write(struct jw *w, const struct prop_def *def)
         list_write(w, def->type == PROP_TEXTS ? "text" : "entry", PROP_ENTRIES_MAX, or_null);
         jw_kv_bool(w, "uniqueItems", true);
         break;
+    case PROP_MEMBERS:
+        list_write(w, "name", WORKFLOW_NODES_MAX, or_null);
+        jw_kv_bool(w, "uniqueItems", true);
+        break;
     case PROP_MESSAGES:
         list_write(w, "message", PROP_MESSAGES_MAX, or_null);
         break;

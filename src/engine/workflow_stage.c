@@ -85,8 +85,12 @@ void check_depends(struct wf_parse *p, struct json v)
     json_iter_init(&it, v);
     while (json_iter_next(&it)) {
         size_t inner = path_push(p, "[%zu]", it.index);
-        if (stage_named(p, it.value) == p->node)
+        int stage = stage_named(p, it.value);
+        if (stage == p->node)
             issue_error(p, it.value.p, "cycle", "a stage cannot depend on itself");
+        else if (stage >= 0 && p->w->nodes[stage].owner != p->w->nodes[p->node].owner)
+            issue_error(p, it.value.p, "bad_member",
+                        "a stage cannot depend on one on the other side of a container's border");
         path_pop(p, inner);
     }
     path_pop(p, mark);
@@ -123,6 +127,8 @@ static void depends_each(struct walk *k, void (*each)(struct walk *k, const stru
 {
     for (unsigned n = 0; n < k->w->node_count; n++) {
         struct json_iter it;
+        if (!node_is_own(k->w, n))
+            continue; /* looked at in the graph of its container */
         json_iter_init(&it, depends_of(&k->w->nodes[n]));
         while (json_iter_next(&it)) {
             int dep = json_type(it.value) != JSON_STRING

@@ -109,8 +109,10 @@ static void node_read(struct wf_parse *p, struct str id, struct json object)
     struct workflow *w = p->w;
     p->node = (int)w->node_count++;
     struct node_def *n = &w->nodes[p->node];
-    *n = (struct node_def){.id = id, .name = id, .retry = {.max_attempts = 1}};
+    *n = (struct node_def){.id = id, .name = id, .retry = {.max_attempts = 1}, .owner = -1};
+    n->doc = n->local = (uint16_t)p->node;
     struct node_source *src = &p->sources[p->node];
+    src->next_step = -1;
     src->object = object;
     if (want_type(p, object, JSON_OBJECT, "a node", "an object")) {
         fields_read(p, object, node_names, NF_COUNT, "field", src->fields);
@@ -184,7 +186,7 @@ static void parse_nodes(struct wf_parse *p, struct json nodes)
     path_pop(p, mark);
 }
 
-static int by_id_order(const void *a, const void *b, void *data)
+int node_by_id_order(const void *a, const void *b, void *data)
 {
     const struct workflow *w = data;
     struct str x = w->nodes[*(const uint16_t *)a].id, y = w->nodes[*(const uint16_t *)b].id;
@@ -200,7 +202,7 @@ static void index_nodes(struct wf_parse *p)
     w->by_id = arena_calloc(&w->arena, w->node_count, sizeof(*w->by_id));
     for (unsigned i = 0; i < w->node_count; i++)
         w->by_id[i] = (uint16_t)i;
-    qsort_r(w->by_id, w->node_count, sizeof(*w->by_id), by_id_order, w);
+    qsort_r(w->by_id, w->node_count, sizeof(*w->by_id), node_by_id_order, w);
     for (unsigned i = 1; i < w->node_count; i++) {
         struct str id = w->nodes[w->by_id[i]].id;
         if (!str_eq(id, w->nodes[w->by_id[i - 1]].id))

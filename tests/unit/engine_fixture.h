@@ -55,8 +55,10 @@ static inline void fix_append_id(struct buf *out, struct json v)
 
 static inline void fix_render_node(struct buf *out, struct json e, struct json d)
 {
-    int64_t iteration = 1, attempt = 1;
+    int64_t iteration = 1, attempt = 1, item;
     fix_append_id(out, json_get(e, "node_id"));
+    if (json_i64(json_get(d, "item"), &item)) /* of a map */
+        buf_printf(out, "[%lld]", (long long)item);
     json_i64(json_get(d, "iteration"), &iteration);
     json_i64(json_get(d, "attempt"), &attempt);
     if (iteration > 1)
@@ -118,10 +120,11 @@ static inline void fix_render_data(struct buf *out, struct json type, struct jso
         return;
     }
     static const char *const keys[] = {
-        "content",      "finish_reason", "reason",  "round",    "exit_reason", "history",
-        "branches",     "kind",          "actions", "draft",    "action",      "data",
-        "action_taken", "expires_in_ms", "name",    "payload",  "model",       "output_tokens",
-        "resource",     "limit",         "used",    "detector", "value"};
+        "content", "finish_reason", "reason",        "round",         "exit_reason",
+        "history", "branches",      "kind",          "actions",       "draft",
+        "action",  "data",          "action_taken",  "expires_in_ms", "name",
+        "payload", "model",         "output_tokens", "resource",      "limit",
+        "used",    "detector",      "value",         "done",          "total"};
     fix_append_id(out, type);
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
         if (!(json_string_eq(type, "human_interaction_required") && !strcmp(keys[i], "reason")))

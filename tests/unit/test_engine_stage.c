@@ -71,7 +71,7 @@ static void items_are_ticked_off(void **state)
                      0);
     fix_take(&f);
     has(f.rows.row.core.status, "running");
-    expect(&f, "s stage_progress\ns stage_progress\n");
+    expect(&f, "s stage_progress 1 3\ns stage_progress 2 3\n");
     has(buf_str(&f.rows.events), "\"done\":1,\"total\":3,\"item\":\"code\",\"item_done\":true}");
     has(buf_str(&f.rows.events), "\"done\":2,\"total\":3,\"item\":\"ask \\\"Ann\\\"\"");
     fix_restart(&f);

@@ -53,8 +53,8 @@ enum kind { EXPRESSION, TEMPLATE, SCRIPT };
 /* Runs code and compares: the result, or "! " and the error. */
 static void page_example(enum kind kind, struct str code, struct str wanted)
 {
-    struct expr_scope scope = {member("input"),   member("vars"), member("loop"),
-                               member("session"), page_node,      NULL};
+    struct expr_scope scope = {member("input"), member("vars"), member("loop"), member("session"),
+                               page_node,       NULL,           member("map")};
     struct expr_script_env env = {.env = json_raw(data),
                                   .memory_bytes_max = 8 << 20,
                                   .checkpoint = page_checkpoint,
