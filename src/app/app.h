@@ -115,6 +115,14 @@ void svc_workflow_diagram(struct app *a, struct svc_req *req); /* authoring.c */
 void svc_session_diagram(struct app *a, struct svc_req *req);
 void svc_workflow_schema(struct app *a, struct svc_req *req);
 void svc_workflow_estimate(struct app *a, struct svc_req *req);
+/* service_people.c: questions to people, and stages */
+void svc_review_list(struct app *a, struct svc_req *req);
+void svc_review_get(struct app *a, struct svc_req *req);
+void svc_stage_list(struct app *a, struct svc_req *req);
+void svc_stage_get(struct app *a, struct svc_req *req);
+void svc_stage_command(struct app *a, struct svc_req *req);
+/* Fails the request; when the interrupt that it names is closed, details say how. */
+void answer_refuse(struct app *a, struct svc_req *req, int status, const char *why);
 /* The errors and warnings of a parse as the contract's arrays, into the two members of an object.
  */
 void svc_write_issues(struct jw *w, const struct workflow_issues *issues);

@@ -7,10 +7,22 @@
 #include "base/json.h"
 
 static const char *const op_words[SVC_OP_COUNT] = {
-    [SVC_PAUSE] = "pause", [SVC_RESUME] = "resume",           [SVC_CANCEL] = "cancel",
-    [SVC_STOP] = "stop",   [SVC_NODE_RESUME] = "node_resume", [SVC_SIGNAL] = "signal",
+    [SVC_PAUSE] = "pause",
+    [SVC_RESUME] = "resume",
+    [SVC_CANCEL] = "cancel",
+    [SVC_STOP] = "stop",
+    [SVC_NODE_RESUME] = "node_resume",
+    [SVC_SIGNAL] = "signal",
     [SVC_INPUT] = "input",
+    [SVC_STAGE_UPDATE] = "stage_update",
+    [SVC_STAGE_COMPLETE] = "stage_complete",
 };
+
+/* Those that answer a question of the session's. */
+static bool op_answers(enum svc_op op)
+{
+    return op == SVC_NODE_RESUME || op == SVC_STAGE_UPDATE || op == SVC_STAGE_COMPLETE;
+}
 
 bool inbox_op_is_command(enum svc_op op)
 {
@@ -54,7 +66,7 @@ static void put_fields(struct jw *w, const struct svc_req *req)
         put_text(w, "justification", req->resume.justification);
         if (req->resume.budget_json.p)
             jw_kv_raw(w, "budget", req->resume.budget_json);
-    } else if (req->op == SVC_NODE_RESUME) {
+    } else if (op_answers(req->op)) {
         put_text(w, "node_id", req->answer.node_id);
         put_id(w, "interrupt_id", req->answer.interrupt_id);
         put_text(w, "action", req->answer.action);
@@ -143,7 +155,7 @@ static bool take_fields(struct svc_req *req, struct json v)
     } else if (req->op == SVC_RESUME) {
         req->resume.justification = take_text(req, v, "justification");
         req->resume.budget_json = take_json(req, v, "budget");
-    } else if (req->op == SVC_NODE_RESUME) {
+    } else if (op_answers(req->op)) {
         req->answer.node_id = take_text(req, v, "node_id");
         req->answer.action = take_text(req, v, "action");
         req->answer.reviewer = take_text(req, v, "reviewer");

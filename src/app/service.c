@@ -60,6 +60,8 @@ static bool svc_is_read(enum svc_op op)
     case SVC_NODE_RESUME:
     case SVC_SIGNAL:
     case SVC_INPUT:
+    case SVC_STAGE_UPDATE:
+    case SVC_STAGE_COMPLETE:
         return false;
     case SVC_WORKFLOW_LIST:
     case SVC_WORKFLOW_GET:
@@ -74,6 +76,10 @@ static bool svc_is_read(enum svc_op op)
     case SVC_MESSAGES:
     case SVC_NODES:
     case SVC_SESSION_DIAGRAM:
+    case SVC_REVIEW_LIST:
+    case SVC_REVIEW_GET:
+    case SVC_STAGE_LIST:
+    case SVC_STAGE_GET:
     case SVC_INSTANCES:
     case SVC_READY:
     case SVC_METRICS:
@@ -111,6 +117,12 @@ static const svc_handler svc_handlers[SVC_OP_COUNT] = {
     [SVC_MESSAGES] = svc_messages,
     [SVC_NODES] = svc_nodes,
     [SVC_SESSION_DIAGRAM] = svc_session_diagram,
+    [SVC_REVIEW_LIST] = svc_review_list,
+    [SVC_REVIEW_GET] = svc_review_get,
+    [SVC_STAGE_LIST] = svc_stage_list,
+    [SVC_STAGE_GET] = svc_stage_get,
+    [SVC_STAGE_UPDATE] = svc_stage_command,
+    [SVC_STAGE_COMPLETE] = svc_stage_command,
     [SVC_INSTANCES] = svc_instances,
     [SVC_READY] = svc_ready,
     [SVC_METRICS] = svc_metrics,

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "engine/schema.h"
+#include "net/wire.h"
 
 /* ---- execute ---- */
 
@@ -185,6 +186,14 @@ static void command_input(const struct svc_req *req, struct engine_input *in)
         in->data_json = req->answer.data_json;
         in->reviewer = req->answer.reviewer;
         break;
+    case SVC_STAGE_UPDATE:
+    case SVC_STAGE_COMPLETE:
+        in->kind = IN_STAGE;
+        in->interrupt_id = req->answer.interrupt_id;
+        in->action = req->op == SVC_STAGE_UPDATE ? STR("update") : STR("complete");
+        in->data_json = req->answer.data_json;
+        in->reviewer = req->answer.reviewer;
+        break;
     case SVC_SIGNAL:
         in->kind = IN_SIGNAL;
         in->node_id = req->signal.node_id;
@@ -213,6 +222,8 @@ static const char *command_status(enum svc_op op)
         return "failed";
     case SVC_NODE_RESUME:
         return "resumed";
+    case SVC_STAGE_COMPLETE:
+        return "completed";
     case SVC_SIGNAL:
         return "signal_sent";
     default:
@@ -220,9 +231,22 @@ static const char *command_status(enum svc_op op)
     }
 }
 
-static void command_body(struct svc_req *req, const struct live *l)
+/* `before`: the interrupt that it was about, if any. One that is open still has taken the answer as
+ * one of several. */
+static void command_body(struct svc_req *req, const struct live *l,
+                         const struct interrupt_row *before)
 {
-    buf_printf(&req->body, "{\"status\":\"%s\",\"seq\":%lld}", command_status(req->op),
+    struct interrupt_row now = {0};
+    bool open = !id_is_zero(before->interrupt_id) &&
+                session_interrupt(l->session, STR_NULL, before->interrupt_id, &now);
+    if (req->op == SVC_STAGE_UPDATE && open) {
+        struct jw w;
+        jw_init(&w, &req->body);
+        wire_stage(&w, &now);
+        return;
+    }
+    const char *status = req->op == SVC_NODE_RESUME && open ? "recorded" : command_status(req->op);
+    buf_printf(&req->body, "{\"status\":\"%s\",\"seq\":%lld}", status,
                (long long)session_last_seq(l->session));
 }
 
@@ -233,6 +257,8 @@ static void command_refuse(struct live *l, struct svc_req *req, int code, const 
     if (req->idempotency_key.p && !live_is_durable(l)) {
         req->status = err_set(&req->error, code, "%s", why);
         live_add_reply(l, req, NULL);
+    } else if (req->op == SVC_NODE_RESUME && (code == ERR_CONFLICT || code == ERR_NOT_FOUND)) {
+        answer_refuse(l->app, req, code, why);
     } else {
         app_fail(req, code, "%s", why);
     }
@@ -242,14 +268,18 @@ static void command_on(struct live *l, struct svc_req *req)
 {
     struct engine_input in;
     struct errbuf e = {""};
+    struct interrupt_row before = {0};
     command_input(req, &in);
+    if (in.kind == IN_RESUME_NODE || in.kind == IN_STAGE)
+        session_interrupt(l->session, in.node_id, in.interrupt_id, &before);
     int rc = live_step(l, &in, &e);
     if (rc) {
         req->error_code = session_refusal(l->session);
+        buf_append_str(&req->details, engine_refusal_json(l->session));
         command_refuse(l, req, rc, e.text);
         return;
     }
-    command_body(req, l);
+    command_body(req, l, &before);
     live_add_reply(l, req, idempotency_row_of(req, &req->arena));
 }
 
@@ -272,7 +302,7 @@ static void command_live(struct live_want *w, struct live *l, int status, struct
     else if (status == ERR_STALE)
         command_elsewhere(job->app, req, w->owner);
     else if (req->op == SVC_NODE_RESUME && gone)
-        app_fail(req, ERR_NOT_FOUND, "Session not found or not active");
+        answer_refuse(job->app, req, ERR_NOT_FOUND, "Session not found or not active");
     else if (status == ERR_NOT_FOUND)
         app_fail(req, status, "there is no such session");
     else

@@ -84,7 +84,7 @@ enum input_kind {
     IN_STOP,
     IN_RESUME_NODE,
     IN_USER_INPUT,
-    IN_SIGNAL, /* also while paused; ERR_OVERLOAD when too many wait */
+    IN_SIGNAL, /* also while paused */
     IN_STAGE,  /* a stage's items, values; its completion */
     /* results of effects, by run; for a run that is no longer current they are ignored */
     IN_CHUNK,
@@ -132,7 +132,7 @@ struct engine_input {
 /* 0, or an error of a command: then nothing has changed. */
 int engine_step(struct session *s, const struct engine_input *in, struct errbuf *e);
 /* A word for clients that says more than the error of the last step, or NULL: "budget_exhausted",
- * "breaker_tripped". Static. */
+ * "breaker_tripped", "signals_full". Static. */
 const char *session_refusal(const struct session *s);
 /* What stood against the command that was just refused, as JSON for the answer's details; or NULL.
  * Valid until the next step. */

@@ -197,7 +197,7 @@ static bool signal_is_awaited(const struct session *s, const struct engine_input
     return false;
 }
 
-static int signal_room(const struct session *s, const struct engine_input *in, struct errbuf *e)
+static int signal_room(struct session *s, const struct engine_input *in, struct errbuf *e)
 {
     unsigned count = s->signal_count;
     size_t bytes = s->signal_bytes + in->data_json.n;
@@ -209,9 +209,10 @@ static int signal_room(const struct session *s, const struct engine_input *in, s
         count++;
         bytes += w->json.len;
     }
-    if (count >= SIGNALS_MAX || bytes > SIGNALS_BYTES_MAX)
-        return err_set(e, ERR_OVERLOAD, "Too many signals wait for a node of this session.");
-    return 0;
+    if (count < SIGNALS_MAX && bytes <= SIGNALS_BYTES_MAX)
+        return 0;
+    s->refusal = "signals_full";
+    return err_set(e, ERR_CONFLICT, "Too many signals wait for their node in this session.");
 }
 
 void signal_apply(struct session *s, const struct engine_input *in)

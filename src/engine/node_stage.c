@@ -287,7 +287,7 @@ static int change_read(struct session *s, unsigned n, struct json v, struct chan
     json_iter_init(&it, v);
     while (json_iter_next(&it))
         if (!json_iter_key_is(&it, "items") && !json_iter_key_is(&it, "deliverables") &&
-            !json_iter_key_is(&it, "context"))
+            !json_iter_key_is(&it, "context") && !json_iter_key_is(&it, "reviewer"))
             return err_set(e, ERR_INVALID,
                            "%.*s: unknown field; a stage takes items, "
                            "deliverables, context.",

@@ -96,6 +96,7 @@ static void http_hash_request(struct http_req *r)
         str_of(http_method_word(r->method)),
         str_of(r->route->pattern),
         {(const char *)q->session_id.b, 16},
+        {(const char *)q->answer.interrupt_id.b, 16},
         q->answer.node_id,
         q->name,
         buf_str(&r->body),
@@ -376,6 +377,8 @@ static int http_read_params(struct http_req *r, const struct route_match *m, str
 
     if (m->session_id.p && !id_parse(m->session_id, &q->session_id))
         return err_set(e, ERR_NOT_FOUND, "Session not found");
+    if (m->interrupt_id.p && !id_parse(m->interrupt_id, &q->answer.interrupt_id))
+        return err_set(e, ERR_NOT_FOUND, "there is none of that id");
     if (m->node_id.p) {
         if (!name_is_valid(m->node_id))
             return err_set(e, ERR_NOT_FOUND, "no such node");

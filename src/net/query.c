@@ -11,8 +11,9 @@ _Static_assert(SVC_OP_COUNT <= 64, "operations are bits of params[].ops");
 
 #define LISTS                                                                                      \
     (OPS(SVC_WORKFLOW_LIST) | OPS(SVC_WORKFLOW_VERSIONS) | OPS(SVC_SESSION_LIST) |                 \
-     OPS(SVC_MESSAGES) | OPS(SVC_NODES) | OPS(SVC_INSTANCES))
+     OPS(SVC_MESSAGES) | OPS(SVC_NODES) | OPS(SVC_INSTANCES) | REVIEWS | OPS(SVC_STAGE_LIST))
 #define SESSIONS OPS(SVC_SESSION_LIST)
+#define REVIEWS  OPS(SVC_REVIEW_LIST)
 #define DIAGRAMS (OPS(SVC_WORKFLOW_DIAGRAM) | OPS(SVC_SESSION_DIAGRAM))
 
 enum query_type {
@@ -42,7 +43,8 @@ static const struct query_param params[] = {
     PARAM("cursor", LISTS, QUERY_TEXT, list.cursor),
     PARAM("q", OPS(SVC_WORKFLOW_LIST) | SESSIONS, QUERY_TEXT, list.q),
     PARAM("type", OPS(SVC_WORKFLOW_LIST), QUERY_TEXT, list.type),
-    PARAM("status", SESSIONS, QUERY_TEXT, list.status),
+    PARAM("status", SESSIONS | REVIEWS, QUERY_TEXT, list.status),
+    PARAM("kind", REVIEWS, QUERY_TEXT, list.kind),
     PARAM("workflow_id", SESSIONS, QUERY_TEXT, list.workflow_id),
     PARAM("group_id", SESSIONS, QUERY_TEXT, list.group_id),
     PARAM("user_id", SESSIONS, QUERY_TEXT, list.user_id),
@@ -52,7 +54,7 @@ static const struct query_param params[] = {
     PARAM("order", SESSIONS, QUERY_ORDER, list.ascending),
     PARAM("version", OPS(SVC_WORKFLOW_GET) | OPS(SVC_WORKFLOW_DIAGRAM), QUERY_NUMBER, version),
     PARAM("format", DIAGRAMS, QUERY_TEXT, diagram.format),
-    PARAM("session_id", OPS(SVC_WORKFLOW_DIAGRAM), QUERY_ID, session_id),
+    PARAM("session_id", OPS(SVC_WORKFLOW_DIAGRAM) | REVIEWS, QUERY_ID, session_id),
     PARAM("force", OPS(SVC_SESSION_DELETE), QUERY_BOOL, force),
     PARAM("after", OPS(SVC_EVENTS), QUERY_NUMBER, events.after),
     PARAM("cursor", OPS(SVC_EVENTS), QUERY_NUMBER, events.after),

@@ -28,6 +28,7 @@ const struct route routes[] = {
     SERVICE(HTTP_GET, "/sessions/{session_id}/messages", SVC_MESSAGES, BODY_NONE),
     SERVICE(HTTP_GET, "/sessions/{session_id}/nodes", SVC_NODES, BODY_NONE),
     SERVICE(HTTP_GET, "/sessions/{session_id}/diagram", SVC_SESSION_DIAGRAM, BODY_NONE),
+    SERVICE(HTTP_GET, "/sessions/{session_id}/stages", SVC_STAGE_LIST, BODY_NONE),
     SERVICE(HTTP_DELETE, "/sessions/{session_id}", SVC_SESSION_DELETE, BODY_NONE),
     SERVICE(HTTP_GET, "/sessions", SVC_SESSION_LIST, BODY_NONE),
     SERVICE(HTTP_POST, "/workflows/validate", SVC_WORKFLOW_VALIDATE, BODY_WORKFLOW),
@@ -41,6 +42,11 @@ const struct route routes[] = {
     SERVICE(HTTP_PUT, "/workflows/{workflow_id}", SVC_WORKFLOW_PUT, BODY_WORKFLOW),
     SERVICE(HTTP_DELETE, "/workflows/{workflow_id}", SVC_WORKFLOW_DELETE, BODY_NONE),
     SERVICE(HTTP_GET, "/workflows/{workflow_id}/versions", SVC_WORKFLOW_VERSIONS, BODY_NONE),
+    SERVICE(HTTP_GET, "/reviews", SVC_REVIEW_LIST, BODY_NONE),
+    SERVICE(HTTP_GET, "/reviews/{interrupt_id}", SVC_REVIEW_GET, BODY_NONE),
+    SERVICE(HTTP_GET, "/stages/{instance_id}", SVC_STAGE_GET, BODY_NONE),
+    SERVICE(HTTP_PATCH, "/stages/{instance_id}", SVC_STAGE_UPDATE, BODY_JSON),
+    SERVICE(HTTP_POST, "/stages/{instance_id}/complete", SVC_STAGE_COMPLETE, BODY_OPTIONAL),
     OTHER("/ws", ROUTE_SOCKET),
     OTHER("/healthz", ROUTE_HEALTHZ),
     SERVICE(HTTP_GET, "/readyz", SVC_READY, BODY_NONE),
@@ -63,7 +69,10 @@ const char *http_method_word(enum http_method m)
 /* Where a parameter of the pattern goes; the names differ in their first letter. */
 static struct str *route_param(struct route_match *m, const char *name)
 {
-    return *name == 's' ? &m->session_id : *name == 'w' ? &m->workflow_id : &m->node_id;
+    return *name == 's'   ? &m->session_id
+           : *name == 'w' ? &m->workflow_id
+           : *name == 'i' ? &m->interrupt_id
+                          : &m->node_id;
 }
 
 static bool route_matches(const char *p, struct str path, struct route_match *m)

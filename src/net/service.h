@@ -46,6 +46,12 @@ enum svc_op {
     SVC_MESSAGES,        /* session_id, list */
     SVC_NODES,           /* session_id, list */
     SVC_SESSION_DIAGRAM, /* session_id, diagram */
+    SVC_REVIEW_LIST,     /* list, session_id (zero: of all) */
+    SVC_REVIEW_GET,      /* answer.interrupt_id */
+    SVC_STAGE_LIST,      /* session_id, list */
+    SVC_STAGE_GET,       /* answer.interrupt_id, as the next two */
+    SVC_STAGE_UPDATE,    /* answer: data_json, reviewer */
+    SVC_STAGE_COMPLETE,  /* the same */
     SVC_INSTANCES,
     SVC_READY,   /* is the store writable? */
     SVC_METRICS, /* body: Prometheus text */
@@ -103,7 +109,7 @@ struct svc_req {
     } events;
     struct {
         int limit; /* 1 to 500 */
-        struct str cursor, q, type, status, workflow_id, group_id, user_id, tag;
+        struct str cursor, q, type, status, kind, workflow_id, group_id, user_id, tag;
         int64_t created_after, created_before;
         bool ascending;
     } list;

@@ -23,6 +23,11 @@
 /* Writers: one JSON value each. */
 void wire_session(struct jw *w, const struct session_row *row);
 void wire_run(struct jw *w, const struct run_row *row);
+/* A question to people. session_name and workflow_id: of its session, or NULL. */
+void wire_interrupt(struct jw *w, const struct interrupt_row *row, struct str session_name,
+                    struct str workflow_id);
+/* The same row as a stage. */
+void wire_stage(struct jw *w, const struct interrupt_row *row);
 void wire_message(struct jw *w, const struct message_row *row);
 /* {"error":…,"code":…,"details":…}; code NULL: err_word(status), details empty: left out. */
 void wire_error(struct jw *w, int status, const char *code, const char *sentence,

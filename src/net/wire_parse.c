@@ -127,6 +127,15 @@ static const struct wire_field input_fields[] = {
     FIELD("user_id", WIRE_TEXT, input.user_id, .max = WIRE_NAME_MAX),
 };
 
+/* The engine reads the stage's own members: the whole body goes to it. */
+static const struct wire_field stage_fields[] = {
+    IN_MESSAGE,
+    FIELD("items", WIRE_SKIP, answer.data_json),
+    FIELD("deliverables", WIRE_SKIP, answer.data_json),
+    FIELD("context", WIRE_SKIP, answer.data_json),
+    FIELD("reviewer", WIRE_TEXT, answer.reviewer, .max = WIRE_NAME_MAX),
+};
+
 struct wire_table {
     const struct wire_field *fields;
     size_t count;
@@ -152,6 +161,8 @@ static struct wire_table fields_of(enum svc_op op, bool in_message)
         t = (struct wire_table){signal_fields, COUNT(signal_fields)};
     else if (op == SVC_INPUT)
         t = (struct wire_table){input_fields, COUNT(input_fields)};
+    else if (op == SVC_STAGE_UPDATE || op == SVC_STAGE_COMPLETE)
+        t = (struct wire_table){stage_fields, COUNT(stage_fields)};
     if (!in_message) {
         t.fields += MESSAGE_FIELDS;
         t.count -= MESSAGE_FIELDS;
@@ -195,6 +206,8 @@ int wire_parse_op(enum svc_op op, bool in_message, struct json body, struct svc_
     struct wire_table t = fields_of(op, in_message);
     int r = wire_read(body, t.fields, t.count, req, &req->arena, e);
 
+    if (op == SVC_STAGE_UPDATE || op == SVC_STAGE_COMPLETE)
+        req->answer.data_json = json_raw(body);
     return r < 0 ? r : check_whole(op, in_message, req, e);
 }
 

@@ -118,10 +118,11 @@ static void signals_that_wait_are_bounded(void **state)
     fix_open(&f, LATE);
     for (int i = 0; i < SIGNALS_MAX; i++)
         assert_int_equal(signal_to(&f, "go", NULL, "1"), 0);
-    assert_int_equal(signal_to(&f, "go", NULL, "1"), ERR_OVERLOAD);
+    assert_int_equal(signal_to(&f, "go", NULL, "1"), ERR_CONFLICT);
+    assert_string_equal(session_refusal(f.s), "signals_full");
     assert_int_equal(signal_to(&f, "none", NULL, "1"), 0); /* waits for nothing */
     assert_int_equal(fix_command(&f, IN_PAUSE), 0);
-    assert_int_equal(signal_to(&f, "go", NULL, "1"), ERR_OVERLOAD);
+    assert_int_equal(signal_to(&f, "go", NULL, "1"), ERR_CONFLICT);
     fix_close(&f);
 
     char *big = calloc(1, SIGNALS_BYTES_MAX);
@@ -129,7 +130,7 @@ static void signals_that_wait_are_bounded(void **state)
     big[0] = '1';
     fix_open(&f, LATE);
     assert_int_equal(signal_to(&f, "go", NULL, big), 0);
-    assert_int_equal(signal_to(&f, "go", NULL, big), ERR_OVERLOAD);
+    assert_int_equal(signal_to(&f, "go", NULL, big), ERR_CONFLICT);
     fix_step(&f, (struct engine_input){.kind = IN_USER_INPUT, .content = STR("hi")});
     assert_int_equal(signal_to(&f, "go", NULL, big), 0); /* that one is taken at once */
     free(big);
