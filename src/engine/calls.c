@@ -7,7 +7,9 @@
 /* The calls of a run. What comes in goes to the call it is for, and from there to its node's kind;
  * what the run has gathered so far is its progress, written with the step that changed it. */
 
-static const struct call_ops model_ops = {.done = model_done};
+static const struct call_ops model_ops = {
+    .done = model_done, .failed = model_failed, .keeps_request = model_goes_on};
+static const struct call_ops report_ops = {.done = model_done};
 static const struct call_ops plain_ops = {.done = run_done};
 static const struct call_ops task_ops = {.done = run_done, .failed = task_failed};
 static const struct call_ops worker_ops = {.done = worker_done};
@@ -15,7 +17,7 @@ static const struct call_ops worker_ops = {.done = worker_done};
 static const struct call_ops *call_ops_of(enum node_kind k)
 {
     static const struct call_ops *const table[KIND_COUNT] = {
-        [KIND_LLM] = &model_ops,     [KIND_AGENT] = &model_ops,   [KIND_END] = &model_ops,
+        [KIND_LLM] = &model_ops,     [KIND_AGENT] = &model_ops,   [KIND_END] = &report_ops,
         [KIND_SCRIPT] = &worker_ops, [KIND_PLUGIN] = &worker_ops, [KIND_TASK] = &task_ops,
     };
     return table[k] ? table[k] : &plain_ops;
@@ -299,7 +301,7 @@ void run_done(struct session *s, unsigned n, struct work *c, const struct engine
     node_complete(s, n, in->output_json, EDGES_NEXT);
 }
 
-static void run_failed(struct session *s, unsigned n, const struct engine_input *in)
+void call_fail_run(struct session *s, unsigned n, const struct engine_input *in)
 {
     char code[65];
     node_fail(s, n, call_error_code(in, code), in->error_text, in->retry_after_ms, true);
@@ -331,14 +333,17 @@ static void result_refuse(struct engine_input *r, const char *code, const char *
 }
 
 /* What kinds may rely on: outputs are JSON and not too large, failures have a code and a text. */
-static void result_judge(struct engine_input *r, struct errbuf *e)
+void result_judge(struct engine_input *r, struct errbuf *e)
 {
+    /* Less deep than the rest, for it stands inside other values. */
+    static const struct json_limits limits = {.bytes_max = ENGINE_OUTPUT_BYTES_MAX,
+                                              .depth_max = JSON_DEPTH_MAX - 8};
     if (r->kind == IN_RUN_DONE) {
         if (!r->output_json.n)
             r->output_json = STR("null");
         if (r->output_json.n > ENGINE_OUTPUT_BYTES_MAX)
             result_refuse(r, "too_large", "The output is larger than allowed.");
-        else if (json_check(r->output_json, NULL, e))
+        else if (json_check(r->output_json, &limits, e))
             result_refuse(r, "invalid_output", e->text);
         else
             r->output_json = json_raw(json_root(r->output_json));
@@ -347,7 +352,7 @@ static void result_judge(struct engine_input *r, struct errbuf *e)
             r->error_code = STR("failed");
         if (!r->error_text.n)
             r->error_text = STR("The run failed.");
-    } else if (r->tool_calls_json.n && (json_check(r->tool_calls_json, NULL, e) ||
+    } else if (r->tool_calls_json.n && (json_check(r->tool_calls_json, &limits, e) ||
                                         json_type(json_root(r->tool_calls_json)) != JSON_ARRAY)) {
         result_refuse(r, "bad_response", "The model's tool calls are not an array.");
     }
@@ -383,7 +388,7 @@ void call_result(struct session *s, struct work *c, const struct engine_input *i
     else if (ops->failed)
         ops->failed(s, n, c, &r);
     else
-        run_failed(s, n, &r);
+        call_fail_run(s, n, &r);
     if (table_get(&s->runs, id) == c)
         call_end(s, c, false);
 }

@@ -1,12 +1,18 @@
 #include <string.h>
 
+#include "base/utf8.h"
+#include "engine/chat.h"
 #include "engine/schema.h"
-#include "engine/session.h"
 
 /* Nodes that call a model: llm, agent, and end with a prompt.
  *
  * The request is rendered once, when the run starts, and kept as the effect's row, so that a
- * restart sends the same. Chunks are events at once; the whole text is kept for the message. */
+ * restart sends the same. Chunks are events at once; the whole text is kept for the message. An
+ * answer that asks for tools (node_agent.c), or does not hold to the schema, is followed by another
+ * call (chat.h). */
+
+#define REPAIRS_DEFAULT    2
+#define REPAIRED_BYTES_MAX (64u << 10) /* of a wrong answer, as the model sees it again */
 
 struct str node_agent_id(struct session *s, unsigned n)
 {
@@ -153,6 +159,8 @@ static int request_write(struct session *s, unsigned n, struct buf *b, struct er
     }
     if (json_exists(schema))
         jw_kv_raw(&w, "response_schema", json_raw(schema));
+    if (node_has_tools(s, n))
+        tools_write(s, n, &w);
     jw_end(&w);
     return buf_error(b) ? err_set(e, ERR_TOO_LARGE, "The request is larger than allowed.") : 0;
 }
@@ -160,7 +168,12 @@ static int request_write(struct session *s, unsigned n, struct buf *b, struct er
 void node_start_model(struct session *s, unsigned n)
 {
     struct errbuf e = {{0}};
+    struct chat chat;
     struct buf b;
+    if (chat_load(s, n, &chat)) { /* another attempt: what came in is not asked for again */
+        agent_go_on(s, n, &chat);
+        return;
+    }
     buf_init(&b, ENGINE_REQUEST_BYTES_MAX);
     int rc = request_write(s, n, &b, &e);
     if (rc == ERR_TOO_LARGE) {
@@ -294,32 +307,143 @@ void model_usage(struct session *s, struct work *c, const struct engine_input *i
     budget_look(s, c->node);
 }
 
-/* With a response_schema the text must be a value that holds to it. */
-static int text_check(struct session *s, unsigned n, struct str text, struct errbuf *e)
+/* ---- structured answers ---- */
+
+static struct str trim(struct str t)
+{
+    while (t.n && strchr(" \t\r\n", t.p[0])) {
+        t.p++;
+        t.n--;
+    }
+    while (t.n && strchr(" \t\r\n", t.p[t.n - 1]))
+        t.n--;
+    return t;
+}
+
+/* What stands in a Markdown code fence, when the text is nothing but one. */
+static struct str fence_open(struct str text)
+{
+    struct str t = trim(text);
+    if (t.n < 6 || memcmp(t.p, "```", 3) != 0 || memcmp(t.p + t.n - 3, "```", 3) != 0)
+        return text;
+    const char *line = memchr(t.p, '\n', t.n - 3);
+    if (!line)
+        return text;
+    return (struct str){line + 1, (size_t)(t.p + t.n - 3 - (line + 1))};
+}
+
+int answer_read(struct session *s, struct str text, struct json schema, struct str *out,
+                struct errbuf *e)
 {
     struct errbuf inner = {{0}};
+    text = fence_open(text);
     if (json_check(text, NULL, &inner))
         return err_set(e, ERR_INVALID, "The answer is not JSON: %.400s", inner.text);
-    if (schema_validate(prop(s, n, "response_schema"), json_root(text), &inner))
+    if (json_exists(schema) && schema_validate(schema, json_root(text), &inner))
         return err_set(e, ERR_INVALID, "The answer does not hold to the schema: %.400s",
                        inner.text);
+    *out = tmp_copy(s, json_raw(json_root(text)));
     return 0;
 }
 
-void model_done(struct session *s, unsigned n, struct work *c, const struct engine_input *in)
+static struct str message_make(struct session *s, const char *role, struct str content)
 {
-    bool checked = json_exists(prop(s, n, "response_schema"));
-    struct str text = call_text(c), output;
-    struct errbuf e = {{0}};
-    if (checked && text_check(s, n, text, &e)) {
-        node_fail(s, n, "schema_mismatch", str_of(e.text), -1, true);
+    struct buf b;
+    struct jw w;
+    buf_init(&b, ENGINE_REQUEST_BYTES_MAX);
+    jw_init(&w, &b);
+    message_write(&w, role, content);
+    struct str out = tmp_copy(s, buf_str(&b));
+    buf_deinit(&b);
+    return out;
+}
+
+/* Another attempt of the node goes on from before the first wrong answer. */
+static void repairs_forget(struct session *s, unsigned n, struct chat *c)
+{
+    int64_t first = c->message;
+    c->repairs = STR("[]");
+    c->message = -1;
+    if (first >= 0)
+        c->at = first;
+    if (json_length(json_root(c->messages)))
+        chat_save(s, n, c);
+    else
+        progress_set(s, n, STR_NULL);
+}
+
+/* The model is told what was wrong and asked again; its void message is filled anew. */
+static void model_repair(struct session *s, unsigned n, struct work *c, const struct errbuf *wrong)
+{
+    int64_t most = REPAIRS_DEFAULT;
+    struct str text = call_text(c);
+    struct chat chat;
+    struct errbuf e;
+    json_i64(prop(s, n, "repair_attempts"), &most);
+    chat_init(s, n, &chat, c);
+    if ((int64_t)json_length(json_root(chat.repairs)) / 2 >= most) {
+        struct str sentence = tmp_copy(s, str_of(wrong->text));
+        repairs_forget(s, n, &chat);
+        node_fail(s, n, "schema_mismatch", sentence, -1, true);
         return;
     }
-    output = checked ? tmp_copy(s, json_raw(json_root(text))) : quote(s, text);
+    if (text.n > REPAIRED_BYTES_MAX)
+        text.n = utf8_cut(text.p, REPAIRED_BYTES_MAX);
+    err_set(&e, ERR_INVALID, "%.440s Answer again, with nothing but the JSON.", wrong->text);
+    chat.repairs = array_append(s, chat.repairs, message_make(s, "assistant", text));
+    chat.repairs = array_append(s, chat.repairs, message_make(s, "user", str_of(e.text)));
+    if (chat.message < 0)
+        chat.message = c->ordinal;
+    chat.at = c->ordinal + 1;
+    if (c->shown)
+        model_reset(s, n, c->message_id, "repair");
+    c->shown = false;
+    buf_clear(&c->text);
+    if (chat_save(s, n, &chat))
+        chat_ask(s, n, &chat);
+}
+
+/* ---- the end of a call ---- */
+
+bool model_goes_on(const struct session *s, unsigned n)
+{
+    return node_has_tools(s, n) || json_exists(prop(s, n, "response_schema"));
+}
+
+void model_failed(struct session *s, unsigned n, struct work *c, const struct engine_input *in)
+{
+    if (c->kind == WORK_TOOL)
+        agent_tool_failed(s, n, c, in);
+    else
+        call_fail_run(s, n, in);
+}
+
+static void answer_take(struct session *s, unsigned n, struct work *c,
+                        const struct engine_input *in)
+{
+    struct json schema = prop(s, n, "response_schema");
+    struct str output;
+    struct errbuf e = {{0}};
+    if (!json_exists(schema)) {
+        output = quote(s, call_text(c));
+    } else if (answer_read(s, call_text(c), schema, &output, &e)) {
+        model_repair(s, n, c, &e);
+        return;
+    }
     if (output.n > ENGINE_OUTPUT_BYTES_MAX) { /* before the message says that it is whole */
         node_fail(s, n, "too_large", STR("The answer is longer than allowed."), -1, true);
         return;
     }
     model_message(s, c, in->finish_reason.n ? in->finish_reason : STR("stop"), in->output_tokens);
     node_complete(s, n, output, node_def(s, n)->kind == KIND_END ? EDGES_NONE : EDGES_NEXT);
+}
+
+void model_done(struct session *s, unsigned n, struct work *c, const struct engine_input *in)
+{
+    if (c->kind == WORK_TOOL)
+        agent_tool_done(s, n, c, in);
+    else if (agent_wants_tools(s, n, in))
+        agent_round(s, n, c, in);
+    else
+        answer_take(s, n, c, in);
 }

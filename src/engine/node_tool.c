@@ -13,13 +13,13 @@ static void raw_member(struct jw *w, const char *key, struct json from, const ch
         jw_kv_raw(w, key, json_raw(v));
 }
 
-void tool_event(struct session *s, const struct work *c, const char *status, struct str output,
-                struct str error)
+void tool_event_of(struct session *s, unsigned n, struct id call_id, struct str request_json,
+                   const char *status, struct str output, struct str error)
 {
-    struct json request = json_root(c->request);
+    struct json request = json_root(request_json);
     char id[ID_TEXT_BYTES + 1];
-    id_format(c->key, id);
-    struct jw *w = event_begin(s, "tool_execution", (int)c->node);
+    id_format(call_id, id);
+    struct jw *w = event_begin(s, "tool_execution", (int)n);
     jw_kv_stringz(w, "call_id", id);
     raw_member(w, "tool", request, "tool");
     raw_member(w, "server", request, "server");
@@ -33,10 +33,19 @@ void tool_event(struct session *s, const struct work *c, const char *status, str
     event_end(s);
 }
 
+void tool_event(struct session *s, const struct work *c, const char *status, struct str output,
+                struct str error)
+{
+    tool_event_of(s, c->node, c->key, c->request, status, output, error);
+}
+
 /* ---- the request ---- */
 
 struct str tool_request(struct session *s, unsigned n, const struct tool_call *t)
 {
+    /* Less deep than the rest, for it stands inside other values. */
+    static const struct json_limits limits = {.bytes_max = ENGINE_REQUEST_BYTES_MAX,
+                                              .depth_max = JSON_DEPTH_MAX - 4};
     struct buf b;
     struct jw w;
     buf_init(&b, ENGINE_REQUEST_BYTES_MAX);
@@ -50,7 +59,8 @@ struct str tool_request(struct session *s, unsigned n, const struct tool_call *t
     jw_kv_string(&w, "node_id", node_def(s, n)->id);
     jw_kv_raw(&w, "arguments", t->arguments);
     jw_end(&w);
-    struct str out = buf_error(&b) ? STR_NULL : tmp_copy(s, buf_str(&b));
+    bool fits = !buf_error(&b) && !json_check(buf_str(&b), &limits, NULL);
+    struct str out = fits ? tmp_copy(s, buf_str(&b)) : STR_NULL;
     buf_deinit(&b);
     return out;
 }
@@ -73,5 +83,6 @@ void node_start_tool(struct session *s, unsigned n)
     if (request.p)
         call_begin(s, n, WORK_TOOL, 0, request);
     else
-        node_failz(s, n, "too_large", "The tool's arguments are larger than allowed.");
+        node_failz(s, n, "too_large",
+                   "The tool's arguments are larger, or nested deeper, than allowed.");
 }

@@ -487,7 +487,11 @@ bool calls_lost(const struct session *s, unsigned n);            /* any of them 
 void call_drop_request(const struct session *s, struct work *w); /* unless it is needed again */
 void call_end(struct session *s, struct work *c, bool cancel);   /* drops it */
 void calls_end(struct session *s, unsigned n, bool cancel);      /* all of the run */
+/* Makes a failure of what kinds could not rely on; the text may point into *e. */
+void result_judge(struct engine_input *r, struct errbuf *e);
 void call_result(struct session *s, struct work *c, const struct engine_input *in);
+/* What becomes of the run when its kind does nothing else about a failed call. */
+void call_fail_run(struct session *s, unsigned n, const struct engine_input *in);
 const char *call_error_code(const struct engine_input *in, char code[65]);
 struct id call_key(const struct node_state *ns, unsigned ordinal);
 struct id call_message_id(struct session *s, struct node_state *ns, unsigned ordinal);
@@ -518,7 +522,10 @@ struct tool_call {
 };
 /* What EFFECT_TOOL_START carries, in the step's memory; NULL when it is too large. */
 struct str tool_request(struct session *s, unsigned n, const struct tool_call *t);
-/* output, error: JSON or NULL. calls.c says when a tool call starts and ends. */
+/* output, error: JSON or NULL. */
+void tool_event_of(struct session *s, unsigned n, struct id call_id, struct str request,
+                   const char *status, struct str output, struct str error);
+/* calls.c says when a tool call starts and ends. */
 void tool_event(struct session *s, const struct work *c, const char *status, struct str output,
                 struct str error);
 
@@ -578,6 +585,12 @@ void node_start_input(struct session *s, unsigned n);
 struct str end_output(struct session *s, unsigned n);
 void model_chunk(struct session *s, struct work *w, const struct engine_input *in);
 void model_done(struct session *s, unsigned n, struct work *c, const struct engine_input *in);
+void model_failed(struct session *s, unsigned n, struct work *c, const struct engine_input *in);
+bool model_goes_on(const struct session *s, unsigned n); /* more calls may follow the first */
+/* The value in a model's answer: JSON that holds to the schema (or absent: any), alone or in a
+ * Markdown code fence. ERR_INVALID with a sentence that a model understands. */
+int answer_read(struct session *s, struct str text, struct json schema, struct str *out,
+                struct errbuf *e);
 void model_usage(struct session *s, struct work *c, const struct engine_input *in);
 /* The message of a model call: its event and row. tokens: -1 unknown. */
 void model_message(struct session *s, struct work *c, struct str finish_reason, int64_t tokens);

@@ -166,10 +166,13 @@ static bool withhold_wanted(struct session *s, const struct engine_input *in)
     return w && !w->lost && !(in->kind == IN_CHUNK && !in->text.n);
 }
 
-void withhold(struct session *s, const struct engine_input *in)
+void withhold(struct session *s, const struct engine_input *given)
 {
+    struct engine_input judged = *given, *in = &judged;
+    struct errbuf e;
     if (!withhold_wanted(s, in))
         return;
+    result_judge(in, &e); /* rows hold checked JSON only */
     s->out_any = true;
     if (!withheld_extend(s, in)) {
         struct withheld *w = mem_zalloc(sizeof(*w));

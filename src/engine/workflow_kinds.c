@@ -5,6 +5,7 @@
 #define SCRIPT_BYTES (1024.0 * 1024 * 1024)
 
 static const char *const review_types[] = {"approve_reject", "edit_content", "form", NULL};
+static const char *const tool_errors[] = {"tell", "fail", NULL};
 static const char *const timeout_actions[] = {"fail", "skip", "route", NULL};
 
 static const char *const item_errors[] = {"fail", "null", "drop", NULL};
@@ -30,6 +31,10 @@ static const struct prop_def llm_props[] = {
     {.name = "top_p", .type = PROP_NUMBER, .max = 1},
     {.name = "max_tokens", .type = PROP_INT, .min = 1, .max = TOKENS_MAX},
     {.name = "response_schema", .type = PROP_SCHEMA},
+    {.name = "repair_attempts", .type = PROP_INT, .max = 5},
+    {.name = "tools", .type = PROP_TOOLS},
+    {.name = "max_tool_rounds", .type = PROP_INT, .min = 1, .max = 50},
+    {.name = "on_tool_error", .type = PROP_WORD, .words = tool_errors},
 };
 
 static const struct prop_def agent_props[] = {
@@ -43,6 +48,11 @@ static const struct prop_def agent_props[] = {
     {.name = "temperature", .type = PROP_NUMBER, .max = 2},
     {.name = "top_p", .type = PROP_NUMBER, .max = 1},
     {.name = "max_tokens", .type = PROP_INT, .min = 1, .max = TOKENS_MAX},
+    {.name = "response_schema", .type = PROP_SCHEMA},
+    {.name = "repair_attempts", .type = PROP_INT, .max = 5},
+    {.name = "tools", .type = PROP_TOOLS},
+    {.name = "max_tool_rounds", .type = PROP_INT, .min = 1, .max = 50},
+    {.name = "on_tool_error", .type = PROP_WORD, .words = tool_errors},
 };
 
 static const struct prop_def transform_props[] = {

@@ -37,6 +37,7 @@ enum prop_type {
     PROP_TEMPLATES, /* an object in which every text is a template */
     PROP_EXPR_MAP,  /* an object of names and PROP_EXPRS */
     PROP_AGENT,     /* {name, persona, provider, model} */
+    PROP_TOOLS,     /* names, or {name, description, tool, server, arguments, parameters} */
     PROP_CODE,      /* of a script */
     PROP_INT,
     PROP_NUMBER,
@@ -207,6 +208,7 @@ void edge_put(struct wf_parse *p, enum edge_kind kind, unsigned to, const char *
 /* ---- tools ---- */
 
 void templates_check(struct wf_parse *p, struct json v, const char *name);
+void tools_check(struct wf_parse *p, struct json v);
 void tool_check(struct wf_parse *p, struct json props, const char *at);
 
 /* ---- phases ---- */

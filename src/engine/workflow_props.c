@@ -215,6 +215,9 @@ static void prop_check(struct wf_parse *p, const struct prop_def *def, struct js
     case PROP_STRING:
         want_type(p, v, JSON_STRING, def->name, "text");
         break;
+    case PROP_TOOLS:
+        tools_check(p, v);
+        break;
     case PROP_CODE:
         check_code(p, v, def->name);
         break;
