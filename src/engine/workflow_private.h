@@ -94,6 +94,7 @@ const char *node_field_name(unsigned i);
 #define PROP_ENTRIES_MAX  200
 #define PROP_NAMES_MAX    50
 #define PROP_MESSAGES_MAX 200
+#define PROP_TOOLS_MAX    64
 
 #define PATH_BYTES_MAX 512
 #define REFS_MAX       20000 /* uses of nodes.<id> that are looked at for a warning */

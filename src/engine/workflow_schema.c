@@ -121,6 +121,9 @@ static void prop_write(struct jw *w, const struct prop_def *def)
         list_write(w, "name", WORKFLOW_NODES_MAX, or_null);
         jw_kv_bool(w, "uniqueItems", true);
         break;
+    case PROP_TOOLS:
+        list_write(w, "tool", PROP_TOOLS_MAX, or_null);
+        break;
     case PROP_MESSAGES:
         list_write(w, "message", PROP_MESSAGES_MAX, or_null);
         break;
@@ -241,6 +244,15 @@ static const struct field_schema shared_schemas[] = {
               "\"persona\":{\"type\":[\"string\",\"null\"]},"
               "\"provider\":{\"anyOf\":[{\"$ref\":\"#/$defs/name\"},{\"type\":\"null\"}]},"
               "\"model\":{\"type\":[\"string\",\"null\"]}}}"},
+    {"tool", "{\"anyOf\":[{\"$ref\":\"#/$defs/tool_name\"},{\"type\":\"object\","
+             "\"additionalProperties\":false,\"required\":[\"tool\"],\"properties\":{"
+             "\"name\":{\"anyOf\":[{\"$ref\":\"#/$defs/tool_name\"},{\"type\":\"null\"}]},"
+             "\"description\":{\"type\":[\"string\",\"null\"]},"
+             "\"tool\":{\"$ref\":\"#/$defs/name\"},"
+             "\"server\":{\"anyOf\":[{\"$ref\":\"#/$defs/name\"},{\"type\":\"null\"}]},"
+             "\"arguments\":{\"type\":[\"object\",\"null\"]},"
+             "\"parameters\":{\"type\":[\"object\",\"null\"]}}}]}"},
+    {"tool_name", "{\"type\":\"string\",\"pattern\":\"^[A-Za-z0-9_-]{1,64}$\"}"},
     {"message", "{\"type\":\"object\",\"additionalProperties\":false,"
                 "\"required\":[\"role\",\"content\"],\"properties\":{"
                 "\"role\":{\"enum\":[\"system\",\"user\",\"assistant\"]},"

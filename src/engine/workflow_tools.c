@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-#define TOOLS_MAX           64
 #define TOOL_NAME_BYTES_MAX 64
 
 /* Templates anywhere in an object or array. Depth is bounded by json_check(), so this may recurse;
@@ -131,14 +130,14 @@ static struct json tool_spec_check(struct wf_parse *p, struct json v)
 
 void tools_check(struct wf_parse *p, struct json v)
 {
-    struct json names[TOOLS_MAX], name;
+    struct json names[PROP_TOOLS_MAX], name;
     struct json_iter it;
     unsigned count = 0;
     if (!want_type(p, v, JSON_ARRAY, "tools", "an array of tools"))
         return;
-    if (json_length(v) < 1 || json_length(v) > TOOLS_MAX) {
-        issue_error(p, v.p, "out_of_range", "tools must have 1 to %d elements, not %zu", TOOLS_MAX,
-                    json_length(v));
+    if (json_length(v) < 1 || json_length(v) > PROP_TOOLS_MAX) {
+        issue_error(p, v.p, "out_of_range", "tools must have 1 to %d elements, not %zu",
+                    PROP_TOOLS_MAX, json_length(v));
         return;
     }
     json_iter_init(&it, v);

@@ -71,6 +71,16 @@ static void simple_properties(struct graph *g, unsigned kind)
     case 5:
         buf_append_z(g->out, "{\"prompt\":\"Say something\"}");
         break;
+    case 7:
+        buf_append_z(g->out, "{\"tool\":\"http\",\"arguments\":{\"n\":\"{{ vars.c }}\"}}");
+        break;
+    case 8:
+        buf_printf(g->out,
+                   "{\"persona\":\"P\",\"max_tool_rounds\":%u,\"on_tool_error\":\"%s\","
+                   "\"tools\":[{\"name\":\"find\",\"tool\":\"web_search\","
+                   "\"arguments\":{\"query\":\"{{ vars.c }}!\"}}]}",
+                   dice_between(d, 1, 3), dice_chance(d, 50) ? "tell" : "fail");
+        break;
     default:
         buf_append_z(g->out, "{\"prompt\":\"x\",\"response_schema\":{\"type\":\"object\"}}");
         break;
@@ -79,10 +89,10 @@ static void simple_properties(struct graph *g, unsigned kind)
 
 static struct node_id block_simple(struct graph *g, struct node_id next, const char *join)
 {
-    static const char *const types[] = {"transform", "llm",        "agent", "script",
-                                        "wait",      "user_input", "llm"};
-    unsigned kind = dice_below(g->d, 10);
-    if (kind > 6)
+    static const char *const types[] = {"transform",  "llm", "agent", "script", "wait",
+                                        "user_input", "llm", "tool",  "agent"};
+    unsigned kind = dice_below(g->d, 12);
+    if (kind > 8)
         kind = dice_below(g->d, 3);
     struct node_id id = node_new(g);
     node_open(g, id, types[kind]);

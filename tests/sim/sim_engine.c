@@ -40,7 +40,7 @@ struct job { /* a model call or a script under way */
     struct list link;
     struct live *live;
     struct id run_id;
-    bool is_model, held, doomed, stalled;
+    bool is_model, calls_tools, held, doomed, stalled;
     struct buf text;
     size_t said;
 };
@@ -72,7 +72,7 @@ struct live {
 
 struct truth {
     struct list link;
-    struct id run_id;
+    struct id session_id;
     struct buf text;
 };
 
@@ -91,16 +91,14 @@ struct world {
 
 /* ---- truth ---- */
 
-static bool truth_of(void *data, struct id run_id, struct str *text)
+static bool truth_of(void *data, struct id session_id, struct str text)
 {
     struct world *w = data;
     list_foreach(it, &w->truths)
     {
         struct truth *t = container_of(it, struct truth, link);
-        if (id_eq(t->run_id, run_id)) {
-            *text = t->text.data ? buf_str(&t->text) : STR("");
+        if (id_eq(t->session_id, session_id) && str_eq(buf_str(&t->text), text))
             return true;
-        }
     }
     return false;
 }
@@ -108,7 +106,7 @@ static bool truth_of(void *data, struct id run_id, struct str *text)
 static void truth_add(struct world *w, const struct job *j)
 {
     struct truth *t = mem_zalloc(sizeof(*t));
-    t->run_id = j->run_id;
+    t->session_id = j->live->id;
     buf_init(&t->text, 1u << 20);
     buf_append_str(&t->text, buf_str(&j->text));
     list_append(&w->truths, &t->link);
@@ -195,6 +193,8 @@ static void job_start(struct world *w, struct live *l, const struct effect *e)
     else
         for (unsigned n = dice_below(&w->dice, 30); n; n--)
             buf_append_z(&j->text, words[dice_below(&w->dice, 9)]);
+    j->calls_tools = j->is_model && dice_chance(&w->dice, 60) &&
+                     memmem(e->request_json.p, e->request_json.n, "\"tools\":[", 9);
     list_append(&w->jobs, &j->link);
     if (j->is_model)
         truth_add(w, j);
@@ -224,12 +224,12 @@ static void effect_do(struct world *w, struct live *l, const struct effect *e)
 {
     struct job *j = job_find(w, e->run_id);
     switch (e->kind) {
-    case EFFECT_TOOL_START:
     case EFFECT_PLUGIN_START:
     case EFFECT_CHILD_START:
         break; /* no such node in these graphs */
     case EFFECT_MODEL_START:
     case EFFECT_SCRIPT_START:
+    case EFFECT_TOOL_START:
         assert(!j);
         job_start(w, l, e);
         break;
@@ -602,6 +602,14 @@ static void job_fail(struct world *w, struct job *j)
     live_step(w, l, in);
 }
 
+static const char *const tool_calls[] = {
+    "[{\"id\":\"a\",\"name\":\"find\",\"arguments\":\"{}\"}]",
+    "[{\"id\":\"a\",\"name\":\"find\",\"arguments\":\"{}\"},"
+    "{\"id\":\"b\",\"name\":\"find\",\"arguments\":\"{\\\"q\\\":1}\"}]",
+    "[{\"id\":\"a\",\"name\":\"lose\",\"arguments\":\"{}\"}]",
+    "[{\"id\":\"a\",\"name\":\"lose\",\"arguments\":\"\"},"
+    "{\"id\":\"b\",\"name\":\"find\",\"arguments\":\"{\"}]"};
+
 static void model_goes_on(struct world *w, struct job *j)
 {
     struct str all = j->text.data ? buf_str(&j->text) : STR("");
@@ -627,6 +635,8 @@ static void model_goes_on(struct world *w, struct job *j)
                               .input_tokens = dice_chance(&w->dice, 20) ? -1 : 7,
                               .output_tokens = (int64_t)all.n};
     struct live *l = j->live;
+    if (j->calls_tools)
+        in.tool_calls_json = str_of(tool_calls[dice_below(&w->dice, 4)]);
     job_end(j);
     live_step(w, l, in);
 }

@@ -43,6 +43,7 @@ void stream_init(struct stream *s, struct id session_id)
     table_init(&s->runs);
     table_init(&s->messages);
     table_init(&s->interrupts);
+    table_init(&s->tools);
 }
 
 void stream_deinit(struct stream *s)
@@ -57,6 +58,7 @@ void stream_deinit(struct stream *s)
     table_deinit(&s->runs);
     table_deinit(&s->messages);
     table_deinit(&s->interrupts);
+    table_deinit(&s->tools);
 }
 
 bool stream_ended(const struct stream *s)
@@ -113,6 +115,8 @@ static void on_session_move(struct stream *s, struct json d)
         wrong(s, "an output belongs to completed, an error to failed");
     if (session_status_is_terminal(to) && s->running)
         wrong(s, "the session ends, but %u runs have not", s->running);
+    if (session_status_is_terminal(to) && s->tools_open)
+        wrong(s, "the session ends, but %u tool calls have not", s->tools_open);
     if (json_string_eq(json_get(json_get(d, "error"), "code"), "no_end_reached") && s->cut)
         wrong(s, "something still ran that could have reached an end");
     s->status = to;
@@ -225,23 +229,45 @@ static void on_reset(struct stream *s, struct json d)
     m->next_index = 0;
 }
 
-static void on_message(struct stream *s, struct json e, struct json d)
+static void on_message(struct stream *s, struct json d)
 {
     struct stream_message *m = message_of(s, d);
     struct buf content;
-    struct str truth;
     buf_init(&content, 64u << 20);
     if (!json_string(json_get(d, "content"), &content) ||
         !str_eq(buf_str(&content), buf_str(&m->text)))
         wrong(s, "the message is not what was streamed: %.*s", STR_FMT(buf_str(&m->text)));
-    bool whole = json_string_eq(json_get(d, "finish_reason"), "stop");
-    if (whole && s->truth && s->truth(s->data, id_of(s, e, "run_id"), &truth) &&
-        !str_eq(truth, buf_str(&content)))
-        wrong(s, "the model had said: %.*s", STR_FMT(truth));
+    bool whole = json_string_eq(json_get(d, "finish_reason"), "stop") ||
+                 json_string_eq(json_get(d, "finish_reason"), "tool_calls");
+    if (whole && s->truth && !s->truth(s->data, s->session_id, buf_str(&content)))
+        wrong(s, "no model has said that");
     if (s->status == SESSION_PAUSED)
         s->leaving = true;
     m->done = true;
     buf_deinit(&content);
+}
+
+/* ---- tools ---- */
+
+/* A call starts (again after a restart), ends, and may be tried again; one that was refused only
+ * ends. None is left open at the end. */
+static void on_tool(struct stream *s, struct json d)
+{
+    struct id id = id_of(s, d, "call_id");
+    bool starts = json_string_eq(json_get(d, "status"), "started");
+    bool completes = json_string_eq(json_get(d, "status"), "completed");
+    bool open = table_get(&s->tools, id) == (void *)1;
+    if (completes && !open)
+        wrong(s, "a tool call completed that had not started");
+    if (json_exists(json_get(d, "output")) != completes)
+        wrong(s, "an output belongs to completed");
+    if (s->status == SESSION_PAUSED && (starts || completes))
+        wrong(s, "an event of a paused session");
+    s->tools_open += starts && !open;
+    s->tools_open -= !starts && open;
+    table_put(&s->tools, id, starts ? (void *)1 : (void *)2);
+    if (s->status == SESSION_PAUSED)
+        s->leaving = true;
 }
 
 /* ---- interrupts ---- */
@@ -259,7 +285,8 @@ static void on_interrupt(struct stream *s, struct json d, uintptr_t from, uintpt
 static void on_event(struct stream *s, struct json e)
 {
     struct json type = json_get(e, "type"), d = json_get(e, "data");
-    bool ending = json_string_eq(type, "node_state_change") || json_string_eq(type, "message");
+    bool ending = json_string_eq(type, "node_state_change") || json_string_eq(type, "message") ||
+                  json_string_eq(type, "tool_execution");
     if (s->status == SESSION_PAUSED && !ending && !json_string_eq(type, "session_state_change"))
         wrong(s, "an event of a paused session");
     if (json_string_eq(type, "session_state_change"))
@@ -271,7 +298,9 @@ static void on_event(struct stream *s, struct json e)
     else if (json_string_eq(type, "stream_reset"))
         on_reset(s, d);
     else if (json_string_eq(type, "message"))
-        on_message(s, e, d);
+        on_message(s, d);
+    else if (json_string_eq(type, "tool_execution"))
+        on_tool(s, d);
     else if (json_string_eq(type, "human_interaction_required"))
         on_interrupt(s, d, 0, 1);
     else if (json_string_eq(type, "node_resumed"))

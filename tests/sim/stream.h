@@ -19,11 +19,13 @@ struct stream {
     struct table runs; /* struct stream_run by run id */
     struct table messages;   /* struct stream_message by message id */
     struct table interrupts; /* by interrupt id: (void *)1 open, 2 answered, 3 expired */
-    unsigned running;        /* runs that are running or suspended */
-    unsigned cut;            /* runs that ended only because the session did */
-    uint64_t hash;           /* of all frames */
-    /* What the model really said in a run, when the caller knows; may be NULL. */
-    bool (*truth)(void *data, struct id run_id, struct str *text);
+    unsigned tools_open;
+    unsigned running;   /* runs that are running or suspended */
+    unsigned cut;       /* runs that ended only because the session did */
+    uint64_t hash;      /* of all frames */
+    struct table tools; /* by call id: (void *)1 started, 2 ended */
+    /* Did a model really say this in a call of this session? May be NULL. */
+    bool (*truth)(void *data, struct id session_id, struct str text);
     void *data;
 };
 void stream_init(struct stream *s, struct id session_id);
