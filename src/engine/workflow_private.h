@@ -209,6 +209,7 @@ void edge_put(struct wf_parse *p, enum edge_kind kind, unsigned to, const char *
 /* ---- tools ---- */
 
 void templates_check(struct wf_parse *p, struct json v, const char *name);
+void arguments_check(struct wf_parse *p, struct json v, const char *name); /* an object of them */
 void tools_check(struct wf_parse *p, struct json v);
 void tool_check(struct wf_parse *p, struct json props, const char *at);
 

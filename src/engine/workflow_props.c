@@ -225,17 +225,14 @@ static void prop_check(struct wf_parse *p, const struct prop_def *def, struct js
         name_check(p, v, def->name);
         break;
     case PROP_TEMPLATE:
-        check_expression(p, v, true, def->name);
-        break;
     case PROP_EXPR:
-        check_expression(p, v, false, def->name);
+        check_expression(p, v, def->type == PROP_TEMPLATE, def->name);
         break;
     case PROP_EXPRS:
         expressions_check(p, v, def->name);
         break;
     case PROP_TEMPLATES:
-        if (want_type(p, v, JSON_OBJECT, def->name, "an object"))
-            templates_check(p, v, def->name);
+        arguments_check(p, v, def->name);
         break;
     case PROP_EXPR_MAP:
         if (want_type(p, v, JSON_OBJECT, def->name, "an object of names and expressions"))

@@ -23,6 +23,12 @@ void templates_check(struct wf_parse *p, struct json v, const char *name)
     }
 }
 
+void arguments_check(struct wf_parse *p, struct json v, const char *name)
+{
+    if (want_type(p, v, JSON_OBJECT, name, "an object"))
+        templates_check(p, v, name);
+}
+
 /* What an MCP tool needs, and no other takes. */
 static void mcp_check(struct wf_parse *p, struct json v, const char *at)
 {
@@ -88,8 +94,7 @@ static void tool_field_check(struct wf_parse *p, enum tool_field field, struct j
                         NAME_BYTES_MAX);
         break;
     case TOOL_ARGUMENTS:
-        if (want_type(p, v, JSON_OBJECT, "arguments", "an object"))
-            templates_check(p, v, "arguments");
+        arguments_check(p, v, "arguments");
         break;
     case TOOL_PARAMETERS:
         check_schema(p, v, "parameters");
