@@ -29,6 +29,7 @@ void app_init(struct app *a)
     recovery_open(&a->recovery, a);
     remote_open(&a->remote, a);
     retention_open(&a->retention, a);
+    tasks_init(&a->tasks, a);
     instances_open(&a->instances, a);
     inbox_open(&a->inbox, a);
     handover_open(&a->handover, a);
@@ -53,6 +54,7 @@ void app_close_handles(struct app *a)
     recovery_close(&a->recovery);
     remote_close(&a->remote);
     retention_close(&a->retention);
+    tasks_close(&a->tasks);
     instances_close(&a->instances);
     inbox_close(&a->inbox);
     handover_close(&a->handover);

@@ -22,6 +22,7 @@
 #include "app/recovery.h"
 #include "app/remote.h"
 #include "app/retention.h"
+#include "app/tasks.h"
 #include "app/timers.h"
 #include "base/id.h"
 #include "base/table.h"
@@ -62,6 +63,7 @@ struct app {
     struct recovery recovery;
     struct remote remote;
     struct retention retention;
+    struct tasks tasks;
     struct instances instances;
     struct inbox inbox;
     struct handover handover;
@@ -128,6 +130,12 @@ void answer_refuse(struct app *a, struct svc_req *req, int status, const char *w
 void svc_write_issues(struct jw *w, const struct workflow_issues *issues);
 /* 422, with all of them. */
 void svc_workflow_refuse(struct svc_req *req, const struct workflow_issues *issues);
+
+/* service_files.c */
+void svc_files(struct app *a, struct svc_req *req);
+void svc_file_history(struct app *a, struct svc_req *req);
+void svc_file_content(struct app *a, struct svc_req *req);
+void svc_file_diff(struct app *a, struct svc_req *req);
 
 /* idempotency.c: lets the first request with a key pass, answers repeats from what was stored. */
 void idempotency_check(struct app *a, struct svc_req *req,

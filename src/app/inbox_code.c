@@ -16,6 +16,9 @@ static const char *const op_words[SVC_OP_COUNT] = {
     [SVC_INPUT] = "input",
     [SVC_STAGE_UPDATE] = "stage_update",
     [SVC_STAGE_COMPLETE] = "stage_complete",
+    [SVC_TASK_HEARTBEAT] = "task_log",
+    [SVC_TASK_COMPLETE] = "task_complete",
+    [SVC_TASK_FAIL] = "task_fail",
 };
 
 /* Those that answer a question of the session's. */
@@ -56,9 +59,24 @@ static void put_hash(struct jw *w, const uint64_t hash[2])
     jw_end(w);
 }
 
+static void put_task(struct jw *w, const struct svc_req *req)
+{
+    put_id(w, "task_id", req->task.id);
+    jw_kv_i64(w, "lease_expires_at", req->task.lease_expires_at);
+    jw_kv_bool(w, "retry", req->task.retry);
+    put_text(w, "text", req->task.text);
+    put_text(w, "level", req->task.level);
+    if (req->task.output_json.p)
+        jw_kv_raw(w, "output", req->task.output_json);
+    if (req->task.error_json.p)
+        jw_kv_raw(w, "error", req->task.error_json);
+}
+
 static void put_fields(struct jw *w, const struct svc_req *req)
 {
     put_text(w, "reason", req->reason);
+    if (!id_is_zero(req->task.id))
+        put_task(w, req);
     if (req->op == SVC_PAUSE) {
         jw_kv_bool(w, "hold", req->pause.hold);
         jw_kv_bool(w, "timers_run", req->pause.timers_run);
@@ -145,6 +163,19 @@ static bool take_hash(struct json v, uint64_t hash[2])
     return true;
 }
 
+static bool take_task(struct svc_req *req, struct json v)
+{
+    json_i64(json_get(v, "lease_expires_at"), &req->task.lease_expires_at);
+    json_bool(json_get(v, "retry"), &req->task.retry);
+    req->task.text = take_text(req, v, "text");
+    req->task.level = take_text(req, v, "level");
+    req->task.output_json = take_json(req, v, "output");
+    req->task.error_json = take_json(req, v, "error");
+    bool has_error = json_type(json_root(req->task.error_json.p ? req->task.error_json
+                                                                : STR("null"))) == JSON_OBJECT;
+    return take_id(req, v, "task_id", &req->task.id) && has_error == (req->op == SVC_TASK_FAIL);
+}
+
 static bool take_fields(struct svc_req *req, struct json v)
 {
     bool ok = true;
@@ -168,6 +199,8 @@ static bool take_fields(struct svc_req *req, struct json v)
     } else if (req->op == SVC_INPUT) {
         req->input.content = take_text(req, v, "content");
         req->input.user_id = take_text(req, v, "user_id");
+    } else if (json_exists(json_get(v, "task_id"))) {
+        ok = take_task(req, v);
     }
     return ok;
 }

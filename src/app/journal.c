@@ -169,6 +169,7 @@ static void journal_finish_entry(struct journal *j, struct journal_entry *en, bo
         if (!l->lost)
             runner_carry_out(l, en->effects);
         journal_answer(&en->replies);
+        tasks_committed(&j->app->tasks, en->delta.tasks_new);
     }
     buf_deinit(&en->delta.events);
     arena_deinit(&en->delta.arena);

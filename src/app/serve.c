@@ -96,6 +96,7 @@ static void server_signal(uv_signal_t *h, int signum)
     s->app.stopping = true;
     s->ending = 1;
     inbox_stop(&s->app.inbox);
+    tasks_stop(&s->app.tasks);
     if (instances_has_company(&s->app.instances)) {
         s->ending = 2;
         handover_begin(&s->app.handover, s->app.config.drain_ms, server_close_parts, s);

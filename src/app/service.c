@@ -62,6 +62,10 @@ static bool svc_is_read(enum svc_op op)
     case SVC_INPUT:
     case SVC_STAGE_UPDATE:
     case SVC_STAGE_COMPLETE:
+    case SVC_TASK_LEASE:
+    case SVC_TASK_HEARTBEAT:
+    case SVC_TASK_COMPLETE:
+    case SVC_TASK_FAIL:
         return false;
     case SVC_WORKFLOW_LIST:
     case SVC_WORKFLOW_GET:
@@ -80,6 +84,10 @@ static bool svc_is_read(enum svc_op op)
     case SVC_REVIEW_GET:
     case SVC_STAGE_LIST:
     case SVC_STAGE_GET:
+    case SVC_FILES:
+    case SVC_FILE_HISTORY:
+    case SVC_FILE_CONTENT:
+    case SVC_FILE_DIFF:
     case SVC_INSTANCES:
     case SVC_READY:
     case SVC_METRICS:
@@ -123,6 +131,14 @@ static const svc_handler svc_handlers[SVC_OP_COUNT] = {
     [SVC_STAGE_GET] = svc_stage_get,
     [SVC_STAGE_UPDATE] = svc_stage_command,
     [SVC_STAGE_COMPLETE] = svc_stage_command,
+    [SVC_FILES] = svc_files,
+    [SVC_FILE_HISTORY] = svc_file_history,
+    [SVC_FILE_CONTENT] = svc_file_content,
+    [SVC_FILE_DIFF] = svc_file_diff,
+    [SVC_TASK_LEASE] = svc_task_lease,
+    [SVC_TASK_HEARTBEAT] = svc_task_heartbeat,
+    [SVC_TASK_COMPLETE] = svc_task_end,
+    [SVC_TASK_FAIL] = svc_task_end,
     [SVC_INSTANCES] = svc_instances,
     [SVC_READY] = svc_ready,
     [SVC_METRICS] = svc_metrics,

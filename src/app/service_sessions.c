@@ -151,13 +151,46 @@ void svc_execute(struct app *a, struct svc_req *req)
 
 /* ---- commands ---- */
 
+#define NO_TASK "there is no such task: its run is over; stop working on it"
+
 struct command_job {
     struct app *app;
     struct svc_req *req;
     struct live_want want;
 };
 
-static void command_input(const struct svc_req *req, struct engine_input *in)
+static struct str command_error(struct svc_req *req, const char *key)
+{
+    struct json v = json_get(json_root(req->task.error_json), key);
+    char *text = json_strdup(v);
+    struct str kept = STR_NULL;
+    if (text)
+        kept = str_of(arena_strdup(&req->arena, str_of(text)));
+    free(text);
+    return kept;
+}
+
+/* What a worker says of its task. */
+static void command_task_input(struct svc_req *req, struct engine_input *in)
+{
+    in->run_id = req->task.id;
+    in->retry_after_ms = -1;
+    if (req->op == SVC_TASK_HEARTBEAT) {
+        in->kind = IN_LOG;
+        in->text = req->task.text;
+        in->level = req->task.level;
+    } else if (req->op == SVC_TASK_COMPLETE) {
+        in->kind = IN_RUN_DONE;
+        in->output_json = req->task.output_json.p ? req->task.output_json : STR("null");
+    } else {
+        in->kind = IN_RUN_FAILED;
+        in->error_code = command_error(req, "code");
+        in->error_text = command_error(req, "message");
+        in->is_final = !req->task.retry;
+    }
+}
+
+static void command_input(struct svc_req *req, struct engine_input *in)
 {
     memset(in, 0, sizeof(*in));
     in->reason = req->reason;
@@ -200,6 +233,11 @@ static void command_input(const struct svc_req *req, struct engine_input *in)
         in->name = req->signal.name;
         in->data_json = req->signal.payload_json;
         break;
+    case SVC_TASK_HEARTBEAT:
+    case SVC_TASK_COMPLETE:
+    case SVC_TASK_FAIL:
+        command_task_input(req, in);
+        break;
     default: /* SVC_INPUT: the table of service.c sends nothing else here */
         in->kind = IN_USER_INPUT;
         in->content = req->input.content;
@@ -226,6 +264,10 @@ static const char *command_status(enum svc_op op)
         return "completed";
     case SVC_SIGNAL:
         return "signal_sent";
+    case SVC_TASK_COMPLETE:
+        return "completed";
+    case SVC_TASK_FAIL:
+        return "failed";
     default:
         return "input_sent";
     }
@@ -237,6 +279,14 @@ static void command_body(struct svc_req *req, const struct live *l,
                          const struct interrupt_row *before)
 {
     struct interrupt_row now = {0};
+    if (req->op == SVC_TASK_HEARTBEAT) {
+        struct jw w;
+        jw_init(&w, &req->body);
+        jw_object(&w);
+        jw_kv_time(&w, "lease_expires_at", req->task.lease_expires_at);
+        jw_end(&w);
+        return;
+    }
     bool open = !id_is_zero(before->interrupt_id) &&
                 session_interrupt(l->session, STR_NULL, before->interrupt_id, &now);
     if (req->op == SVC_STAGE_UPDATE && open) {
@@ -264,11 +314,20 @@ static void command_refuse(struct live *l, struct svc_req *req, int code, const 
     }
 }
 
+static bool command_is_of_task(enum svc_op op)
+{
+    return op == SVC_TASK_HEARTBEAT || op == SVC_TASK_COMPLETE || op == SVC_TASK_FAIL;
+}
+
 static void command_on(struct live *l, struct svc_req *req)
 {
     struct engine_input in;
     struct errbuf e = {""};
     struct interrupt_row before = {0};
+    if (command_is_of_task(req->op) && !session_awaits_task(l->session, req->task.id)) {
+        command_refuse(l, req, ERR_NOT_FOUND, NO_TASK);
+        return;
+    }
     command_input(req, &in);
     if (in.kind == IN_RESUME_NODE || in.kind == IN_STAGE)
         session_interrupt(l->session, in.node_id, in.interrupt_id, &before);
@@ -301,6 +360,8 @@ static void command_live(struct live_want *w, struct live *l, int status, struct
         command_on(l, req);
     else if (status == ERR_STALE)
         command_elsewhere(job->app, req, w->owner);
+    else if (command_is_of_task(req->op) && gone)
+        app_fail(req, ERR_NOT_FOUND, NO_TASK);
     else if (req->op == SVC_NODE_RESUME && gone)
         answer_refuse(job->app, req, ERR_NOT_FOUND, "Session not found or not active");
     else if (status == ERR_NOT_FOUND)

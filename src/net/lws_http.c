@@ -44,6 +44,8 @@ static void http_submit(struct http_req *r)
      * and take it for more of this body. */
     if (c->req == r && r->with_service)
         conn_hold(c);
+    if (c->req == r && r->with_service && r->svc.gone) /* it may take long: is somebody there? */
+        conn_await(c, NULL);
 }
 
 /* ---- the body ---- */
@@ -97,6 +99,7 @@ static void http_hash_request(struct http_req *r)
         str_of(r->route->pattern),
         {(const char *)q->session_id.b, 16},
         {(const char *)q->answer.interrupt_id.b, 16},
+        {(const char *)q->task.id.b, 16},
         q->answer.node_id,
         q->name,
         buf_str(&r->body),
@@ -190,6 +193,8 @@ void http_gone(struct conn *c)
     r->conn = NULL;
     if (!r->with_service)
         http_req_free(r);
+    else if (r->svc.gone)
+        r->svc.gone(&r->svc);
 }
 
 /* ---- the headers ---- */
@@ -379,6 +384,8 @@ static int http_read_params(struct http_req *r, const struct route_match *m, str
         return err_set(e, ERR_NOT_FOUND, "Session not found");
     if (m->interrupt_id.p && !id_parse(m->interrupt_id, &q->answer.interrupt_id))
         return err_set(e, ERR_NOT_FOUND, "there is none of that id");
+    if (m->task_id.p && !id_parse(m->task_id, &q->task.id))
+        return err_set(e, ERR_NOT_FOUND, "no such task");
     if (m->node_id.p) {
         if (!name_is_valid(m->node_id))
             return err_set(e, ERR_NOT_FOUND, "no such node");

@@ -11,10 +11,13 @@ _Static_assert(SVC_OP_COUNT <= 64, "operations are bits of params[].ops");
 
 #define LISTS                                                                                      \
     (OPS(SVC_WORKFLOW_LIST) | OPS(SVC_WORKFLOW_VERSIONS) | OPS(SVC_SESSION_LIST) |                 \
-     OPS(SVC_MESSAGES) | OPS(SVC_NODES) | OPS(SVC_INSTANCES) | REVIEWS | OPS(SVC_STAGE_LIST))
+     OPS(SVC_MESSAGES) | OPS(SVC_NODES) | OPS(SVC_INSTANCES) | REVIEWS | OPS(SVC_STAGE_LIST) |     \
+     OPS(SVC_FILES) | OPS(SVC_FILE_HISTORY))
 #define SESSIONS OPS(SVC_SESSION_LIST)
 #define REVIEWS  OPS(SVC_REVIEW_LIST)
 #define DIAGRAMS (OPS(SVC_WORKFLOW_DIAGRAM) | OPS(SVC_SESSION_DIAGRAM))
+
+#define FILES (OPS(SVC_FILE_HISTORY) | OPS(SVC_FILE_CONTENT) | OPS(SVC_FILE_DIFF))
 
 enum query_type {
     QUERY_TEXT,
@@ -55,6 +58,10 @@ static const struct query_param params[] = {
     PARAM("version", OPS(SVC_WORKFLOW_GET) | OPS(SVC_WORKFLOW_DIAGRAM), QUERY_NUMBER, version),
     PARAM("format", DIAGRAMS, QUERY_TEXT, diagram.format),
     PARAM("session_id", OPS(SVC_WORKFLOW_DIAGRAM) | REVIEWS, QUERY_ID, session_id),
+    PARAM("path", FILES, QUERY_TEXT, file.path),
+    PARAM("version", OPS(SVC_FILE_CONTENT), QUERY_NUMBER, version),
+    PARAM("from", OPS(SVC_FILE_DIFF), QUERY_NUMBER, file.from),
+    PARAM("to", OPS(SVC_FILE_DIFF), QUERY_NUMBER, file.to),
     PARAM("force", OPS(SVC_SESSION_DELETE), QUERY_BOOL, force),
     PARAM("after", OPS(SVC_EVENTS), QUERY_NUMBER, events.after),
     PARAM("cursor", OPS(SVC_EVENTS), QUERY_NUMBER, events.after),

@@ -29,6 +29,14 @@ const struct route routes[] = {
     SERVICE(HTTP_GET, "/sessions/{session_id}/nodes", SVC_NODES, BODY_NONE),
     SERVICE(HTTP_GET, "/sessions/{session_id}/diagram", SVC_SESSION_DIAGRAM, BODY_NONE),
     SERVICE(HTTP_GET, "/sessions/{session_id}/stages", SVC_STAGE_LIST, BODY_NONE),
+    SERVICE(HTTP_GET, "/sessions/{session_id}/files", SVC_FILES, BODY_NONE),
+    SERVICE(HTTP_GET, "/sessions/{session_id}/files/history", SVC_FILE_HISTORY, BODY_NONE),
+    SERVICE(HTTP_GET, "/sessions/{session_id}/files/content", SVC_FILE_CONTENT, BODY_NONE),
+    SERVICE(HTTP_GET, "/sessions/{session_id}/files/diff", SVC_FILE_DIFF, BODY_NONE),
+    SERVICE(HTTP_POST, "/tasks/lease", SVC_TASK_LEASE, BODY_JSON),
+    SERVICE(HTTP_POST, "/tasks/{task_id}/heartbeat", SVC_TASK_HEARTBEAT, BODY_OPTIONAL),
+    SERVICE(HTTP_POST, "/tasks/{task_id}/complete", SVC_TASK_COMPLETE, BODY_JSON),
+    SERVICE(HTTP_POST, "/tasks/{task_id}/fail", SVC_TASK_FAIL, BODY_JSON),
     SERVICE(HTTP_DELETE, "/sessions/{session_id}", SVC_SESSION_DELETE, BODY_NONE),
     SERVICE(HTTP_GET, "/sessions", SVC_SESSION_LIST, BODY_NONE),
     SERVICE(HTTP_POST, "/workflows/validate", SVC_WORKFLOW_VALIDATE, BODY_WORKFLOW),
@@ -69,10 +77,18 @@ const char *http_method_word(enum http_method m)
 /* Where a parameter of the pattern goes; the names differ in their first letter. */
 static struct str *route_param(struct route_match *m, const char *name)
 {
-    return *name == 's'   ? &m->session_id
-           : *name == 'w' ? &m->workflow_id
-           : *name == 'i' ? &m->interrupt_id
-                          : &m->node_id;
+    switch (*name) {
+    case 's':
+        return &m->session_id;
+    case 'w':
+        return &m->workflow_id;
+    case 'i':
+        return &m->interrupt_id;
+    case 't':
+        return &m->task_id;
+    default:
+        return &m->node_id;
+    }
 }
 
 static bool route_matches(const char *p, struct str path, struct route_match *m)

@@ -52,7 +52,8 @@ extern const size_t routes_count;
 struct route_match {
     const struct route *route; /* NULL: none */
     unsigned allowed;          /* bit set of methods that the path takes; 0: no such path */
-    struct str session_id, workflow_id, node_id, interrupt_id; /* as they stand in the path */
+    /* As they stand in the path. */
+    struct str session_id, workflow_id, node_id, interrupt_id, task_id;
 };
 /* path: decoded, without the query. */
 void route_find(enum http_method method, struct str path, struct route_match *out);

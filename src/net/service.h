@@ -52,6 +52,14 @@ enum svc_op {
     SVC_STAGE_GET,       /* answer.interrupt_id, as the next two */
     SVC_STAGE_UPDATE,    /* answer: data_json, reviewer */
     SVC_STAGE_COMPLETE,  /* the same */
+    SVC_FILES,           /* session_id, list */
+    SVC_FILE_HISTORY,    /* session_id, file, list */
+    SVC_FILE_CONTENT,    /* session_id, file, version */
+    SVC_FILE_DIFF,       /* session_id, file */
+    SVC_TASK_LEASE,      /* task: queue, worker, max, wait_ms */
+    SVC_TASK_HEARTBEAT,  /* task: id, attempt, text, level */
+    SVC_TASK_COMPLETE,   /* task: id, attempt, output_json */
+    SVC_TASK_FAIL,       /* task: id, attempt, error_json, retry */
     SVC_INSTANCES,
     SVC_READY,   /* is the store writable? */
     SVC_METRICS, /* body: Prometheus text */
@@ -103,6 +111,21 @@ struct svc_req {
         struct str format; /* NULL: mermaid */
     } diagram;
     struct {
+        struct id id;
+        struct str queue, worker;
+        int64_t max, wait_ms;     /* 0: one task; no waiting */
+        int64_t attempt;          /* 0: not given */
+        struct str output_json;   /* NULL: null */
+        struct str error_json;    /* {code, message} */
+        bool retry;               /* as the node's policy says; else not again */
+        struct str text, level;   /* a line for the session's log; NULL: none */
+        int64_t lease_expires_at; /* app's own */
+    } task;
+    struct {
+        struct str path;
+        int64_t from, to; /* versions of a diff; 0: the one before, the newest */
+    } file;
+    struct {
         int64_t after;
         int limit;
         struct str types; /* comma list, or NULL */
@@ -127,6 +150,10 @@ struct svc_req {
 
     void (*done)(struct svc_req *req);
     void *data;
+    /* Set by app on a request that may wait for long: the client has gone, its answer will not be
+     * read. Called once at most, before `done`. */
+    void (*gone)(struct svc_req *req);
+    void *gone_data;
 
     /* Private, app's */
     struct inbox_turn *inbox; /* this is a command of the inbox, carried out here */

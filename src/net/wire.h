@@ -13,12 +13,14 @@
 #include "net/service.h"
 
 /* Limits of fields, in bytes; docs/LIMITS.md. */
-#define WIRE_NAME_MAX    256
-#define WIRE_REASON_MAX  1024
-#define WIRE_ACTION_MAX  64
-#define WIRE_CONTENT_MAX (1u << 20)
-#define WIRE_TAGS_MAX    64
-#define WIRE_TAG_MAX     128
+#define WIRE_NAME_MAX      256
+#define WIRE_REASON_MAX    1024
+#define WIRE_ACTION_MAX    64
+#define WIRE_CONTENT_MAX   (1u << 20)
+#define WIRE_TAGS_MAX      64
+#define WIRE_TAG_MAX       128
+#define WIRE_TASKS_MAX     32    /* of one lease */
+#define WIRE_TASK_WAIT_MAX 60000 /* ms */
 
 /* Writers: one JSON value each. */
 void wire_session(struct jw *w, const struct session_row *row);
@@ -28,6 +30,7 @@ void wire_interrupt(struct jw *w, const struct interrupt_row *row, struct str se
                     struct str workflow_id);
 /* The same row as a stage. */
 void wire_stage(struct jw *w, const struct interrupt_row *row);
+void wire_file(struct jw *w, const struct file_row *row); /* without its content */
 void wire_message(struct jw *w, const struct message_row *row);
 /* {"error":…,"code":…,"details":…}; code NULL: err_word(status), details empty: left out. */
 void wire_error(struct jw *w, int status, const char *code, const char *sentence,

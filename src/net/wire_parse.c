@@ -135,6 +135,46 @@ static const struct wire_field stage_fields[] = {
     FIELD("context", WIRE_SKIP, answer.data_json),
     FIELD("reviewer", WIRE_TEXT, answer.reviewer, .max = WIRE_NAME_MAX),
 };
+static int check_task_error(const char *key, struct json v, struct errbuf *e)
+{
+    struct json code = json_get(v, "code"), message = json_get(v, "message");
+
+    if (json_type(v) != JSON_OBJECT || json_length(v) != 2 || json_type(code) != JSON_STRING ||
+        json_type(message) != JSON_STRING)
+        return err_set(e, ERR_INVALID, "%s: expected an object of code and message, both texts",
+                       key);
+    if (!name_is_valid((struct str){code.p + 1, code.n - 2}))
+        return err_set(e, ERR_INVALID, "%s.code: expected 1 to 64 characters of A-Z a-z 0-9 _ . -",
+                       key);
+    if (message.n - 2 > WIRE_REASON_MAX)
+        return err_set(e, ERR_INVALID, "%s.message: longer than %d bytes", key, WIRE_REASON_MAX);
+    return 0;
+}
+
+static const struct wire_field lease_fields[] = {
+    IN_MESSAGE,
+    FIELD("queue", WIRE_NAME, task.queue, .required = true),
+    FIELD("max", WIRE_NUMBER, task.max, .max = WIRE_TASKS_MAX),
+    FIELD("wait_ms", WIRE_NUMBER, task.wait_ms, .max = WIRE_TASK_WAIT_MAX),
+    FIELD("worker", WIRE_TEXT, task.worker, .max = WIRE_NAME_MAX),
+};
+static const struct wire_field heartbeat_fields[] = {
+    IN_MESSAGE,
+    FIELD("attempt", WIRE_NUMBER, task.attempt, .max = INT32_MAX),
+    FIELD("log", WIRE_TEXT, task.text, .max = WIRE_CONTENT_MAX),
+    FIELD("level", WIRE_TEXT, task.level, .max = 16),
+};
+static const struct wire_field complete_fields[] = {
+    IN_MESSAGE,
+    FIELD("attempt", WIRE_NUMBER, task.attempt, .max = INT32_MAX),
+    FIELD("output", WIRE_ANY, task.output_json),
+};
+static const struct wire_field fail_fields[] = {
+    IN_MESSAGE,
+    FIELD("attempt", WIRE_NUMBER, task.attempt, .max = INT32_MAX),
+    FIELD("error", WIRE_CHECK, task.error_json, .check = check_task_error, .required = true),
+    FIELD("retry", WIRE_BOOL, task.retry),
+};
 
 struct wire_table {
     const struct wire_field *fields;
@@ -163,6 +203,14 @@ static struct wire_table fields_of(enum svc_op op, bool in_message)
         t = (struct wire_table){input_fields, COUNT(input_fields)};
     else if (op == SVC_STAGE_UPDATE || op == SVC_STAGE_COMPLETE)
         t = (struct wire_table){stage_fields, COUNT(stage_fields)};
+    else if (op == SVC_TASK_LEASE)
+        t = (struct wire_table){lease_fields, COUNT(lease_fields)};
+    else if (op == SVC_TASK_HEARTBEAT)
+        t = (struct wire_table){heartbeat_fields, COUNT(heartbeat_fields)};
+    else if (op == SVC_TASK_COMPLETE)
+        t = (struct wire_table){complete_fields, COUNT(complete_fields)};
+    else if (op == SVC_TASK_FAIL)
+        t = (struct wire_table){fail_fields, COUNT(fail_fields)};
     if (!in_message) {
         t.fields += MESSAGE_FIELDS;
         t.count -= MESSAGE_FIELDS;
@@ -204,6 +252,7 @@ int wire_parse_op(enum svc_op op, bool in_message, struct json body, struct svc_
                   struct errbuf *e)
 {
     struct wire_table t = fields_of(op, in_message);
+    req->task.retry = true; /* unless it says otherwise */
     int r = wire_read(body, t.fields, t.count, req, &req->arena, e);
 
     if (op == SVC_STAGE_UPDATE || op == SVC_STAGE_COMPLETE)

@@ -75,6 +75,19 @@ static void wire_session_usage(struct jw *w, const struct session_row *row)
     wire_json(w, "budget", json_exists(raised) ? json_raw(raised) : row->meta.budget_json, "null");
 }
 
+static void wire_parent(struct jw *w, const struct session_meta *meta)
+{
+    if (id_is_zero(meta->parent_id)) {
+        jw_kv_raw(w, "parent", STR_NULL);
+        return;
+    }
+    jw_key(w, "parent");
+    jw_object(w);
+    wire_id(w, "session_id", meta->parent_id);
+    jw_kv_i64(w, "seq", meta->parent_seq);
+    jw_end(w);
+}
+
 void wire_session(struct jw *w, const struct session_row *row)
 {
     jw_object(w);
@@ -82,7 +95,7 @@ void wire_session(struct jw *w, const struct session_row *row)
     wire_session_meta(w, &row->meta);
     wire_session_core(w, &row->core);
     wire_session_usage(w, row);
-    jw_kv_raw(w, "parent", STR_NULL);
+    wire_parent(w, &row->meta);
     jw_kv_i64(w, "version", row->version);
     jw_kv_time(w, "created_at", row->created_at);
     jw_kv_time(w, "started_at", row->core.started_at);
@@ -133,5 +146,22 @@ void wire_error(struct jw *w, int status, const char *code, const char *sentence
     jw_kv_stringz(w, "code", code ? code : err_word(status));
     if (details_json.n > 0)
         jw_kv_raw(w, "details", details_json);
+    jw_end(w);
+}
+
+void wire_file(struct jw *w, const struct file_row *row)
+{
+    jw_object(w);
+    wire_text(w, "path", row->path);
+    jw_kv_i64(w, "version", row->version);
+    jw_kv_i64(w, "from_version", row->from_version);
+    jw_kv_i64(w, "size", row->size);
+    jw_kv_bool(w, "deleted", row->deleted);
+    wire_text(w, "media_type", row->media_type);
+    wire_text(w, "author", row->author);
+    wire_text(w, "reason", row->reason);
+    wire_id(w, "run_id", row->run_id);
+    jw_kv_i64(w, "seq", row->seq);
+    jw_kv_time(w, "created_at", row->created_at);
     jw_end(w);
 }
