@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/sse.h"
-#include "llm/curl_loop.h"
+#include "base/curl_loop.h"
 #include "llm/curl_provider.h"
 #include "llm/openai.h"
 

@@ -1,4 +1,4 @@
-#include "llm/curl_loop.h"
+#include "base/curl_loop.h"
 
 #include <assert.h>
 #include <stdlib.h>

@@ -5,8 +5,8 @@
  * libcurl must not be called from its own callbacks (adding or removing a handle there fails), so
  * those only note what came; `after` runs when libcurl has returned, and may call anything.
  */
-#ifndef SLUICE_LLM_CURL_LOOP_H
-#define SLUICE_LLM_CURL_LOOP_H
+#ifndef SLUICE_BASE_CURL_LOOP_H
+#define SLUICE_BASE_CURL_LOOP_H
 
 #include <curl/curl.h>
 #include <stddef.h>
