@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/id.h"
 #include "base/mem.h"
 
 #define SANDBOX_SLICE_LEAST 16
@@ -138,12 +139,37 @@ static int sandbox_no_assign(lua_State *L)
     expr_raise(L, "this cannot be changed");
 }
 
+/* secret.NAME is the text "{{ secret.NAME }}": a reference, that the shell puts a value in place of
+ * at the last moment. So no expression sees a secret, and none is stored. */
+static int sandbox_secret(lua_State *L)
+{
+    size_t n = 0;
+    const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tolstring(L, 2, &n) : "";
+    if (!name_is_valid((struct str){name, n}) || strpbrk(name, ".-"))
+        expr_raise(L, "secret.NAME: letters, digits and _ only");
+    lua_pushfstring(L, "{{ secret.%s }}", name);
+    return 1;
+}
+
+static void sandbox_open_secret(lua_State *L)
+{
+    lua_newtable(L);
+    lua_createtable(L, 0, 2);
+    lua_pushcfunction(L, sandbox_secret);
+    lua_setfield(L, -2, "__index");
+    lua_pushcfunction(L, sandbox_no_assign);
+    lua_setfield(L, -2, "__newindex");
+    lua_setmetatable(L, -2);
+    lua_setfield(L, -2, "secret");
+}
+
 /* The environment of all chunks is an empty table in front of the real one, so that no evaluation
  * can change what another sees. A script has its state for itself and may set names. */
 static void sandbox_open_env(lua_State *L, struct expr_vm *vm)
 {
     lua_newtable(L); /* the names */
     expr_lib_open(L);
+    sandbox_open_secret(L);
     if (vm->script)
         expr_script_open(L);
     lua_createtable(L, 0, 1);

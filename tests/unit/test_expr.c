@@ -694,16 +694,34 @@ static void test_script_limits(void **state)
     assert_int_equal(expr_run_script(STR("return 1"), &env, NULL, &e), ERR_TOO_LARGE);
 }
 
+/* A secret stays a reference, whatever is done with it. */
+static void test_secret(void **state)
+{
+    struct expr_scope scope = test_scope();
+    struct errbuf e = {""};
+    struct buf out;
+    (void)state;
+    buf_init(&out, 4096);
+    assert_int_equal(expr_check_template(vm, STR("Bearer {{ secret.API_KEY }}"), NULL, NULL, &e),
+                     0);
+    assert_int_equal(expr_render(vm, STR("Bearer {{secret.API_KEY}}"), &scope, &out, &e), 0);
+    assert_str(buf_str(&out), "Bearer {{ secret.API_KEY }}");
+    buf_clear(&out);
+    assert_int_equal(expr_eval(vm, STR("secret['x y']"), &scope, &out, &e), ERR_INVALID);
+    buf_deinit(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_values), cmocka_unit_test(test_functions),
-        cmocka_unit_test(test_errors), cmocka_unit_test(test_bool),
-        cmocka_unit_test(test_render), cmocka_unit_test(test_isolation),
-        cmocka_unit_test(test_limits), cmocka_unit_test(test_code_limits),
-        cmocka_unit_test(test_cache),  cmocka_unit_test(test_big_data),
-        cmocka_unit_test(test_check),  cmocka_unit_test(test_check_script),
-        cmocka_unit_test(test_script), cmocka_unit_test(test_script_limits),
+        cmocka_unit_test(test_values),        cmocka_unit_test(test_functions),
+        cmocka_unit_test(test_errors),        cmocka_unit_test(test_bool),
+        cmocka_unit_test(test_render),        cmocka_unit_test(test_isolation),
+        cmocka_unit_test(test_limits),        cmocka_unit_test(test_code_limits),
+        cmocka_unit_test(test_cache),         cmocka_unit_test(test_big_data),
+        cmocka_unit_test(test_check),         cmocka_unit_test(test_check_script),
+        cmocka_unit_test(test_secret),        cmocka_unit_test(test_script),
+        cmocka_unit_test(test_script_limits),
     };
     return cmocka_run_group_tests(tests, vm_setup, vm_teardown);
 }
