@@ -35,6 +35,7 @@
 #include "store/store.h"
 #include "tools/plugin.h"
 #include "tools/script.h"
+#include "tools/tool.h"
 
 #define APP_SESSIONS_MAX  100000 /* live at once; more: 429 */
 #define APP_IDLE_EVICT_MS 30000  /* a session that only waits leaves memory after so long */
@@ -48,6 +49,7 @@ struct app {
     struct llm *llm;
     struct worker_pool *workers; /* scripts, plugins */
     struct plugins *plugins;     /* NULL in tests: none */
+    struct tools *tools;
     struct expr_vm *vm;
     struct log_hub *log;
     struct net_server *net;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "app/config_rules.h"
+#include "app/config_tools.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/yaml.h"
@@ -44,6 +45,7 @@ enum {
     S_RETAIN_SESSIONS,
     S_RETAIN_KEYS,
     S_DRAIN,
+    S_TOOL_ALLOW,
     S_PRINT,
     S_COUNT,
 };
@@ -74,6 +76,8 @@ static const struct setting settings[S_COUNT] = {
                        "forget Idempotency-Keys and answered commands that old"},
     [S_DRAIN] = {"drain", SETTING_TEXT, "5s", "TIME",
                  "at a shutdown, how long running model calls may go on before they move"},
+    [S_TOOL_ALLOW] = {"tool-allow", SETTING_TEXT, NULL, "LIST",
+                      "addresses inside that the tool http may reach: 10.0.0.0/8, host:port"},
     [S_PRINT] = {"print-config", SETTING_BOOL, "false", NULL, "print the settings and end"},
 };
 
@@ -254,6 +258,9 @@ static int file_setting(struct loader *l, const struct json_iter *it)
         }
         return 0;
     }
+    int handled = config_tools_file(l->c, it, l->e);
+    if (handled)
+        return handled < 0 ? handled : 0;
     for (int k = 0; k < S_COUNT; k++) {
         char name[64];
         setting_spelling(&settings[k], false, name);
@@ -475,6 +482,7 @@ static int config_values(struct loader *l)
     if (c->cache && !config_is_cache(c->cache))
         return err_set(l->e, ERR_INVALID, "--cache: wants redis://, rediss:// or unix://");
     config_providers(c);
+    config_tools_allow(c, l->values[S_TOOL_ALLOW]);
     int rc = config_listen(c, l->e);
     if (rc == 0)
         rc = config_auth(c, l->e);
@@ -609,6 +617,7 @@ void config_print(const struct config *c, struct buf *out)
         buf_printf(out, "    api_key: %s\n", p->api_key ? "(hidden)" : "null");
     }
     config_rules_print(c, out);
+    config_tools_print(c, out);
 }
 
 void config_usage(struct buf *out)

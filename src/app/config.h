@@ -13,6 +13,7 @@
 #include "engine/rules.h"
 #include "llm/llm.h"
 #include "llm/prices.h"
+#include "tools/tool.h"
 
 #define CONFIG_PROVIDERS_MAX 32
 #define CONFIG_SETTINGS_MAX  32
@@ -39,7 +40,8 @@ struct config {
     unsigned provider_count;
     struct llm_prices prices;       /* those that come before the known ones */
     struct breaker_limits breakers; /* of workflows that say nothing */
-    struct arena arena;             /* of every string above */
+    struct tools_settings tools;
+    struct arena arena; /* of every string above */
 };
 
 /* args: those after `serve`. ERR_INVALID with a sentence that names the flag, key or variable. */

@@ -4,32 +4,37 @@
 #include <string.h>
 
 #include "app/app.h"
+#include "app/runner_private.h"
 #include "base/json.h"
 #include "base/mem.h"
 
-/* One piece of work under way: a model call or a script. */
-struct run {
-    struct list link;  /* in live->runs */
-    struct live *live; /* NULL: nobody wants the result any more */
-    struct app *app;
-    struct id run_id;
-    struct worker_job *worker; /* of the script or the plugin; NULL: a model call */
-    bool held_by_session, held_by_store;
-    char *request; /* what In points into */
-    char *provider, *model, *code;
+struct model_run {
+    struct run run;
+    char *provider, *model;
     struct llm_call call;
+};
+
+struct worker_run {
+    struct run run;
+    struct worker_job *job; /* of the script or the plugin */
+    char *code;
     struct script_job script;
     struct plugin_job plugin;
 };
 
-static void run_destroy(struct run *r)
+void run_init(struct run *r, struct live *l, const struct effect *ef)
+{
+    r->live = l;
+    r->app = l->app;
+    r->run_id = ef->run_id;
+    r->request = (struct str){str_dup(ef->request_json), ef->request_json.n};
+    list_append(&l->runs, &r->link);
+}
+
+void run_deinit(struct run *r)
 {
     list_remove(&r->link);
-    free(r->request);
-    free(r->provider);
-    free(r->model);
-    free(r->code);
-    free(r);
+    free((char *)r->request.p);
 }
 
 static struct run *run_find(struct live *l, struct id run_id)
@@ -44,7 +49,7 @@ static struct run *run_find(struct live *l, struct id run_id)
 }
 
 /* Results of runs are never refused: the engine ignores those it no longer waits for. */
-static void run_input(struct run *r, struct engine_input *in)
+void run_input(struct run *r, struct engine_input *in)
 {
     in->run_id = r->run_id;
     struct errbuf e;
@@ -53,7 +58,7 @@ static void run_input(struct run *r, struct engine_input *in)
         log_error("runner", "the engine refused a result: %s", e.text);
 }
 
-static void run_failed(struct run *r, const char *code, const char *text, int64_t retry_after_ms)
+void run_failed(struct run *r, const char *code, const char *text, int64_t retry_after_ms)
 {
     struct engine_input in = {.kind = IN_RUN_FAILED,
                               .error_code = str_of(code),
@@ -64,18 +69,26 @@ static void run_failed(struct run *r, const char *code, const char *text, int64_
 
 /* ---- models ---- */
 
+static void model_run_destroy(struct model_run *m)
+{
+    run_deinit(&m->run);
+    free(m->provider);
+    free(m->model);
+    free(m);
+}
+
 static void model_delta(struct llm_call *c, struct str utf8, bool is_thinking)
 {
-    struct run *r = container_of(c, struct run, call);
+    struct model_run *m = container_of(c, struct model_run, call);
     struct engine_input in = {.kind = IN_CHUNK, .text = utf8, .is_thinking = is_thinking};
-    run_input(r, &in);
+    run_input(&m->run, &in);
 }
 
 static void model_done(struct llm_call *c)
 {
-    struct run *r = container_of(c, struct run, call);
+    struct model_run *m = container_of(c, struct model_run, call);
     if (c->status != 0) {
-        run_failed(r, c->error_code[0] ? c->error_code : err_word(c->status), c->error.text,
+        run_failed(&m->run, c->error_code[0] ? c->error_code : err_word(c->status), c->error.text,
                    c->retry_after_ms);
     } else {
         struct engine_input in = {.kind = IN_MODEL_DONE,
@@ -84,104 +97,134 @@ static void model_done(struct llm_call *c)
                                   .provider = str_of(c->provider_used),
                                   .input_tokens = c->usage.input_tokens,
                                   .output_tokens = c->usage.output_tokens};
-        run_input(r, &in);
+        run_input(&m->run, &in);
     }
-    run_destroy(r);
+    model_run_destroy(m);
 }
 
-static struct run *run_create(struct live *l, const struct effect *ef)
+static void model_cancel(struct run *r)
 {
-    struct run *r = mem_zalloc(sizeof(*r));
-    r->live = l;
-    r->app = l->app;
-    r->run_id = ef->run_id;
-    r->request = str_dup(ef->request_json);
-    list_append(&l->runs, &r->link);
-    return r;
+    struct model_run *m = container_of(r, struct model_run, run);
+    llm_call_cancel(r->app->llm, &m->call);
+    model_run_destroy(m);
+}
+
+static void model_hold(struct run *r, bool hold)
+{
+    struct model_run *m = container_of(r, struct model_run, run);
+    if (hold)
+        llm_call_hold(r->app->llm, &m->call);
+    else
+        llm_call_unhold(r->app->llm, &m->call);
 }
 
 static void model_start(struct live *l, const struct effect *ef)
 {
-    struct run *r = run_create(l, ef);
-    struct str text = {r->request, ef->request_json.n};
-    struct json request = json_root(text);
-    r->provider = json_strdup(json_get_set(request, "provider"));
-    r->model = json_strdup(json_get_set(request, "model"));
-    r->call.provider = r->provider;
-    r->call.model = r->model;
-    r->call.request = text;
-    r->call.idempotency_key = ef->idempotency_key;
-    r->call.on_delta = model_delta;
-    r->call.on_done = model_done;
+    struct model_run *m = mem_zalloc(sizeof(*m));
+    run_init(&m->run, l, ef);
+    m->run.cancel = model_cancel;
+    m->run.hold = model_hold;
+    struct json request = json_root(m->run.request);
+    m->provider = json_strdup(json_get_set(request, "provider"));
+    m->model = json_strdup(json_get_set(request, "model"));
+    m->call.provider = m->provider;
+    m->call.model = m->model;
+    m->call.request = m->run.request;
+    m->call.idempotency_key = ef->idempotency_key;
+    m->call.on_delta = model_delta;
+    m->call.on_done = model_done;
     struct errbuf e = {""};
-    int rc = llm_call_start(l->app->llm, &r->call, &e);
+    int rc = llm_call_start(l->app->llm, &m->call, &e);
     if (rc) {
-        run_failed(r, rc == ERR_NOT_FOUND ? "unknown_provider" : err_word(rc), e.text, -1);
-        run_destroy(r);
+        run_failed(&m->run, rc == ERR_NOT_FOUND ? "unknown_provider" : err_word(rc), e.text, -1);
+        model_run_destroy(m);
         return;
     }
     if (l->app->journal.failing) {
-        r->held_by_store = true;
-        llm_call_hold(l->app->llm, &r->call);
+        m->run.held_by_store = true;
+        llm_call_hold(l->app->llm, &m->call);
     }
 }
 
 /* ---- scripts, plugins ---- */
 
-static struct run *run_of_worker(struct worker_job *j)
+static void worker_run_destroy(struct worker_run *r)
+{
+    run_deinit(&r->run);
+    free(r->code);
+    free(r);
+}
+
+static void worker_cancel(struct run *run)
+{
+    struct worker_run *r = container_of(run, struct worker_run, run);
+    run->live = NULL; /* on_done still comes, for its memory is the job's until then */
+    list_remove(&run->link);
+    worker_job_abort(run->app->workers, r->job);
+}
+
+static struct worker_run *worker_run_create(struct live *l, const struct effect *ef)
+{
+    struct worker_run *r = mem_zalloc(sizeof(*r));
+    run_init(&r->run, l, ef);
+    r->run.cancel = worker_cancel;
+    return r;
+}
+
+static struct worker_run *run_of_worker(struct worker_job *j)
 {
     return j->data;
 }
 
 static void worker_said(struct worker_job *j, struct str utf8, bool is_thinking)
 {
-    struct run *r = run_of_worker(j);
+    struct worker_run *r = run_of_worker(j);
     struct engine_input in = {.kind = IN_CHUNK, .text = utf8, .is_thinking = is_thinking};
-    if (r->live)
-        run_input(r, &in);
+    if (r->run.live)
+        run_input(&r->run, &in);
 }
 
 static void worker_logged(struct worker_job *j, const char *level, struct str text)
 {
-    struct run *r = run_of_worker(j);
+    struct worker_run *r = run_of_worker(j);
     struct engine_input in = {.kind = IN_LOG, .level = str_of(level), .text = text};
-    if (r->live)
-        run_input(r, &in);
+    if (r->run.live)
+        run_input(&r->run, &in);
 }
 
 static void worker_saved(struct worker_job *j, struct str json)
 {
-    struct run *r = run_of_worker(j);
+    struct worker_run *r = run_of_worker(j);
     struct engine_input in = {.kind = IN_SAVED, .output_json = json};
-    if (r->live)
-        run_input(r, &in);
+    if (r->run.live)
+        run_input(&r->run, &in);
 }
 
-static const char *worker_error_code(const struct run *r)
+static const char *worker_error_code(const struct worker_run *r)
 {
-    if (r->worker == &r->plugin.job)
+    if (r->job == &r->plugin.job)
         return plugin_job_code(&r->plugin);
-    return r->worker->status == ERR_INVALID ? "script_error" : err_word(r->worker->status);
+    return r->job->status == ERR_INVALID ? "script_error" : err_word(r->job->status);
 }
 
 static void worker_done(struct worker_job *j)
 {
-    struct run *r = run_of_worker(j);
-    if (r->live && j->status == 0) {
+    struct worker_run *r = run_of_worker(j);
+    if (r->run.live && j->status == 0) {
         struct engine_input in = {.kind = IN_RUN_DONE, .output_json = buf_str(&j->output)};
-        run_input(r, &in);
-    } else if (r->live) {
-        run_failed(r, worker_error_code(r), j->error.text, -1);
+        run_input(&r->run, &in);
+    } else if (r->run.live) {
+        run_failed(&r->run, worker_error_code(r), j->error.text, -1);
     }
     buf_deinit(&j->output);
-    run_destroy(r);
+    worker_run_destroy(r);
 }
 
-static void run_on_worker(struct run *r, struct worker_job *job, struct json request)
+static void run_on_worker(struct worker_run *r, struct worker_job *job, struct json request)
 {
-    r->worker = job;
+    r->job = job;
     json_i64(json_get(request, "timeout_ms"), &job->timeout_ms);
-    job->gate = r->live->gate;
+    job->gate = r->run.live->gate;
     job->on_text = worker_said;
     job->on_log = worker_logged;
     job->on_save = worker_saved;
@@ -191,8 +234,8 @@ static void run_on_worker(struct run *r, struct worker_job *job, struct json req
 
 static void script_start(struct live *l, const struct effect *ef)
 {
-    struct run *r = run_create(l, ef);
-    struct json request = json_root((struct str){r->request, ef->request_json.n});
+    struct worker_run *r = worker_run_create(l, ef);
+    struct json request = json_root(r->run.request);
     int64_t memory = 0;
     r->code = json_strdup(json_get(request, "code"));
     r->script.code = str_of(r->code);
@@ -203,15 +246,15 @@ static void script_start(struct live *l, const struct effect *ef)
     run_on_worker(r, &r->script.job, request);
     int rc = script_job_start(l->app->workers, &r->script);
     if (rc) {
-        run_failed(r, err_word(rc), "too many scripts are waiting to run", 1000);
-        run_destroy(r);
+        run_failed(&r->run, err_word(rc), "too many scripts are waiting to run", 1000);
+        worker_run_destroy(r);
     }
 }
 
 static void plugin_start(struct live *l, const struct effect *ef)
 {
-    struct run *r = run_create(l, ef);
-    struct json request = json_root((struct str){r->request, ef->request_json.n});
+    struct worker_run *r = worker_run_create(l, ef);
+    struct json request = json_root(r->run.request);
     struct errbuf e = {""};
     char *type = json_strdup(json_get(request, "type"));
     char *node_id = json_strdup(json_get(request, "node_id"));
@@ -227,13 +270,13 @@ static void plugin_start(struct live *l, const struct effect *ef)
     free(type);
     free(node_id);
     if (rc) {
-        run_failed(r, rc == ERR_NOT_FOUND ? "unknown_plugin" : err_word(rc), e.text,
+        run_failed(&r->run, rc == ERR_NOT_FOUND ? "unknown_plugin" : err_word(rc), e.text,
                    rc == ERR_OVERLOAD ? 1000 : -1);
-        run_destroy(r);
+        worker_run_destroy(r);
     }
 }
 
-/* ---- neither ---- */
+/* ---- of no kind ---- */
 
 static void run_without_runner(struct live *l, const struct effect *ef)
 {
@@ -247,26 +290,13 @@ static void run_without_runner(struct live *l, const struct effect *ef)
         log_error("runner", "the engine refused a result: %s", e.text);
 }
 
-/* ---- both ---- */
-
-static void run_cancel(struct run *r)
-{
-    if (r->worker) {
-        r->live = NULL; /* on_done still comes, for its memory is the job's until then */
-        list_remove(&r->link);
-        worker_job_abort(r->app->workers, r->worker);
-        return;
-    }
-    llm_call_cancel(r->app->llm, &r->call);
-    run_destroy(r);
-}
+/* ---- all kinds ---- */
 
 void runner_cancel_all(struct live *l)
 {
-    struct list *it;
     while (!list_empty(&l->runs)) {
-        it = l->runs.next;
-        run_cancel(container_of(it, struct run, link));
+        struct run *r = container_of(l->runs.next, struct run, link);
+        r->cancel(r);
     }
 }
 
@@ -276,12 +306,8 @@ static void run_set_hold(struct run *r, bool by_session, bool by_store)
     bool is = by_session || by_store;
     r->held_by_session = by_session;
     r->held_by_store = by_store;
-    if (r->worker || was == is)
-        return;
-    if (is)
-        llm_call_hold(r->app->llm, &r->call);
-    else
-        llm_call_unhold(r->app->llm, &r->call);
+    if (r->hold && was != is)
+        r->hold(r, is);
 }
 
 void runner_hold_all(struct app *a, bool hold)
@@ -303,7 +329,7 @@ static void runner_run_effect(struct live *l, const struct effect *ef)
     if (!r)
         return; /* it ended by itself meanwhile */
     if (ef->kind == EFFECT_RUN_CANCEL)
-        run_cancel(r);
+        r->cancel(r);
     else
         run_set_hold(r, ef->kind == EFFECT_RUN_HOLD, r->held_by_store);
 }
@@ -320,11 +346,14 @@ void runner_carry_out(struct live *l, const struct effect *effects)
             if (!l->app->handover.active)
                 script_start(l, ef);
             break;
+        case EFFECT_TOOL_START:
+            if (!l->app->handover.active)
+                runner_tool_start(l, ef);
+            break;
         case EFFECT_PLUGIN_START:
             if (!l->app->handover.active)
                 plugin_start(l, ef);
             break;
-        case EFFECT_TOOL_START:
         case EFFECT_CHILD_START:
             run_without_runner(l, ef);
             break;

@@ -52,13 +52,14 @@ static void server_close_parts(void *data)
     struct app *a = &s->app;
     if (--s->ending > 0)
         return;
-    s->closing = a->cache ? 4 : 3;
+    s->closing = a->cache ? 5 : 4;
     app_close_handles(a);
     if (a->cache)
         cache_close(a->cache, server_part_closed, s);
     store_close(a->store, server_part_closed, s);
     worker_pool_close(a->workers, server_part_closed, s);
     llm_close(a->llm, server_part_closed, s);
+    tools_close(a->tools, server_part_closed, s);
 }
 
 /* What runs is cut, not waited for: it is durable as pending work, and the next start does it
@@ -203,6 +204,9 @@ static int server_open_parts(struct server *s, struct errbuf *e)
         remote_start(&a->remote);
     app_rules_init(a);
     rc = llm_create(&a->llm, &a->loop, c->providers, c->provider_count, e);
+    if (rc)
+        return rc;
+    rc = tools_create(&a->tools, &a->loop, &c->tools, e);
     if (rc)
         return rc;
     rc = worker_pool_create(&a->workers, &a->loop, WORKER_THREADS, WORKER_THREADS_CAP);

@@ -167,6 +167,11 @@ enum session_status session_status_of(const struct session *s)
     return s->status;
 }
 
+struct str session_definition(const struct session *s)
+{
+    return s->wf->text;
+}
+
 int64_t session_last_seq(const struct session *s)
 {
     return s->seq;

@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/curl_loop.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/sse.h"
-#include "base/curl_loop.h"
 #include "llm/curl_provider.h"
 #include "llm/openai.h"
 

@@ -1,0 +1,126 @@
+#include "app/runner_tools.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/app.h"
+#include "base/mem.h"
+
+struct app_tool {
+    const char *name;
+    void (*start)(struct tool_run *t);
+};
+
+/* Answered from the store, before src/tools is asked. One line a tool. */
+static const struct app_tool app_tools[] = {
+    {NULL, NULL},
+};
+
+struct json tool_run_arguments(const struct tool_run *t)
+{
+    return json_get_set(json_root(t->run.request), "arguments");
+}
+
+static void tool_run_destroy(struct tool_run *t)
+{
+    run_deinit(&t->run);
+    free(t->tool);
+    free(t->server);
+    free(t->name);
+    free(t);
+}
+
+void tool_run_done(struct tool_run *t, struct str output_json)
+{
+    struct engine_input in = {.kind = IN_RUN_DONE, .output_json = output_json};
+    if (t->run.live)
+        run_input(&t->run, &in);
+    tool_run_destroy(t);
+}
+
+void tool_run_failed(struct tool_run *t, const char *code, const char *text)
+{
+    if (t->run.live)
+        run_failed(&t->run, code, text, -1);
+    tool_run_destroy(t);
+}
+
+static void tool_logged(struct tool_job *j, const char *level, struct str text)
+{
+    struct tool_run *t = container_of(j, struct tool_run, job);
+    struct engine_input in = {.kind = IN_LOG, .level = str_of(level), .text = text};
+    run_input(&t->run, &in);
+}
+
+static void tool_done(struct tool_job *j)
+{
+    struct tool_run *t = container_of(j, struct tool_run, job);
+    if (j->status == 0) {
+        tool_run_done(t, buf_str(&j->output));
+        return;
+    }
+    run_failed(&t->run, j->error_code[0] ? j->error_code : err_word(j->status), j->error.text,
+               j->retry_after_ms);
+    tool_run_destroy(t);
+}
+
+static void tool_cancel(struct run *r)
+{
+    struct tool_run *t = container_of(r, struct tool_run, run);
+    tool_job_cancel(&t->job);
+    tool_run_destroy(t);
+}
+
+static void app_tool_cancel(struct run *r)
+{
+    r->live = NULL;
+    list_remove(&r->link);
+}
+
+/* Secrets are for what the workflow's author wrote: the text of the tool node. What a model asks
+ * for gets none, whatever it says. */
+static struct str tool_secrets_of(const struct live *l, struct json request)
+{
+    char *id = json_strdup(json_get_set(request, "node_id"));
+    struct json nodes = json_get(json_root(session_definition(l->session)), "nodes");
+    struct json node = id ? json_get_set(nodes, id) : JSON_ABSENT;
+    free(id);
+    return json_string_eq(json_get_set(node, "type"), "tool") ? json_raw(node) : STR_NULL;
+}
+
+static void tool_job_of(struct tool_run *t, const struct effect *ef)
+{
+    struct json request = json_root(t->run.request);
+    struct tool_job *j = &t->job;
+    j->tool = str_of(t->tool);
+    j->server = str_of(t->server);
+    j->name = str_of(t->name);
+    j->arguments = json_raw(tool_run_arguments(t));
+    j->secrets_of = tool_secrets_of(t->run.live, request);
+    j->idempotency_key = ef->idempotency_key;
+    json_i64(json_get_set(request, "timeout_ms"), &j->timeout_ms);
+    j->on_log = tool_logged;
+    j->on_done = tool_done;
+}
+
+void runner_tool_start(struct live *l, const struct effect *ef)
+{
+    struct tool_run *t = mem_zalloc(sizeof(*t));
+    run_init(&t->run, l, ef);
+    struct json request = json_root(t->run.request);
+    t->tool = json_strdup(json_get_set(request, "tool"));
+    t->server = json_strdup(json_get_set(request, "server"));
+    t->name = json_strdup(json_get_set(request, "name"));
+    t->run.cancel = app_tool_cancel;
+    for (const struct app_tool *a = app_tools; t->tool && a->name; a++)
+        if (strcmp(a->name, t->tool) == 0) {
+            a->start(t);
+            return;
+        }
+    t->run.cancel = tool_cancel;
+    tool_job_of(t, ef);
+    if (tool_job_start(l->app->tools, &t->job)) {
+        run_failed(&t->run, t->job.error_code, t->job.error.text, t->job.retry_after_ms);
+        tool_run_destroy(t);
+    }
+}

@@ -1,0 +1,26 @@
+/* Tool calls: EFFECT_TOOL_START to src/tools, or to what the app itself answers from the store.
+ *
+ * A tool of the app is a line in the table of runner_tools.c: start() reads tool_run_arguments(),
+ * and ends with tool_run_done() or tool_run_failed(), now or later. A run that was cancelled
+ * meanwhile takes the answer and forgets it, so a store request under way needs no cancelling.
+ */
+#ifndef SLUICE_APP_RUNNER_TOOLS_H
+#define SLUICE_APP_RUNNER_TOOLS_H
+
+#include "app/runner_private.h"
+#include "base/json.h"
+#include "tools/tool.h"
+
+struct tool_run {
+    struct run run;
+    char *tool, *server, *name;
+    struct tool_job job; /* of src/tools alone */
+};
+
+/* The `arguments` object of the request, or JSON_ABSENT. Lives as long as the run. */
+struct json tool_run_arguments(const struct tool_run *t);
+/* Both end the run; t is gone afterwards. */
+void tool_run_done(struct tool_run *t, struct str output_json);
+void tool_run_failed(struct tool_run *t, const char *code, const char *text);
+
+#endif
