@@ -30,6 +30,7 @@ static start_fn *const starters[KIND_COUNT] = {
     [KIND_STAGE] = node_start_stage,
     [KIND_TASK] = node_start_task,
     [KIND_PLUGIN] = node_start_plugin,
+    [KIND_VOTE] = node_start_vote,
 };
 
 /* ---- rows ---- */

@@ -562,6 +562,13 @@ struct str session_text(struct session *s);
 /* Quoted and escaped, in the step's memory. */
 struct str quote(struct session *s, struct str text);
 
+/* ---- node_vote.c ---- */
+
+void node_start_vote(struct session *s, unsigned n);
+void vote_done(struct session *s, unsigned n, struct work *c, const struct engine_input *in);
+void vote_failed(struct session *s, unsigned n, struct work *c, const struct engine_input *in);
+struct str vote_agent_id(struct session *s, unsigned n, const struct work *c);
+
 /* ---- node kinds ---- */
 
 void node_start_start(struct session *s, unsigned n);

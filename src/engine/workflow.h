@@ -49,6 +49,7 @@ enum node_kind {
     KIND_TASK,
     KIND_MAP,
     KIND_SEQUENCE,
+    KIND_VOTE,
     KIND_PLUGIN, /* a type that workflow_add_type() has made known */
     KIND_COUNT,
 };

@@ -149,6 +149,19 @@ static const struct prop_def sequence_props[] = {
     {.name = "steps", .type = PROP_MEMBERS, .required = true},
 };
 
+static const char *const vote_types[] = {"yes_no", "score_1_10", NULL};
+static const struct prop_def vote_props[] = {
+    {.name = "voters", .type = PROP_VOTERS, .required = true},
+    {.name = "question", .type = PROP_TEMPLATE},
+    {.name = "vote_type", .type = PROP_WORD, .words = vote_types},
+    {.name = "threshold", .type = PROP_NUMBER, .max = 10},
+    {.name = "quorum", .type = PROP_INT, .min = 1, .max = PROP_VOTERS_MAX},
+    {.name = "provider", .type = PROP_NAME},
+    {.name = "model", .type = PROP_STRING},
+    {.name = "temperature", .type = PROP_NUMBER, .max = 2},
+    {.name = "max_tokens", .type = PROP_INT, .min = 1, .max = TOKENS_MAX},
+};
+
 #define PROPS(table) .props = (table), .prop_count = sizeof(table) / sizeof((table)[0])
 
 static const struct kind_def kinds[KIND_COUNT] = {
@@ -196,6 +209,12 @@ static const struct kind_def kinds[KIND_COUNT] = {
                    .either = {"duration_ms", "until"},
                    .either_only = true},
     [KIND_SCRIPT] = {.word = "script", .article = "a", PROPS(script_props), .takes_next = true},
+    [KIND_VOTE] = {.word = "vote",
+                   .article = "a",
+                   PROPS(vote_props),
+                   .decides = true,
+                   .takes_next = true,
+                   .outcomes = {"approve", "reject"}},
     [KIND_TASK] = {.word = "task", .article = "a", PROPS(task_props), .takes_next = true},
     [KIND_TOOL] = {.word = "tool", .article = "a", PROPS(tool_props), .takes_next = true},
     [KIND_SIGNAL] = {.word = "signal",

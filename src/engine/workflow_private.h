@@ -49,6 +49,7 @@ enum prop_type {
     PROP_ENTRIES,  /* [text or {name, required}], each name once */
     PROP_MESSAGES, /* [{role, content}] */
     PROP_CASES,    /* [{when, to}] */
+    PROP_VOTERS,   /* [name or {name, persona, provider, model}] */
     PROP_NODE,     /* a node id; an edge */
     PROP_MEMBERS,  /* array of node ids, each once: what a container has inside */
     PROP_TIME,     /* RFC 3339, or a template that gives it */
@@ -76,6 +77,9 @@ struct kind_def {
     bool either_only;            /* and not both */
     unsigned next_min, next_max; /* how many next_ids; 0: any */
     const char *members;         /* a container: the property that lists what is inside */
+    /* Of kinds that decide by themselves, the labels of their routes: for yes, for no, and other
+     * words for the same. */
+    const char *outcomes[4];
 };
 
 const struct kind_def *kind_def_of(enum node_kind k);
@@ -93,6 +97,7 @@ const char *node_field_name(unsigned i);
 #define WAIT_MS_MAX       31536000000.0 /* a year */
 #define PROP_ENTRIES_MAX  200
 #define PROP_NAMES_MAX    50
+#define PROP_VOTERS_MAX   100
 #define PROP_MESSAGES_MAX 200
 #define PROP_TOOLS_MAX    64
 
@@ -212,6 +217,12 @@ void templates_check(struct wf_parse *p, struct json v, const char *name);
 void arguments_check(struct wf_parse *p, struct json v, const char *name); /* an object of them */
 void tools_check(struct wf_parse *p, struct json v);
 void tool_check(struct wf_parse *p, struct json props, const char *at);
+
+void name_check(struct wf_parse *p, struct json v, const char *name);
+void agent_check(struct wf_parse *p, struct json v);
+void voters_check(struct wf_parse *p, struct json v);
+void vote_check(struct wf_parse *p, struct json props, const char *at);
+void outcomes_check(struct wf_parse *p, const char *at);
 
 /* ---- phases ---- */
 

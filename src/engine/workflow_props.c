@@ -29,7 +29,7 @@ static void word_check(struct wf_parse *p, const struct prop_def *def, struct js
                 STR_FMT(shown(word)), suggest_text(p, &s));
 }
 
-static void name_check(struct wf_parse *p, struct json v, const char *name)
+void name_check(struct wf_parse *p, struct json v, const char *name)
 {
     /* Of the raw text: a name is written without escapes. */
     if (want_type(p, v, JSON_STRING, name, "text") &&
@@ -91,7 +91,7 @@ static void expressions_check(struct wf_parse *p, struct json v, const char *nam
     }
 }
 
-static void agent_check(struct wf_parse *p, struct json v)
+void agent_check(struct wf_parse *p, struct json v)
 {
     static const char *const names[] = {"name", "persona", "provider", "model"};
     struct json f[4];
@@ -269,6 +269,9 @@ static void prop_check(struct wf_parse *p, const struct prop_def *def, struct js
         break;
     case PROP_CASES:
         cases_check(p, v);
+        break;
+    case PROP_VOTERS:
+        voters_check(p, v);
         break;
     case PROP_NODE:
         edge_add(p, EDGE_DEFAULT, v, STR_NULL, 0);
@@ -467,11 +470,15 @@ static void kind_check(struct wf_parse *p)
         scores_check(p, at);
     if (k == KIND_TOOL)
         tool_check(p, props, at);
+    if (k == KIND_VOTE)
+        vote_check(p, props, at);
     if (k == KIND_STAGE)
         check_depends(p, prop_get(p, "depends_on"));
     if (k == KIND_SWITCH && !json_exists(prop_get(p, "default")))
         issue_warning(p, at, "no_default", "without a default the switch fails when no case holds");
     path_pop(p, mark);
+    if (kind->outcomes[0])
+        outcomes_check(p, at);
     if (k == KIND_HUMAN_REVIEW)
         review_check(p, at);
 }

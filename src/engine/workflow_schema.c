@@ -127,6 +127,9 @@ static void prop_write(struct jw *w, const struct prop_def *def)
     case PROP_MESSAGES:
         list_write(w, "message", PROP_MESSAGES_MAX, or_null);
         break;
+    case PROP_VOTERS:
+        list_write(w, "voter", PROP_VOTERS_MAX, or_null);
+        break;
     case PROP_CASES:
         list_write(w, "case", WORKFLOW_NODES_MAX, or_null);
         break;
@@ -257,6 +260,8 @@ static const struct field_schema shared_schemas[] = {
                 "\"required\":[\"role\",\"content\"],\"properties\":{"
                 "\"role\":{\"enum\":[\"system\",\"user\",\"assistant\"]},"
                 "\"content\":{\"type\":\"string\"}}}"},
+    {"voter", "{\"anyOf\":[{\"$ref\":\"#/$defs/name\"},"
+              "{\"allOf\":[{\"$ref\":\"#/$defs/agent\"},{\"required\":[\"name\"]}]}]}"},
     {"case", "{\"type\":\"object\",\"additionalProperties\":false,"
              "\"required\":[\"when\",\"to\"],\"properties\":{"
              "\"when\":{\"type\":\"string\",\"description\":\"an expression\"},"
