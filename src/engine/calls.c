@@ -9,6 +9,10 @@
 
 static const struct call_ops model_ops = {
     .done = model_done, .failed = model_failed, .keeps_request = model_goes_on};
+static const struct call_ops vote_ops = {.done = vote_done,
+                                         .failed = vote_failed,
+                                         .agent_id = vote_agent_id,
+                                         .keeps_request = question_keeps_request};
 static const struct call_ops report_ops = {.done = model_done};
 static const struct call_ops plain_ops = {.done = run_done};
 static const struct call_ops task_ops = {.done = run_done, .failed = task_failed};
@@ -19,6 +23,7 @@ static const struct call_ops *call_ops_of(enum node_kind k)
     static const struct call_ops *const table[KIND_COUNT] = {
         [KIND_LLM] = &model_ops,     [KIND_AGENT] = &model_ops,   [KIND_END] = &report_ops,
         [KIND_SCRIPT] = &worker_ops, [KIND_PLUGIN] = &worker_ops, [KIND_TASK] = &task_ops,
+        [KIND_VOTE] = &vote_ops,
     };
     return table[k] ? table[k] : &plain_ops;
 }

@@ -57,7 +57,7 @@ static bool kind_says_something(enum node_kind k)
 
 /* Without a prompt: the topic, then what the direct predecessors said; where a map's body begins,
  * the item. */
-static struct str prompt_default(struct session *s, unsigned n)
+struct str prompt_default(struct session *s, unsigned n)
 {
     const struct node_def *def = node_def(s, n);
     struct str input = s->meta.input_json.p ? s->meta.input_json : STR("null");

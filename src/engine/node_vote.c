@@ -1,12 +1,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/ask.h"
+#include "engine/question.h"
 
-/* A vote: every voter is asked at once, each gives {decision, score, reasoning} or abstains. A voter
- * who cannot be asked, or whose answer cannot be read, abstains with the error as the reason: a dead
- * voter never says yes. What has been cast is the run's progress, {"votes": [...]}, in the order it
- * came in; another attempt asks only those who failed. */
+/* A vote: every voter is asked at once, each gives {decision, score, reasoning} or abstains. A
+ * voter who cannot be asked, or whose answer cannot be read, abstains with the error as the reason:
+ * a dead voter never says yes. What has been cast is the run's progress, {"votes": [...]}, in the
+ * order it came in; another attempt asks only those who failed. */
 
 #define SCORE_THRESHOLD 6
 
@@ -18,12 +18,14 @@ static const char answer_schema[] =
     "\"required\":[\"decision\",\"score\",\"reasoning\"],\"additionalProperties\":false}";
 
 static const char yes_no_text[] =
-    "Vote on this. decision: \"yes\" or \"no\", or \"abstain\" when you cannot decide. score: from 1 "
+    "Vote on this. decision: \"yes\" or \"no\", or \"abstain\" when you cannot decide. score: from "
+    "1 "
     "(wholly against) to 10 (wholly for). reasoning: a few sentences. Answer with JSON of these "
     "three members only.";
 static const char score_text[] =
     "Judge this. score: from 1 (worst) to 10 (best). decision: \"yes\" when it should be accepted, "
-    "\"no\" when not, or \"abstain\" when you cannot judge. reasoning: a few sentences. Answer with "
+    "\"no\" when not, or \"abstain\" when you cannot judge. reasoning: a few sentences. Answer "
+    "with "
     "JSON of these three members only.";
 
 /* ---- voters ---- */
@@ -52,21 +54,19 @@ static struct json voter_props(const struct session *s, struct json voter)
     if (agent < 0 || node_def(s, (unsigned)agent)->kind != KIND_AGENT)
         return JSON_ABSENT;
     struct json inside = prop(s, (unsigned)agent, "agent");
-    return json_exists(json_get_set(inside, "persona"))
-               ? inside
-               : node_def(s, (unsigned)agent)->properties;
+    return json_exists(json_get_set(inside, "persona")) ? inside
+                                                        : node_def(s, (unsigned)agent)->properties;
 }
 
 static struct str voter_name(struct session *s, struct json voter)
 {
-    struct json name =
-        json_type(voter) == JSON_STRING ? voter : json_get_set(voter, "name");
+    struct json name = json_type(voter) == JSON_STRING ? voter : json_get_set(voter, "name");
     return json_type(name) == JSON_STRING ? json_text(s, name) : STR("");
 }
 
 struct str vote_agent_id(struct session *s, unsigned n, const struct work *c)
 {
-    return voter_name(s, voter_at(s, n, c->ordinal / ASK_SPAN));
+    return voter_name(s, voter_at(s, n, c->ordinal / QUESTION_SPAN));
 }
 
 /* ---- asking ---- */
@@ -127,8 +127,8 @@ static int voter_ask(struct session *s, unsigned n, unsigned i, struct str quest
 {
     struct json voter = voter_at(s, n, i), props = voter_props(s, voter);
     struct json provider = json_get_set(props, "provider"), model = json_get_set(props, "model");
-    struct ask a;
-    ask_init(s, n, &a);
+    struct question a;
+    question_init(s, n, &a);
     if (json_type(provider) == JSON_STRING)
         a.provider = json_text(s, provider);
     if (json_type(model) == JSON_STRING)
@@ -138,7 +138,7 @@ static int voter_ask(struct session *s, unsigned n, unsigned i, struct str quest
     int rc = system_make(s, n, voter, voter_name(s, voter), &a.system, e);
     if (rc)
         return rc;
-    if (!ask_begin(s, n, i * ASK_SPAN, &a))
+    if (!question_begin(s, n, i * QUESTION_SPAN, &a))
         return err_set(e, ERR_TOO_LARGE, "The question is larger than allowed.");
     return 0;
 }
@@ -385,14 +385,14 @@ void vote_done(struct session *s, unsigned n, struct work *c, const struct engin
 {
     struct errbuf e = {{0}};
     struct str answer;
-    switch (ask_read(s, n, c, in, STR(answer_schema), &answer, &e)) {
-    case ASK_READ:
-        vote_cast(s, n, c->ordinal / ASK_SPAN, json_root(answer), NULL, STR_NULL);
+    switch (question_read(s, n, c, in, STR(answer_schema), &answer, &e)) {
+    case QUESTION_READ:
+        vote_cast(s, n, c->ordinal / QUESTION_SPAN, json_root(answer), NULL, STR_NULL);
         break;
-    case ASK_AGAIN:
+    case QUESTION_AGAIN:
         break;
-    case ASK_WRONG:
-        vote_cast(s, n, c->ordinal / ASK_SPAN, JSON_ABSENT, "schema_mismatch", str_of(e.text));
+    case QUESTION_WRONG:
+        vote_cast(s, n, c->ordinal / QUESTION_SPAN, JSON_ABSENT, "schema_mismatch", str_of(e.text));
         break;
     }
 }
@@ -402,5 +402,6 @@ void vote_failed(struct session *s, unsigned n, struct work *c, const struct eng
     char code[65];
     if (c->text.len)
         model_message(s, c, STR("error"), -1);
-    vote_cast(s, n, c->ordinal / ASK_SPAN, JSON_ABSENT, call_error_code(in, code), in->error_text);
+    vote_cast(s, n, c->ordinal / QUESTION_SPAN, JSON_ABSENT, call_error_code(in, code),
+              in->error_text);
 }

@@ -128,6 +128,7 @@ static enum work_kind work_kind_of(enum node_kind k)
     case KIND_LLM:
     case KIND_AGENT:
     case KIND_END:
+    case KIND_VOTE:
         return WORK_MODEL;
     case KIND_SCRIPT:
         return WORK_SCRIPT;

@@ -562,8 +562,9 @@ struct str session_text(struct session *s);
 /* Quoted and escaped, in the step's memory. */
 struct str quote(struct session *s, struct str text);
 
-/* ---- node_vote.c ---- */
+/* ---- question.c, node_vote.c ---- */
 
+bool question_keeps_request(const struct session *s, unsigned n);
 void node_start_vote(struct session *s, unsigned n);
 void vote_done(struct session *s, unsigned n, struct work *c, const struct engine_input *in);
 void vote_failed(struct session *s, unsigned n, struct work *c, const struct engine_input *in);
@@ -605,6 +606,8 @@ void model_message(struct session *s, struct work *c, struct str finish_reason, 
 void model_reset(struct session *s, unsigned n, struct id message_id, const char *reason);
 /* Keeps what was shown of unfinished messages: a message event and row each. */
 void model_keep_partial(struct session *s, unsigned n, const char *finish_reason);
+/* The topic, then what the direct predecessors said; NULL: too large. */
+struct str prompt_default(struct session *s, unsigned n);
 struct str node_agent_id(struct session *s, unsigned n); /* NULL unless an agent */
 void message_add(struct session *s, struct message_row row);
 

@@ -15,6 +15,7 @@ static const struct shape shapes[KIND_COUNT] = {
     [KIND_START] = {"([", "])", "oval"},
     [KIND_END] = {"([", "])", "oval"},
     [KIND_SWITCH] = {"{", "}", "diamond"},
+    [KIND_VOTE] = {"{", "}", "diamond"},
     [KIND_PARALLEL] = {"{{", "}}", "hexagon"},
     [KIND_LOOP] = {"{{", "}}", "hexagon"},
     [KIND_HUMAN_REVIEW] = {"[/", "/]", "parallelogram"},

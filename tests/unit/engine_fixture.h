@@ -120,11 +120,12 @@ static inline void fix_render_data(struct buf *out, struct json type, struct jso
         return;
     }
     static const char *const keys[] = {
-        "content", "finish_reason", "reason",        "round",         "exit_reason",
-        "history", "branches",      "kind",          "actions",       "draft",
-        "action",  "data",          "action_taken",  "expires_in_ms", "name",
-        "payload", "model",         "output_tokens", "resource",      "limit",
-        "used",    "detector",      "value",         "done",          "total"};
+        "content",      "finish_reason", "reason",   "round",    "exit_reason", "history",
+        "branches",     "kind",          "actions",  "draft",    "action",      "data",
+        "action_taken", "expires_in_ms", "name",     "payload",  "model",       "output_tokens",
+        "resource",     "limit",         "used",     "detector", "value",       "done",
+        "total",        "voter",         "decision", "passed",   "tally",       "claim",
+        "verdict"};
     fix_append_id(out, type);
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
         if (!(json_string_eq(type, "human_interaction_required") && !strcmp(keys[i], "reason")))

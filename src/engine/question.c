@@ -1,13 +1,13 @@
-#include "engine/ask.h"
+#include "engine/question.h"
 
 /* ---- the request ---- */
 
-void ask_init(struct session *s, unsigned n, struct ask *a)
+void question_init(struct session *s, unsigned n, struct question *a)
 {
-    *a = (struct ask){.provider = prop_text(s, n, "provider"),
-                      .model = prop_text(s, n, "model"),
-                      .temperature = prop(s, n, "temperature"),
-                      .max_tokens = prop(s, n, "max_tokens")};
+    *a = (struct question){.provider = prop_text(s, n, "provider"),
+                           .model = prop_text(s, n, "model"),
+                           .temperature = prop(s, n, "temperature"),
+                           .max_tokens = prop(s, n, "max_tokens")};
 }
 
 static void message_write(struct jw *w, const char *role, struct str content)
@@ -18,7 +18,7 @@ static void message_write(struct jw *w, const char *role, struct str content)
     jw_end(w);
 }
 
-static void request_write(struct jw *w, const struct ask *a)
+static void request_write(struct jw *w, const struct question *a)
 {
     jw_object(w);
     if (a->provider.n)
@@ -40,7 +40,7 @@ static void request_write(struct jw *w, const struct ask *a)
     jw_end(w);
 }
 
-bool ask_begin(struct session *s, unsigned n, unsigned base, const struct ask *a)
+bool question_begin(struct session *s, unsigned n, unsigned base, const struct question *a)
 {
     struct buf b;
     struct jw w;
@@ -54,12 +54,19 @@ bool ask_begin(struct session *s, unsigned n, unsigned base, const struct ask *a
     return fits;
 }
 
-bool ask_is_open(const struct session *s, unsigned n, unsigned base)
+bool question_is_open(const struct session *s, unsigned n, unsigned base)
 {
-    for (unsigned i = 0; i < ASK_TRIES; i++)
+    for (unsigned i = 0; i < QUESTION_TRIES; i++)
         if (call_find(s, n, base + i))
             return true;
     return false;
+}
+
+bool question_keeps_request(const struct session *s, unsigned n)
+{
+    (void)s;
+    (void)n;
+    return true;
 }
 
 /* ---- the answer ---- */
@@ -91,11 +98,11 @@ static void repair_write(struct jw *w, struct json request, struct str answer, c
     buf_deinit(&text);
 }
 
-static bool ask_again(struct session *s, unsigned n, struct work *c, const struct errbuf *e)
+static bool question_again(struct session *s, unsigned n, struct work *c, const struct errbuf *e)
 {
     struct buf b;
     struct jw w;
-    if (c->ordinal % ASK_SPAN + 1 >= ASK_TRIES || !c->request.p ||
+    if (c->ordinal % QUESTION_SPAN + 1 >= QUESTION_TRIES || !c->request.p ||
         call_find(s, n, c->ordinal + 1))
         return false;
     buf_init(&b, ENGINE_REQUEST_BYTES_MAX);
@@ -110,15 +117,15 @@ static bool ask_again(struct session *s, unsigned n, struct work *c, const struc
     return fits;
 }
 
-enum ask_result ask_read(struct session *s, unsigned n, struct work *c,
-                         const struct engine_input *in, struct str schema, struct str *out,
-                         struct errbuf *e)
+enum question_result question_read(struct session *s, unsigned n, struct work *c,
+                                   const struct engine_input *in, struct str schema,
+                                   struct str *out, struct errbuf *e)
 {
     int rc = answer_read(s, call_text(c), json_root(schema), out, e);
-    if (rc && ask_again(s, n, c, e))
-        return ASK_AGAIN;
+    if (rc && question_again(s, n, c, e))
+        return QUESTION_AGAIN;
     model_message(s, c, in->finish_reason.n ? in->finish_reason : STR("stop"), in->output_tokens);
-    return rc ? ASK_WRONG : ASK_READ;
+    return rc ? QUESTION_WRONG : QUESTION_READ;
 }
 
 /* ---- where it leads ---- */
