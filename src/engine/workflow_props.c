@@ -210,10 +210,13 @@ static void time_check(struct wf_parse *p, const struct prop_def *def, struct js
 
 static void prop_check(struct wf_parse *p, const struct prop_def *def, struct json v)
 {
-    double d;
     switch (def->type) {
     case PROP_STRING:
-        want_type(p, v, JSON_STRING, def->name, "text");
+    case PROP_BOOL:
+        if (def->type == PROP_STRING)
+            want_type(p, v, JSON_STRING, def->name, "text");
+        else
+            want_type(p, v, JSON_TRUE, def->name, "true or false");
         break;
     case PROP_TOOLS:
         tools_check(p, v);
@@ -243,10 +246,7 @@ static void prop_check(struct wf_parse *p, const struct prop_def *def, struct js
         break;
     case PROP_INT:
     case PROP_NUMBER:
-        want_number(p, v, def->type == PROP_INT, def->min, def->max, def->name, &d);
-        break;
-    case PROP_BOOL:
-        want_type(p, v, JSON_TRUE, def->name, "true or false");
+        want_number(p, v, def->type == PROP_INT, def->min, def->max, def->name, &(double){0});
         break;
     case PROP_WORD:
         word_check(p, def, v);
