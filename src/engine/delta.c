@@ -20,6 +20,7 @@ void out_reset(struct session *s)
     s->effects = NULL;
     s->effects_tail = &s->effects;
     s->chunk_of = NULL;
+    s->replayed_bytes = 0;
     s->gen++;
 }
 

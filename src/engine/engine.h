@@ -138,6 +138,23 @@ const char *session_refusal(const struct session *s);
  * Valid until the next step. */
 struct str engine_refusal_json(const struct session *s);
 
+/* ---- forks ---- */
+
+struct replay {
+    struct str events; /* another session's log, of the same workflow: frames as they are stored,
+                          joined by '\n', in order; token_stream may be left out */
+    int64_t after_seq; /* what happened up to this event is replayed */
+    struct str node_id; /* or, when not NULL, all but what this node's newest iteration, and what
+                           follows the node, has done since */
+    struct str input_json, vars_json; /* after the replay; or NULL */
+    int64_t now_ms;
+    struct id_source *ids;
+};
+/* Instead of IN_START: brings a session as session_create() made it to where the other one was, and
+ * lets it go on from there. Its delta is as any other. ERR_CONFLICT: the node has not run;
+ * ERR_TOO_LARGE; ERR_CORRUPT. The session is to be destroyed then. */
+int engine_replay(struct session *s, const struct replay *r, struct errbuf *e);
+
 /* ---- outputs ---- */
 
 enum effect_kind {

@@ -100,6 +100,8 @@ static void run_new(struct session *s, unsigned n, bool again)
     }
     ns->retry = false;
     bit_clear(s->at->unsettled, n);
+    if (s->replay)
+        replay_count_start(s, n);
 }
 
 void run_begin(struct session *s, unsigned n, bool again)
@@ -130,6 +132,15 @@ static bool start_is_runaway(struct session *s)
     return true;
 }
 
+/* The run has begun: whatever its kind does. */
+static void run_go(struct session *s, unsigned n)
+{
+    const struct node_def *def = node_def(s, n);
+    starters[def->kind](s, n);
+    if (def->timeout_ms > 0 && s->at->nodes[n].work && !kind_suspends(def->kind))
+        timer_add(s, FOR_TIMEOUT, (int)n, def->timeout_ms);
+}
+
 void node_start(struct session *s, unsigned n)
 {
     const struct node_def *def = node_def(s, n);
@@ -149,9 +160,7 @@ void node_start(struct session *s, unsigned n)
         node_failz(s, n, "invalid_expression", e.text);
         return;
     }
-    starters[def->kind](s, n);
-    if (def->timeout_ms > 0 && s->at->nodes[n].work && !kind_suspends(def->kind))
-        timer_add(s, FOR_TIMEOUT, (int)n, def->timeout_ms);
+    run_go(s, n);
 }
 
 void node_start_unmet(struct session *s, unsigned n)
@@ -361,6 +370,14 @@ void run_interrupt(struct session *s, unsigned n)
 {
     run_fail(s, n, error_json(s, "interrupted", STR("The server was restarted."), NULL));
     s->at->nodes[n].row->progress_json = STR_NULL; /* the next attempt's row has it */
+}
+
+void run_redo(struct session *s, unsigned n)
+{
+    work_end(s, n, true);
+    run_fail(s, n, error_json(s, "interrupted", STR("The server was restarted."), NULL));
+    run_begin(s, n, true);
+    run_go(s, n);
 }
 
 /* ---- suspended ---- */

@@ -75,7 +75,8 @@ static void waiting_try(struct session *s, unsigned n)
         ready_push(s, n);
         break;
     case JOIN_IMPOSSIBLE:
-        node_start_unmet(s, n);
+        if (!s->replay || replay_allows(s, n))
+            node_start_unmet(s, n);
         break;
     }
 }
@@ -451,6 +452,8 @@ static void scope_settle(struct session *s)
         return;
     if (s->at->parent)
         item_settle(s);
+    else if (s->replay)
+        return;
     else if (ends_ran(s))
         session_complete(s);
     else
@@ -482,7 +485,8 @@ static void drain_yield(struct session *s)
 /* A store that stands still while models go on, or outputs without measure. */
 static bool drain_is_flooded(struct session *s)
 {
-    if (s->status != SESSION_RUNNING || s->out.events.len <= ENGINE_EVENT_BYTES_MAX)
+    if (s->status != SESSION_RUNNING || s->replay ||
+        s->out.events.len <= ENGINE_EVENT_BYTES_MAX + s->replayed_bytes)
         return false;
     session_fail(s, "too_large", STR("The session produced too much at once."), -1);
     return true;
@@ -505,10 +509,12 @@ static bool scope_turn(struct session *s, unsigned *started)
         cut_rest(s);
     int n = ready_peek(s);
     if (n >= 0) {
-        if (drain_is_full(s, *started))
+        if (!s->replay && drain_is_full(s, *started))
             return false;
         ++*started;
-        if (!breaker_stops_start(s, (unsigned)n)) {
+        if (s->replay && !replay_may_start(s, (unsigned)n)) {
+            s->at->ready_head++;
+        } else if (s->replay || !breaker_stops_start(s, (unsigned)n)) {
             s->at->ready_head++;
             node_start(s, (unsigned)n);
         }

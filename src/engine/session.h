@@ -15,6 +15,7 @@
  *     event.c       frames for people
  *     effects.c     work for the shell, timers
  *     delta.c       all of it as rows;  restore.c the way back
+ *     replay.c      forks: a new session, brought to where another was
  *
  * A node's phase is where it stands since its last reset (a back edge resets what follows it); its
  * status is the word people see, and outlives a reset:
@@ -285,6 +286,9 @@ struct session {
     size_t step_events;      /* bytes of events at its start */
     struct str refusal_json; /* heap: what stood against the last command, as JSON; or NULL */
 
+    struct replay_run *replay; /* while outcomes of another session are applied (replay.c) */
+    size_t replayed_bytes;     /* of events in this delta: they are not what floods it */
+
     /* what was produced since the last take */
     unsigned gen;
     struct delta out;
@@ -455,6 +459,7 @@ void run_interrupt(struct session *s, unsigned n); /* ends the attempt, for run_
 /* A run with lost calls ends as interrupted and goes on as a new attempt; its progress, and the
  * calls that are not lost, go with it. */
 void run_restart(struct session *s, unsigned n);
+void run_redo(struct session *s, unsigned n); /* the same in a replay: its work is not begun yet */
 void node_suspend(struct session *s, unsigned n, struct str interrupt, struct id interrupt_id);
 
 /* ---- calls.c ---- */
@@ -682,6 +687,13 @@ void withhold(struct session *s, const struct engine_input *in);
 void withheld_drop(struct session *s); /* memory and rows */
 void withheld_free(struct withheld *w);
 bool withheld_parse(struct str text, struct session *s, struct engine_input *out);
+
+/* ---- replay.c: while s->replay is set ---- */
+
+/* Had it been started then? If not it is kept ready until the replay is over. */
+bool replay_may_start(struct session *s, unsigned n);
+bool replay_allows(const struct session *s, unsigned n); /* only asks */
+void replay_count_start(struct session *s, unsigned n);
 
 /* ---- delta.c, restore.c ---- */
 
