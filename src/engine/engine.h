@@ -141,9 +141,9 @@ struct str engine_refusal_json(const struct session *s);
 /* ---- forks ---- */
 
 struct replay {
-    struct str events; /* another session's log, of the same workflow: frames as they are stored,
-                          joined by '\n', in order; token_stream may be left out */
-    int64_t after_seq; /* what happened up to this event is replayed */
+    struct str events;  /* another session's log, of the same workflow, to its end: frames as they
+                           are stored, joined by '\n', in order; token_stream may be left out */
+    int64_t after_seq;  /* what happened up to this event is replayed */
     struct str node_id; /* or, when not NULL, all but what this node's newest iteration, and what
                            follows the node, has done since */
     struct str input_json, vars_json; /* after the replay; or NULL */

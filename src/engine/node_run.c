@@ -374,8 +374,8 @@ void run_interrupt(struct session *s, unsigned n)
 
 void run_redo(struct session *s, unsigned n)
 {
-    work_end(s, n, true);
-    run_fail(s, n, error_json(s, "interrupted", STR("The server was restarted."), NULL));
+    calls_end(s, n, true);
+    run_interrupt(s, n);
     run_begin(s, n, true);
     run_go(s, n);
 }

@@ -112,7 +112,7 @@ static void record_link(struct record_log *log, struct record *r)
     }
 }
 
-static int frame_read(struct record_log *log, struct str frame, int64_t after_seq, struct errbuf *e)
+static int frame_read(struct record_log *log, struct str frame, struct errbuf *e)
 {
     const struct json_limits limits = {.bytes_max = 256u << 20};
     enum record_kind kind;
@@ -122,7 +122,7 @@ static int frame_read(struct record_log *log, struct str frame, int64_t after_se
     struct json root = json_root(frame), data = json_get(root, "data");
     if (!json_i64(json_get(root, "seq"), &seq) || json_type(data) != JSON_OBJECT)
         return corrupt(log, "an event has no number or no data", e);
-    if ((after_seq && seq > after_seq) || !record_kind_of(json_get(root, "type"), data, &kind))
+    if (!record_kind_of(json_get(root, "type"), data, &kind))
         return 0;
     struct record *r = arena_calloc(&log->arena, 1, sizeof(*r));
     r->kind = kind;
@@ -153,7 +153,7 @@ static int frames_read(struct record_log *log, const struct replay *r, struct er
         const char *end = memchr(left.p, '\n', left.n);
         size_t n = end ? (size_t)(end - left.p) : left.n;
         if (n)
-            rc = frame_read(log, (struct str){left.p, n}, r->node_id.p ? 0 : r->after_seq, e);
+            rc = frame_read(log, (struct str){left.p, n}, e);
         n += end ? 1 : 0;
         left.p += n;
         left.n -= n;
@@ -279,6 +279,12 @@ static int drop_from_node(struct record_log *log, const struct session *s, struc
     return 0;
 }
 
+static void drop_later(struct record_log *log, int64_t after_seq)
+{
+    for (struct record *r = log->last; r && r->seq > after_seq; r = r->prev)
+        r->dropped = true;
+}
+
 int record_log_read(struct record_log *log, const struct session *s, const struct replay *r,
                     struct errbuf *e)
 {
@@ -290,7 +296,9 @@ int record_log_read(struct record_log *log, const struct session *s, const struc
         rc = drop_from_node(log, s, r->node_id, e);
     if (rc)
         return rc;
-    drop_ending(log, s);
+    drop_ending(log, s); /* also when the point is in the middle of the step that failed */
+    if (!r->node_id.p)
+        drop_later(log, r->after_seq);
     drop_unended(log, s);
     for (struct record *it = log->first; it; it = it->next)
         if (!it->dropped && (it->kind == RECORD_STARTED || it->kind == RECORD_SKIPPED))

@@ -1,0 +1,476 @@
+#include "engine_fixture.h"
+
+#include "../sim/graph.h"
+
+/* Forks: a session that is brought to where another was by the other's log. */
+
+struct point {
+    int64_t after;
+    const char *node, *input, *vars;
+};
+
+/* A session of f's workflow, brought to a point of f's log. */
+static int fork_try(struct fix *f, struct fix *g, struct point p)
+{
+    memset(g, 0, sizeof(*g));
+    fix_take(f);
+    g->vm = expr_vm_create();
+    g->wf = workflow_ref(f->wf);
+    g->now = f->now + 5000;
+    id_source_init_seed(&g->ids, 99);
+    rows_init(&g->rows);
+    buf_init(&g->lines, 16u << 20);
+    buf_init(&g->brief, 16u << 20);
+    buf_init(&g->effects, 1u << 20);
+    struct session_meta meta = f->rows.row.meta;
+    meta.parent_id = f->s->id;
+    meta.parent_seq = p.after;
+    struct session_params params = {
+        .id = id_new(&g->ids, (uint64_t)g->now), .epoch = 1, .meta = &meta};
+    g->s = session_create(g->wf, g->vm, &params);
+    struct replay r = {.events = buf_str(&f->rows.events),
+                       .after_seq = p.after,
+                       .node_id = p.node ? str_of(p.node) : STR_NULL,
+                       .input_json = p.input ? str_of(p.input) : STR_NULL,
+                       .vars_json = p.vars ? str_of(p.vars) : STR_NULL,
+                       .now_ms = g->now,
+                       .ids = &g->ids};
+    int rc = engine_replay(g->s, &r, &g->error);
+    if (!rc)
+        session_check(g->s);
+    return rc;
+}
+
+static void fork_at(struct fix *f, struct fix *g, struct point p)
+{
+    if (fork_try(f, g, p))
+        fail_msg("not replayed: %s", g->error.text);
+}
+
+static void fork_close(struct fix *g)
+{
+    fix_take(g);
+    session_destroy(g->s);
+    workflow_unref(g->wf);
+    expr_vm_destroy(g->vm);
+    rows_deinit(&g->rows);
+    buf_deinit(&g->lines);
+    buf_deinit(&g->brief);
+    buf_deinit(&g->effects);
+}
+
+/* The number of the first event that has this text in it. */
+static int64_t seq_of(struct fix *f, const char *text)
+{
+    int64_t seq = 1;
+    fix_take(f);
+    for (const char *at = f->rows.events.data; *at; at = strchr(at, '\n') + 1, seq++) {
+        size_t n = (size_t)(strchr(at, '\n') - at);
+        if (memmem(at, n, text, strlen(text)))
+            return seq;
+    }
+    fail_msg("no event with %s", text);
+    return 0;
+}
+
+static const char council[] =
+    "nodes:\n"
+    "  start: {type: start, next_ids: [panel]}\n"
+    "  panel: {type: parallel, next_ids: [pro, con]}\n"
+    "  pro: {type: llm, properties: {prompt: x}, next_ids: [judge]}\n"
+    "  con: {type: llm, properties: {prompt: x}, next_ids: [judge]}\n"
+    "  judge: {type: llm, properties: {prompt: '{{ nodes.pro.output }} or {{ input.topic }} {{ "
+    "vars.mood }}'},\n"
+    "    retry: {max_attempts: 2, initial_ms: 100}, next_ids: [end]}\n"
+    "  end: {type: end}\n"
+    "vars: {mood: calm}\n";
+
+static void council_fails(struct fix *f)
+{
+    fix_open(f, council);
+    fix_say(f, "pro", "yes");
+    fix_say(f, "con", "no");
+    fix_fail(f, "judge", "http_500");
+    fix_fire(f);
+    fix_fail(f, "judge", "http_500");
+    expect_moves(f, "=running +start start +panel panel +pro +con pro con +judge judge!http_500 "
+                    "+judge#2 judge#2!http_500 =failed");
+}
+
+static void goes_on_from_the_failed_node(void **state)
+{
+    (void)state;
+    struct fix f, g;
+    council_fails(&f);
+    fork_at(&f, &g, (struct point){.after = session_last_seq(f.s)});
+    expect(&g, "session pending>running\n"
+               "start pending>running\n"
+               "start running>completed {\"topic\":\"Cats\"}\n"
+               "panel pending>running\n"
+               "panel parallel_start [\"pro\",\"con\"]\n"
+               "panel running>completed {\"branches\":[\"pro\",\"con\"]}\n"
+               "pro pending>running\n"
+               "con pending>running\n"
+               "pro message \"yes\" \"stop\"\n"
+               "pro running>completed \"yes\"\n"
+               "con message \"no\" \"stop\"\n"
+               "con running>completed \"no\"\n"
+               "judge pending>running\n"); /* with both its attempts */
+    expect_effects(&g, "model");           /* of the judge; those of pro and con were undone */
+    assert_non_null(strstr(g.last_request, "yes or Cats calm"));
+    assert_int_equal(g.rows.commits, 1);
+    assert_int_equal(g.rows.messages->token_count, 5);
+    fix_say(&g, "judge", "maybe");
+    expect_moves(&g, "judge +end end =completed");
+    fork_close(&g);
+    fix_close(&f);
+}
+
+static void new_input_and_variables_are_for_what_comes(void **state)
+{
+    (void)state;
+    struct fix f, g;
+    council_fails(&f);
+    fork_at(&f, &g,
+            (struct point){.after = seq_of(&f, "judge\",\"run_id"),
+                           .input = "{\"topic\":\"Dogs\"}",
+                           .vars = "{\"mood\":\"wild\"}"});
+    fix_take(&g);
+    assert_non_null(strstr(g.last_request, "yes or Dogs wild"));
+    assert_non_null(strstr(g.rows.row.meta.input_json.p, "Dogs"));
+    assert_non_null(strstr(g.rows.row.core.vars_json.p, "wild"));
+    fork_close(&g);
+    fix_close(&f);
+}
+
+static void a_stream_that_had_not_ended_begins_anew(void **state)
+{
+    (void)state;
+    struct fix f, g;
+    fix_open(&f, council);
+    fix_chunk(&f, "pro", "ye");
+    fix_take(&f);
+    fix_chunk(&f, "pro", "s");
+    fix_take(&f);
+    fix_say(&f, "con", "no");
+    fork_at(&f, &g, (struct point){.after = seq_of(&f, "\"ye\"")});
+    expect_moves(&g, "=running +start start +panel panel +pro +con");
+    expect_effects(&g, "model model");
+    fix_say(&g, "pro", "other");
+    expect(&g, "pro [0] \"other\"\n"
+               "pro token_usage \"m\" 5\n"
+               "pro message \"other\" \"stop\"\n"
+               "pro running>completed \"other\"\n");
+    fork_close(&g);
+    fix_close(&f);
+}
+
+static void from_a_node_the_others_stay(void **state)
+{
+    (void)state;
+    struct fix f, g;
+    council_fails(&f);
+    fork_at(&f, &g, (struct point){.node = "pro"});
+    expect_moves(&g, "=running +start start +panel panel +con con +pro");
+    fix_say(&g, "pro", "surely");
+    fix_take(&g);
+    assert_non_null(strstr(g.last_request, "surely or Cats"));
+    fork_close(&g);
+    assert_int_equal(fork_try(&f, &g, (struct point){.node = "end"}), ERR_CONFLICT);
+    fork_close(&g);
+    fix_close(&f);
+}
+
+static void answers_of_people_are_given_again(void **state)
+{
+    (void)state;
+    struct fix f, g;
+    fix_open(&f, "nodes:\n"
+                 "  start: {type: start, next_ids: [draft]}\n"
+                 "  draft: {type: llm, properties: {prompt: x}, next_ids: [look]}\n"
+                 "  look: {type: human_review, properties: {reminder_minutes: 1}, "
+                 "routes: {approve: ask, reject: draft}}\n"
+                 "  ask: {type: user_input, next_ids: [rest]}\n"
+                 "  rest: {type: wait, properties: {duration_ms: 60000}, next_ids: [last]}\n"
+                 "  last: {type: llm, properties: {prompt: x}, next_ids: [end]}\n"
+                 "  end: {type: end}\n");
+    fix_say(&f, "draft", "one");
+    assert_int_equal(fix_answer(&f, "look", "reject", "\"no\""), 0);
+    fix_say(&f, "draft", "two");
+    fix_answer(&f, "look", "approve", NULL);
+    fix_step(&f, (struct engine_input){
+                     .kind = IN_USER_INPUT, .content = STR("say \"hm\""), .user_id = STR("bob")});
+    fix_fire(&f);
+    fix_chunk(&f, "last", "th");
+    fork_at(&f, &g, (struct point){.after = session_last_seq(f.s)});
+    expect_moves(&g, "=running +start start +draft draft +look look? look +draft@2 draft@2 "
+                     "+look@2 look@2? look@2 +ask ask? ask +rest rest +last");
+    assert_null(g.rows.timers);
+    assert_non_null(
+        strstr(g.rows.events.data, "\"action\":\"reject\",\"data\":\"no\",\"reviewer\":\"ann\""));
+    assert_non_null(strstr(g.rows.events.data, "say \\\"hm\\\"\",\"user_id\":\"bob\""));
+    fix_restart(&g);
+    fix_say(&g, "last", "that");
+    expect_moves(&g, "last!interrupted +last#2 last#2 +end end =completed");
+    fork_close(&g);
+    fix_close(&f);
+}
+
+static void a_pause_is_not_replayed_nor_an_ending_from_outside(void **state)
+{
+    (void)state;
+    struct fix f, g;
+    fix_open(&f, council);
+    fix_say(&f, "pro", "yes");
+    fix_command(&f, IN_PAUSE);
+    fork_at(&f, &g, (struct point){.after = session_last_seq(f.s)});
+    expect_moves(&g, "=running +start start +panel panel +pro pro +con");
+    fork_close(&g);
+    fix_command(&f, IN_CANCEL);
+    fork_at(&f, &g, (struct point){.after = session_last_seq(f.s)});
+    expect_moves(&g, "=running +start start +panel panel +pro pro +con");
+    fork_close(&g);
+    fix_close(&f);
+}
+
+static void a_pure_failure_is_tried_again_with_other_variables(void **state)
+{
+    (void)state;
+    struct fix f, g;
+    fix_open(&f, "nodes:\n"
+                 "  start: {type: start, next_ids: [t]}\n"
+                 "  t: {type: transform, properties: {output: vars.n + 1}, next_ids: [end]}\n"
+                 "  end: {type: end}\n"
+                 "vars: {n: x}\n");
+    expect_moves(&f, "=running +start start +t t!invalid_expression =failed");
+    fork_at(&f, &g, (struct point){.after = session_last_seq(f.s), .vars = "{\"n\":4}"});
+    expect_moves(&g, "=running +start start +t t +end end =completed");
+    assert_string_equal(g.rows.row.core.output_json.p, "5");
+    fork_close(&g);
+    fix_close(&f);
+}
+
+static void a_whole_session_is_copied_with_its_ending(void **state)
+{
+    (void)state;
+    struct fix f, g;
+    fix_open(&f, council);
+    fix_say(&f, "pro", "yes");
+    fix_say(&f, "con", "no");
+    fix_say(&f, "judge", "done");
+    fork_at(&f, &g, (struct point){.after = session_last_seq(f.s)});
+    fix_take(&g);
+    expect_effects(&g, "break");
+    assert_string_equal(g.rows.row.core.status.p, "completed");
+    assert_string_equal(g.rows.row.core.output_json.p, f.rows.row.core.output_json.p);
+    assert_null(g.rows.effects);
+    fork_close(&g);
+    fix_close(&f);
+}
+
+static void damaged_logs_are_refused(void **state)
+{
+    (void)state;
+    struct fix f, g;
+    static const char *const logs[] = {
+        "{",
+        "{}",
+        "[]\n",
+        "{\"seq\":1}",
+        "{\"seq\":1,\"type\":\"message\",\"data\":[]}",
+        "{\"seq\":1,\"type\":\"node_state_change\",\"run_id\":\"x\",\"data\":{\"to\":\"failed\"}}"};
+    fix_open(&f, council);
+    for (size_t i = 0; i < sizeof(logs) / sizeof(logs[0]); i++) {
+        fix_take(&f);
+        buf_clear(&f.rows.events);
+        buf_append_z(&f.rows.events, logs[i]);
+        assert_int_equal(fork_try(&f, &g, (struct point){.after = 100}), ERR_CORRUPT);
+        fork_close(&g);
+    }
+    fix_close(&f);
+}
+
+/* ---- any graph, at any event ---- */
+
+/* Everybody's answers follow from who is asked and how often it has failed, and who answers next
+ * follows from who waits: so a fork at any event has the same future. */
+static uint32_t fate(const struct session *s, struct str id, const struct node_state *ns,
+                     uint32_t salt)
+{
+    uint32_t h = 2166136261u ^ salt;
+    (void)s;
+    for (size_t i = 0; i < id.n; i++)
+        h = (h ^ (uint8_t)id.p[i]) * 16777619u;
+    h = (h ^ (uint32_t)ns->iteration) * 16777619u;
+    h = (h ^ (uint32_t)ns->failures) * 16777619u;
+    return (h ^ h >> 15) * 2246822519u >> 4;
+}
+
+/* The node that is next to hear something; -1: none waits. */
+static int next_of(struct fix *f, uint32_t salt)
+{
+    int best = -1;
+    uint32_t least = 0;
+    for (unsigned n = 0; n < f->wf->node_count; n++) {
+        const struct node_state *ns = &f->s->root.nodes[n];
+        bool waits = ns->phase == PHASE_SUSPENDED || ns->phase == PHASE_BACKOFF ||
+                     (ns->phase == PHASE_RUNNING && ns->work);
+        uint32_t h = fate(f->s, f->wf->nodes[n].id, ns, salt + (ns->phase == PHASE_BACKOFF));
+        if (waits && (best < 0 || h < least)) {
+            best = (int)n;
+            least = h;
+        }
+    }
+    return best;
+}
+
+static void fire(struct fix *f, int n, enum timer_purpose purpose)
+{
+    list_foreach(it, &f->s->timers)
+    {
+        struct timer *t = container_of(it, struct timer, link);
+        if (t->node == n && t->purpose == purpose) {
+            fix_step(f, (struct engine_input){.kind = IN_TIMER, .timer_id = t->id});
+            return;
+        }
+    }
+    fail_msg("no such timer");
+}
+
+static bool has_timer(struct fix *f, int n, enum timer_purpose purpose)
+{
+    return timer_of(f->s, purpose, n) != NULL;
+}
+
+static void answer_human(struct fix *f, int n, uint32_t h)
+{
+    char id[NAME_BYTES_MAX + 1];
+    snprintf(id, sizeof(id), "%.*s", STR_FMT(f->wf->nodes[n].id));
+    bool is_input = f->wf->nodes[n].kind == KIND_USER_INPUT;
+    if (has_timer(f, n, FOR_EXPIRY) && h % 3 == 0)
+        fire(f, n, FOR_EXPIRY);
+    else if (is_input && h % 2)
+        fix_step(f, (struct engine_input){
+                        .kind = IN_USER_INPUT, .content = STR("hello"), .node_id = str_of(id)});
+    else
+        fix_answer(f, id, is_input ? "submit" : h % 5 < 2 ? "reject" : "approve", "\"fine\"");
+}
+
+static void work_goes_on(struct fix *f, int n, uint32_t salt)
+{
+    const struct node_state *ns = &f->s->root.nodes[n];
+    uint32_t h = fate(f->s, f->wf->nodes[n].id, ns, salt + 7);
+    char id[NAME_BYTES_MAX + 1], text[40];
+    snprintf(id, sizeof(id), "%.*s", STR_FMT(f->wf->nodes[n].id));
+    snprintf(text, sizeof(text), h % 8 ? "{\"h\":%u}" : "%u", h % 1000);
+    if (ns->phase == PHASE_BACKOFF)
+        fire(f, n, FOR_RETRY);
+    else if (ns->phase == PHASE_SUSPENDED)
+        answer_human(f, n, h);
+    else if (ns->work->kind == WORK_WAIT)
+        fire(f, n, FOR_WAIT);
+    else if (h % 100 < 25)
+        fix_fail(f, id, h % 100 < 5 ? "timeout" : "http_500");
+    else if (ns->work->kind == WORK_MODEL)
+        fix_say(f, id, text);
+    else
+        fix_script(f, id, text);
+}
+
+#define EVENTS_MAX 4096
+
+/* whole: the last event of each step; or NULL. */
+static void run_to_end(struct fix *f, uint32_t salt, struct dice *restarts, uint64_t *whole)
+{
+    fix_take(f);
+    for (int i = 0; !session_status_is_terminal(session_status_of(f->s)); i++) {
+        int n = next_of(f, salt);
+        assert_true(n >= 0 && i < 2000);
+        assert_true(f->rows.last_seq < EVENTS_MAX);
+        if (whole)
+            bit_set(whole, (unsigned)f->rows.last_seq);
+        work_goes_on(f, n, salt);
+        fix_take(f);
+        if (restarts && dice_chance(restarts, 10))
+            fix_restart(f);
+    }
+    fix_take(f);
+}
+
+static void assert_same_end(struct fix *f, struct fix *g)
+{
+    const struct session_core *a = &f->rows.row.core, *b = &g->rows.row.core;
+    assert_string_equal(b->status.p, a->status.p);
+    assert_string_equal(b->node_statuses_json.p, a->node_statuses_json.p);
+    assert_true(str_eq(b->output_json, a->output_json));
+    assert_true(str_eq(b->error_json, a->error_json));
+    assert_string_equal(b->vars_json.p, a->vars_json.p);
+    assert_null(g->rows.effects);
+    assert_null(g->rows.timers);
+}
+
+static void fork_everywhere(struct fix *f, uint32_t salt, struct dice *d, const uint64_t *whole)
+{
+    bool failed = str_eqz(f->rows.row.core.status, "failed");
+    int64_t last = f->rows.last_seq;
+    struct fix g;
+    for (int64_t seq = 1; seq <= last; seq++) {
+        fork_at(f, &g, (struct point){.after = seq});
+        if (dice_chance(d, 20))
+            fix_restart(&g);
+        run_to_end(&g, salt, d, NULL);
+        /* What failed last has all its attempts again. Between the events of one step nothing has
+         * the numbers that it would have had. */
+        if (bit_get(whole, (unsigned)seq) && (seq < last || !failed))
+            assert_same_end(f, &g);
+        fork_close(&g);
+    }
+    for (unsigned n = 0; n < f->wf->node_count; n++) {
+        char id[NAME_BYTES_MAX + 1];
+        snprintf(id, sizeof(id), "%.*s", STR_FMT(f->wf->nodes[n].id));
+        if (fork_try(f, &g, (struct point){.node = id}) == 0)
+            run_to_end(&g, salt + 100, d, NULL);
+        fork_close(&g);
+    }
+}
+
+static void any_graph_at_any_event(void **state)
+{
+    (void)state;
+    const char *seed = getenv("SLUICE_REPLAY_SEED"), *count = getenv("SLUICE_REPLAY_COUNT");
+    uint64_t from = seed ? strtoull(seed, NULL, 10) : 1;
+    uint64_t graphs = count ? strtoull(count, NULL, 10) : 25;
+    for (uint64_t i = from; i < from + graphs; i++) {
+        struct dice d;
+        struct buf json;
+        struct fix f;
+        uint64_t whole[EVENTS_MAX / 64] = {0};
+        dice_init(&d, i);
+        buf_init(&json, 1u << 20);
+        graph_random(&d, &json);
+        fix_open(&f, json.data);
+        run_to_end(&f, (uint32_t)i * 977, &d, whole);
+        print_message("seed %llu: %lld events, %s\n", (unsigned long long)i,
+                      (long long)f.rows.last_seq, f.rows.row.core.status.p);
+        fork_everywhere(&f, (uint32_t)i * 977, &d, whole);
+        fix_close(&f);
+        buf_deinit(&json);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(goes_on_from_the_failed_node),
+        cmocka_unit_test(new_input_and_variables_are_for_what_comes),
+        cmocka_unit_test(a_stream_that_had_not_ended_begins_anew),
+        cmocka_unit_test(from_a_node_the_others_stay),
+        cmocka_unit_test(answers_of_people_are_given_again),
+        cmocka_unit_test(a_pause_is_not_replayed_nor_an_ending_from_outside),
+        cmocka_unit_test(a_pure_failure_is_tried_again_with_other_variables),
+        cmocka_unit_test(a_whole_session_is_copied_with_its_ending),
+        cmocka_unit_test(damaged_logs_are_refused),
+        cmocka_unit_test(any_graph_at_any_event),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
