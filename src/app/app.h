@@ -101,6 +101,7 @@ void service_again_all(struct app *a, struct list *replies); /* of struct reply 
 /* service_sessions.c, service_workflows.c, service_reads.c: one function per svc_op */
 void svc_execute(struct app *a, struct svc_req *req);
 void svc_command(struct app *a, struct svc_req *req);
+void svc_fork(struct app *a, struct svc_req *req); /* fork.c: fork and retry */
 void svc_session_get(struct app *a, struct svc_req *req);
 void svc_session_list(struct app *a, struct svc_req *req);
 void svc_session_delete(struct app *a, struct svc_req *req);

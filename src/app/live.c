@@ -104,29 +104,30 @@ static void loading_finish(struct loading *ld, struct live *l, int status, struc
     free(ld);
 }
 
-static int loading_parse(struct loading *ld, struct errbuf *e)
+int live_parse_workflow(struct app *a, const struct store_session_load *load, struct workflow **out,
+                        struct errbuf *e)
 {
-    const struct session_meta *m = &ld->load.row.meta;
+    const struct session_meta *m = &load->row.meta;
     if (m->workflow_version > 0) {
         struct workflow *w =
-            plans_get(&ld->app->plans, m->workspace, m->workflow_id, m->workflow_version);
+            plans_get(&a->plans, m->workspace, m->workflow_id, m->workflow_version);
         if (w) {
-            ld->workflow = workflow_ref(w);
+            *out = workflow_ref(w);
             return 0;
         }
     }
     struct workflow_issues issues;
     workflow_issues_init(&issues);
-    int rc = json_check(ld->load.workflow_json, NULL, e);
+    int rc = json_check(load->workflow_json, NULL, e);
     if (rc == 0)
-        rc = workflow_parse(ld->load.workflow_json, ld->app->vm, &ld->workflow, &issues);
+        rc = workflow_parse(load->workflow_json, a->vm, out, &issues);
     if (rc == 0) {
-        ld->workflow->version = m->workflow_version;
+        (*out)->version = m->workflow_version;
         if (m->workflow_version > 0)
-            plans_put(&ld->app->plans, m->workspace, ld->workflow, false);
+            plans_put(&a->plans, m->workspace, *out, false);
     } else {
         char id[ID_TEXT_BYTES + 1];
-        id_format(ld->load.row.id, id);
+        id_format(load->row.id, id);
         struct str why = issues.count ? issues.items[0].message : str_of(e->text);
         rc = err_set(e, ERR_CORRUPT, "session %s: its workflow does not read back: %.*s", id,
                      STR_FMT(why));
@@ -138,7 +139,7 @@ static int loading_parse(struct loading *ld, struct errbuf *e)
 static int loading_restore(struct loading *ld, struct live **out, struct errbuf *e)
 {
     struct store_session_load *load = &ld->load;
-    int rc = loading_parse(ld, e);
+    int rc = live_parse_workflow(ld->app, load, &ld->workflow, e);
     if (rc)
         return rc;
     struct session_image image = {.row = &load->row,

@@ -37,6 +37,11 @@ struct reply {
     const struct idempotency_row *idempotency; /* strings in req's arena */
 };
 
+struct store_session_load;
+/* The workflow of a stored session, at its version; a reference. ERR_CORRUPT. */
+int live_parse_workflow(struct app *a, const struct store_session_load *load, struct workflow **out,
+                        struct errbuf *e);
+
 struct live *live_find(struct app *a, struct id session_id);
 /* A new session in memory, nothing stepped. */
 struct live *live_create(struct app *a, struct workflow *w, struct id session_id,

@@ -66,6 +66,8 @@ static bool svc_is_read(enum svc_op op)
     case SVC_TASK_HEARTBEAT:
     case SVC_TASK_COMPLETE:
     case SVC_TASK_FAIL:
+    case SVC_FORK:
+    case SVC_RETRY:
         return false;
     case SVC_WORKFLOW_LIST:
     case SVC_WORKFLOW_GET:
@@ -121,6 +123,8 @@ static const svc_handler svc_handlers[SVC_OP_COUNT] = {
     [SVC_NODE_RESUME] = svc_command,
     [SVC_SIGNAL] = svc_command,
     [SVC_INPUT] = svc_command,
+    [SVC_FORK] = svc_fork,
+    [SVC_RETRY] = svc_fork,
     [SVC_EVENTS] = svc_events,
     [SVC_MESSAGES] = svc_messages,
     [SVC_NODES] = svc_nodes,

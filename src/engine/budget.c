@@ -199,7 +199,7 @@ bool budget_admit(struct session *s, struct work *w, struct str request)
 {
     struct limit_hit hit;
     meter_init(s, &w->meter, request);
-    if (s->halt == HALT_NONE && limit_is_reached(s, &s->budget, &w->meter, &hit))
+    if (s->halt == HALT_NONE && !s->replay && limit_is_reached(s, &s->budget, &w->meter, &hit))
         budget_halt(s, w->node, &hit, &w->meter);
     if (s->halt != HALT_NONE)
         return false;

@@ -69,6 +69,22 @@ static struct str text_get(struct session *s, struct json v, const char *key)
 
 /* ---- what was shown ---- */
 
+/* Whole, as one chunk: a message is the sum of its chunks, in a fork too. */
+static void chunk_again(struct session *s, unsigned n, const char *id,
+                        const struct message_row *row)
+{
+    if (!row->content.n)
+        return;
+    struct jw *w = event_begin(s, "token_stream", (int)n);
+    jw_kv_stringz(w, "message_id", id);
+    if (row->agent_id.p)
+        jw_kv_string(w, "agent_id", row->agent_id);
+    jw_kv_i64(w, "index", 0);
+    jw_kv_string(w, "chunk", row->content);
+    jw_kv_bool(w, "is_thinking", false);
+    event_end(s);
+}
+
 static void message_again(struct session *s, unsigned n, struct json data)
 {
     char id[ID_TEXT_BYTES + 1];
@@ -82,6 +98,7 @@ static void message_again(struct session *s, unsigned n, struct json data)
     struct json_iter it;
     json_i64(json_get(data, "token_count"), &row.token_count);
     id_format(row.message_id, id);
+    chunk_again(s, n, id, &row);
     struct jw *w = event_begin(s, "message", (int)n);
     json_iter_init(&it, data);
     while (json_iter_next(&it)) {

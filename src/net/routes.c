@@ -23,6 +23,8 @@ const struct route routes[] = {
     SERVICE(HTTP_POST, "/sessions/{session_id}/nodes/{node_id}/resume", SVC_NODE_RESUME, BODY_JSON),
     SERVICE(HTTP_POST, "/sessions/{session_id}/signal", SVC_SIGNAL, BODY_JSON),
     SERVICE(HTTP_POST, "/sessions/{session_id}/input", SVC_INPUT, BODY_JSON),
+    SERVICE(HTTP_POST, "/sessions/{session_id}/fork", SVC_FORK, BODY_JSON),
+    SERVICE(HTTP_POST, "/sessions/{session_id}/retry", SVC_RETRY, BODY_OPTIONAL),
     SERVICE(HTTP_GET, "/sessions/{session_id}/events", SVC_EVENTS, BODY_NONE),
     OTHER("/sessions/{session_id}/stream", ROUTE_STREAM),
     SERVICE(HTTP_GET, "/sessions/{session_id}/messages", SVC_MESSAGES, BODY_NONE),

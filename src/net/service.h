@@ -60,6 +60,8 @@ enum svc_op {
     SVC_TASK_HEARTBEAT,  /* task: id, attempt, text, level */
     SVC_TASK_COMPLETE,   /* task: id, attempt, output_json */
     SVC_TASK_FAIL,       /* task: id, attempt, error_json, retry */
+    SVC_FORK,            /* session_id, fork */
+    SVC_RETRY,           /* session_id, fork.node_id */
     SVC_INSTANCES,
     SVC_READY,   /* is the store writable? */
     SVC_METRICS, /* body: Prometheus text */
@@ -125,6 +127,11 @@ struct svc_req {
         struct str path;
         int64_t from, to; /* versions of a diff; 0: the one before, the newest */
     } file;
+    struct {
+        int64_t after_seq;  /* one of after_seq (from 1) and node_id; a retry may have neither */
+        struct str node_id; /* or NULL */
+        struct str input_json, vars_json; /* or NULL */
+    } fork;
     struct {
         int64_t after;
         int limit;

@@ -175,6 +175,14 @@ static const struct wire_field fail_fields[] = {
     FIELD("error", WIRE_CHECK, task.error_json, .check = check_task_error, .required = true),
     FIELD("retry", WIRE_BOOL, task.retry),
 };
+static const struct wire_field fork_fields[] = {
+    IN_MESSAGE,
+    FIELD("node_id", WIRE_NAME, fork.node_id), /* all that a retry has */
+    FIELD("after_seq", WIRE_NUMBER, fork.after_seq, .max = INT64_MAX),
+    FIELD("input", WIRE_OBJECT, fork.input_json),
+    FIELD("vars", WIRE_OBJECT, fork.vars_json),
+};
+#define RETRY_FIELDS (MESSAGE_FIELDS + 1)
 
 struct wire_table {
     const struct wire_field *fields;
@@ -211,6 +219,10 @@ static struct wire_table fields_of(enum svc_op op, bool in_message)
         t = (struct wire_table){complete_fields, COUNT(complete_fields)};
     else if (op == SVC_TASK_FAIL)
         t = (struct wire_table){fail_fields, COUNT(fail_fields)};
+    else if (op == SVC_FORK)
+        t = (struct wire_table){fork_fields, COUNT(fork_fields)};
+    else if (op == SVC_RETRY)
+        t = (struct wire_table){fork_fields, RETRY_FIELDS};
     if (!in_message) {
         t.fields += MESSAGE_FIELDS;
         t.count -= MESSAGE_FIELDS;
@@ -244,6 +256,9 @@ static int check_whole(enum svc_op op, bool in_message, struct svc_req *req, str
     } else if (op == SVC_INPUT) {
         if (req->input.content.n == 0)
             return err_set(e, ERR_INVALID, "content: empty");
+    } else if (op == SVC_FORK) {
+        if (!req->fork.node_id.p == !req->fork.after_seq)
+            return err_set(e, ERR_INVALID, "give either after_seq, from 1, or node_id");
     }
     return 0;
 }

@@ -111,8 +111,10 @@ static void goes_on_from_the_failed_node(void **state)
                "panel running>completed {\"branches\":[\"pro\",\"con\"]}\n"
                "pro pending>running\n"
                "con pending>running\n"
+               "pro [0] \"yes\"\n"
                "pro message \"yes\" \"stop\"\n"
                "pro running>completed \"yes\"\n"
+               "con [0] \"no\"\n"
                "con message \"no\" \"stop\"\n"
                "con running>completed \"no\"\n"
                "judge pending>running\n"); /* with both its attempts */
