@@ -6,7 +6,7 @@
  *
  * - with after_seq all up to there; with node_id all but what that node's newest iteration and the
  *   nodes that follow it did since it began;
- * - of runs that had not ended (or were ended by the session's own end) nothing: they begin anew;
+ * - of runs that had not ended, or were ended by the session's own end, that they had begun;
  * - of the node whose failure ended the session nothing of that iteration, so that it begins anew
  *   with all its attempts. */
 
@@ -210,7 +210,8 @@ static bool is_container(const struct session *s, struct str node_id)
     return n >= 0 && node_kind_is_container(s->wf->nodes[n].kind);
 }
 
-/* A run that had not ended begins anew, and only when the replay is over. Members of containers are
+/* With a new input or variables, what had not ended is not even begun before they are there: it is
+ * to see them. Members of containers are
  * started in the replay: their iterations are counted in the order of their starts. */
 static void drop_unended(struct record_log *log, const struct session *s)
 {
@@ -225,7 +226,7 @@ static void drop_unended(struct record_log *log, const struct session *s)
 
 /* The failures of the step that ended the session stand right before its ending: those of what was
  * cut off by it do not count, nor that of the node that failed. */
-static void drop_ending(struct record_log *log, const struct session *s)
+static void drop_ending(struct record_log *log, const struct session *s, int64_t after_seq)
 {
     struct record *over = log->last;
     if (!over || over->kind != RECORD_OVER ||
@@ -235,7 +236,7 @@ static void drop_ending(struct record_log *log, const struct session *s)
     bool inside = false;
     for (struct record *r = over->prev; r && (r->kind == RECORD_FAILED || r->kind == RECORD_SHOWN);
          r = r->prev) {
-        if (r->kind == RECORD_SHOWN || r->dropped)
+        if (r->kind == RECORD_SHOWN || r->dropped || r->seq > after_seq)
             continue;
         if (code_is(r, "cancelled")) {
             r->dropped = true;
@@ -296,10 +297,11 @@ int record_log_read(struct record_log *log, const struct session *s, const struc
         rc = drop_from_node(log, s, r->node_id, e);
     if (rc)
         return rc;
-    drop_ending(log, s); /* also when the point is in the middle of the step that failed */
-    if (!r->node_id.p)
-        drop_later(log, r->after_seq);
-    drop_unended(log, s);
+    int64_t after_seq = r->node_id.p ? INT64_MAX : r->after_seq;
+    drop_ending(log, s, after_seq);
+    drop_later(log, after_seq);
+    if (r->input_json.p || r->vars_json.p)
+        drop_unended(log, s);
     for (struct record *it = log->first; it; it = it->next)
         if (!it->dropped && (it->kind == RECORD_STARTED || it->kind == RECORD_SKIPPED))
             record_node_of(log, it->node_id)->allowed++;
