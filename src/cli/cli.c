@@ -51,6 +51,18 @@ static const struct option_def cancel_options[] = {
     {"reason", "TEXT", "why", false},
     {0},
 };
+static const struct option_def fork_options[] = {
+    {"after", "N", "go on from after this event", false},
+    {"node", "NODE", "go on from before this node was started last", false},
+    {"input", "KEY=VALUE", "another input: one member of it; may be repeated", true},
+    {"input-json", "FILE", "another input as JSON; - is standard input", false},
+    {"var", "NAME=VALUE", "another value of a variable; may be repeated", true},
+    {0},
+};
+static const struct option_def retry_options[] = {
+    {"node", "NODE", "the node to begin again with; else the one that failed", false},
+    {0},
+};
 static const struct option_def session_delete_options[] = {
     {"force", NULL, "cancel it first when it is live", false},
     {0},
@@ -110,6 +122,10 @@ static const struct command {
     {"session", "cancel", "SESSION", "end it", cancel_options, 1, 1, session_move_command},
     {"session", "abort", "SESSION", "the same as cancel", cancel_options, 1, 1,
      session_move_command},
+    {"session", "fork", "SESSION", "a new session that goes on from a point of this one",
+     fork_options, 1, 1, session_fork_command},
+    {"session", "retry", "SESSION", "a new session that goes on from the failed node",
+     retry_options, 1, 1, session_fork_command},
     {"session", "delete", "SESSION", "remove it with all it has", session_delete_options, 1, 1,
      session_delete_command},
     {"session", "answer", "SESSION NODE ACTION", "answer a node that waits", answer_options, 3, 3,

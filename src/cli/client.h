@@ -75,6 +75,7 @@ int session_list_command(struct client *c, const struct args *a);
 int session_show_command(struct client *c, const struct args *a);
 int session_watch_command(struct client *c, const struct args *a);
 int session_move_command(struct client *c, const struct args *a); /* pause, resume, cancel, abort */
+int session_fork_command(struct client *c, const struct args *a); /* fork, retry */
 int session_delete_command(struct client *c, const struct args *a);
 int session_answer_command(struct client *c, const struct args *a);
 int session_input_command(struct client *c, const struct args *a);

@@ -1,9 +1,10 @@
 // Forks and retries over HTTP: new sessions that go on where others were.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import { Reader } from './lib/client.mjs';
-import { Server, Standin } from './lib/server.mjs';
+import { Server, Standin, sluiceBin } from './lib/server.mjs';
 import { checkLog, checkMessages, checkReader } from './lib/truth.mjs';
 
 let server;
@@ -180,6 +181,24 @@ test('what cannot be forked is refused, and nothing has changed', async () => {
   assert.deepEqual(await whole(id), before);
   const all = await server.post(`/sessions/${id}/fork`, { after_seq: log.length });
   await finish(all.json.session_id, 'completed');
+});
+
+test('fork and retry on the command line', async () => {
+  const id = await server.execute(failing, { topic: 'cats' });
+  const log = await finish(id, 'failed');
+  const cli = (...args) => execFileSync(sluiceBin(), args, { env: { ...process.env, SLUICE_URL: server.url }, encoding: 'utf8' }).trim();
+  const retried = cli('session', 'retry', id);
+  assert.equal((await server.get(`/sessions/${retried}`)).json.parent.session_id, id);
+  const forked = cli('session', 'fork', id, '--after', String(log.length), '--var', 'mood=wild', '--var', 'n=[1]', '--input', 'topic=dogs');
+  await finish(retried, 'failed');
+  await finish(forked, 'failed');
+  const shown = (await server.get(`/sessions/${forked}`)).json;
+  assert.deepEqual([shown.input, shown.parent.seq], [{ topic: 'dogs' }, log.length]);
+  const json = JSON.parse(cli('session', 'fork', id, '--node', 'pro', '--json'));
+  await finish(json.session_id, 'failed');
+  for (const args of [['fork', id], ['fork', id, '--after', '1', '--node', 'pro'], ['fork', id, '--after', 'x'], ['retry', id, '--after', '1']]) {
+    assert.throws(() => cli('session', ...args), (e) => e.status === 2);
+  }
 });
 
 test('a fork outlives a server that dies', async () => {
