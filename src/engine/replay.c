@@ -178,8 +178,8 @@ static void apply_started(struct session *s, const struct record *r)
 static void apply_completed(struct session *s, const struct record *r)
 {
     struct work *w = run_of(s, r->start);
-    if (!w)
-        return;
+    if (!w || w->kind == WORK_CONTAINER)
+        return; /* a container has ended when its members have */
     struct json output = json_get(r->data, "output");
     s->at = w->scope;
     unsigned n = w->node;
@@ -198,7 +198,8 @@ static void apply_failed(struct session *s, const struct record *r)
     struct json error = json_get(r->data, "error");
     struct str code = text_get(s, error, "code"), message = text_get(s, error, "message");
     char text[65];
-    if (!w || str_eqz(code, "cancelled") || str_eqz(code, "superseded"))
+    if (!w || str_eqz(code, "cancelled") || str_eqz(code, "superseded") ||
+        (w->kind == WORK_CONTAINER && !str_eqz(code, "timeout")))
         return; /* of the engine's own doing, and that is done again */
     size_t len = code.n < sizeof(text) - 1 ? code.n : sizeof(text) - 1;
     memcpy(text, code.p ? code.p : "", len);
@@ -271,6 +272,7 @@ static void turn_end(struct session *s)
 {
     s->at = &s->root;
     scheduler_drain(s);
+    scopes_bury(s);
     s->updated_at = s->now;
     arena_deinit(&s->tmp);
     s->in = NULL;
@@ -355,7 +357,8 @@ static void vars_override(struct session *s, struct str vars)
 
 static bool scope_is_alive(const struct session *s, const struct scope *c)
 {
-    return c == &s->root;
+    scopes_foreach(it, s) if (scope_of(it) == c) return true;
+    return false;
 }
 
 /* What was held back begins, in the order in which it was ready. */
@@ -383,7 +386,11 @@ static int replay_go_on(struct session *s, const struct replay *r, const struct 
     if (r->vars_json.p)
         vars_override(s, r->vars_json);
     held_release(s, p);
-    s->root.recheck = s->root.stirred = true;
+    scopes_foreach(it, s)
+    {
+        scope_of(it)->recheck = true;
+        scope_stir(s, scope_of(it));
+    }
     turn_end(s);
     if (vars_text(s).n > ENGINE_OUTPUT_BYTES_MAX)
         return err_set(e, ERR_TOO_LARGE, "The session's variables are larger than allowed.");

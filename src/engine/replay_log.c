@@ -207,7 +207,13 @@ static struct record *interrupted_before(struct record *start)
 static bool is_container(const struct session *s, struct str node_id)
 {
     int n = workflow_find(s->wf, node_id);
-    return n >= 0 && node_kind_is_container(s->wf->nodes[n].kind);
+    return n >= 0 && s->wf->nodes[n].inner;
+}
+
+static bool is_member(const struct session *s, struct str node_id)
+{
+    int n = workflow_find(s->wf, node_id);
+    return n >= 0 && s->wf->nodes[n].owner >= 0;
 }
 
 /* With a new input or variables, what had not ended is not even begun before they are there: it is
@@ -217,7 +223,7 @@ static void drop_unended(struct record_log *log, const struct session *s)
 {
     for (struct record *r = log->last; r; r = r->prev) {
         if (r->kind != RECORD_STARTED || r->dropped || (r->end && !r->end->dropped) ||
-            workflow_find(s->wf, r->node_id) < 0 || is_container(s, r->node_id))
+            is_member(s, r->node_id) || is_container(s, r->node_id))
             continue;
         for (struct record *run = r; run; run = interrupted_before(run))
             drop_run(run);
@@ -247,12 +253,26 @@ static void drop_ending(struct record_log *log, const struct session *s, int64_t
             else
                 drop_iteration(log, failed, r->iteration);
             failed = STR_NULL;
-        } else if (inside && workflow_find(s->wf, r->node_id) < 0) {
+        } else if (inside && is_member(s, r->node_id)) {
             drop_iteration(log, r->node_id,
                            r->iteration); /* the member that the container failed of */
             inside = false;
         }
     }
+}
+
+/* Does node `to`, or a container around it, follow node `from`, or one around that? */
+static bool node_follows(const struct session *s, int from, int to)
+{
+    const struct node_def *nodes = s->wf->nodes;
+    for (int f = from; f >= 0; f = nodes[f].owner) {
+        const struct workflow *graph = nodes[f].owner < 0 ? s->wf : nodes[nodes[f].owner].inner;
+        for (int t = to; t >= 0; t = nodes[t].owner)
+            if (nodes[t].owner == nodes[f].owner && (t != f || f == from) &&
+                workflow_reaches_forward(graph, nodes[f].local, nodes[t].local))
+                return true;
+    }
+    return false;
 }
 
 static int drop_from_node(struct record_log *log, const struct session *s, struct str node_id,
@@ -273,8 +293,7 @@ static int drop_from_node(struct record_log *log, const struct session *s, struc
         int to = of ? workflow_find(s->wf, of->node_id) : -1;
         if (r->kind == RECORD_SAID || r->kind == RECORD_SIGNAL)
             r->dropped = true;
-        else if (from >= 0 && to >= 0 &&
-                 workflow_reaches_forward(s->wf, (unsigned)from, (unsigned)to))
+        else if (from >= 0 && to >= 0 && to != from && node_follows(s, from, to))
             r->dropped = true;
     }
     return 0;

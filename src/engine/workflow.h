@@ -54,7 +54,6 @@ enum node_kind {
     KIND_COUNT,
 };
 const char *node_kind_word(enum node_kind k);
-bool node_kind_is_container(enum node_kind k); /* runs others inside it */
 
 /* A node type that comes with a plugin. */
 struct plugin_type {

@@ -247,12 +247,6 @@ const char *node_kind_word(enum node_kind k)
     return kinds[k].word;
 }
 
-bool node_kind_is_container(enum node_kind k)
-{
-    (void)k;
-    return false;
-}
-
 bool kind_parse(struct str word, enum node_kind *out)
 {
     for (int k = 0; k < KIND_COUNT; k++) {

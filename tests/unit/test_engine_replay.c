@@ -270,6 +270,75 @@ static void a_whole_session_is_copied_with_its_ending(void **state)
     fix_close(&f);
 }
 
+static const char mapped[] =
+    "nodes:\n"
+    "  start: {type: start, next_ids: [each]}\n"
+    "  each: {type: map, properties: {items: '{1, 2, 3}', body: [a, b]}, next_ids: [sum]}\n"
+    "  a: {type: llm, properties: {prompt: '{{ map.item }}'}, next_ids: [b]}\n"
+    "  b: {type: llm, properties: {prompt: '{{ nodes.a.output }}'}}\n"
+    "  sum: {type: llm, properties: {prompt: '{{ nodes.each.output }}'}, next_ids: [end]}\n"
+    "  end: {type: end}\n";
+
+/* The run of a member's so-and-so-many-eth iteration. */
+static struct id member_run(struct fix *f, const char *node, int64_t iteration)
+{
+    table_foreach(slot, &f->s->runs)
+    {
+        const struct work *w = slot->value;
+        const struct node_state *ns = &w->scope->nodes[w->node];
+        if (str_eqz(w->scope->wf->nodes[w->node].id, node) && ns->iteration == iteration)
+            return ns->run_id;
+    }
+    fail_msg("no such run");
+    return (struct id){{0}};
+}
+
+static void member_says(struct fix *f, const char *node, int64_t iteration, const char *text)
+{
+    struct id run = member_run(f, node, iteration);
+    fix_step(f, (struct engine_input){.kind = IN_CHUNK, .run_id = run, .text = str_of(text)});
+    fix_step(f, (struct engine_input){.kind = IN_MODEL_DONE, .run_id = run, .output_tokens = 1});
+}
+
+static void items_of_a_map_stay(void **state)
+{
+    (void)state;
+    struct fix f, g;
+    fix_open(&f, mapped);
+    member_says(&f, "a", 2, "two");
+    member_says(&f, "a", 1, "one");
+    member_says(&f, "b", 1, "two-b");
+    int64_t there = session_last_seq(f.s);
+    member_says(&f, "b", 2, "one-b");
+    fix_step(&f, (struct engine_input){.kind = IN_RUN_FAILED,
+                                       .run_id = member_run(&f, "a", 3),
+                                       .error_code = STR("http_500"),
+                                       .retry_after_ms = -1});
+    expect_moves(&f,
+                 "=running +start start +each +a[0] +a[1]@2 +a[2]@3 a[1]@2 +b[1] a[0] +b[0]@2 b[1] "
+                 "b[0]@2 a[2]@3!http_500 each!http_500 =failed");
+    fork_at(&f, &g, (struct point){.after = session_last_seq(f.s)});
+    expect_moves(
+        &g,
+        "=running +start start +each +a[0] +a[1]@2 a[1]@2 +b[1] a[0] +b[0]@2 b[1] b[0]@2 +a[2]@3");
+    expect_effects(&g, "model");
+    member_says(&g, "a", 3, "three");
+    member_says(&g, "b", 3, "three-b");
+    expect_moves(&g, "a[2]@3 +b[2]@3 b[2]@3 each +sum");
+    assert_non_null(strstr(g.last_request, "one-b\\\",\\\"two-b\\\",\\\"three-b"));
+    fork_close(&g);
+    fork_at(&f, &g, (struct point){.after = there, .vars = "{\"x\":1}"});
+    expect_moves(
+        &g, "=running +start start +each +a[0] +a[1]@2 +a[2]@3 a[1]@2 +b[1] a[0] +b[0]@2 b[1]");
+    fix_restart(&g);
+    fork_close(&g);
+    fork_at(&f, &g, (struct point){.node = "b"}); /* its newest */
+    expect_moves(
+        &g, "=running +start start +each +a[0] +a[1]@2 a[1]@2 +b[1] a[0] b[1] +a[2]@3 +b[0]@2");
+    fork_close(&g);
+    fix_close(&f);
+}
+
 static void damaged_logs_are_refused(void **state)
 {
     (void)state;
@@ -480,6 +549,7 @@ int main(void)
         cmocka_unit_test(a_pause_is_not_replayed_nor_an_ending_from_outside),
         cmocka_unit_test(a_pure_failure_is_tried_again_with_other_variables),
         cmocka_unit_test(a_whole_session_is_copied_with_its_ending),
+        cmocka_unit_test(items_of_a_map_stay),
         cmocka_unit_test(damaged_logs_are_refused),
         cmocka_unit_test(any_graph_at_any_event),
     };
