@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/utf8.h"
 
@@ -250,30 +251,80 @@ static int put_param(struct json value, struct str name,
     return rc;
 }
 
+#define PARAMS_MAX 32 /* arguments of one tool that want to be headers */
+
+struct params {
+    char names[PARAMS_MAX][72];
+    size_t count;
+    int (*put)(void *data, struct str header, struct str value);
+    void *data;
+};
+
+static bool param_type_is_fine(struct json schema)
+{
+    struct json type = json_get_set(schema, "type");
+    return json_string_eq(type, "string") || json_string_eq(type, "integer") ||
+           json_string_eq(type, "boolean");
+}
+
+static int param_put(struct params *p, struct json schema, struct json mark, struct json argument)
+{
+    struct buf name;
+    int rc = 0;
+    buf_init(&name, 64);
+    if (!json_string(mark, &name) || buf_error(&name) || !is_header_token(buf_str(&name)) ||
+        !param_type_is_fine(schema) || p->count == PARAMS_MAX)
+        rc = ERR_INVALID;
+    for (size_t i = 0; rc == 0 && i < p->count; i++)
+        rc = strcasecmp(p->names[i], name.data) == 0 ? ERR_INVALID : 0;
+    if (rc == 0) {
+        memcpy(p->names[p->count++], name.data, name.len + 1);
+        rc = put_param(argument, buf_str(&name), p->put, p->data);
+    }
+    buf_deinit(&name);
+    return rc;
+}
+
+/* Depth is bounded by json_check(). */
+static int params_walk(struct params *p, struct json schema, struct json argument)
+{
+    struct json_iter it;
+    struct json mark = json_get(schema, "x-mcp-header");
+    int rc = json_exists(mark) ? param_put(p, schema, mark, argument) : 0;
+    json_iter_init(&it, json_get_set(schema, "properties"));
+    while (rc == 0 && json_iter_next(&it)) {
+        struct buf key;
+        buf_init(&key, 256);
+        json_iter_key(&it, &key);
+        struct json inner =
+            key.data && !buf_error(&key) ? json_get(argument, key.data) : JSON_ABSENT;
+        if (json_type(it.value) == JSON_OBJECT)
+            rc = params_walk(p, it.value, inner);
+        buf_deinit(&key);
+    }
+    return rc;
+}
+
+/* How often the annotation stands anywhere: elsewhere than along `properties` it is not allowed. */
+static size_t count_marks(struct json v)
+{
+    struct json_iter it;
+    size_t n = 0;
+    if (json_type(v) != JSON_OBJECT && json_type(v) != JSON_ARRAY)
+        return 0;
+    json_iter_init(&it, v);
+    while (json_iter_next(&it))
+        n += (json_type(v) == JSON_OBJECT && json_iter_key_is(&it, "x-mcp-header")) +
+             count_marks(it.value);
+    return n;
+}
+
 int mcp_param_headers(struct json schema, struct json arguments,
                       int (*put)(void *data, struct str header, struct str value), void *data)
 {
-    struct json_iter it;
-    struct buf name, key;
-    int rc = 0;
-    buf_init(&name, 128);
-    buf_init(&key, 256);
-    json_iter_init(&it, json_get_set(schema, "properties"));
-    while (rc == 0 && json_iter_next(&it)) {
-        struct json mark = json_get(it.value, "x-mcp-header");
-        if (!json_exists(mark))
-            continue;
-        buf_clear(&name);
-        buf_clear(&key);
-        json_iter_key(&it, &key);
-        if (!json_string(mark, &name) || buf_error(&name) || buf_error(&key) ||
-            !is_header_token(buf_str(&name)))
-            rc = ERR_INVALID;
-        else
-            rc =
-                put_param(json_get(arguments, key.data ? key.data : ""), buf_str(&name), put, data);
-    }
-    buf_deinit(&name);
-    buf_deinit(&key);
-    return rc;
+    struct params p = {.count = 0, .put = put, .data = data};
+    if (json_exists(json_get(schema, "x-mcp-header")))
+        return ERR_INVALID;
+    int rc = params_walk(&p, schema, arguments);
+    return rc == 0 && count_marks(schema) != p.count ? ERR_INVALID : rc;
 }

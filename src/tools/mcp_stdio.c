@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "tools/mcp_server.h"
 
+#define EXIT_WAIT_MS     200 /* from the end of its output to that of the process, which says more */
 #define CLOSE_WAIT_MS    1000
 #define TERM_WAIT_MS     2000
 #define ENV_MAX          64
@@ -60,9 +61,15 @@ static void stdio_close(struct mcp_stdio *p, void *handle)
         uv_close(handle, stdio_handle_closed);
 }
 
+static void stdio_lost(struct mcp_stdio *p, const char *how);
+
 static void stdio_kill_fired(uv_timer_t *timer)
 {
     struct mcp_stdio *p = timer->data;
+    if (p->server) { /* its output has ended, and it goes on */
+        stdio_lost(p, "closed its output");
+        return;
+    }
     if (!p->is_running)
         return;
     kill(-p->process.pid, p->is_term_sent ? SIGKILL : SIGTERM);
@@ -137,7 +144,7 @@ static void stdio_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *bytes)
     const char *at = bytes->base, *end = at + (n > 0 ? n : 0);
     if (n < 0 && p->is_running && p->server) {
         uv_read_stop(stream);
-        stdio_lost(p, "closed its output");
+        uv_timer_start(&p->kill, stdio_kill_fired, EXIT_WAIT_MS, 0);
         return;
     }
     while (at < end && p->server) {
