@@ -4,6 +4,8 @@
 #include "base/mem.h"
 #include "engine/session.h"
 
+#define PLUGIN_INTERRUPTIONS_MAX 4 /* of one iteration, by restarts of the server */
+
 /* The calls of a run. What comes in goes to the call it is for, and from there to its node's kind;
  * what the run has gathered so far is its progress, written with the step that changed it. */
 
@@ -400,10 +402,26 @@ void call_result(struct session *s, struct work *c, const struct engine_input *i
 
 /* ---- after a restart ---- */
 
+/* Native code may have been what ended the server: not for ever. */
+static bool run_is_dangerous(struct session *s, unsigned n)
+{
+    const struct node_state *ns = &s->at->nodes[n];
+    struct errbuf e;
+    if (node_def(s, n)->kind != KIND_PLUGIN ||
+        ns->attempt - 1 - ns->failures < PLUGIN_INTERRUPTIONS_MAX)
+        return false;
+    err_set(&e, ERR_UPSTREAM, "The server ended %d times while plugin \"%s\" ran this node.",
+            PLUGIN_INTERRUPTIONS_MAX + 1, node_def(s, n)->plugin->plugin);
+    node_failz(s, n, "plugin_crashed", e.text);
+    return true;
+}
+
 void run_restart(struct session *s, unsigned n)
 {
     struct node_state *ns = &s->at->nodes[n];
     struct work *calls = ns->work, *next;
+    if (run_is_dangerous(s, n))
+        return;
     timers_clear_node(s, (int)n);
     for (struct work *w = calls; w; w = w->next) {
         if (w->lost) {

@@ -67,8 +67,9 @@ static void plugin_say(const char *text)
 
 /* The last words, then whatever would have happened without us: it is set again, and the
  * instruction that failed fails again. */
-static void plugin_crashed(int signal_number)
+static void plugin_crashed(int signal_number, siginfo_t *info, void *context)
 {
+    (void)context;
     const struct plugin_run *r = plugin_running;
     if (r) {
         plugin_say("sluice: plugin \"");
@@ -80,13 +81,13 @@ static void plugin_crashed(int signal_number)
     for (size_t i = 0; i < PLUGIN_SIGNALS; i++)
         if (plugin_signals[i] == signal_number)
             sigaction(signal_number, &plugin_before[i], NULL);
-    if (signal_number == SIGABRT)
+    if (info->si_code <= 0) /* it was sent, by abort() for one: nothing will fail again */
         raise(signal_number);
 }
 
 static void plugin_watch_crashes(void)
 {
-    struct sigaction sa = {.sa_handler = plugin_crashed, .sa_flags = SA_NODEFER};
+    struct sigaction sa = {.sa_sigaction = plugin_crashed, .sa_flags = SA_NODEFER | SA_SIGINFO};
     sigemptyset(&sa.sa_mask);
     for (size_t i = 0; i < PLUGIN_SIGNALS; i++)
         sigaction(plugin_signals[i], &sa, &plugin_before[i]);
