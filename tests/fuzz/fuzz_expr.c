@@ -44,6 +44,18 @@ static bool fuzz_checkpoint(void *data)
     return ++*(unsigned *)data < 100;
 }
 
+static bool fuzz_emit(void *data, struct str text)
+{
+    FUZZ_CHECK(utf8_is_valid(text));
+    return fuzz_checkpoint(data);
+}
+
+static void fuzz_save(void *data, struct str json)
+{
+    (void)data;
+    FUZZ_CHECK(json_check(json, NULL, NULL) == 0);
+}
+
 static void fuzz_log(void *data, const char *level, struct str text)
 {
     (void)data;
@@ -57,7 +69,10 @@ static void fuzz_script(struct str code, struct buf *out, struct errbuf *e)
         .env = STR("{\"input\":[1,{\"a\":\"b\"}],\"nodes\":{\"a\":{\"status\":\"completed\"}}}"),
         .memory_bytes_max = 4 << 20,
         .checkpoint = fuzz_checkpoint,
+        .emit = fuzz_emit,
         .log = fuzz_log,
+        .save = fuzz_save,
+        .saved = STR("{\"at\":[1,null]}"),
         .data = &checkpoints,
     };
     int err = expr_run_script(code, &env, out, e);
