@@ -33,6 +33,7 @@ void app_init(struct app *a)
     instances_open(&a->instances, a);
     inbox_open(&a->inbox, a);
     handover_open(&a->handover, a);
+    generate_open(&a->generate, a);
     uv_timer_init(&a->loop, &a->evict_timer);
 }
 
@@ -58,6 +59,7 @@ void app_close_handles(struct app *a)
     instances_close(&a->instances);
     inbox_close(&a->inbox);
     handover_close(&a->handover);
+    generate_close(&a->generate);
     uv_close((uv_handle_t *)&a->evict_timer, NULL);
 }
 

@@ -14,6 +14,7 @@
 #include <uv.h>
 
 #include "app/config.h"
+#include "app/generate.h"
 #include "app/handover.h"
 #include "app/inbox.h"
 #include "app/instances.h"
@@ -69,6 +70,7 @@ struct app {
     struct instances instances;
     struct inbox inbox;
     struct handover handover;
+    struct generate generate;
     uv_timer_t evict_timer;
     bool evict_armed;
     bool stopping;

@@ -98,6 +98,7 @@ static void server_signal(uv_signal_t *h, int signum)
     s->ending = 1;
     inbox_stop(&s->app.inbox);
     tasks_stop(&s->app.tasks);
+    generate_stop(&s->app.generate);
     if (instances_has_company(&s->app.instances)) {
         s->ending = 2;
         handover_begin(&s->app.handover, s->app.config.drain_ms, server_close_parts, s);

@@ -76,6 +76,7 @@ static bool svc_is_read(enum svc_op op)
     case SVC_WORKFLOW_DIAGRAM:
     case SVC_WORKFLOW_SCHEMA:
     case SVC_WORKFLOW_ESTIMATE:
+    case SVC_WORKFLOW_GENERATE:
     case SVC_SESSION_LIST:
     case SVC_SESSION_GET:
     case SVC_EVENTS:
@@ -112,6 +113,7 @@ static const svc_handler svc_handlers[SVC_OP_COUNT] = {
     [SVC_WORKFLOW_DIAGRAM] = svc_workflow_diagram,
     [SVC_WORKFLOW_SCHEMA] = svc_workflow_schema,
     [SVC_WORKFLOW_ESTIMATE] = svc_workflow_estimate,
+    [SVC_WORKFLOW_GENERATE] = svc_workflow_generate,
     [SVC_EXECUTE] = svc_execute,
     [SVC_SESSION_LIST] = svc_session_list,
     [SVC_SESSION_GET] = svc_session_get,

@@ -275,6 +275,83 @@ int flow_estimate_command(struct client *c, const struct args *a)
     return rc;
 }
 
+/* ---- generate ---- */
+
+static int generated_save(const char *path, struct json graph)
+{
+    struct buf pretty;
+    FILE *f = fopen(path, "w");
+    if (!f) {
+        client_complain("%s cannot be written", path);
+        return EXIT_USAGE;
+    }
+    buf_init(&pretty, 4 * TEXT_BYTES_MAX);
+    json_pretty(&pretty, graph);
+    fprintf(f, "%s\n", pretty.data);
+    buf_deinit(&pretty);
+    if (fclose(f) == 0)
+        return 0;
+    client_complain("%s cannot be written", path);
+    return EXIT_USAGE;
+}
+
+static int generated_tell(struct client *c, const struct args *a, struct json answer)
+{
+    struct buf text;
+    struct json_iter it;
+    char *explanation = member_text(answer, "explanation");
+    buf_init(&text, 4 * TEXT_BYTES_MAX);
+    text_clean(&text, str_of(explanation), true);
+    fprintf(args_has(a, "output") ? c->out.file : stderr, "%s\n", text.data ? text.data : "");
+    json_iter_init(&it, json_get(answer, "similar_templates"));
+    while (json_iter_next(&it)) {
+        char *id = member_text(it.value, "id");
+        fprintf(stderr, "similar: %s\n", id);
+        free(id);
+    }
+    int rc = 0;
+    if (args_has(a, "output")) {
+        rc = generated_save(args_get(a, "output"), json_get(answer, "graph"));
+    } else {
+        buf_clear(&text);
+        json_pretty(&text, json_get(answer, "graph"));
+        fprintf(c->out.file, "%s\n", text.data);
+    }
+    free(explanation);
+    buf_deinit(&text);
+    return rc;
+}
+
+int flow_generate_command(struct client *c, const struct args *a)
+{
+    static const char *const options[] = {"provider", "model"};
+    struct http_reply r;
+    struct buf body, sentence;
+    struct jw w;
+    http_reply_init(&r);
+    buf_init(&body, 1u << 20);
+    buf_init(&sentence, 1u << 20);
+    for (int i = 0; i < a->word_count; i++)
+        buf_printf(&sentence, "%s%s", i ? " " : "", a->words[i]);
+    jw_init(&w, &body);
+    jw_object(&w);
+    jw_kv_string(&w, "prompt", buf_str(&sentence));
+    for (size_t i = 0; i < 2; i++)
+        if (args_has(a, options[i]))
+            jw_kv_stringz(&w, options[i], args_get(a, options[i]));
+    jw_end(&w);
+    int rc = client_post(c, "/workflows/generate", buf_str(&body), &r);
+    struct json answer = rc ? JSON_ABSENT : json_root(buf_str(&r.body));
+    if (!rc && c->json)
+        fprintf(c->out.file, "%.*s\n", STR_FMT(json_raw(answer)));
+    else if (!rc)
+        rc = generated_tell(c, a, answer);
+    buf_deinit(&sentence);
+    buf_deinit(&body);
+    http_reply_deinit(&r);
+    return rc;
+}
+
 /* ---- schema ---- */
 
 int flow_schema_command(struct client *c, const struct args *a)

@@ -100,6 +100,13 @@ static const struct option_def flow_estimate_options[] = {
     {0},
 };
 
+static const struct option_def flow_generate_options[] = {
+    {"output", "FILE", "write the definition there instead of showing it", false},
+    {"provider", "ID", "of the model", false},
+    {"model", "NAME", "the model; else the server's default one", false},
+    {0},
+};
+
 static const struct command {
     const char *group; /* "session"; NULL: a command of its own */
     const char *name;
@@ -147,6 +154,8 @@ static const struct command {
      flow_diagram_command},
     {"flow", "estimate", "FILE|ID", "what a run will probably cost", flow_estimate_options, 1, 1,
      flow_estimate_command},
+    {"flow", "generate", "SENTENCE", "a workflow by a model", flow_generate_options, 1, ARGS_MAX,
+     flow_generate_command},
     {"flow", "schema", "", "the JSON Schema of workflow files, for editors", no_options, 0, 0,
      flow_schema_command},
     {"instance", "list", "", "the servers that share this one's store", no_options, 0, 0,

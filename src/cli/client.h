@@ -89,6 +89,7 @@ int flow_delete_command(struct client *c, const struct args *a);
 int flow_diagram_command(struct client *c, const struct args *a);
 int flow_schema_command(struct client *c, const struct args *a);
 int flow_estimate_command(struct client *c, const struct args *a);
+int flow_generate_command(struct client *c, const struct args *a);
 int instance_list_command(struct client *c, const struct args *a);
 
 #endif

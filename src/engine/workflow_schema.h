@@ -13,5 +13,8 @@
 
 /* Appends it, on one line. */
 void workflow_schema_write(struct buf *out);
+/* Appends what a model must know to write a workflow: the format in short, and every kind with its
+ * properties, from the same tables. */
+void workflow_guide_write(struct buf *out);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "base/utf8.h"
 #include "llm/demo_json.h"
+#include "llm/demo_workflow.h"
 
 #define PROMPT_BYTES_MAX (64u << 20) /* of what was checked before */
 #define TOPIC_BYTES_MAX  96
@@ -452,7 +453,9 @@ static void demo_prose(const struct demo_prompt *p, struct buf *out)
 
 void demo_text_write(const struct demo_prompt *p, struct buf *out)
 {
-    if (json_exists(p->schema))
+    if (demo_workflow_is_wanted(p->schema))
+        demo_workflow_write(demo_topic_of(buf_str(&p->user)), out);
+    else if (json_exists(p->schema))
         demo_json_write(p->schema, demo_topic_of(buf_str(&p->user)), p->seed, out);
     else
         demo_prose(p, out);

@@ -30,6 +30,7 @@ enum svc_op {
     SVC_WORKFLOW_VALIDATE, /* workflow */
     SVC_WORKFLOW_DIAGRAM,  /* name, version, diagram, session_id (zero: none) */
     SVC_WORKFLOW_SCHEMA,
+    SVC_WORKFLOW_GENERATE, /* generate */
     SVC_WORKFLOW_ESTIMATE, /* execute: one of workflow_id, graph_json; input_json or NULL */
     SVC_EXECUTE,           /* execute */
     SVC_SESSION_LIST,      /* list */
@@ -133,6 +134,9 @@ struct svc_req {
         struct str input_json, vars_json; /* or NULL */
     } fork;
     struct {
+        struct str prompt, provider, model; /* NULL: the default ones */
+    } generate;
+    struct {
         int64_t after;
         int limit;
         struct str types; /* comma list, or NULL */
@@ -155,6 +159,9 @@ struct svc_req {
     int64_t etag_version;     /* 0: none */
     int retry_after_s;        /* with ERR_OVERLOAD, ERR_UNAVAILABLE */
 
+    /* Is somebody still there to hear the answer? For what takes long and changes nothing, so that
+     * it may be given up. NULL: yes. */
+    bool (*is_wanted)(const struct svc_req *req);
     void (*done)(struct svc_req *req);
     void *data;
     /* Set by app on a request that may wait for long: the client has gone, its answer will not be

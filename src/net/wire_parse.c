@@ -84,6 +84,12 @@ static const struct wire_field execute_fields[] = {
     FIELD("budget", WIRE_CHECK, execute.budget_json, .check = check_budget),
     FIELD("start_paused", WIRE_BOOL, execute.start_paused),
 };
+static const struct wire_field generate_fields[] = {
+    IN_MESSAGE,
+    FIELD("prompt", WIRE_TEXT, generate.prompt, .max = WIRE_PROMPT_MAX, .required = true),
+    FIELD("provider", WIRE_NAME, generate.provider),
+    FIELD("model", WIRE_TEXT, generate.model, .max = WIRE_NAME_MAX),
+};
 static const struct wire_field estimate_fields[] = {
     IN_MESSAGE,
     FIELD("workflow_id", WIRE_NAME, execute.workflow_id),
@@ -195,6 +201,8 @@ static struct wire_table fields_of(enum svc_op op, bool in_message)
 
     if (op == SVC_EXECUTE)
         t = (struct wire_table){execute_fields, COUNT(execute_fields)};
+    else if (op == SVC_WORKFLOW_GENERATE)
+        t = (struct wire_table){generate_fields, COUNT(generate_fields)};
     else if (op == SVC_WORKFLOW_ESTIMATE)
         t = (struct wire_table){estimate_fields, COUNT(estimate_fields)};
     else if (op == SVC_PAUSE)
@@ -240,6 +248,9 @@ static int check_whole(enum svc_op op, bool in_message, struct svc_req *req, str
             return err_set(e, ERR_INVALID, "workflow_version: a graph has none");
         if (!req->execute.input_json.p)
             req->execute.input_json = STR("{}");
+    } else if (op == SVC_WORKFLOW_GENERATE) {
+        if (req->generate.prompt.n == 0)
+            return err_set(e, ERR_INVALID, "prompt: empty");
     } else if (op == SVC_WORKFLOW_ESTIMATE) {
         if (!req->name.p + !req->execute.workflow_id.p + !req->execute.graph_json.p != 2)
             return err_set(e, ERR_INVALID, "give either workflow_id or graph");

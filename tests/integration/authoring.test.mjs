@@ -1,6 +1,7 @@
 // What helps to write workflows: diagrams, the schema of the format.
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
+import { createServer } from 'node:http';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -206,4 +207,132 @@ test('estimates of stored workflows; what is wrong is told', async () => {
   assert.match(told.out, /affirmative +2 /);
   assert.equal(JSON.parse(cli('flow', 'estimate', 'hello', '--json').out).agents.length, 0);
   assert.equal(cli('flow', 'estimate', 'nobody').code, 3);
+});
+
+// ---- generate: a model that says what it is told to ----
+
+const good = {
+  nodes: {
+    start: { type: 'start', next_ids: ['ask'] },
+    ask: { type: 'llm', properties: { prompt: '{{ input.topic }}' }, next_ids: ['end'] },
+    end: { type: 'end' },
+  },
+};
+const answer = (graph, explanation = 'It asks.') => JSON.stringify({ graph, explanation });
+const misspelt = structuredClone(good);
+misspelt.nodes.ask.next_ids = ['edn'];
+
+class Model {
+  // answers: texts, one a call; 'hang' begins to answer and never ends; a number is a status
+  async start(...answers) {
+    this.answers = answers;
+    this.requests = [];
+    this.closed = new Promise((done) => { this.wasClosed = done; });
+    this.server = createServer((req, res) => {
+      let body = '';
+      req.on('data', (d) => { body += d; }).on('end', () => {
+        this.requests.push(JSON.parse(body));
+        const a = this.answers.shift();
+        if (typeof a === 'number') { res.writeHead(a, { 'x-should-retry': 'false' }).end('{"error":{"message":"no such luck"}}'); return; }
+        res.writeHead(200, { 'content-type': 'text/event-stream' });
+        const chunk = (delta, finish_reason = null) => `data: ${JSON.stringify({ id: 'x', object: 'chat.completion.chunk', model: 'm', choices: [{ index: 0, delta, finish_reason }] })}\n\n`;
+        if (a === 'hang') { res.write(chunk({ content: '{' })); res.on('close', this.wasClosed); return; }
+        res.end(`${chunk({ content: a })}${chunk({}, 'stop')}data: [DONE]\n\n`);
+      });
+    });
+    await new Promise((done) => this.server.listen(0, '127.0.0.1', done));
+    const url = `http://127.0.0.1:${this.server.address().port}/v1`;
+    this.sluice = await new Server({ env: { OPENAI_BASE_URL: url, OPENAI_API_KEY: 'test', SLUICE_MODEL: 'm' } }).start();
+    return this;
+  }
+  ask(prompt = 'Ask about a topic', more = {}) { return this.sluice.post('/workflows/generate', { prompt, ...more }); }
+  async close() {
+    await this.sluice.close();
+    this.server.closeAllConnections();
+    await new Promise((done) => this.server.close(done));
+  }
+}
+async function withModel(answers, use) {
+  const model = await new Model().start(...answers);
+  try { await use(model); } finally { await model.close(); }
+}
+
+test('generate: good at once', () => withModel([answer(good), `Here it is:\n\`\`\`json\n${answer(good)}\n\`\`\``], async (m) => {
+  assert.equal((await m.sluice.post('/workflows', { ...good, id: 'topic-asker' })).status, 201);
+  const r = await m.ask();
+  assert.equal(r.status, 200, r.text);
+  assert.deepEqual(r.json, { graph: good, explanation: 'It asks.', similar_templates: [{ id: 'topic-asker', name: 'topic-asker' }] });
+  assert.equal(m.requests.length, 1);
+  const [system, user] = m.requests[0].messages;
+  assert.equal(user.content, 'Ask about a topic');
+  for (const word of ['human_review', 'max_rounds*', 'next_ids', 'cases*']) assert.ok(system.content.includes(word), word);
+  assert.equal(m.requests[0].response_format.type, 'json_schema');
+  // Words and a fence around it.
+  assert.deepEqual((await m.ask('else')).json, { graph: good, explanation: 'It asks.', similar_templates: [] });
+}));
+
+test('generate: repaired with the list of errors', () => withModel(['I do not know.', answer(misspelt), answer(good)], async (m) => {
+  const r = await m.ask();
+  assert.equal(r.status, 200, r.text);
+  assert.deepEqual(r.json.graph, good);
+  assert.deepEqual(m.requests.map((q) => q.messages.length), [2, 4, 6]);
+  assert.match(m.requests[1].messages[3].content, /no JSON object/);
+  assert.equal(m.requests[2].messages[4].content, answer(misspelt));
+  assert.match(m.requests[2].messages[5].content, /nodes\.ask\.next_ids\[0\]: no node "edn"; did you mean "end"\?/);
+}));
+
+test('generate: never good is 502 with the errors', () => withModel([answer(misspelt), answer(misspelt), answer(misspelt), answer(good)], async (m) => {
+  const r = await m.ask();
+  assert.equal(r.status, 502, r.text);
+  assert.equal(r.json.code, 'no_valid_workflow');
+  assert.equal(r.json.details.attempts, 3);
+  assert.match(r.json.details.errors[0].message, /no node "edn"/);
+  assert.equal(m.requests.length, 3);
+  assert.deepEqual((await m.sluice.get('/workflows')).json.items, []); // nothing is stored
+}));
+
+test('generate: a model that fails is 502, bad questions are 400', () => withModel([401], async (m) => {
+  const r = await m.ask();
+  assert.equal(r.status, 502, r.text);
+  assert.equal(r.json.code, 'model_failed');
+  assert.equal(typeof r.json.details.code, 'string');
+  assert.equal((await m.ask('')).status, 400);
+  assert.equal((await m.ask('x'.repeat(20001))).status, 400);
+  assert.equal((await m.ask('x', { provider: 'nobody' })).status, 400);
+  assert.equal((await m.sluice.post('/workflows/generate', {})).status, 400);
+  assert.equal(m.requests.length, 1);
+}));
+
+test('generate: a client that goes away takes the model call with it', () => withModel(['hang', answer(good)], async (m) => {
+  const gone = new AbortController();
+  const asked = fetch(`${m.sluice.url}/workflows/generate`, {
+    method: 'POST', signal: gone.signal, headers: { 'content-type': 'application/json' }, body: '{"prompt":"hang"}' });
+  const refused = assert.rejects(asked, { name: 'AbortError' });
+  while (m.requests.length === 0) await new Promise((go) => m.server.once('request', (req) => req.on('end', go)));
+  gone.abort();
+  await refused;
+  await m.closed; // its socket
+  assert.equal((await m.ask()).status, 200);
+}));
+
+test('generate: a shutdown answers what is under way', () => withModel(['hang'], async (m) => {
+  const asked = m.ask();
+  while (m.requests.length === 0) await new Promise((go) => m.server.once('request', (req) => req.on('end', go)));
+  const ended = m.sluice.kill('SIGTERM');
+  assert.equal((await asked).status, 503);
+  assert.equal((await ended).code, 0);
+}));
+
+test('generate: the demo provider gives a council that runs', async () => {
+  const r = await server.post('/workflows/generate', { prompt: 'Should "we" {{ move }} to a \\ four-day week?' });
+  assert.equal(r.status, 200, r.text);
+  assert.match(r.json.explanation, /canned/);
+  const verdict = await server.post('/workflows/validate', r.json.graph);
+  assert.deepEqual(verdict.json, { valid: true, errors: [], warnings: [] });
+  const session = await runToTheEnd(await server.execute(r.json.graph, { topic: 'Should we?' }));
+  assert.equal(session.status, 'completed');
+  const path = join(scratch, 'generated.json');
+  const told = cli('flow', 'generate', 'three', 'editors', '--output', path);
+  assert.equal(told.code, 0, told.err);
+  assert.equal(cli('flow', 'validate', path).code, 0);
 });
