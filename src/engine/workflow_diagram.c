@@ -23,6 +23,13 @@ static const struct shape shapes[KIND_COUNT] = {
     [KIND_WAIT] = {"(", ")", "ellipse"},
     [KIND_SCRIPT] = {"[[", "]]", "component"},
     [KIND_TRANSFORM] = {"[[", "]]", "component"},
+    [KIND_TOOL] = {"[[", "]]", "component"},
+    [KIND_PLUGIN] = {"[[", "]]", "component"},
+    [KIND_TASK] = {"[[", "]]", "component"},
+    [KIND_SIGNAL] = {"(", ")", "ellipse"},
+    [KIND_STAGE] = {"[/", "/]", "parallelogram"},
+    [KIND_MAP] = {"{{", "}}", "hexagon"},
+    [KIND_SEQUENCE] = {"{{", "}}", "hexagon"},
 };
 
 static const struct {
@@ -173,7 +180,13 @@ static void statuses_read(struct picture *p)
     buf_deinit(&id);
 }
 
-/* ---- branches: a box around each that has more than one node ---- */
+/* ---- boxes: around what a container has inside, and around branches of more than one node ---- */
+
+/* A box is known by the head of its branch, or, node_count higher, by its container. */
+struct boxes {
+    const struct workflow *w;
+    unsigned *size; /* nodes of each branch, by its head; those inside inner ones count there */
+};
 
 /* The index of the head of the branch that node lies in, or -1. */
 static int branch_of(const struct workflow *w, unsigned node)
@@ -194,66 +207,63 @@ static int branch_around(const struct workflow *w, unsigned head)
     return -1;
 }
 
-struct boxes {
-    unsigned *size; /* nodes of each branch, by its head; those inside inner ones count there */
-    int *around;    /* of each head */
-};
-
 static void boxes_init(struct boxes *b, const struct workflow *w)
 {
+    b->w = w;
     b->size = mem_calloc(w->node_count, sizeof(*b->size));
-    b->around = mem_calloc(w->node_count, sizeof(*b->around));
     for (unsigned i = 0; i < w->node_count; i++) {
         int head = branch_of(w, i);
-        b->around[i] = -1;
-        if (head >= 0)
+        if (head >= 0 && w->nodes[head].owner == w->nodes[i].owner)
             b->size[head]++;
     }
-    for (unsigned i = 0; i < w->node_count; i++)
-        if (b->size[i])
-            b->around[i] = branch_around(w, i);
 }
 
 static void boxes_deinit(struct boxes *b)
 {
     free(b->size);
-    free(b->around);
 }
 
-static bool box_is_drawn(const struct boxes *b, unsigned head)
+/* The first drawn box from this branch outwards, within one container; or that container's box, or
+ * -1. Branches nest, so the walk ends. */
+static int box_outwards(const struct boxes *b, int head, int owner)
 {
-    return b->size[head] > 1;
-}
-
-/* The innermost drawn box around a node, or -1. Branches nest, so the walk outwards ends. */
-static int box_of(const struct boxes *b, const struct workflow *w, unsigned node)
-{
-    int head = branch_of(w, node);
-    for (unsigned steps = 0; head >= 0 && steps < w->node_count; steps++) {
-        if (box_is_drawn(b, (unsigned)head))
+    for (unsigned steps = 0; head >= 0 && steps < b->w->node_count; steps++) {
+        if (b->w->nodes[head].owner != owner)
+            break; /* inherited from outside */
+        if (b->size[head] > 1)
             return head;
-        head = b->around[head] == head ? -1 : b->around[head];
+        int outer = branch_around(b->w, (unsigned)head);
+        head = outer == head ? -1 : outer;
     }
-    return -1;
+    return owner >= 0 ? owner + (int)b->w->node_count : -1;
+}
+
+/* The innermost drawn box around a node, or -1. */
+static int box_of(const struct boxes *b, unsigned node)
+{
+    return box_outwards(b, branch_of(b->w, node), b->w->nodes[node].owner);
+}
+
+static bool box_is_drawn(const struct boxes *b, unsigned box)
+{
+    return box < b->w->node_count ? b->size[box] > 1
+                                  : b->w->nodes[box - b->w->node_count].inner != NULL;
 }
 
 /* The drawn box around a drawn box, or -1. */
-static int box_around(const struct boxes *b, const struct workflow *w, unsigned head)
+static int box_around(const struct boxes *b, unsigned box)
 {
-    int outer = b->around[head];
-    for (unsigned steps = 0; outer >= 0 && steps < w->node_count; steps++) {
-        if (outer != (int)head && box_is_drawn(b, (unsigned)outer))
-            return outer;
-        outer = b->around[outer] == outer ? -1 : b->around[outer];
-    }
-    return -1;
+    if (box >= b->w->node_count)
+        return box_of(b, box - b->w->node_count);
+    int outer = branch_around(b->w, box);
+    return box_outwards(b, outer == (int)box ? -1 : outer, b->w->nodes[box].owner);
 }
 
 /* ---- Mermaid and Graphviz: nodes, boxes, edges ---- */
 
 struct dialect {
     void (*node)(struct picture *p, unsigned node, unsigned depth);
-    void (*box_open)(struct picture *p, unsigned head, unsigned depth);
+    void (*box_open)(struct picture *p, unsigned box, unsigned depth);
     const char *box_close;
 };
 
@@ -267,14 +277,14 @@ static void boxes_write(struct picture *p, const struct dialect *d, const struct
 {
     const struct workflow *w = p->w;
     unsigned count = w->node_count, depth = 0;
-    unsigned *at = mem_calloc(count + 1, sizeof(*at)); /* next index to look at, by depth */
-    int *inside = mem_calloc(count + 1, sizeof(*inside));
+    unsigned *at = mem_calloc(2 * count + 1, sizeof(*at)); /* next index to look at, by depth */
+    int *inside = mem_calloc(2 * count + 1, sizeof(*inside));
     inside[0] = -1;
     /* Depth first over the boxes, without recursion: each index is looked at once as a node and
      * once as the head of a box, at every level that is open. */
     for (;;) {
         unsigned i = at[depth]++;
-        if (i >= count * 2) {
+        if (i >= count * 3) {
             if (!depth)
                 break;
             indent(p->out, --depth);
@@ -282,15 +292,15 @@ static void boxes_write(struct picture *p, const struct dialect *d, const struct
             continue;
         }
         if (i < count) {
-            if (box_of(b, w, i) == inside[depth])
+            if (box_of(b, i) == inside[depth])
                 d->node(p, i, depth);
             continue;
         }
-        unsigned head = i - count;
-        if (!box_is_drawn(b, head) || box_around(b, w, head) != inside[depth])
+        unsigned box = i - count;
+        if (!box_is_drawn(b, box) || box_around(b, box) != inside[depth])
             continue;
-        d->box_open(p, head, depth);
-        inside[++depth] = (int)head;
+        d->box_open(p, box, depth);
+        inside[++depth] = (int)box;
         at[depth] = 0;
     }
     free(at);
@@ -309,11 +319,11 @@ static void mermaid_node(struct picture *p, unsigned node, unsigned depth)
     buf_printf(p->out, "\"%s\n", shape->close);
 }
 
-static void mermaid_box(struct picture *p, unsigned head, unsigned depth)
+static void mermaid_box(struct picture *p, unsigned box, unsigned depth)
 {
     indent(p->out, depth);
-    buf_printf(p->out, "subgraph b%u[\"", head);
-    label_mermaid(p->out, p->w->nodes[head].name);
+    buf_printf(p->out, "subgraph b%u[\"", box);
+    label_mermaid(p->out, p->w->nodes[box % p->w->node_count].name);
     buf_append_z(p->out, "\"]\n");
 }
 
@@ -335,6 +345,16 @@ static void mermaid_edges(struct picture *p)
         buf_printf(p->out, " n%u\n", e->to);
     }
     buf_deinit(&label);
+}
+
+/* From a container to where what is inside begins. */
+static void entries_write(struct picture *p, const char *arrow, const char *end)
+{
+    for (unsigned i = 0; i < p->w->node_count; i++) {
+        const struct workflow *in = p->w->nodes[i].inner;
+        if (in)
+            buf_printf(p->out, "    n%u %s n%u%s\n", i, arrow, in->nodes[in->start].doc, end);
+    }
 }
 
 static void mermaid_colours(struct picture *p)
@@ -361,6 +381,7 @@ static void mermaid_write(struct picture *p, const struct boxes *b)
     buf_append_z(p->out, "flowchart TD\n");
     boxes_write(p, &mermaid, b);
     mermaid_edges(p);
+    entries_write(p, "-.-o", "");
     mermaid_colours(p);
 }
 
@@ -379,13 +400,13 @@ static void dot_node(struct picture *p, unsigned node, unsigned depth)
     buf_append_z(p->out, "];\n");
 }
 
-static void dot_box(struct picture *p, unsigned head, unsigned depth)
+static void dot_box(struct picture *p, unsigned box, unsigned depth)
 {
     indent(p->out, depth);
-    buf_printf(p->out, "subgraph cluster_%u {\n", head);
+    buf_printf(p->out, "subgraph cluster_%u {\n", box);
     indent(p->out, depth + 1);
     buf_append_z(p->out, "label=\"");
-    label_dot(p->out, p->w->nodes[head].name);
+    label_dot(p->out, p->w->nodes[box % p->w->node_count].name);
     buf_append_z(p->out, "\"; style=rounded; color=\"#a1a1aa\";\n");
 }
 
@@ -431,6 +452,7 @@ static void dot_write(struct picture *p, const struct boxes *b)
                          "    edge [fontname=\"sans-serif\", fontsize=10];\n");
     boxes_write(p, &dot, b);
     dot_edges(p);
+    entries_write(p, "->", " [style=dotted, arrowhead=odot];");
     buf_append_z(p->out, "}\n");
 }
 
@@ -458,12 +480,25 @@ static void json_nodes(struct picture *p, struct jw *w, const unsigned *level,
         jw_kv_u64(w, "level", level[i]);
         jw_kv_u64(w, "position", position[i]);
         json_text_or_null(w, "branch", n->branch);
+        json_text_or_null(w, "container", n->owner >= 0 ? p->w->nodes[n->owner].id : STR_NULL);
         if (json_exists(p->statuses))
             jw_kv_stringz(
                 w, "status",
                 node_status_word(p->status[i] < 0 ? NODE_PENDING : (enum node_status)p->status[i]));
         jw_end(w);
     }
+    jw_end(w);
+}
+
+static void json_edge(struct jw *w, struct str from, struct str to, const char *kind,
+                      struct str label, bool back)
+{
+    jw_object(w);
+    jw_kv_string(w, "from", from);
+    jw_kv_string(w, "to", to);
+    jw_kv_stringz(w, "kind", kind);
+    json_text_or_null(w, "label", label);
+    jw_kv_bool(w, "back", back);
     jw_end(w);
 }
 
@@ -478,13 +513,13 @@ static void json_edges(struct picture *p, struct jw *w)
         const struct edge *e = &p->w->edges[i];
         buf_clear(&label);
         edge_label(p->w, e, &label);
-        jw_object(w);
-        jw_kv_string(w, "from", p->w->nodes[e->from].id);
-        jw_kv_string(w, "to", p->w->nodes[e->to].id);
-        jw_kv_stringz(w, "kind", kinds[e->kind]);
-        json_text_or_null(w, "label", label.len ? buf_str(&label) : STR_NULL);
-        jw_kv_bool(w, "back", e->back);
-        jw_end(w);
+        json_edge(w, p->w->nodes[e->from].id, p->w->nodes[e->to].id, kinds[e->kind],
+                  label.len ? buf_str(&label) : STR_NULL, e->back);
+    }
+    for (unsigned i = 0; i < p->w->node_count; i++) {
+        const struct workflow *in = p->w->nodes[i].inner;
+        if (in)
+            json_edge(w, p->w->nodes[i].id, in->nodes[in->start].id, "entry", STR_NULL, false);
     }
     jw_end(w);
     buf_deinit(&label);

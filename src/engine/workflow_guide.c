@@ -33,6 +33,12 @@ static const char *const sentences[KIND_COUNT] = {
     [KIND_USER_INPUT] = "waits for a person to say something",
     [KIND_WAIT] = "waits for a time",
     [KIND_SCRIPT] = "sandboxed Lua; what it returns is its output",
+    [KIND_TOOL] = "one call of a tool",
+    [KIND_SIGNAL] = "waits for a signal of that name",
+    [KIND_STAGE] = "people tick off a checklist and give deliverables",
+    [KIND_TASK] = "done by a worker outside, over HTTP",
+    [KIND_MAP] = "runs the nodes in body once for each item; no edge leads into or out of the body",
+    [KIND_SEQUENCE] = "runs the nodes in steps one after the other; these have no next_ids",
 };
 
 static const char *type_word(enum prop_type t)
@@ -67,6 +73,8 @@ void workflow_guide_write(struct buf *out)
 {
     buf_append_z(out, rules);
     for (int k = 0; k < KIND_COUNT; k++) {
+        if (k == KIND_PLUGIN)
+            continue;
         const struct kind_def *kind = kind_def_of((enum node_kind)k);
         buf_printf(out, "- %s%s%s\n", kind->word, sentences[k] ? ": " : "",
                    sentences[k] ? sentences[k] : "");

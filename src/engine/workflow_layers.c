@@ -8,35 +8,66 @@ struct layers {
     const struct workflow *w;
     unsigned *level, *position;
     uint16_t *order; /* nodes, each after all that lead to it over forward edges */
-    unsigned *wait;  /* forward edges in that were not walked yet */
+    uint16_t *queue; /* points of the walk, see layers_after() */
+    unsigned tail;
+    unsigned *wait;  /* of each point: ways in that were not walked yet */
+    unsigned *depth; /* of each point */
     double *wish;    /* mean position of those before it */
 };
+
+/* A container stands for two points of the walk: itself, and, node_count higher, the end of what is
+ * inside, from where its own edges lead on. Calls fn for every point after v; `step`: is it a layer
+ * further down? */
+static void layers_after(struct layers *l, unsigned v,
+                         void (*fn)(struct layers *l, unsigned v, unsigned to, unsigned step))
+{
+    const struct workflow *w = l->w;
+    unsigned n = v % w->node_count;
+    const struct node_def *def = &w->nodes[n];
+    if (v == n && def->inner) {
+        fn(l, v, def->inner->nodes[def->inner->start].doc, 1);
+        fn(l, v, n + w->node_count, 0);
+        return;
+    }
+    for (unsigned o = 0; o < def->out_count; o++)
+        if (!w->edges[def->out[o]].back)
+            fn(l, v, w->edges[def->out[o]].to, 1);
+    if (def->owner >= 0)
+        fn(l, v, (unsigned)def->owner + w->node_count, 0);
+}
+
+static void layers_count(struct layers *l, unsigned v, unsigned to, unsigned step)
+{
+    (void)v, (void)step;
+    l->wait[to]++;
+}
+
+static void layers_walk(struct layers *l, unsigned v, unsigned to, unsigned step)
+{
+    if (l->depth[to] < l->depth[v] + step)
+        l->depth[to] = l->depth[v] + step;
+    if (--l->wait[to] == 0)
+        l->queue[l->tail++] = (uint16_t)to;
+}
 
 /* Kahn's walk over the forward edges, which form a DAG. */
 static unsigned layers_level(struct layers *l)
 {
     const struct workflow *w = l->w;
-    unsigned head = 0, tail = 0, deepest = 0;
-    for (unsigned i = 0; i < w->edge_count; i++)
-        if (!w->edges[i].back)
-            l->wait[w->edges[i].to]++;
-    for (unsigned i = 0; i < w->node_count; i++)
-        if (!l->wait[i])
-            l->order[tail++] = (uint16_t)i;
-    while (head < tail) {
-        unsigned from = l->order[head++];
-        const struct node_def *n = &w->nodes[from];
-        if (l->level[from] > deepest)
-            deepest = l->level[from];
-        for (unsigned o = 0; o < n->out_count; o++) {
-            const struct edge *e = &w->edges[n->out[o]];
-            if (e->back)
-                continue;
-            if (l->level[e->to] < l->level[from] + 1)
-                l->level[e->to] = l->level[from] + 1;
-            if (--l->wait[e->to] == 0)
-                l->order[tail++] = e->to;
-        }
+    unsigned deepest = 0, count = 0;
+    for (unsigned v = 0; v < 2 * w->node_count; v++)
+        if (v < w->node_count || w->nodes[v - w->node_count].inner)
+            layers_after(l, v, layers_count);
+    l->queue[l->tail++] = w->start;
+    for (unsigned head = 0; head < l->tail; head++) {
+        unsigned v = l->queue[head];
+        layers_after(l, v, layers_walk);
+        if (v >= w->node_count)
+            continue;
+        l->level[v] = l->depth[v];
+        l->order[count++] = (uint16_t)v;
+        if (l->level[v] > deepest)
+            deepest = l->level[v];
     }
     return deepest + 1;
 }
@@ -53,6 +84,8 @@ static double layers_wish(const struct layers *l, unsigned node)
             count++;
         }
     }
+    if (!count && n->owner >= 0)
+        return l->position[n->owner];
     return count ? sum / count : 0;
 }
 
@@ -88,14 +121,18 @@ unsigned workflow_layers(const struct workflow *w, unsigned *level, unsigned *po
     struct layers l = {.w = w, .level = level, .position = position};
     unsigned n = w->node_count;
     l.order = mem_calloc(n, sizeof(*l.order));
-    l.wait = mem_calloc(n, sizeof(*l.wait));
+    l.queue = mem_calloc(2 * n, sizeof(*l.queue));
+    l.wait = mem_calloc(2 * n, sizeof(*l.wait));
+    l.depth = mem_calloc(2 * n, sizeof(*l.depth));
     l.wish = mem_calloc(n, sizeof(*l.wish));
     for (unsigned i = 0; i < n; i++)
         level[i] = position[i] = 0;
     unsigned levels = layers_level(&l);
     layers_place(&l);
     free(l.order);
+    free(l.queue);
     free(l.wait);
+    free(l.depth);
     free(l.wish);
     return levels;
 }

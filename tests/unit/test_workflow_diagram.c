@@ -170,6 +170,51 @@ static void test_nested_branches(void **state)
     drawn_close(&d);
 }
 
+static const char contained[] =
+    "nodes:\n"
+    "  start: {type: start, next_ids: [each]}\n"
+    "  each: {type: map, properties: {items: input.items, body: [p, a, b, s]}, next_ids: [end]}\n"
+    "  p: {type: parallel, next_ids: [a, b]}\n"
+    "  a: {type: transform, properties: {output: '1'}, next_ids: [s]}\n"
+    "  b: {type: transform, properties: {output: '1'}, next_ids: [s]}\n"
+    "  s: {type: sequence, properties: {steps: [x, y]}}\n"
+    "  x: {type: transform, properties: {output: '1'}}\n"
+    "  y: {type: transform, properties: {output: '1'}}\n"
+    "  end: {type: end}\n";
+
+static void test_containers_are_boxes(void **state)
+{
+    (void)state;
+    struct drawn d;
+    const char *text = draw(&d, contained, DIAGRAM_MERMAID, NULL);
+    assert_non_null(strstr(text, "    n1{{\"each<br/>map\"}}\n"
+                                 "    n8([\"end\"])\n"
+                                 "    subgraph b10[\"each\"]\n"
+                                 "        n2{{\"p<br/>parallel\"}}\n"
+                                 "        n3[[\"a<br/>transform\"]]\n"
+                                 "        n4[[\"b<br/>transform\"]]\n"
+                                 "        n5{{\"s<br/>sequence\"}}\n"
+                                 "        subgraph b14[\"s\"]\n"
+                                 "            n6[[\"x<br/>transform\"]]\n"
+                                 "            n7[[\"y<br/>transform\"]]\n"
+                                 "        end\n"
+                                 "    end\n"));
+    assert_non_null(strstr(text, "    n1 -.-o n2\n    n5 -.-o n6\n"));
+    drawn_close(&d);
+    draw(&d, contained, DIAGRAM_JSON, NULL);
+    struct json picture = json_root(buf_str(&d.out));
+    expect_place(picture, "p", 2, 0);
+    expect_place(picture, "a", 3, 0);
+    expect_place(picture, "b", 3, 1);
+    expect_place(picture, "s", 4, 0);
+    expect_place(picture, "x", 5, 0);
+    expect_place(picture, "y", 6, 0);
+    expect_place(picture, "end", 7, 0);
+    assert_non_null(strstr(d.out.data, "\"container\":\"s\""));
+    assert_non_null(strstr(d.out.data, "{\"from\":\"each\",\"to\":\"p\",\"kind\":\"entry\""));
+    drawn_close(&d);
+}
+
 static const char hostile[] =
     "name: \"x\\\"; } click evil\"\n"
     "nodes:\n"
@@ -228,6 +273,7 @@ int main(void)
         cmocka_unit_test(test_dot),
         cmocka_unit_test(test_json_layers),
         cmocka_unit_test(test_nested_branches),
+        cmocka_unit_test(test_containers_are_boxes),
         cmocka_unit_test(test_hostile_texts_stay_labels),
         cmocka_unit_test(test_words),
     };
