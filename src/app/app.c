@@ -59,7 +59,6 @@ void app_close_handles(struct app *a)
     instances_close(&a->instances);
     inbox_close(&a->inbox);
     handover_close(&a->handover);
-    generate_close(&a->generate);
     uv_close((uv_handle_t *)&a->evict_timer, NULL);
 }
 

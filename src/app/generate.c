@@ -22,9 +22,9 @@ struct generation {
     struct list link;
     struct app *app;
     struct svc_req *req;
-    struct store_workflow_list stored; /* its store_req is busy while `listing` */
+    struct store_workflow_list stored;
     struct llm_call call;
-    bool listing, calling;
+    bool calling, is_gone; /* gone: the client */
     unsigned repairs;
     char *provider, *model;
     struct buf similar;  /* JSON array */
@@ -33,17 +33,11 @@ struct generation {
     struct buf text; /* the answer so far */
 };
 
-static bool generation_is_wanted(const struct generation *g)
-{
-    return !g->req->is_wanted || g->req->is_wanted(g->req);
-}
-
 static void generation_end(struct generation *g)
 {
-    struct generate *all = &g->app->generate;
     list_remove(&g->link);
-    if (--all->count == 0)
-        uv_timer_stop(&all->timer);
+    g->app->generate.count--;
+    g->req->gone = NULL;
     if (g->calling)
         llm_call_cancel(g->app->llm, &g->call);
     free(g->provider);
@@ -284,14 +278,12 @@ static void generation_listed(struct store_req *r)
 {
     struct generation *g = r->data;
     struct buf guide;
-    g->listing = false;
-    bool stopping = g->app->stopping;
     if (r->status == 0)
         similar_write(g);
     else
         buf_append_z(&g->similar, "[]");
     store_req_deinit(r);
-    if (stopping || !generation_is_wanted(g)) {
+    if (g->app->stopping || g->is_gone) {
         generation_fail(g, ERR_UNAVAILABLE, "the server is shutting down");
         return;
     }
@@ -307,15 +299,12 @@ static void generation_listed(struct store_req *r)
     generation_ask(g);
 }
 
-static void generate_look(uv_timer_t *timer)
+static void generation_gone(struct svc_req *req)
 {
-    struct generate *all = timer->data;
-    list_foreach_safe(it, tmp, &all->jobs)
-    {
-        struct generation *g = container_of(it, struct generation, link);
-        if (g->calling && !generation_is_wanted(g))
-            generation_fail(g, ERR_CANCELLED, "the client has gone");
-    }
+    struct generation *g = req->gone_data;
+    g->is_gone = true;
+    if (g->calling) /* else it is seen when the store has answered */
+        generation_fail(g, ERR_CANCELLED, "the client has gone");
 }
 
 void svc_workflow_generate(struct app *a, struct svc_req *req)
@@ -339,12 +328,12 @@ void svc_workflow_generate(struct app *a, struct svc_req *req)
     buf_init(&g->request, 2 * MESSAGES_BYTES_MAX);
     buf_init(&g->text, GENERATE_ANSWER_BYTES_MAX);
     list_append(&a->generate.jobs, &g->link);
-    if (a->generate.count++ == 0)
-        uv_timer_start(&a->generate.timer, generate_look, GENERATE_LOOK_MS, GENERATE_LOOK_MS);
+    a->generate.count++;
+    req->gone = generation_gone;
+    req->gone_data = g;
     store_req_init(&g->stored.req, STORE_WORKFLOW_LIST, generation_listed, g);
     g->stored.workspace = req->workspace;
     g->stored.limit = LOOKED_AT_MAX;
-    g->listing = true;
     store_submit(a->store, &g->stored.req);
 }
 
@@ -352,8 +341,6 @@ void generate_open(struct generate *all, struct app *a)
 {
     all->app = a;
     list_init(&all->jobs);
-    uv_timer_init(&a->loop, &all->timer);
-    all->timer.data = all;
 }
 
 void generate_stop(struct generate *all)
@@ -364,9 +351,4 @@ void generate_stop(struct generate *all)
         if (g->calling) /* else it hears so when the store has answered */
             generation_fail(g, ERR_UNAVAILABLE, "the server is shutting down");
     }
-}
-
-void generate_close(struct generate *all)
-{
-    uv_close((uv_handle_t *)&all->timer, NULL);
 }

@@ -10,14 +10,11 @@
 #ifndef SLUICE_APP_GENERATE_H
 #define SLUICE_APP_GENERATE_H
 
-#include <uv.h>
-
 #include "base/list.h"
 
 #define GENERATE_REPAIRS          2
-#define GENERATE_MAX              32  /* at once; more: 429 */
-#define GENERATE_LOOK_MS          250 /* how often clients are looked for */
-#define GENERATE_SIMILAR          3   /* stored workflows that are named with the answer */
+#define GENERATE_MAX              32 /* at once; more: 429 */
+#define GENERATE_SIMILAR          3  /* stored workflows that are named with the answer */
 #define GENERATE_ANSWER_BYTES_MAX (1u << 20)
 
 struct app;
@@ -27,13 +24,11 @@ struct generate {
     struct app *app;
     struct list jobs;
     unsigned count;
-    uv_timer_t timer; /* runs while there are jobs */
 };
 
 void generate_open(struct generate *g, struct app *a);
 /* Before net closes: what is under way is answered with 503. */
 void generate_stop(struct generate *g);
-void generate_close(struct generate *g);
 void svc_workflow_generate(struct app *a, struct svc_req *req);
 
 #endif

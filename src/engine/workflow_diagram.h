@@ -27,6 +27,8 @@ const char *diagram_media_type(enum diagram_format f); /* for HTTP; static */
 void workflow_diagram_write(const struct workflow *w, enum diagram_format f, struct json statuses,
                             struct buf *out);
 
+/* Where a loop leads when it is over, or -1: no loop, or back. */
+int workflow_loop_exit(const struct workflow *w, unsigned n);
 /* The layout alone. level and position have node_count elements; returns the number of levels. */
 unsigned workflow_layers(const struct workflow *w, unsigned *level, unsigned *position);
 

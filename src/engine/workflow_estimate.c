@@ -87,6 +87,7 @@ static void loops_count(struct estimate *s)
             if (!marks[count + i])
                 continue;
             s->nodes[i].runs = fmin(s->nodes[i].runs * rounds, ESTIMATE_RUNS_MAX);
+            s->nodes[i].turns = s->nodes[i].runs;
             if (s->nodes[i].loop < 0 || n < size[i]) {
                 s->nodes[i].loop = (int)l;
                 size[i] = n;
@@ -106,11 +107,20 @@ static bool edge_leads(const struct estimate *s, unsigned i)
     return s->live[i] && s->nodes[e->from].alive;
 }
 
+/* Does what its container has inside begin with it? */
+static bool is_entry(const struct workflow *w, unsigned n)
+{
+    int owner = w->nodes[n].owner;
+    return owner >= 0 && w->nodes[n].local == w->nodes[owner].inner->start;
+}
+
 static bool is_entered(const struct estimate *s, unsigned n)
 {
     const struct node_def *def = &s->w->nodes[n];
     if (n == s->w->start)
         return true;
+    if (def->owner >= 0 && is_entry(s->w, n))
+        return s->nodes[def->owner].alive;
     for (unsigned i = 0; i < def->in_count; i++)
         if (edge_leads(s, def->in[i]))
             return true;
@@ -163,6 +173,12 @@ static void walk(struct estimate *s)
             est_warn(s, (int)n, "left_out", "its `when` is false with this input");
             e->alive = false;
         }
+        int owner = s->w->nodes[n].owner;
+        if (owner >= 0) {
+            const struct est_node *c = &s->nodes[owner];
+            e->runs = fmin(e->runs * c->runs * c->items, ESTIMATE_RUNS_MAX);
+            e->turns = fmin(e->turns * c->turns * c->waves, ESTIMATE_RUNS_MAX);
+        }
         if (e->alive)
             est_node_visit(s, n);
         e->reached = true;
@@ -191,7 +207,8 @@ static double ways_total(struct estimate *s, unsigned n, unsigned only, bool *al
     for (unsigned k = 0; k < w->node_count; k++) {
         unsigned at = s->order[k];
         const struct node_def *def = &w->nodes[at];
-        alive[at] = at == w->start && s->nodes[at].alive;
+        alive[at] =
+            s->nodes[at].alive && (at == w->start || (is_entry(w, at) && alive[def->owner]));
         for (unsigned i = 0; i < def->in_count && !alive[at]; i++) {
             const struct edge *e = &w->edges[def->in[i]];
             alive[at] = s->nodes[at].alive && s->live[def->in[i]] && !e->back && alive[e->from] &&
@@ -293,10 +310,22 @@ void est_agent_add(struct estimate *s, struct str id, double runs, double input,
     a->has_cost = a->has_cost && has_cost;
 }
 
+/* When the last round of a loop is over. */
+static double body_end(const struct estimate *s, unsigned loop, const double *end)
+{
+    const struct node_def *def = &s->w->nodes[loop];
+    double last = 0;
+    for (unsigned i = 0; i < def->in_count; i++)
+        if (s->w->edges[def->in[i]].back)
+            last = fmax(last, end[s->w->edges[def->in[i]].from]);
+    return last;
+}
+
 /* The longest way in seconds: branches run side by side. */
 static double seconds_total(struct estimate *s)
 {
     double *until = mem_calloc(s->w->node_count, sizeof(*until)), longest = 0;
+    double *end = mem_calloc(s->w->node_count, sizeof(*end)); /* of what is inside, too */
     for (unsigned k = 0; k < s->w->node_count; k++) {
         unsigned n = s->order[k];
         const struct node_def *def = &s->w->nodes[n];
@@ -305,12 +334,19 @@ static double seconds_total(struct estimate *s)
         for (unsigned i = 0; i < def->in_count; i++) {
             const struct edge *e = &s->w->edges[def->in[i]];
             if (!e->back && edge_leads(s, def->in[i]))
-                until[n] = fmax(until[n], until[e->from]);
+                until[n] = fmax(until[n], end[e->from]);
+            if (!e->back && workflow_loop_exit(s->w, e->from) == (int)n)
+                until[n] = fmax(until[n], body_end(s, e->from, end));
         }
-        until[n] += s->nodes[n].seconds * s->nodes[n].runs;
+        if (is_entry(s->w, n))
+            until[n] = fmax(until[n], until[def->owner]);
+        until[n] += s->nodes[n].seconds * s->nodes[n].turns;
+        for (int c = (int)n; c >= 0; c = s->w->nodes[c].owner)
+            end[c] = fmax(end[c], until[n]);
         longest = fmax(longest, until[n]);
     }
     free(until);
+    free(end);
     return longest;
 }
 
@@ -424,7 +460,7 @@ void workflow_estimate_write(const struct workflow *w, const struct estimate_par
     s->live = mem_calloc(w->edge_count + 1, sizeof(*s->live));
     s->order = mem_calloc(w->node_count, sizeof(*s->order));
     for (unsigned i = 0; i < w->node_count; i++) {
-        s->nodes[i].runs = s->nodes[i].items = 1;
+        s->nodes[i].runs = s->nodes[i].turns = s->nodes[i].items = s->nodes[i].waves = 1;
         s->nodes[i].loop = -1;
     }
     for (unsigned i = 0; i < w->edge_count; i++)

@@ -232,12 +232,44 @@ static void human_visit(struct estimate *s, unsigned n)
     est_warn(s, (int)n, "waits", "waits for a person: that time is not in seconds");
 }
 
+/* What one of its members gives, so many times; what is inside is looked at after it. */
+static void container_visit(struct estimate *s, unsigned n)
+{
+    struct est_node *e = &s->nodes[n];
+    double most = OTHER_TOKENS;
+    for (unsigned i = 0; i < s->w->node_count; i++)
+        if (s->w->nodes[i].owner == (int)n)
+            most = fmax(most, s->nodes[i].result_tokens);
+    e->result = est_stand_in(s, most * e->items);
+    e->result_tokens = most * e->items;
+}
+
+static void map_visit(struct estimate *s, unsigned n)
+{
+    struct est_node *e = &s->nodes[n];
+    struct str list = STR_NULL;
+    bool known = est_eval(s, est_text(s, est_prop(s, n, "items")), &list) &&
+                 json_type(json_root(list)) == JSON_ARRAY;
+    e->items = known && !s->guessed ? (double)json_length(json_root(list)) : ESTIMATE_ITEMS_ASSUMED;
+    if (!known || s->guessed) {
+        est_warn(s, (int)n, "items_assumed", "counted with %d items", ESTIMATE_ITEMS_ASSUMED);
+    } else {
+        struct json_iter it;
+        json_iter_init(&it, json_root(list));
+        if (json_iter_next(&it))
+            e->first_item = json_raw(it.value);
+    }
+    e->waves = ceil(e->items / fmax(1, number_or(est_prop(s, n, "max_concurrent"), e->items)));
+    container_visit(s, n);
+}
+
 static void (*const visits[KIND_COUNT])(struct estimate *s, unsigned n) = {
-    [KIND_START] = start_visit,      [KIND_LLM] = model_visit,
-    [KIND_AGENT] = model_visit,      [KIND_TRANSFORM] = transform_visit,
-    [KIND_SWITCH] = switch_visit,    [KIND_LOOP] = loop_visit,
-    [KIND_WAIT] = wait_visit,        [KIND_HUMAN_REVIEW] = human_visit,
-    [KIND_USER_INPUT] = human_visit,
+    [KIND_START] = start_visit,        [KIND_LLM] = model_visit,
+    [KIND_AGENT] = model_visit,        [KIND_TRANSFORM] = transform_visit,
+    [KIND_SWITCH] = switch_visit,      [KIND_LOOP] = loop_visit,
+    [KIND_WAIT] = wait_visit,          [KIND_HUMAN_REVIEW] = human_visit,
+    [KIND_USER_INPUT] = human_visit,   [KIND_MAP] = map_visit,
+    [KIND_SEQUENCE] = container_visit,
 };
 
 void est_node_visit(struct estimate *s, unsigned n)

@@ -15,13 +15,16 @@
 #define ESTIMATE_RUNS_MAX     1e12
 
 struct est_node {
-    bool alive;           /* something that is taken leads here */
-    bool reached;         /* as far as the walk has come */
-    double runs;          /* in all; 0 when not alive */
-    double items;         /* of a map: how often its body runs */
-    double calls;         /* of a model, in one run */
-    double input, output; /* tokens of one run */
-    double seconds;       /* of one run */
+    bool alive;            /* something that is taken leads here */
+    bool reached;          /* as far as the walk has come */
+    double runs;           /* in all; 0 when not alive */
+    double turns;          /* of runs, those that come one after the other */
+    double items;          /* of a map: how often its body runs in one run */
+    double waves;          /* of these, those that come one after the other */
+    struct str first_item; /* of a map, or NULL */
+    double calls;          /* of a model, in one run */
+    double input, output;  /* tokens of one run */
+    double seconds;        /* of one run */
     bool has_cost;
     double cost;       /* of one run */
     struct str result; /* a stand-in for its output, or NULL */

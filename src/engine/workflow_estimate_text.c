@@ -88,9 +88,32 @@ static struct str loop_text(struct estimate *s)
     return out;
 }
 
+/* The first item stands for all. */
+static struct str map_text(struct estimate *s)
+{
+    int m = s->at;
+    struct buf b;
+    struct jw w;
+    while (m >= 0 && (m = s->w->nodes[m].owner) >= 0 && s->w->nodes[m].kind != KIND_MAP) {}
+    if (m < 0)
+        return STR_NULL;
+    struct str item = s->nodes[m].first_item;
+    buf_init(&b, item.n + 4096);
+    jw_init(&w, &b);
+    jw_object(&w);
+    jw_kv_raw(&w, "item", item.p ? item : STR("\"" SCHEMA_TEXT "\""));
+    jw_kv_i64(&w, "index", 1);
+    jw_kv_double(&w, "count", s->nodes[m].items);
+    jw_end(&w);
+    struct str out = {arena_strdup(&s->arena, buf_str(&b)), b.len};
+    buf_deinit(&b);
+    return out;
+}
+
 static struct expr_scope scope_of(struct estimate *s)
 {
     return (struct expr_scope){
+        .map = map_text(s),
         .input = s->input,
         .vars = s->vars,
         .loop = loop_text(s),
@@ -132,7 +155,7 @@ static bool eval_ended(struct estimate *s, int rc, const struct errbuf *e)
 static bool sees_guesses(const struct estimate *s, struct str code)
 {
     return code.p && ((!s->p->input_json.p && memmem(code.p, code.n, "input", 5)) ||
-                      memmem(code.p, code.n, "loop", 4));
+                      memmem(code.p, code.n, "loop", 4) || memmem(code.p, code.n, "map", 3));
 }
 
 bool est_eval(struct estimate *s, struct str code, struct str *out)

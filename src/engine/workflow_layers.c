@@ -15,9 +15,20 @@ struct layers {
     double *wish;    /* mean position of those before it */
 };
 
+int workflow_loop_exit(const struct workflow *w, unsigned n)
+{
+    const struct node_def *def = &w->nodes[n];
+    for (unsigned o = 0; o < def->out_count && def->kind == KIND_LOOP; o++) {
+        const struct edge *e = &w->edges[def->out[o]];
+        if (e->kind == EDGE_NEXT && e->ordinal == 1 && !e->back)
+            return e->to;
+    }
+    return -1;
+}
+
 /* A container stands for two points of the walk: itself, and, node_count higher, the end of what is
- * inside, from where its own edges lead on. Calls fn for every point after v; `step`: is it a layer
- * further down? */
+ * inside, from where its own edges lead on. What comes behind a loop comes after its body. Calls fn
+ * for every point after v; `step`: is it a layer further down? */
 static void layers_after(struct layers *l, unsigned v,
                          void (*fn)(struct layers *l, unsigned v, unsigned to, unsigned step))
 {
@@ -29,9 +40,12 @@ static void layers_after(struct layers *l, unsigned v,
         fn(l, v, n + w->node_count, 0);
         return;
     }
-    for (unsigned o = 0; o < def->out_count; o++)
-        if (!w->edges[def->out[o]].back)
-            fn(l, v, w->edges[def->out[o]].to, 1);
+    for (unsigned o = 0; o < def->out_count; o++) {
+        const struct edge *e = &w->edges[def->out[o]];
+        int exit = e->back ? workflow_loop_exit(w, e->to) : e->to;
+        if (exit >= 0)
+            fn(l, v, (unsigned)exit, 1);
+    }
     if (def->owner >= 0)
         fn(l, v, (unsigned)def->owner + w->node_count, 0);
 }
@@ -68,6 +82,12 @@ static unsigned layers_level(struct layers *l)
         l->order[count++] = (uint16_t)v;
         if (l->level[v] > deepest)
             deepest = l->level[v];
+    }
+    for (unsigned v = 0; count < w->node_count && v < w->node_count; v++) {
+        if (!l->wait[v] && (v == w->start || l->depth[v]))
+            continue;            /* was reached */
+        l->level[v] = ++deepest; /* behind itself, by the way out of a loop */
+        l->order[count++] = (uint16_t)v;
     }
     return deepest + 1;
 }

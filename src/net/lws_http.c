@@ -1,10 +1,8 @@
 #include "net/lws_http.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/socket.h>
 
 #include "base/json.h"
 #include "base/yaml.h"
@@ -33,25 +31,12 @@ static void http_done(struct svc_req *q)
         http_answer(r);
 }
 
-/* The connection is not read while the service has its request, so its end is looked for. */
-static bool http_is_wanted(const struct svc_req *q)
-{
-    const struct http_req *r = container_of(q, struct http_req, svc);
-    char byte;
-
-    if (!r->conn || r->conn->ended)
-        return false;
-    ssize_t n = recv(lws_get_socket_fd(r->conn->wsi), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-    return n > 0 || (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR));
-}
-
 static void http_submit(struct http_req *r)
 {
     struct conn *c = r->conn;
 
     conn_clock(c, NULL);
     r->svc.done = http_done;
-    r->svc.is_wanted = http_is_wanted;
     r->with_service = true;
     r->server->requests_open++;
     service_submit(r->server->service, &r->svc);

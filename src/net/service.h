@@ -159,9 +159,6 @@ struct svc_req {
     int64_t etag_version;     /* 0: none */
     int retry_after_s;        /* with ERR_OVERLOAD, ERR_UNAVAILABLE */
 
-    /* Is somebody still there to hear the answer? For what takes long and changes nothing, so that
-     * it may be given up. NULL: yes. */
-    bool (*is_wanted)(const struct svc_req *req);
     void (*done)(struct svc_req *req);
     void *data;
     /* Set by app on a request that may wait for long: the client has gone, its answer will not be

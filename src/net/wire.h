@@ -21,13 +21,7 @@
 #define WIRE_TAG_MAX       128
 #define WIRE_TASKS_MAX     32    /* of one lease */
 #define WIRE_TASK_WAIT_MAX 60000 /* ms */
-#define WIRE_NAME_MAX    256
-#define WIRE_REASON_MAX  1024
-#define WIRE_ACTION_MAX  64
-#define WIRE_CONTENT_MAX (1u << 20)
-#define WIRE_PROMPT_MAX  20000
-#define WIRE_TAGS_MAX    64
-#define WIRE_TAG_MAX     128
+#define WIRE_PROMPT_MAX    20000
 
 /* Writers: one JSON value each. */
 void wire_session(struct jw *w, const struct session_row *row);

@@ -181,6 +181,58 @@ static void test_else_the_dearest_way(void **state)
     est_close(&t);
 }
 
+static const char mapped[] =
+    "nodes:\n"
+    "  start: {type: start, next_ids: [each]}\n"
+    "  each: {type: map, properties: {items: input.items, body: [l, a, s], max_concurrent: 2},\n"
+    "         next_ids: [z]}\n"
+    "  l: {type: loop, properties: {max_rounds: 4}, next_ids: [a, s]}\n"
+    "  a: {type: llm, properties: {prompt: '{{ map.item }}', max_tokens: 50}, next_ids: [l]}\n"
+    "  s: {type: sequence, properties: {steps: [x, y]}}\n"
+    "  x: {type: llm, properties: {prompt: p, max_tokens: 10}}\n"
+    "  y: {type: llm, properties: {prompt: '{{ nodes.x.output }}', max_tokens: 10}}\n"
+    "  z: {type: llm, properties: {prompt: p, max_tokens: 5}, next_ids: [end]}\n"
+    "  end: {type: end}\n";
+
+static void test_maps_count_their_items(void **state)
+{
+    (void)state;
+    struct est t;
+    est_open(&t, mapped, "{\"items\":[\"12345678\",2,3]}");
+    assert_int_equal(runs(&t, "each"), 1);
+    assert_int_equal(runs(&t, "a"), 3 * 4);
+    assert_int_equal(runs(&t, "x"), 3);
+    assert_int_equal(runs(&t, "y"), 3);
+    assert_int_equal(runs(&t, "z"), 1);
+    assert_int_equal(input_of(&t, "a"), 12 * (2 + 4));
+    assert_int_equal(input_of(&t, "y"), 3 * (10 + 4));
+    assert_false(warned(&t, "items_assumed"));
+    /* Two waves of four times 1.6 s and twice 0.8 s, then 0.7 s. */
+    assert_int_equal(number(t.root, "seconds") * 10 + 0.5, 2 * (64 + 16) + 7);
+    est_close(&t);
+    est_open(&t, mapped, NULL);
+    assert_int_equal(runs(&t, "a"), 10 * 4);
+    assert_true(warned(&t, "items_assumed"));
+    est_close(&t);
+}
+
+static void test_agents_with_tools_count_their_rounds(void **state)
+{
+    (void)state;
+    struct est t;
+    est_open(&t,
+             "nodes:\n"
+             "  start: {type: start, next_ids: [a]}\n"
+             "  a: {type: agent, properties: {persona: p, prompt: q, max_tokens: 10,\n"
+             "      tools: [{tool: http}], max_tool_rounds: 2}, next_ids: [end]}\n"
+             "  end: {type: end}\n",
+             "{}");
+    assert_true(warned(&t, "tool_rounds"));
+    assert_int_equal(number(node_of(&t, "a"), "calls"), 3);
+    assert_true(input_of(&t, "a") > 3 * 10 + 230 * 3);
+    est_close(&t);
+}
+
 static void test_what_is_not_counted_is_said(void **state)
 {
     (void)state;
@@ -283,6 +335,8 @@ int main(void)
         cmocka_unit_test(test_defect_11_loops_multiply),
         cmocka_unit_test(test_the_way_that_the_input_tells),
         cmocka_unit_test(test_else_the_dearest_way),
+        cmocka_unit_test(test_maps_count_their_items),
+        cmocka_unit_test(test_agents_with_tools_count_their_rounds),
         cmocka_unit_test(test_what_is_not_counted_is_said),
         cmocka_unit_test(test_input_from_the_schema),
         cmocka_unit_test(test_costly_expressions_are_given_up),
