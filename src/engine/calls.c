@@ -365,6 +365,21 @@ void result_judge(struct engine_input *r, struct errbuf *e)
     }
 }
 
+/* A tool whose work is the engine's own: it is done now, and what came in only says when. */
+static void tool_done_inside(struct session *s, const struct work *c, struct engine_input *r,
+                             struct errbuf *e)
+{
+    struct json request = json_root(c->request);
+    struct str tool = json_raw(json_get_set(request, "tool")), output = STR_NULL;
+    if (tool.n < 2 || !tool_runs_inside((struct str){tool.p + 1, tool.n - 2}))
+        return;
+    int rc = tool_inside(s, c->node, request, call_agent(s, c), &output, e);
+    if (rc)
+        result_refuse(r, rc == ERR_INVALID ? "invalid_arguments" : err_word(rc), e->text);
+    else
+        r->output_json = output;
+}
+
 static void tool_ended(struct session *s, const struct work *c, const struct engine_input *r)
 {
     char code[65];
@@ -388,6 +403,8 @@ void call_result(struct session *s, struct work *c, const struct engine_input *i
     if (r.kind == IN_MODEL_DONE)
         model_usage(s, c, &r);
     result_judge(&r, &e);
+    if (c->kind == WORK_TOOL && r.kind == IN_RUN_DONE)
+        tool_done_inside(s, c, &r, &e);
     if (c->kind == WORK_TOOL)
         tool_ended(s, c, &r);
     if (r.kind != IN_RUN_FAILED)

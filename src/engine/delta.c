@@ -309,6 +309,7 @@ static void state_write(struct session *s, struct jw *w)
         jw_kv_bool(w, "timers_run", s->timers_run);
         spend_write(s, w);
         breaker_write(s, w);
+        files_write(s, w);
         graph_write(s, w);
         scopes_write(s, w);
         frozen_write(s, w);

@@ -608,6 +608,8 @@ static int restore_state(struct restore *r)
     s->next_ord = i64_get(state, "ord", 0);
     s->hold = bool_get(state, "hold");
     s->timers_run = bool_get(state, "timers_run");
+    if (!files_restore(s, state))
+        return corrupt(r, "its files are damaged");
     if (!breaker_restore(s, state))
         return corrupt(r, "its breaker is unknown");
     if (restore_withheld(r) || restore_graph(r, state) ||

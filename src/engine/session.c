@@ -148,6 +148,7 @@ void session_destroy(struct session *s)
     scopes_free(s);
     free(s->vars);
     table_deinit(&s->runs);
+    files_deinit(&s->files);
     buf_deinit(&s->out.events);
     arena_deinit(&s->out.arena);
     workflow_unref(s->wf);

@@ -10,6 +10,7 @@
  *     node_run.c    a run's life: started, completed, failed, tried again, cancelled
  *     calls.c       its calls: ids, progress, to which kind a result goes
  *     node_task.c   work for workers outside
+ *     files.c       what the session has written
  *     node_*.c      the kinds of nodes
  *     node_map.c    containers: map, sequence
  *     event.c       frames for people
@@ -41,6 +42,7 @@
 #include "engine/budget.h"
 #include "engine/engine.h"
 #include "engine/expr.h"
+#include "engine/files.h"
 
 enum phase {
     PHASE_IDLE,
@@ -262,6 +264,7 @@ struct session {
     unsigned scope_nodes;   /* of all scopes but the root */
     int64_t starts;         /* of nodes, for ENGINE_STEPS_MAX */
 
+    struct file_set files;
     struct var *vars;
     unsigned var_count, var_cap;
     struct str vars_text, session_text; /* heap; NULL: to be made */

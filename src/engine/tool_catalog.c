@@ -17,11 +17,16 @@ static const struct tool_doc docs[] = {
      "{\"type\":\"object\",\"required\":[\"path\"],\"properties\":{"
      "\"path\":{\"type\":\"string\",\"description\":\"relative\"},"
      "\"version\":{\"type\":\"integer\",\"minimum\":1,\"description\":\"the newest if left "
-     "out\"}}}"},
+     "out\"},"
+     "\"offset\":{\"type\":\"integer\",\"minimum\":0,\"description\":\"bytes to pass over\"},"
+     "\"limit\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":1048576,"
+     "\"description\":\"bytes at most\"}}}"},
     {"write_file", "Writes a file of this session; older versions are kept.",
      "{\"type\":\"object\",\"required\":[\"path\",\"content\"],\"properties\":{"
      "\"path\":{\"type\":\"string\",\"description\":\"relative\"},"
-     "\"content\":{\"type\":\"string\"}}}"},
+     "\"content\":{\"type\":[\"string\",\"null\"],\"description\":\"null deletes the file\"},"
+     "\"reason\":{\"type\":\"string\",\"description\":\"why, for people\"}}}"},
+    {"list_files", "Lists the files of this session.", "{\"type\":\"object\",\"properties\":{}}"},
 };
 
 const struct tool_doc *tool_doc_find(struct str name)
