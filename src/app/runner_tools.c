@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "app/app.h"
+#include "app/file_tools.h"
 #include "base/mem.h"
 
 struct app_tool {
@@ -13,6 +14,9 @@ struct app_tool {
 
 /* Answered from the store, before src/tools is asked. One line a tool. */
 static const struct app_tool app_tools[] = {
+    {"read_file", file_tool_read},
+    {"write_file", file_tool_inside},
+    {"list_files", file_tool_inside},
     {NULL, NULL},
 };
 

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "app/app.h"
+#include "app/file_tools.h"
 #include "base/diff.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -119,40 +120,6 @@ void svc_file_history(struct app *a, struct svc_req *req)
 
 /* ---- contents ---- */
 
-static void base64_write(struct buf *out, struct str in)
-{
-    static const char letters[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-    for (size_t i = 0; i < in.n; i += 3) {
-        size_t left = in.n - i;
-        uint32_t v = (uint32_t)(uint8_t)in.p[i] << 16;
-        v |= left > 1 ? (uint32_t)(uint8_t)in.p[i + 1] << 8 : 0;
-        v |= left > 2 ? (uint32_t)(uint8_t)in.p[i + 2] : 0;
-        buf_append_char(out, letters[v >> 18]);
-        buf_append_char(out, letters[v >> 12 & 63]);
-        buf_append_char(out, left > 1 ? letters[v >> 6 & 63] : '=');
-        buf_append_char(out, left > 2 ? letters[v & 63] : '=');
-    }
-}
-
-/* Text as it is, other bytes in base64: never as what a browser would run. */
-static void content_write(struct jw *w, struct str content)
-{
-    bool is_text = utf8_is_valid(content);
-    struct buf b;
-
-    jw_kv_stringz(w, "encoding", is_text ? "utf-8" : "base64");
-    if (is_text) {
-        jw_kv_string(w, "content", content);
-        return;
-    }
-    buf_init(&b, content.n / 3 * 4 + 8);
-    base64_write(&b, content);
-    jw_kv_string(w, "content", buf_str(&b));
-    buf_deinit(&b);
-}
-
 static void content_got(struct store_req *r)
 {
     struct file_job *job = r->data;
@@ -164,7 +131,7 @@ static void content_got(struct store_req *r)
         jw_object(&w);
         jw_key(&w, "file");
         wire_file(&w, &job->u.get.row);
-        content_write(&w, job->u.get.row.content);
+        file_content_write(&w, job->u.get.row.content);
         jw_end(&w);
         app_done(req);
     }
