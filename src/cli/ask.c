@@ -78,7 +78,9 @@ void ask_event(struct ask *a, struct json event)
     } else if (json_string_eq(type, "node_resumed") ||
                json_string_eq(type, "human_interaction_expired")) {
         char *id = member_text(data, "interrupt_id");
-        waiting_answered(a, id);
+        bool final = true; /* not: one answer of several, the others are wanted still */
+        if (!json_bool(json_get(data, "final"), &final) || final)
+            waiting_answered(a, id);
         free(id);
     } else if (json_string_eq(type, "session_state_change")) {
         a->paused = json_string_eq(json_get(data, "to"), "paused");

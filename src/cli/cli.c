@@ -74,6 +74,19 @@ static const struct option_def answer_options[] = {
     {"interrupt", "ID", "answer this interrupt only", false},
     {0},
 };
+static const struct option_def review_answer_options[] = {
+    {"data", "JSON", "what goes with the action", false},
+    {"comment", "TEXT", "a comment, as data.comment", false},
+    {"reviewer", "NAME", "who answers", false},
+    {0},
+};
+static const struct option_def review_list_options[] = {
+    {"status", "STATUS", "pending (default), answered, expired, cancelled or all", false},
+    {"kind", "KIND", "approve_reject, edit_content, form, user_input or stage", false},
+    {"session", "SESSION", "only those of this session", false},
+    {"limit", "N", "at most so many (100)", false},
+    {0},
+};
 static const struct option_def flow_list_options[] = {
     {"type", "TYPE", "only those of this type", false},
     {"q", "TEXT", "only those with this in their id or name", false},
@@ -141,6 +154,12 @@ static const struct command {
      no_options, 2, ARGS_MAX, session_input_command},
     {"session", "messages", "SESSION", "the conversation", no_options, 1, 1,
      session_messages_command},
+    {"review", "list", "", "what people are asked, the oldest first", review_list_options, 0, 0,
+     review_list_command},
+    {"review", "show", "ID", "one question, with its draft or its items", no_options, 1, 1,
+     review_show_command},
+    {"review", "answer", "ID ACTION", "answer it", review_answer_options, 2, 2,
+     review_answer_command},
     {"flow", "list", "", "the workflows of the server", flow_list_options, 0, 0, flow_list_command},
     {"flow", "show", "ID", "one workflow and its nodes", flow_show_options, 1, 1,
      flow_show_command},
@@ -322,7 +341,7 @@ int cli_main(int argc, char **argv)
         return EXIT_DONE;
     }
     if (strcmp(first, "session") == 0 || strcmp(first, "flow") == 0 ||
-        strcmp(first, "instance") == 0)
+        strcmp(first, "review") == 0 || strcmp(first, "instance") == 0)
         return group_run(argc, argv);
     const struct command *cmd = command_find(NULL, first);
     if (cmd)

@@ -65,6 +65,11 @@ long limit_of(const struct args *a, long otherwise);
 char *member_text(struct json object, const char *key);
 int64_t member_time(struct json object, const char *key); /* 0: none */
 
+/* --data as it is; --comment as its member "comment". 0, or the exit code after telling. */
+int answer_data(const struct args *a, struct buf *out);
+/* POST /sessions/<id>/<what>, and the status that it answers. The exit code. */
+int session_post(struct client *c, const char *id, const char *what, struct str body);
+
 /* A file's bytes, `-` is standard input. ERR_NOT_FOUND, ERR_TOO_LARGE, ERR_IO; e says what. */
 int file_read(const char *path, struct buf *out, struct errbuf *e);
 
@@ -90,6 +95,9 @@ int flow_diagram_command(struct client *c, const struct args *a);
 int flow_schema_command(struct client *c, const struct args *a);
 int flow_estimate_command(struct client *c, const struct args *a);
 int flow_generate_command(struct client *c, const struct args *a);
+int review_list_command(struct client *c, const struct args *a);
+int review_show_command(struct client *c, const struct args *a);
+int review_answer_command(struct client *c, const struct args *a);
 int instance_list_command(struct client *c, const struct args *a);
 
 #endif

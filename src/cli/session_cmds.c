@@ -274,7 +274,7 @@ int session_watch_command(struct client *c, const struct args *a)
 /* ---- moving ---- */
 
 /* POST with a body; says `<id> <status>`. */
-static int session_post(struct client *c, const char *id, const char *what, struct str body)
+int session_post(struct client *c, const char *id, const char *what, struct str body)
 {
     struct http_reply r;
     struct buf path;
@@ -364,8 +364,7 @@ int session_delete_command(struct client *c, const struct args *a)
 
 /* ---- answers ---- */
 
-/* --data as it is; --comment as its member "comment". */
-static int answer_data(const struct args *a, struct buf *out)
+int answer_data(const struct args *a, struct buf *out)
 {
     const char *data = args_get(a, "data"), *comment = args_get(a, "comment");
     struct errbuf e = {{0}};

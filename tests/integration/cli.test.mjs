@@ -274,6 +274,24 @@ test('answers and inputs', async () => {
   assert.equal((await server.get(`/sessions/${other}`)).json.output, 'it was me');
 });
 
+test('reviews: listed over sessions, shown, answered by their id', async () => {
+  const id = (await cli('run', file('r.json', reviewed), '--detach')).out.trim();
+  const reader = new Reader(server, id);
+  const { data: { interrupt_id } } = await reader.untilEvent('human_interaction_required');
+  assert.match((await cli('review', 'list')).out, new RegExp(`^${interrupt_id} .*approve_reject .*pending .*review .*Fit to print`, 'm'));
+  const items = (await cli('review', 'list', '--session', id, '--json')).out;
+  assert.equal(JSON.parse(items).items?.[0]?.interrupt_id ?? JSON.parse(items)[0].interrupt_id, interrupt_id);
+  assert.match((await cli('review', 'show', interrupt_id)).out, /^draft +a first draft$/m);
+  expect(await cli('review', 'show', '01900000-0000-7000-8000-000000000000'), 3);
+  expect(await cli('review', 'answer', interrupt_id, 'dance'), 2);
+  expect(await cli('review', 'answer', interrupt_id, 'approve', '--reviewer', 'ada'), 0);
+  assert.equal((await reader.ended()).data.to, 'completed');
+  expect(await cli('review', 'answer', interrupt_id, 'approve'), 3);
+  assert.match((await cli('review', 'list', '--status', 'answered', '--session', id)).out, new RegExp(`^${interrupt_id}`, 'm'));
+  assert.doesNotMatch((await cli('review', 'list', '--session', id)).out, new RegExp(interrupt_id));
+  reader.close();
+});
+
 test('who follows is told where to answer when nobody can be asked', async () => {
   const run = start(['run', file('r.json', reviewed)]);
   const [, id] = await run.until(/answer with: sluice session answer (\S+) review ACTION/);

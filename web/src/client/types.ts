@@ -162,7 +162,7 @@ export type HumanRequired = EventOf<"human_interaction_required", {
 export type HumanExpired = EventOf<"human_interaction_expired", { interrupt_id: string; action_taken?: string }>;
 export type HumanReminder = EventOf<"human_interaction_reminder", { interrupt_id: string; expires_in_ms?: number }>;
 export type NodeResumed = EventOf<"node_resumed", {
-  interrupt_id?: string; action: string; data?: Json; reviewer?: string | null;
+  interrupt_id?: string; action: string; data?: Json; reviewer?: string | null; final?: boolean;
 }>;
 export type UserInput = EventOf<"user_input", { content: string; user_id?: string | null }>;
 export type SignalReceived = EventOf<"signal_received", { name: string; payload?: Json }>;

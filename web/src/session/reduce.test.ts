@@ -128,6 +128,12 @@ describe("reduce", () => {
     expect(answered.open).toEqual([]);
     expect(answered.interrupts.i1).toMatchObject({ state: "answered", action: "approve", reviewer: "ann" });
 
+    const vote = reduce(view(debate), log(...debate.map((e) =>
+      [e.type, e.node_id ?? null, e.run_id ?? null, e.data] as Row),
+      ["node_resumed", "review", "r4", { interrupt_id: "i1", action: "approve", reviewer: "ann", final: false }],
+    ));
+    expect(vote.open).toEqual(["i1"]);
+
     const cancelled = reduce(view(debate), [{
       seq: debate.length + 1, session_id: "s", type: "session_state_change", timestamp: "2026-01-01T00:01:00.000Z",
       data: { from: "running", to: "cancelled", reason: "enough" },

@@ -311,7 +311,8 @@ function apply(d: Draft, event: SessionEvent): void {
       });
       break;
     case "node_resumed": {
-      const { interrupt_id, action, data, reviewer } = event.data;
+      const { interrupt_id, action, data, reviewer, final } = event.data;
+      if (final === false) break; // one answer of several: the question is still open
       const id = interrupt_id ?? d.view.open.find((o) => d.view.interrupts[o]?.nodeId === event.node_id);
       if (!id) break;
       d.closeInterrupt(id, {
