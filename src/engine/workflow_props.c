@@ -210,6 +210,11 @@ static void time_check(struct wf_parse *p, const struct prop_def *def, struct js
 
 static void prop_check(struct wf_parse *p, const struct prop_def *def, struct json v)
 {
+    static void (*const shapes[])(struct wf_parse *, struct json) = {
+        [PROP_TOOLS] = tools_check,       [PROP_AGENT] = agent_check,
+        [PROP_MESSAGES] = messages_check, [PROP_MEMBERS] = members_check_list,
+        [PROP_CASES] = cases_check,       [PROP_VOTERS] = voters_check,
+    };
     switch (def->type) {
     case PROP_STRING:
     case PROP_BOOL:
@@ -217,9 +222,6 @@ static void prop_check(struct wf_parse *p, const struct prop_def *def, struct js
             want_type(p, v, JSON_STRING, def->name, "text");
         else
             want_type(p, v, JSON_TRUE, def->name, "true or false");
-        break;
-    case PROP_TOOLS:
-        tools_check(p, v);
         break;
     case PROP_CODE:
         check_code(p, v, def->name);
@@ -241,9 +243,6 @@ static void prop_check(struct wf_parse *p, const struct prop_def *def, struct js
         if (want_type(p, v, JSON_OBJECT, def->name, "an object of names and expressions"))
             expressions_check(p, v, def->name);
         break;
-    case PROP_AGENT:
-        agent_check(p, v);
-        break;
     case PROP_INT:
     case PROP_NUMBER:
         want_number(p, v, def->type == PROP_INT, def->min, def->max, def->name, &(double){0});
@@ -261,17 +260,13 @@ static void prop_check(struct wf_parse *p, const struct prop_def *def, struct js
     case PROP_ENTRIES:
         check_entries(p, v, def->name, def->type == PROP_ENTRIES);
         break;
+    case PROP_TOOLS:
+    case PROP_AGENT:
     case PROP_MESSAGES:
-        messages_check(p, v);
-        break;
     case PROP_MEMBERS:
-        members_check_list(p, v);
-        break;
     case PROP_CASES:
-        cases_check(p, v);
-        break;
     case PROP_VOTERS:
-        voters_check(p, v);
+        shapes[def->type](p, v);
         break;
     case PROP_NODE:
         edge_add(p, EDGE_DEFAULT, v, STR_NULL, 0);
