@@ -1,24 +1,32 @@
 #include "graph.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /* Built from the end: a block is told what follows it, and gives the id that it is entered by. */
 
 #define GRAPH_NODES_MAX 40
 
+struct node_id {
+    char text[8];
+};
 struct graph {
     struct dice *d;
     struct buf *out;
     unsigned nodes;
+    struct node_id *inside; /* of the container being built, or NULL */
+    unsigned inside_count;
 };
-struct node_id {
-    char text[8];
-};
+#define INSIDE_MAX 200
+
+static const struct node_id nowhere = {""};
 
 static struct node_id node_new(struct graph *g)
 {
     struct node_id id;
     snprintf(id.text, sizeof(id.text), "n%u", g->nodes++ % 1000);
+    if (g->inside && g->inside_count < INSIDE_MAX)
+        g->inside[g->inside_count++] = id;
     return id;
 }
 
@@ -39,13 +47,15 @@ static void node_options(struct graph *g, struct node_id next)
         buf_printf(g->out, ",\"timeout_ms\":%u", dice_between(g->d, 1000, 60000));
     if (dice_chance(g->d, 60))
         buf_append_z(g->out, ",\"on_error\":\"continue\"");
-    else if (dice_chance(g->d, 30))
+    else if (next.text[0] && dice_chance(g->d, 30))
         buf_printf(g->out, ",\"on_error\":\"%s\"", next.text);
 }
 
 static void node_next(struct graph *g, struct node_id next)
 {
-    buf_printf(g->out, ",\"next_ids\":[\"%s\"]}", next.text);
+    if (next.text[0])
+        buf_printf(g->out, ",\"next_ids\":[\"%s\"]", next.text);
+    buf_append_char(g->out, '}');
 }
 
 static void simple_properties(struct graph *g, unsigned kind)
@@ -176,6 +186,64 @@ static struct node_id block_loop(struct graph *g, struct node_id next, unsigned 
     return id;
 }
 
+static void inside_write(struct graph *g, const char *property, struct node_id first)
+{
+    buf_printf(g->out, ",\"properties\":{\"%s\":[\"%s\"", property, first.text);
+    for (unsigned i = 0; i < g->inside_count; i++)
+        if (strcmp(g->inside[i].text, first.text))
+            buf_printf(g->out, ",\"%s\"", g->inside[i].text);
+    buf_append_char(g->out, ']');
+}
+
+static struct node_id block_map(struct graph *g, struct node_id next, unsigned depth)
+{
+    static const char *const items[] = {"{1}",       "{vars.c, 2, 3}", "{4, 5}",
+                                        "{6, 7, 8}", "array()",        "vars.c"};
+    static const char *const policies[] = {"fail", "null", "drop"};
+    struct node_id id = node_new(g), inside[INSIDE_MAX], *around = g->inside;
+    unsigned around_count = g->inside_count;
+    g->inside = inside;
+    g->inside_count = 0;
+    struct node_id first = sequence(g, block_simple(g, nowhere, ""), depth - 1);
+    node_open(g, id, "map");
+    inside_write(g, "body", first);
+    buf_printf(g->out, ",\"items\":\"%s\"", items[dice_below(g->d, 6)]);
+    if (dice_chance(g->d, 40))
+        buf_printf(g->out, ",\"max_concurrent\":%u", dice_between(g->d, 1, 2));
+    if (dice_chance(g->d, 50))
+        buf_printf(g->out, ",\"on_item_error\":\"%s\"", policies[dice_below(g->d, 3)]);
+    buf_append_char(g->out, '}');
+    g->inside = around;
+    g->inside_count = around_count;
+    node_options(g, next);
+    node_next(g, next);
+    return id;
+}
+
+/* Its steps stand in the order made. */
+static struct node_id block_sequence(struct graph *g, struct node_id next, unsigned depth)
+{
+    struct node_id id = node_new(g), inside[INSIDE_MAX], *around = g->inside, first;
+    unsigned around_count = g->inside_count;
+    g->inside = inside;
+    g->inside_count = 0;
+    first = block_simple(g, nowhere, "");
+    for (unsigned left = dice_below(g->d, 3); left; left--) {
+        if (depth > 1 && dice_chance(g->d, 30))
+            block_map(g, nowhere, depth - 1);
+        else
+            block_simple(g, nowhere, "");
+    }
+    node_open(g, id, "sequence");
+    inside_write(g, "steps", first);
+    buf_append_char(g->out, '}');
+    g->inside = around;
+    g->inside_count = around_count;
+    node_options(g, next);
+    node_next(g, next);
+    return id;
+}
+
 static struct node_id block(struct graph *g, struct node_id next, unsigned depth)
 {
     unsigned roll = dice_below(g->d, 100);
@@ -185,8 +253,12 @@ static struct node_id block(struct graph *g, struct node_id next, unsigned depth
         return block_parallel(g, next, depth);
     if (roll < 72)
         return block_loop(g, next, depth);
-    if (roll < 86)
+    if (roll < 82)
         return block_review(g, next, depth);
+    if (roll < 89)
+        return block_map(g, next, depth);
+    if (roll < 93)
+        return block_sequence(g, next, depth);
     return block_switch(g, next, depth);
 }
 

@@ -491,7 +491,7 @@ static void do_end(struct world *w)
 }
 
 /* An open interrupt of the session's row, as a page would find it. */
-static bool waiting_pick(struct world *w, struct live *l, struct json *out)
+static bool waiting_pick(struct world *w, struct live *l, struct json *all, struct json *out)
 {
     struct arena a;
     struct session_row row;
@@ -510,6 +510,7 @@ static bool waiting_pick(struct world *w, struct live *l, struct json *out)
     while (json_iter_next(&it))
         if (it.index == pick)
             *out = it.value;
+    *all = list;
     return true;
 }
 
@@ -518,14 +519,30 @@ static struct str word_of(struct json v)
     return (struct str){v.p + 1, v.n - 2};
 }
 
+/* Of the items of a map that wait at one node, that which has waited longest: ids ascend. */
+static struct id waiting_longest(struct json all, struct json node_id)
+{
+    struct id best = {{0}}, id;
+    struct json_iter it;
+    json_iter_init(&it, all);
+    while (json_iter_next(&it)) {
+        if (!json_eq(json_get(it.value, "node_id"), node_id) ||
+            !id_parse(word_of(json_get(it.value, "interrupt_id")), &id))
+            continue;
+        if (id_is_zero(best) || memcmp(&id, &best, sizeof(id)) < 0)
+            best = id;
+    }
+    return best;
+}
+
 static void do_answer(struct world *w)
 {
     struct live *l = live_any(w, true);
-    struct json asked;
+    struct json all, asked;
     if (!l)
         return;
     live_load(w, l);
-    if (!waiting_pick(w, l, &asked))
+    if (!waiting_pick(w, l, &all, &asked))
         return;
     struct engine_input in = {.kind = IN_RESUME_NODE,
                               .node_id = word_of(json_get(asked, "node_id")),
@@ -540,6 +557,7 @@ static void do_answer(struct world *w)
     if (speak && dice_chance(&w->dice, 50)) {
         in = (struct engine_input){
             .kind = IN_USER_INPUT, .content = STR("hello"), .node_id = in.node_id};
+        interrupt = waiting_longest(all, json_get(asked, "node_id"));
     }
     if (live_step(w, l, in))
         return;

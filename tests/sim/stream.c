@@ -123,32 +123,32 @@ static void on_session_move(struct stream *s, struct json d)
     s->leaving = false;
 }
 
-/* A node's runs come in order: the next attempt, or the first of the next iteration. */
-static void run_begins(struct stream *s, struct str node, struct stream_run *r)
+/* Iterations of a node are counted without a gap; attempts of each come in order. Only items of a
+ * map run the same node side by side. */
+static void run_begins(struct stream *s, struct str node, struct stream_run *r, bool in_item)
 {
-    const struct stream_run *last = NULL;
+    const struct stream_run *before = NULL;
+    int64_t newest = 0;
     table_foreach(slot, &s->runs)
     {
         const struct stream_run *other = slot->value;
-        if (other != r && str_eqz(node, other->node) &&
-            (!last || other->iteration > last->iteration ||
-             (other->iteration == last->iteration && other->attempt > last->attempt)))
-            last = other;
+        if (other == r || !str_eqz(node, other->node))
+            continue;
+        newest = other->iteration > newest ? other->iteration : newest;
+        if (other->iteration == r->iteration && (!before || other->attempt > before->attempt))
+            before = other;
+        if (!in_item && other->status != NODE_COMPLETED && other->status != NODE_FAILED &&
+            other->status != NODE_SKIPPED)
+            wrong(s, "the node's last run has not ended");
     }
-    if (!last && (r->iteration != 1 || r->attempt != 1))
-        wrong(s, "the first run of a node is iteration 1, attempt 1");
-    if (!last)
-        return;
-    if (last->status != NODE_COMPLETED && last->status != NODE_FAILED &&
-        last->status != NODE_SKIPPED)
-        wrong(s, "the node's last run has not ended");
-    bool next_attempt = r->iteration == last->iteration && r->attempt == last->attempt + 1;
-    bool next_iteration = r->iteration == last->iteration + 1 && r->attempt == 1;
-    if (!next_attempt && !next_iteration)
-        wrong(s, "the node's last run was iteration %lld, attempt %lld", (long long)last->iteration,
-              (long long)last->attempt);
-    if (next_attempt && last->status != NODE_FAILED)
+    if (!before && (r->iteration != newest + 1 || r->attempt != 1))
+        wrong(s, "the node's last run was iteration %lld", (long long)newest);
+    if (before && r->attempt != before->attempt + 1)
+        wrong(s, "the last attempt was %lld", (long long)before->attempt);
+    if (before && before->status != NODE_FAILED)
         wrong(s, "another attempt of a run that had not failed");
+    if (before && !in_item && r->iteration != newest)
+        wrong(s, "another attempt of an older iteration");
 }
 
 static bool is_active(enum node_status st)
@@ -171,7 +171,7 @@ static void on_node_move(struct stream *s, struct json e, struct json d)
         r->iteration = number_of(s, d, "iteration");
         r->attempt = number_of(s, d, "attempt");
         r->status = NODE_PENDING;
-        run_begins(s, node, r);
+        run_begins(s, node, r, json_exists(json_get(d, "item")));
         table_put(&s->runs, run_id, r);
     }
     if (!str_eqz(node, r->node) || from != r->status || !node_move_is_legal(from, to))
@@ -185,7 +185,10 @@ static void on_node_move(struct stream *s, struct json e, struct json d)
         json_exists(json_get(d, "error")) != (to == NODE_FAILED) ||
         json_exists(json_get(d, "interrupt_id")) != (to == NODE_SUSPENDED))
         wrong(s, "a field that does not belong to the move");
-    s->cut += json_string_eq(json_get(json_get(d, "error"), "code"), "cancelled");
+    if (json_string_eq(json_get(json_get(d, "error"), "code"), "cancelled"))
+        s->cut++;
+    else
+        s->cut = 0; /* then it was not the session's end that cut them, but that of an item */
     s->running += is_active(to);
     s->running -= is_active(from);
     r->status = to;

@@ -21,7 +21,7 @@ struct stream {
     struct table interrupts; /* by interrupt id: (void *)1 open, 2 answered, 3 expired */
     unsigned tools_open;
     unsigned running;   /* runs that are running or suspended */
-    unsigned cut;       /* runs that ended only because the session did */
+    unsigned cut;       /* runs that were cancelled last of all */
     uint64_t hash;      /* of all frames */
     struct table tools; /* by call id: (void *)1 started, 2 ended */
     /* Did a model really say this in a call of this session? May be NULL. */
