@@ -376,6 +376,137 @@ static void graphs_are_checked(void **state)
     check_rows(rows, ROWS(rows));
 }
 
+/* One map m with the body b, and what else. */
+#define MAP(body, rest)                                                                            \
+    "nodes:\n  s: { type: start, next_ids: [m] }\n  m: { type: map, properties: { items: input, "  \
+    "body: [" body "] }, next_ids: [e] }\n" rest E
+#define SEQ(steps, rest)                                                                           \
+    "nodes:\n  s: { type: start, next_ids: [m] }\n  m: { type: sequence, properties: { steps: "    \
+    "[" steps "] }, next_ids: [e] }\n" rest E
+
+static void containers_are_checked(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {MAP("b, c", LLM("b", "next_ids: [c]") LLM("c", "")), ""},
+        {MAP("n", "  n: { type: map, properties: { items: map.item, body: [b] } }\n" LLM("b", "")),
+         ""},
+        {SEQ("b, c", LLM("b", "") "  c: { type: human_review }\n"), ""},
+        {MAP("", ""), "error nodes.m.properties.body missing: body needs at least one node\n"},
+        {MAP("b, zz, b, s, e, m", LLM("b", "")),
+         "error nodes.m.properties.body[1] unknown_node: no node \"zz\"\n"
+         "error nodes.m.properties.body[2] duplicate: \"b\" stands here twice\n"
+         "error nodes.m.properties.body[3] bad_member: a start node cannot be inside of a "
+         "container\n"
+         "error nodes.m.properties.body[4] bad_member: an end node cannot be inside of a "
+         "container\n"
+         "error nodes.m.properties.body[5] bad_member: a container cannot be inside of itself\n"},
+        {MAP("b, 7", LLM("b", "")),
+         "error nodes.m.properties.body[1] wrong_type: a member must be a node id, not number\n"},
+        {MAP("b, c", LLM("b", "") LLM("c", "")), "error nodes.c unreachable: node \"c\" is not "
+                                                 "reached from the first node of its map's body\n"},
+        {MAP("b, c", LLM("b", "next_ids: [e]") LLM("c", "next_ids: [m]")),
+         "error nodes.b.next_ids[0] bad_edge: \"b\" is inside of the map \"m\": no edge leads out "
+         "of it\n"
+         "error nodes.c.next_ids[0] bad_edge: \"c\" is inside of the map \"m\": no edge leads out "
+         "of it\n"},
+        {MAP("b", LLM("b", "on_error: e")), "error nodes.b.on_error bad_edge: \"b\" is inside of "
+                                            "the map \"m\": no edge leads out of it\n"},
+        {WRAP("  a: { type: map, properties: { items: input, body: [b] }, next_ids: [b] }\n" LLM(
+             "b", "")),
+         "error nodes.a.next_ids[0] bad_edge: \"b\" is inside of the map \"a\": no edge leads in "
+         "from outside\n"},
+        {MAP("b", LLM("b", "") "  n: { type: map, properties: { items: input, body: [b] }, "
+                               "next_ids: [e] }\n"),
+         "error nodes.n.properties.body[0] bad_member: \"b\" is inside of \"m\" already\n"},
+        {MAP("b", "  b: { type: sequence, properties: { steps: [m] } }\n"),
+         "error nodes.s.next_ids[0] bad_edge: \"m\" is inside of the sequence \"b\": no edge leads "
+         "in from outside\n"
+         "error nodes.m bad_member: \"m\" lies more than 8 containers deep, or in itself\n"
+         "error nodes.m.next_ids bad_edge: a step of the sequence \"b\" leads to the next step and "
+         "nowhere else: it takes no next_ids\n"
+         "error nodes.m.next_ids[0] bad_edge: \"m\" is inside of the sequence \"b\": no edge leads "
+         "out of it\n"},
+        {MAP("b, c", LLM("b", "next_ids: [c]") LLM("c", "next_ids: [b]")),
+         "error nodes.b no_path_to_end: node \"b\" is in a cycle that never ends its item\n"
+         "error nodes.c no_path_to_end: node \"c\" is in a cycle that never ends its item\n"
+         "error nodes.c.next_ids[0] unbroken_cycle: the cycle b -> c -> b passes through no loop "
+         "body, human_review or user_input: nothing would end it\n"},
+        {MAP("b, c", "  b: { type: user_input, next_ids: [c] }\n  c: { type: user_input, "
+                     "next_ids: [b] }\n"),
+         "error nodes.b no_path_to_end: node \"b\" is in a cycle that never ends its item\n"
+         "error nodes.c no_path_to_end: node \"c\" is in a cycle that never ends its item\n"},
+        {MAP("b", "  b: { type: llm, properties: { prompt: p }, join: 2 }\n"),
+         "error nodes.b.join bad_join: join waits for 2 nodes, but only 0 lead to \"b\"\n"},
+        {SEQ("b, c", LLM("b", "next_ids: [c]") LLM("c", "on_error: b")),
+         "error nodes.b.next_ids bad_edge: a step of the sequence \"m\" leads to the next step and "
+         "nowhere else: it takes no next_ids\n"
+         "error nodes.c.on_error bad_edge: a step of the sequence \"m\" leads to the next step and "
+         "nowhere else: it takes no node in on_error (but \"fail\" and \"continue\")\n"
+         "error nodes.c.on_error unbroken_cycle: the cycle b -> c -> b passes through no loop "
+         "body, human_review or user_input: nothing would end it\n"},
+        {SEQ("b, c", LLM("b", "") "  c: { type: loop, properties: { max_rounds: 2 }, next_ids: "
+                                  "[b, b] }\n"),
+         "error nodes.c bad_member: a loop goes to nodes of its own choice, so it cannot be a step "
+         "of the sequence \"m\"; inside of a map, as a step, it can\n"
+         "error nodes.c.next_ids[1] duplicate: \"b\" stands in next_ids twice\n"
+         "error nodes.c.next_ids[1] unbroken_cycle: the cycle b -> c -> b passes through no loop "
+         "body, human_review or user_input: nothing would end it\n"},
+        {"nodes:\n  s: { type: start, next_ids: [m] }\n  m: { type: map, properties: { items: "
+         "nodes.b.output, body: [b, c] }, next_ids: [e] }\n" LLM("b", "when: nodes.s.output and "
+                                                                      "nodes.c.output, next_ids: "
+                                                                      "[c]")
+             LLM("c", "") "  e: { type: end, properties: { output: nodes.b.output } }\n",
+         "error nodes.m.properties.items bad_expression: node \"b\" is inside of the map \"m\": "
+         "outside only nodes.m is seen\n"
+         "error nodes.e.properties.output bad_expression: node \"b\" is inside of the map \"m\": "
+         "outside only nodes.m is seen\n"},
+        {MAP("b", "  b: { type: transform, properties: { output: nodes.e.output .. "
+                  "nodes.s.output } }\n"),
+         "warning nodes.b.properties.output never_before: \"e\" never runs before \"b\": it may "
+         "have no output yet\n"},
+        {WRAP("  a: { type: map, properties: { items: input, body: [x], on_item_error: skip, "
+              "max_concurrent: 0 }, next_ids: [e] }\n" LLM("x", "")),
+         "error nodes.a.properties.on_item_error out_of_range: on_item_error must be one of "
+         "\"fail\", \"null\", \"drop\", not \"skip\"\n"
+         "error nodes.a.properties.max_concurrent out_of_range: max_concurrent must be a whole "
+         "number from 1 to 1000, not 0\n"},
+        {WRAP("  a: { type: sequence, properties: {}, next_ids: [e] }\n"),
+         "error nodes.a.properties.steps missing: a sequence node needs properties.steps\n"},
+    };
+    check_rows(rows, ROWS(rows));
+}
+
+static void members_have_a_graph(void **state)
+{
+    (void)state;
+    struct workflow *w = parse_good(
+        MAP("l, b, p, c, d",
+            "  l: { type: loop, properties: { max_rounds: 2 }, next_ids: [b, p] }\n" LLM(
+                "b", "next_ids: [l]") "  p: { type: parallel, next_ids: [c, d] }\n" LLM("c", "")
+                LLM("d", "")));
+    const struct node_def *m = &w->nodes[workflow_find(w, STR("m"))];
+    const struct workflow *in = m->inner;
+    assert_non_null(in);
+    assert_int_equal(in->node_count, 5);
+    assert_int_equal(in->edge_count, 5);
+    assert_str(in->nodes[in->start].id, "l");
+    unsigned b = (unsigned)workflow_find(in, STR("b")), d = (unsigned)workflow_find(in, STR("d"));
+    assert_true(in->edges[in->nodes[b].out[0]].back);
+    assert_true(workflow_reaches_forward(in, in->start, d));
+    assert_str(in->nodes[d].branch, "d");
+    assert_int_equal(in->nodes[d].owner, m - w->nodes);
+    const struct node_def *doc = &w->nodes[in->nodes[d].doc];
+    assert_str(doc->id, "d");
+    assert_int_equal(doc->local, d);
+    assert_int_equal(workflow_find(in, STR("m")), -1);
+    unsigned back = 0; /* in the document as well: for those who draw it */
+    for (unsigned i = 0; i < w->edge_count; i++)
+        back += w->edges[i].back;
+    assert_int_equal(back, 1);
+    workflow_unref(w);
+}
+
 static void all_errors_come_at_once_in_order(void **state)
 {
     (void)state;
@@ -690,6 +821,8 @@ int main(void)
         cmocka_unit_test(expressions_are_checked),
         cmocka_unit_test(reviews_are_checked),
         cmocka_unit_test(graphs_are_checked),
+        cmocka_unit_test(containers_are_checked),
+        cmocka_unit_test(members_have_a_graph),
         cmocka_unit_test(all_errors_come_at_once_in_order),
         cmocka_unit_test(the_list_of_issues_is_bounded),
         cmocka_unit_test(fields_are_kept),
