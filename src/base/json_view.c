@@ -83,11 +83,9 @@ static const char *json_skip_value(const char *p, const char *end)
 
 struct json json_root(struct str checked)
 {
-    const char *p = checked.p, *end = p + checked.n;
-
     if (!checked.p)
         return JSON_ABSENT;
-    p = json_skip_space(p, end);
+    const char *end = checked.p + checked.n, *p = json_skip_space(checked.p, end);
     while (end > p && json_is_space(end[-1]))
         end--;
     return (struct json){p, (size_t)(end - p)};

@@ -1,7 +1,7 @@
 /* Stored rows that a restart reads back. One session is brought to where it has some of everything
- * (streams, a queue, a loop, a review, timers, withheld inputs, paused); the first byte picks which
- * text of its rows the rest of the input takes the place of. Refused with a sentence, or sound:
- * then it must run on without harm. */
+ * (streams, a queue, a loop, a review, maps, timers, withheld inputs, paused); the first byte picks
+ * which text of its rows the rest of the input takes the place of. Refused with a sentence, or
+ * sound: then it must run on without harm. */
 #include "fuzz.h"
 
 #include <stdlib.h>
@@ -14,8 +14,18 @@
 static const char graph[] =
     "{\"vars\":{\"c\":1},\"nodes\":{"
     "\"start\":{\"type\":\"start\",\"next_ids\":[\"fork\"]},"
-    "\"fork\":{\"type\":\"parallel\",\"properties\":{\"max_concurrent\":4},"
-    "\"next_ids\":[\"say\",\"loop\",\"rev\",\"wait\",\"late\"]},"
+    "\"fork\":{\"type\":\"parallel\",\"properties\":{\"max_concurrent\":5},"
+    "\"next_ids\":[\"say\",\"loop\",\"rev\",\"each\",\"wait\",\"late\"]},"
+    "\"each\":{\"type\":\"map\",\"properties\":{\"items\":\"{{1,2},{3},{4}}\",\"body\":[\"pre\","
+    "\"fail\","
+    "\"in\",\"ask\"],\"max_concurrent\":2,\"on_item_error\":\"null\"},\"next_ids\":[\"join\"]},"
+    "\"pre\":{\"type\":\"switch\",\"properties\":{\"cases\":[{\"when\":\"map.index == 0\","
+    "\"to\":\"fail\"}],\"default\":\"in\"}},"
+    "\"fail\":{\"type\":\"transform\",\"properties\":{\"output\":\"error('x')\"}},"
+    "\"in\":{\"type\":\"map\",\"properties\":{\"items\":\"map.item\",\"body\":[\"nap\"]},"
+    "\"next_ids\":[\"ask\"]},"
+    "\"nap\":{\"type\":\"wait\",\"properties\":{\"duration_ms\":1000}},"
+    "\"ask\":{\"type\":\"user_input\"},"
     "\"say\":{\"type\":\"llm\",\"properties\":{\"prompt\":\"x\"},\"timeout_ms\":9000,"
     "\"next_ids\":[\"join\"]},"
     "\"loop\":{\"type\":\"loop\",\"properties\":{\"max_rounds\":3,\"score\":\"vars.c\"},"
@@ -69,6 +79,15 @@ static struct id fuzz_run(const char *node)
     return found ? found->run_id : none;
 }
 
+/* The run of the outer map. */
+static struct run_row *fuzz_progress(void)
+{
+    struct run_row *r = rows.runs;
+    while (!r->progress_json.p)
+        r = r->next;
+    return r;
+}
+
 static void fuzz_setup(void)
 {
     struct workflow_issues issues;
@@ -99,8 +118,9 @@ static void fuzz_setup(void)
     session_destroy(s);
     const char *show = getenv("FUZZ_SHOW"); /* to make seeds of */
     if (show)
-        printf("%.*s\n%.*s\n%.*s\n", STR_FMT(rows.row.core.state_json),
-               STR_FMT(rows.row.core.node_statuses_json), STR_FMT(rows.withheld->input_json));
+        printf("%.*s\n%.*s\n%.*s\n%.*s\n", STR_FMT(rows.row.core.state_json),
+               STR_FMT(rows.row.core.node_statuses_json), STR_FMT(rows.withheld->input_json),
+               STR_FMT(fuzz_progress()->progress_json));
 }
 
 /* The text that the first byte stands for. */
@@ -112,8 +132,10 @@ static struct str *fuzz_target(uint8_t which)
                                   &rows.row.core.status,      &rows.withheld->input_json,
                                   &rows.effects->request_json};
     unsigned count = sizeof(fields) / sizeof(fields[0]);
-    if (which % (count + 1) < count)
-        return fields[which % (count + 1)];
+    if (which % (count + 2) < count)
+        return fields[which % (count + 2)];
+    if (which % (count + 2) == count + 1)
+        return &fuzz_progress()->progress_json;
     while (!r->interrupt_json.p)
         r = r->next;
     return &r->interrupt_json;
@@ -135,6 +157,7 @@ static void fuzz_live(struct session *s)
                                        .node_id = STR("rev"),
                                        .action = STR("approve"),
                                        .data_json = STR("null")});
+    fuzz_step(s, (struct engine_input){.kind = IN_USER_INPUT, .content = STR("hello")});
     fuzz_step(s, (struct engine_input){.kind = IN_STOP});
     fuzz_step(s, (struct engine_input){.kind = IN_CANCEL});
     FUZZ_CHECK(session_status_is_terminal(session_status_of(s)));

@@ -20,19 +20,43 @@ static void edges_hold(const struct workflow *w)
     }
 }
 
+static bool reaches_end(const struct workflow *w, unsigned i)
+{
+    bool ends = w->nodes[i].kind == KIND_END;
+    for (unsigned k = 0; k < w->node_count; k++)
+        ends = ends || (w->nodes[k].kind == KIND_END && workflow_reaches(w, i, k));
+    return ends;
+}
+
+/* The graph of a container. */
+static void inner_holds(const struct workflow *doc, const struct node_def *container)
+{
+    const struct workflow *w = container->inner;
+    FUZZ_CHECK(w && w->doc == doc && w->node_count > 0);
+    edges_hold(w);
+    for (unsigned i = 0; i < w->node_count; i++) {
+        const struct node_def *n = &w->nodes[i], *m = &doc->nodes[n->doc];
+        FUZZ_CHECK(workflow_find(w, n->id) == (int)i && str_eq(m->id, n->id));
+        FUZZ_CHECK(m->local == i && m->owner == container->doc && n->owner == container->doc);
+        FUZZ_CHECK(workflow_reaches_forward(w, w->start, i));
+        FUZZ_CHECK(n->kind != KIND_START && n->kind != KIND_END);
+    }
+}
+
 static void workflow_holds(const struct workflow *w)
 {
     FUZZ_CHECK(w->nodes[w->start].kind == KIND_START);
     edges_hold(w);
     for (unsigned i = 0; i < w->node_count; i++) {
         const struct node_def *n = &w->nodes[i];
-        bool ends = n->kind == KIND_END;
+        bool inside = n->owner >= 0;
         FUZZ_CHECK(workflow_find(w, n->id) == (int)i);
-        FUZZ_CHECK(workflow_reaches_forward(w, w->start, i));
-        FUZZ_CHECK((n->out_count == 0) == ends);
-        for (unsigned k = 0; k < w->node_count; k++)
-            ends = ends || (w->nodes[k].kind == KIND_END && workflow_reaches(w, i, k));
-        FUZZ_CHECK(ends);
+        FUZZ_CHECK(workflow_reaches_forward(w, w->start, i) == !inside);
+        FUZZ_CHECK(inside || (n->out_count == 0) == (n->kind == KIND_END));
+        FUZZ_CHECK(inside || reaches_end(w, i));
+        FUZZ_CHECK((n->kind == KIND_MAP || n->kind == KIND_SEQUENCE) == (n->inner != NULL));
+        if (n->inner)
+            inner_holds(w, n);
         struct str actions[WORKFLOW_ACTIONS_MAX];
         if (n->kind == KIND_HUMAN_REVIEW)
             FUZZ_CHECK(workflow_actions(w, n, actions) > 0);
