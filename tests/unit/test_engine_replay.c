@@ -377,84 +377,124 @@ static uint32_t fate(const struct session *s, struct str id, const struct node_s
     return (h ^ h >> 15) * 2246822519u >> 4;
 }
 
-/* The node that is next to hear something; -1: none waits. */
-static int next_of(struct fix *f, uint32_t salt)
+/* A node, in the session's own scope or in that of an item. */
+struct place {
+    struct scope *in;
+    unsigned n;
+};
+
+static const struct node_def *place_def(struct place p)
 {
-    int best = -1;
+    return &p.in->wf->nodes[p.n];
+}
+static struct node_state *place_state(struct place p)
+{
+    return &p.in->nodes[p.n];
+}
+
+/* Who is next to hear something; in NULL: nobody waits. */
+static struct place next_of(struct fix *f, uint32_t salt)
+{
+    struct place best = {NULL, 0};
     uint32_t least = 0;
-    for (unsigned n = 0; n < f->wf->node_count; n++) {
-        const struct node_state *ns = &f->s->root.nodes[n];
-        bool waits = ns->phase == PHASE_SUSPENDED || ns->phase == PHASE_BACKOFF ||
-                     (ns->phase == PHASE_RUNNING && ns->work);
-        uint32_t h = fate(f->s, f->wf->nodes[n].id, ns, salt + (ns->phase == PHASE_BACKOFF));
-        if (waits && (best < 0 || h < least)) {
-            best = (int)n;
-            least = h;
+    scopes_foreach(it, f->s)
+    {
+        struct place p = {scope_of(it), 0};
+        for (; p.n < p.in->wf->node_count; p.n++) {
+            const struct node_state *ns = place_state(p);
+            bool waits = ns->phase == PHASE_SUSPENDED || ns->phase == PHASE_BACKOFF ||
+                         (ns->phase == PHASE_RUNNING && ns->work && !ns->work->container);
+            uint32_t h = fate(f->s, place_def(p)->id, ns, salt + (ns->phase == PHASE_BACKOFF));
+            if (waits && (!best.in || h < least)) {
+                best = p;
+                least = h;
+            }
         }
     }
     return best;
 }
 
-static void fire(struct fix *f, int n, enum timer_purpose purpose)
+static struct timer *place_timer(struct fix *f, struct place p, enum timer_purpose purpose)
 {
     list_foreach(it, &f->s->timers)
     {
         struct timer *t = container_of(it, struct timer, link);
-        if (t->node == n && t->purpose == purpose) {
-            fix_step(f, (struct engine_input){.kind = IN_TIMER, .timer_id = t->id});
-            return;
-        }
+        if (t->scope == p.in && t->node == (int)p.n && t->purpose == purpose)
+            return t;
     }
-    fail_msg("no such timer");
+    return NULL;
 }
 
-static bool has_timer(struct fix *f, int n, enum timer_purpose purpose)
+static void fire(struct fix *f, struct place p, enum timer_purpose purpose)
 {
-    return timer_of(f->s, purpose, n) != NULL;
+    struct timer *t = place_timer(f, p, purpose);
+    assert_non_null(t);
+    fix_step(f, (struct engine_input){.kind = IN_TIMER, .timer_id = t->id});
 }
 
-static void answer_human(struct fix *f, int n, uint32_t h)
+static void answer_human(struct fix *f, struct place p, uint32_t h)
 {
-    char id[NAME_BYTES_MAX + 1];
-    snprintf(id, sizeof(id), "%.*s", STR_FMT(f->wf->nodes[n].id));
-    bool is_input = f->wf->nodes[n].kind == KIND_USER_INPUT;
-    if (has_timer(f, n, FOR_EXPIRY) && h % 3 == 0)
-        fire(f, n, FOR_EXPIRY);
-    else if (is_input && h % 2)
-        fix_step(f, (struct engine_input){
-                        .kind = IN_USER_INPUT, .content = STR("hello"), .node_id = str_of(id)});
+    bool is_input = place_def(p)->kind == KIND_USER_INPUT;
+    struct id asked = place_state(p)->work->interrupt_id;
+    if (place_timer(f, p, FOR_EXPIRY) && h % 3 == 0)
+        fire(f, p, FOR_EXPIRY);
+    else if (is_input && h % 2 && !p.in->parent)
+        fix_step(f, (struct engine_input){.kind = IN_USER_INPUT,
+                                          .content = STR("hello"),
+                                          .node_id = place_def(p)->id});
     else
-        fix_answer(f, id, is_input ? "submit" : h % 5 < 2 ? "reject" : "approve", "\"fine\"");
+        fix_try(f, (struct engine_input){.kind = IN_RESUME_NODE,
+                                         .node_id = place_def(p)->id,
+                                         .interrupt_id = asked,
+                                         .action = str_of(is_input    ? "submit"
+                                                          : h % 5 < 2 ? "reject"
+                                                                      : "approve"),
+                                         .data_json = STR("\"fine\""),
+                                         .reviewer = STR("ann")});
 }
 
-static void work_goes_on(struct fix *f, int n, uint32_t salt)
+static void work_goes_on(struct fix *f, struct place p, uint32_t salt)
 {
-    const struct node_state *ns = &f->s->root.nodes[n];
-    uint32_t h = fate(f->s, f->wf->nodes[n].id, ns, salt + 7);
-    char id[NAME_BYTES_MAX + 1], text[40];
-    snprintf(id, sizeof(id), "%.*s", STR_FMT(f->wf->nodes[n].id));
+    const struct node_state *ns = place_state(p);
+    uint32_t h = fate(f->s, place_def(p)->id, ns, salt + 7);
+    struct id run = ns->run_id;
+    char text[40];
     snprintf(text, sizeof(text), h % 8 ? "{\"h\":%u}" : "%u", h % 1000);
-    if (ns->phase == PHASE_BACKOFF)
-        fire(f, n, FOR_RETRY);
-    else if (ns->phase == PHASE_SUSPENDED)
-        answer_human(f, n, h);
-    else if (ns->work->kind == WORK_WAIT)
-        fire(f, n, FOR_WAIT);
-    else if (h % 100 < 25)
-        fix_fail(f, id, h % 100 < 5 ? "timeout" : "http_500");
-    else if (ns->work->kind == WORK_MODEL)
-        fix_say(f, id, text);
-    else
-        fix_script(f, id, text);
+    if (ns->phase == PHASE_BACKOFF) {
+        fire(f, p, FOR_RETRY);
+    } else if (ns->phase == PHASE_SUSPENDED) {
+        answer_human(f, p, h);
+    } else if (ns->work->kind == WORK_WAIT) {
+        fire(f, p, FOR_WAIT);
+    } else if (h % 100 < 25) {
+        fix_step(f,
+                 (struct engine_input){.kind = IN_RUN_FAILED,
+                                       .run_id = run,
+                                       .error_code = str_of(h % 100 < 5 ? "timeout" : "http_500"),
+                                       .error_text = STR("It broke."),
+                                       .retry_after_ms = -1});
+    } else if (ns->work->kind == WORK_MODEL) {
+        fix_step(f, (struct engine_input){.kind = IN_CHUNK, .run_id = run, .text = str_of(text)});
+        fix_step(f, (struct engine_input){.kind = IN_MODEL_DONE,
+                                          .run_id = run,
+                                          .finish_reason = STR("stop"),
+                                          .model = STR("m"),
+                                          .provider = STR("p"),
+                                          .input_tokens = 3,
+                                          .output_tokens = 5});
+    } else {
+        fix_step(f, (struct engine_input){
+                        .kind = IN_RUN_DONE, .run_id = run, .output_json = str_of(text)});
+    }
 }
 
 static void run_to_end(struct fix *f, uint32_t salt, struct dice *restarts)
 {
     fix_take(f);
     for (int i = 0; !session_status_is_terminal(session_status_of(f->s)); i++) {
-        int n = next_of(f, salt);
-        assert_true(n >= 0 && i < 2000);
-        work_goes_on(f, n, salt);
+        struct place next = next_of(f, salt);
+        assert_true(next.in && i < 2000);
+        work_goes_on(f, next, salt);
         fix_take(f);
         if (restarts && dice_chance(restarts, 10))
             fix_restart(f);
