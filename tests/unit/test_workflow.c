@@ -427,6 +427,14 @@ static void containers_are_checked(void **state)
          "nowhere else: it takes no next_ids\n"
          "error nodes.m.next_ids[0] bad_edge: \"m\" is inside of the sequence \"b\": no edge leads "
          "out of it\n"},
+    };
+    check_rows(rows, ROWS(rows));
+}
+
+static void graphs_inside_are_checked(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
         {MAP("b, c", LLM("b", "next_ids: [c]") LLM("c", "next_ids: [b]")),
          "error nodes.b no_path_to_end: node \"b\" is in a cycle that never ends its item\n"
          "error nodes.c no_path_to_end: node \"c\" is in a cycle that never ends its item\n"
@@ -822,6 +830,7 @@ int main(void)
         cmocka_unit_test(reviews_are_checked),
         cmocka_unit_test(graphs_are_checked),
         cmocka_unit_test(containers_are_checked),
+        cmocka_unit_test(graphs_inside_are_checked),
         cmocka_unit_test(members_have_a_graph),
         cmocka_unit_test(all_errors_come_at_once_in_order),
         cmocka_unit_test(the_list_of_issues_is_bounded),
