@@ -96,7 +96,8 @@ static void model_done(struct llm_call *c)
                                   .model = str_of(c->model_used),
                                   .provider = str_of(c->provider_used),
                                   .input_tokens = c->usage.input_tokens,
-                                  .output_tokens = c->usage.output_tokens};
+                                  .output_tokens = c->usage.output_tokens,
+                                  .tool_calls_json = c->tool_calls};
         run_input(&m->run, &in);
     }
     model_run_destroy(m);

@@ -14,6 +14,7 @@
 
 #define BODY_BYTES_MAX     (64u << 20) /* of one request */
 #define ERROR_BYTES_MAX    (64u << 10) /* what is kept of an answer with an error status */
+#define TOOLS_BYTES_MAX    (64u << 20) /* escaped once more than they came */
 #define ANSWER_BYTES_MAX   (2u * LLM_TEXT_BYTES_MAX) /* of an answer that is not streamed */
 #define FINISHING_MS       1000                      /* from [DONE] to the end of the stream */
 #define RETRY_FIRST_MS     500                       /* doubles with every attempt */
@@ -82,6 +83,7 @@ struct curl_call {
     struct openai_decoder decoder;
     struct buf late;   /* answer text of an event whose thinking brought a hold */
     size_t text_bytes; /* given out */
+    struct buf tools;  /* llm_call.tool_calls */
 
     bool is_gone; /* over or cancelled; freed when nobody up the stack looks at it */
 };
@@ -278,6 +280,7 @@ static void curl_call_free(struct curl_call *call)
     buf_deinit(&call->body);
     buf_deinit(&call->in);
     buf_deinit(&call->late);
+    buf_deinit(&call->tools);
     free(call);
 }
 
@@ -314,15 +317,30 @@ static void curl_call_finish(struct curl_call *call)
     llm_call_finish(&call->base);
 }
 
+static void curl_call_give_tools(struct curl_call *call)
+{
+    struct llm_call *c = call->base.call;
+    if (openai_tool_calls_write(&call->decoder, &call->tools)) {
+        llm_call_fail(c, ERR_TOO_LARGE, "too_large", "the model's tool calls are too large");
+        return;
+    }
+    c->tool_calls = buf_str(&call->tools);
+    c->finish_reason = "tool_calls";
+}
+
 static void curl_call_succeed(struct curl_call *call)
 {
     struct llm_call *c = call->base.call;
-    if (call->decoder.finish_reason && strcmp(call->decoder.finish_reason, "tool_calls") == 0)
+    const char *reason = call->decoder.finish_reason;
+    bool says_tools = reason && strcmp(reason, "tool_calls") == 0;
+    bool has_offer = json_exists(json_get_set(json_root(c->request), "tools"));
+    c->finish_reason = reason && !says_tools ? reason : "stop";
+    if (has_offer && call->decoder.tool_call_count)
+        curl_call_give_tools(call);
+    else if (says_tools && !has_offer)
         llm_call_fail(c, ERR_UPSTREAM, "unexpected_tool_calls",
                       "the model asked for tool \"%s\", but it was offered none",
                       call->decoder.tool_call_count ? call->decoder.tool_calls[0].name : "");
-    else if (!call->decoder.finish_reason)
-        c->finish_reason = "stop";
     curl_call_finish(call);
 }
 
@@ -766,6 +784,7 @@ static int curl_client_prepare(void *self, size_t provider, struct llm_call *c, 
     list_init(&call->link);
     buf_init(&call->in, ANSWER_BYTES_MAX);
     buf_init(&call->late, LLM_TEXT_BYTES_MAX);
+    buf_init(&call->tools, TOOLS_BYTES_MAX);
     sse_init(&call->sse, 0);
     openai_decoder_init(&call->decoder);
     char id[ID_TEXT_BYTES + 1];

@@ -26,9 +26,10 @@ struct demo_call {
     struct demo *demo;
     struct list link;
     struct buf text;
-    size_t at;       /* given out so far */
-    uint64_t due_us; /* of the next word, by the loop's clock */
-    uint64_t gap_us; /* on average */
+    struct buf tools; /* llm_call.tool_calls; empty: none */
+    size_t at;        /* given out so far */
+    uint64_t due_us;  /* of the next word, by the loop's clock */
+    uint64_t gap_us;  /* on average */
     uint64_t random;
     int64_t max_words;
     int64_t input_words, output_words;
@@ -65,6 +66,7 @@ static void demo_call_free(struct demo_call *call)
         return;
     }
     buf_deinit(&call->text);
+    buf_deinit(&call->tools);
     free(call);
 }
 
@@ -73,6 +75,10 @@ static void demo_call_finish(struct demo_call *call, const char *reason)
     struct llm_call *c = call->base.call;
     list_remove(&call->link);
     c->finish_reason = reason;
+    if (call->tools.len && strcmp(reason, "stop") == 0) {
+        c->tool_calls = buf_str(&call->tools);
+        c->finish_reason = "tool_calls";
+    }
     c->usage = (struct llm_usage){call->input_words, call->output_words};
     call->is_gone = true;
     llm_call_finish(&call->base);
@@ -160,11 +166,17 @@ static int demo_prepare(void *self, size_t provider, struct llm_call *c, struct 
     call->max_words = prompt.max_words;
     call->input_words = prompt.input_words;
     buf_init(&call->text, LLM_TEXT_BYTES_MAX);
-    demo_text_write(&prompt, &call->text);
+    buf_init(&call->tools, LLM_TEXT_BYTES_MAX);
+    demo_tools_write(&prompt, &call->tools);
+    if (call->tools.len)
+        demo_tools_say(json_root(buf_str(&call->tools)), &call->text);
+    else
+        demo_text_write(&prompt, &call->text);
     demo_prompt_deinit(&prompt);
-    rc = buf_error(&call->text);
+    rc = buf_error(&call->text) ? buf_error(&call->text) : buf_error(&call->tools);
     if (rc) {
         buf_deinit(&call->text);
+        buf_deinit(&call->tools);
         free(call);
         return err_set(e, ERR_INVALID, "response_schema: the smallest answer is too large");
     }

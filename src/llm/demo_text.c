@@ -10,6 +10,7 @@
 #define PROMPT_BYTES_MAX (64u << 20) /* of what was checked before */
 #define TOPIC_BYTES_MAX  96
 #define KEYWORDS         3
+#define RESULT_BYTES     200 /* of a tool's result, in an answer */
 #define LOOK_BYTES       400 /* of a persona: how it begins says which side it takes */
 
 enum demo_stance { STANCE_NEUTRAL, STANCE_PRO, STANCE_CON, STANCE_JUDGE };
@@ -185,6 +186,10 @@ static void demo_prompt_message(struct demo_prompt *p, struct json message)
     } else if (json_string_eq(role, "user")) {
         buf_clear(&p->user);
         json_string(content, &p->user);
+    } else if (json_string_eq(role, "tool")) {
+        p->has_results = true;
+        buf_clear(&p->result);
+        json_string(content, &p->result);
     }
     p->input_words += demo_count_words(json_raw(content));
 }
@@ -197,6 +202,8 @@ int demo_prompt_init(struct demo_prompt *p, struct str request, struct id key, s
     memset(p, 0, sizeof(*p));
     buf_init(&p->system, PROMPT_BYTES_MAX);
     buf_init(&p->user, PROMPT_BYTES_MAX);
+    buf_init(&p->result, PROMPT_BYTES_MAX);
+    p->tools = json_get_set(root, "tools");
     p->schema = json_get_set(root, "response_schema");
     p->max_words = INT64_MAX;
     json_i64(json_get(root, "max_tokens"), &p->max_words);
@@ -212,6 +219,7 @@ void demo_prompt_deinit(struct demo_prompt *p)
 {
     buf_deinit(&p->system);
     buf_deinit(&p->user);
+    buf_deinit(&p->result);
 }
 
 /* ---- Which side ---- */
@@ -330,7 +338,7 @@ static struct str demo_topic_line(struct str text)
     return best;
 }
 
-static struct str demo_topic_of(struct str user)
+struct str demo_topic_of(struct str user)
 {
     if (user.n == 0)
         return STR("the question at hand");
@@ -434,6 +442,16 @@ static void demo_put_some(struct demo_writer *w, const char *const *sentences, s
         demo_put(w, sentences[(at + i) % count]);
 }
 
+/* What a tool gave, or how it begins. */
+static void demo_put_result(struct demo_writer *w, struct str result)
+{
+    bool is_cut = result.n > RESULT_BYTES;
+    struct str head = {result.p, is_cut ? utf8_cut(result.p, RESULT_BYTES) : result.n};
+    demo_put(w, "The tool said: ");
+    buf_append_str(w->out, head.n ? head : STR("nothing"));
+    buf_append_z(w->out, is_cut ? "…" : ".");
+}
+
 static void demo_prose(const struct demo_prompt *p, struct buf *out)
 {
     struct demo_writer w = {.out = out, .random = p->seed};
@@ -443,6 +461,8 @@ static void demo_prose(const struct demo_prompt *p, struct buf *out)
     bool is_remark_first = demo_random(&w.random) % 2;
     if (is_remark_first)
         demo_put(&w, DEMO_REMARK);
+    if (p->has_results)
+        demo_put_result(&w, buf_str(&p->result));
     demo_put_some(&w, bank->openings, 1);
     demo_put_some(&w, bank->points, 2 + demo_random(&w.random) % 3);
     demo_put_some(&w, bank->turns, 1);

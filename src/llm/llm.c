@@ -203,6 +203,7 @@ int llm_call_start(struct llm *llm, struct llm_call *c, struct errbuf *e)
     c->error.text[0] = '\0';
     c->retry_after_ms = -1;
     c->finish_reason = NULL;
+    c->tool_calls = STR_NULL;
     c->model_used = c->model && c->model[0] ? c->model : lane->config.default_model;
     c->provider_used = lane->config.id;
     c->usage = (struct llm_usage){-1, -1};

@@ -51,8 +51,11 @@ struct llm_call {
     /* In */
     const char *provider; /* id; NULL or "": the first configured */
     const char *model;    /* NULL or "": the provider's default */
-    /* {"messages":[{"role","content"}…], "temperature"?, "top_p"?, "max_tokens"?,
-     *  "response_schema"?}: checked JSON, in our own neutral form; the dialect writes its own. */
+    /* {"messages":[{"role","content"}…], "tools":[{"name","description"?,"parameters"?}…]?,
+     *  "temperature"?, "top_p"?, "max_tokens"?, "response_schema"?}; a message may also be
+     *  {"role":"assistant","content"?,"tool_calls":[{"id","name","arguments"}…]} or
+     *  {"role":"tool","tool_call_id","content"}: checked JSON, in our own neutral form; the dialect
+     * writes its own. */
     struct str request;
     struct id idempotency_key; /* the same on every repeat: sent as Idempotency-Key; seeds demo */
     void (*on_delta)(struct llm_call *c, struct str utf8, bool is_thinking);
@@ -62,10 +65,11 @@ struct llm_call {
     /* Out, valid in on_done (strings until it returns) */
     int status; /* 0; ERR_UPSTREAM, ERR_TIMEOUT, ERR_OVERLOAD (429 to the end), ERR_TOO_LARGE,
                    ERR_INVALID */
-    char error_code[64];       /* "rate_limited", "truncated", "connect_failed", "http_503",
-                                  "model_error", "bad_response", … */
-    struct errbuf error;       /* a sentence with what the server said, no secrets */
-    int64_t retry_after_ms;    /* what the server asked for, or -1 */
+    char error_code[64];    /* "rate_limited", "truncated", "connect_failed", "http_503",
+                               "model_error", "bad_response", … */
+    struct errbuf error;    /* a sentence with what the server said, no secrets */
+    int64_t retry_after_ms; /* what the server asked for, or -1 */
+    struct str tool_calls;  /* [{"id","name","arguments": text that should be JSON}…], or NULL */
     const char *finish_reason; /* "stop", "length", "content_filter", "tool_calls" */
     const char *model_used;    /* as the server reported, else as asked */
     const char *provider_used;

@@ -11,21 +11,6 @@
 
 /* ---- The request ---- */
 
-static int openai_check_message(struct json message, size_t index, struct errbuf *e)
-{
-    static const char *const roles[] = {"system", "user", "assistant"};
-    struct json role = json_get(message, "role");
-    bool is_known = false;
-    for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++)
-        is_known = is_known || json_string_eq(role, roles[i]);
-    if (!is_known)
-        return err_set(e, ERR_INVALID, "messages[%zu].role: must be system, user or assistant",
-                       index);
-    if (json_type(json_get(message, "content")) != JSON_STRING)
-        return err_set(e, ERR_INVALID, "messages[%zu].content: must be a string", index);
-    return 0;
-}
-
 static int openai_check_messages(struct json messages, struct errbuf *e)
 {
     if (json_type(messages) != JSON_ARRAY || json_length(messages) == 0)
@@ -58,13 +43,15 @@ static int openai_encode_member(struct jw *w, const struct json_iter *it, bool i
 {
     enum json_type type = json_type(it->value);
     if (json_iter_key_is(it, "messages")) {
-        jw_kv_raw(w, "messages", json_raw(it->value));
+        openai_encode_messages(w, it->value);
     } else if (type == JSON_NULL) {
         return 0;
     } else if (json_iter_key_is(it, "response_schema")) {
         if (type != JSON_OBJECT)
             return err_set(e, ERR_INVALID, "response_schema: must be an object");
         openai_encode_schema(w, it->value);
+    } else if (json_iter_key_is(it, "tools")) {
+        return openai_encode_tools(w, it->value, e);
     } else if (type != JSON_NUMBER) {
         return err_set(e, ERR_INVALID, "%.*s: must be a number", STR_FMT(it->key));
     } else if (json_iter_key_is(it, "temperature")) {
@@ -279,8 +266,11 @@ static int decoding_tool_call(const struct decoding *g, struct json v, size_t pl
     if (json_string(json_get(function, "name"), &word) && word.len && word.len < sizeof(call->name))
         memcpy(call->name, word.data, word.len + 1);
     buf_deinit(&word);
-    json_string(json_get(function, "arguments"), &call->arguments);
-    if (buf_error(&call->arguments))
+    struct json arguments = json_get(function, "arguments");
+    d->tool_bytes += arguments.n;
+    if (json_type(arguments) == JSON_STRING)
+        piece_append(g, &call->arguments, &call->pending, arguments);
+    if (buf_error(&call->arguments) || d->tool_bytes > OPENAI_TOOLS_BYTES_MAX)
         return err_set(g->e, ERR_TOO_LARGE, "the arguments of a tool call are too long");
     return 0;
 }
@@ -486,6 +476,11 @@ void openai_decode_end(struct openai_decoder *d, struct openai_delta *out)
         out->thinking = STR(UTF8_REPLACEMENT);
     if (d->pending[OPENAI_TEXT] || d->pending[OPENAI_REFUSAL])
         out->text = STR(UTF8_REPLACEMENT);
+    for (size_t i = 0; i < d->tool_call_count; i++) {
+        if (d->tool_calls[i].pending)
+            buf_append_z(&d->tool_calls[i].arguments, UTF8_REPLACEMENT);
+        d->tool_calls[i].pending = 0;
+    }
     memset(d->pending, 0, sizeof(d->pending));
 }
 

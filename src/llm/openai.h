@@ -17,6 +17,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/json.h"
 #include "llm/llm.h"
 
 struct openai_encode_options {
@@ -31,13 +32,15 @@ struct openai_encode_options {
 int openai_encode(struct str request, const struct openai_encode_options *options, struct buf *out,
                   struct errbuf *e);
 
-#define OPENAI_TOOL_CALLS_MAX 64
-#define OPENAI_TOOL_BYTES_MAX (1u << 20) /* of the arguments of one tool call */
+#define OPENAI_TOOL_CALLS_MAX  64
+#define OPENAI_TOOL_BYTES_MAX  (1u << 20) /* of the arguments of one tool call */
+#define OPENAI_TOOLS_BYTES_MAX (4u << 20) /* of all, as they come over the wire */
 
 struct openai_tool_call {
     char id[128];
     char name[65];
     struct buf arguments; /* JSON text, in pieces until the end */
+    uint16_t pending;     /* as in the decoder */
 };
 
 enum openai_field { OPENAI_TEXT, OPENAI_REFUSAL, OPENAI_THINKING };
@@ -52,6 +55,7 @@ struct openai_decoder {
     struct llm_usage usage;
     struct openai_tool_call *tool_calls; /* by their `index` */
     size_t tool_call_count;
+    size_t tool_bytes;
     /* Private */
     struct buf fixed;                /* the event, lone surrogates replaced */
     struct buf pieces[2];            /* unescaped text, of thinking and of the answer */
@@ -75,6 +79,15 @@ int openai_decode(struct openai_decoder *d, struct str data, struct openai_delta
 
 /* At the end of the stream: what a high surrogate without a second half becomes. */
 void openai_decode_end(struct openai_decoder *d, struct openai_delta *out);
+
+/* The tool calls as llm_call.tool_calls has them; after openai_decode_end(). */
+int openai_tool_calls_write(const struct openai_decoder *d, struct buf *out);
+
+/* ---- openai_tools.c, for openai.c ---- */
+
+int openai_check_message(struct json message, size_t index, struct errbuf *e);
+void openai_encode_messages(struct jw *w, struct json messages); /* checked ones */
+int openai_encode_tools(struct jw *w, struct json tools, struct errbuf *e);
 
 /* The sentence in the body of an HTTP error: {"error":{"message"}}, {"error":"…"}, {"message"},
  * {"detail"}, else the beginning of the text. Cut, on a boundary, to fit. */

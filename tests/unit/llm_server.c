@@ -205,6 +205,7 @@ static void recorded_done(struct llm_call *c)
     assert_true((c->status == 0) == (c->error_code[0] == '\0'));
     assert_true((c->status == 0) == (c->error.text[0] == '\0'));
     snprintf(r->finish, sizeof(r->finish), "%s", c->finish_reason ? c->finish_reason : "");
+    snprintf(r->tool_calls, sizeof(r->tool_calls), "%.*s", STR_FMT(c->tool_calls));
     snprintf(r->model, sizeof(r->model), "%s", c->model_used ? c->model_used : "");
     if (r->at_done)
         r->at_done(r);

@@ -57,7 +57,7 @@ struct recorded {
     size_t deltas;
     int done;
     /* Copies, since the call's strings go */
-    char finish[32], model[64];
+    char finish[32], model[64], tool_calls[1000];
     void (*at_delta)(struct recorded *r, bool is_thinking);
     void (*at_done)(struct recorded *r);
 };

@@ -300,6 +300,42 @@ static void test_errors_in_the_stream(void **state)
     world_close(&w);
 }
 
+/* ---- Tools ---- */
+
+static void serve_tools(struct conn *conn, size_t index)
+{
+    (void)index;
+    conn_head(conn);
+    conn_content(conn, "see");
+    conn_event(conn, "{\"choices\":[{\"delta\":{\"tool_calls\":[{\"index\":0,\"id\":\"c1\","
+                     "\"function\":{\"name\":\"f\",\"arguments\":\"{\\\"a\"}},{\"index\":1,"
+                     "\"id\":\"c2\",\"function\":{\"name\":\"g\"}}]}}]}");
+    conn_event(conn, "{\"choices\":[{\"delta\":{\"tool_calls\":[{\"index\":0,"
+                     "\"function\":{\"arguments\":\"\\\":1}\"}}]},\"finish_reason\":\"stop\"}]}");
+    conn_end(conn);
+}
+
+static void test_tool_calls_come_at_the_end(void **state)
+{
+    struct world w;
+    struct recorded r;
+    (void)state;
+    world_open(&w, serve_tools);
+    recorded_init(
+        &r, w.llm,
+        "{\"messages\":[{\"role\":\"user\",\"content\":\"q\"}],\"tools\":[{\"name\":\"f\"}]}");
+    recorded_start(&r);
+    turn_until(&w.loop, r.done);
+    assert_int_equal(r.c.status, 0);
+    assert_string_equal(r.tool_calls,
+                        "[{\"id\":\"c1\",\"name\":\"f\",\"arguments\":\"{\\\"a\\\":1}\"},"
+                        "{\"id\":\"c2\",\"name\":\"g\",\"arguments\":\"\"}]");
+    assert_string_equal(r.finish, "tool_calls");
+    assert_str(buf_str(&r.text), "see");
+    recorded_free(&r);
+    world_close(&w);
+}
+
 /* ---- Retries ---- */
 
 static void serve_busy_then_well(struct conn *conn, size_t index)
@@ -936,6 +972,7 @@ int main(void)
         cmocka_unit_test(test_server_that_does_not_stream),
         cmocka_unit_test(test_endings),
         cmocka_unit_test(test_errors_in_the_stream),
+        cmocka_unit_test(test_tool_calls_come_at_the_end),
         cmocka_unit_test(test_retry_then_success),
         cmocka_unit_test(test_failures),
         cmocka_unit_test(test_dropped_before_an_answer_is_repeated),

@@ -39,6 +39,83 @@ static size_t count_words(const char *text)
     return n + 1;
 }
 
+/* ---- Tools ---- */
+
+#define TOOLS                                                                                      \
+    "\"tools\":[{\"name\":\"web_search\",\"parameters\":{\"type\":\"object\",\"required\":"        \
+    "[\"query\"],\"properties\":{\"query\":{\"type\":\"string\"}}}},{\"name\":\"add\","            \
+    "\"parameters\":{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"integer\"}}}},"         \
+    "{\"name\":\"now\"}]"
+#define WITH_TOOLS(user) "{\"messages\":[{\"role\":\"user\",\"content\":\"" user "\"}]," TOOLS "}"
+
+/* The names of the tools called, and are their arguments what the tool takes? */
+static void tools_of(const char *request, uint8_t key, char names[100])
+{
+    struct demo_prompt p;
+    struct errbuf e = {""};
+    struct buf out, text;
+    struct json_iter it;
+    assert_int_equal(json_check(str_of(request), NULL, &e), 0);
+    assert_int_equal(demo_prompt_init(&p, str_of(request), key_of(key), &e), 0);
+    buf_init(&out, 1 << 20);
+    buf_init(&text, 1 << 20);
+    demo_tools_write(&p, &out);
+    names[0] = 0;
+    if (out.len) {
+        assert_int_equal(json_check(buf_str(&out), NULL, &e), 0);
+        json_iter_init(&it, json_root(buf_str(&out)));
+        while (json_iter_next(&it)) {
+            char *name = json_strdup(json_get(it.value, "name"));
+            char *arguments = json_strdup(json_get(it.value, "arguments"));
+            strcat(strcat(names, name), " ");
+            assert_int_equal(json_check(str_of(arguments), NULL, &e), 0);
+            bool searches = strcmp(name, "web_search") == 0;
+            assert_int_equal(json_type(json_get(json_root(str_of(arguments)), "query")),
+                             searches ? JSON_STRING : JSON_NONE);
+            free(name);
+            free(arguments);
+        }
+        demo_tools_say(json_root(buf_str(&out)), &text);
+        assert_non_null(strstr(text.data, DEMO_REMARK));
+    }
+    buf_deinit(&out);
+    buf_deinit(&text);
+    demo_prompt_deinit(&p);
+}
+
+static void test_tools_are_called_when_asked_for(void **state)
+{
+    static const struct {
+        const char *request, *names;
+    } rows[] = {
+        {WITH_TOOLS("What is the weather?"), ""},
+        {WITH_TOOLS("Use web_search, please."), "web_search "},
+        {WITH_TOOLS("Do a Web Search and ADD the figures"), "web_search add "},
+        {WITH_TOOLS("an address nowadays"), ""},
+        {WITH_TOOLS("use a tool"), "web_search "},
+        {"{\"messages\":[{\"role\":\"user\",\"content\":\"use a tool\"}]}", ""},
+        {"{\"messages\":[{\"role\":\"user\",\"content\":\"add\"},{\"role\":\"tool\","
+         "\"tool_call_id\":\"x\",\"content\":\"1\"}]," TOOLS "}",
+         ""},
+    };
+    (void)state;
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        char names[100];
+        tools_of(rows[i].request, (uint8_t)i, names);
+        assert_string_equal(names, rows[i].names);
+    }
+}
+
+static void test_results_are_used(void **state)
+{
+    (void)state;
+    char *text = say("{\"messages\":[{\"role\":\"user\",\"content\":\"add\"},{\"role\":\"tool\","
+                     "\"tool_call_id\":\"x\",\"content\":\"it is 42\"}]," TOOLS "}",
+                     1);
+    assert_non_null(strstr(text, "The tool said: it is 42."));
+    free(text);
+}
+
 static void test_length_and_remark(void **state)
 {
     static const char *const requests[] = {
@@ -337,6 +414,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_length_and_remark),
+        cmocka_unit_test(test_tools_are_called_when_asked_for),
+        cmocka_unit_test(test_results_are_used),
         cmocka_unit_test(test_deterministic_and_varied),
         cmocka_unit_test(test_sides_and_topics),
         cmocka_unit_test(test_schema),

@@ -43,7 +43,31 @@ static const struct {
     {"{}", "m", false, NULL, "messages: must be an array that is not empty"},
     {"{\"messages\":[]}", "m", false, NULL, "messages: must be an array that is not empty"},
     {"{\"messages\":[{\"role\":\"user\",\"content\":\"\"},{\"role\":\"tool\"}]}", "m", false, NULL,
-     "messages[1].role: must be system, user or assistant"},
+     "messages[1].tool_call_id: must be a string"},
+    {"{\"messages\":[{\"role\":\"boss\",\"content\":\"\"}]}", "m", false, NULL,
+     "messages[0].role: must be system, user, assistant or tool"},
+    {"{\"messages\":[{\"role\":\"assistant\",\"tool_calls\":[{\"id\":\"a\"}]}]}", "m", false, NULL,
+     "messages[0].tool_calls[0]: needs id, name and arguments as text"},
+    {"{\"messages\":[{\"role\":\"assistant\",\"tool_calls\":[]}]}", "m", false, NULL,
+     "messages[0].tool_calls: must be an array that is not empty"},
+    {"{\"messages\":[{\"role\":\"user\",\"content\":\"\"}],\"tools\":[]}", "m", false, NULL,
+     "tools: must be an array that is not empty"},
+    {"{\"messages\":[{\"role\":\"user\",\"content\":\"\"}],\"tools\":[{}]}", "m", false, NULL,
+     "tools[0].name: must be a string"},
+    {"{\"messages\":[{\"role\":\"user\",\"content\":\"q\"},"
+     "{\"role\":\"assistant\",\"content\":\"\",\"tool_calls\":[{\"id\":\"a\",\"name\":\"add\","
+     "\"arguments\":\"{\\\"x\\\":1}\"}]},"
+     "{\"role\":\"tool\",\"tool_call_id\":\"a\",\"content\":\"1\"}],"
+     "\"tools\":[{\"name\":\"add\",\"description\":\"Adds\",\"parameters\":{\"type\":\"object\"}}]"
+     "}",
+     NULL, false,
+     "{\"messages\":[{\"role\":\"user\",\"content\":\"q\"},"
+     "{\"role\":\"assistant\",\"content\":null,\"tool_calls\":[{\"id\":\"a\",\"type\":\"function\","
+     "\"function\":{\"name\":\"add\",\"arguments\":\"{\\\"x\\\":1}\"}}]},"
+     "{\"role\":\"tool\",\"tool_call_id\":\"a\",\"content\":\"1\"}],"
+     "\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"add\",\"description\":\"Adds\","
+     "\"parameters\":{\"type\":\"object\"}}}]," STREAM,
+     NULL},
     {"{\"messages\":[{\"role\":\"user\",\"content\":null}]}", "m", false, NULL,
      "messages[0].content: must be a string"},
     {"{\"messages\":[{\"role\":\"user\",\"content\":\"\"}],\"temperature\":\"hot\"}", "m", false,
@@ -337,6 +361,58 @@ static void test_tool_calls(void **state)
     decoded_free(&g);
 }
 
+static void test_tool_calls_as_json(void **state)
+{
+    static const char *const events[] = {
+        TOOL("{\"index\":2,\"id\":\"c\",\"function\":{\"name\":\"f\",\"arguments\":\"\\ud83d\"}}"),
+        TOOL("{\"index\":2,\"function\":{\"arguments\":\"\"}}"),
+        TOOL("{\"index\":2,\"function\":{\"arguments\":\"\\ude00\\ud83d\"}}"),
+        TOOL("{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"g\"}}"),
+        FINISH("tool_calls"),
+    };
+    struct decoded g;
+    struct buf out;
+    struct errbuf e;
+    (void)state;
+    buf_init(&out, 1000);
+    decode_all(&g, events, ROWS(events));
+    assert_int_equal(openai_tool_calls_write(&g.d, &out), 0);
+    assert_int_equal(json_check(buf_str(&out), NULL, &e), 0);
+    assert_str(buf_str(&out),
+               "[{\"id\":\"a\",\"name\":\"g\",\"arguments\":\"\"},{\"id\":\"c\",\"name\":\"f\","
+               "\"arguments\":\"\xF0\x9F\x98\x80\xEF\xBF\xBD\"}]");
+    buf_deinit(&out);
+    decoded_free(&g);
+}
+
+/* Many calls, each within its bound. */
+static void test_tool_calls_are_bounded(void **state)
+{
+    struct openai_decoder d;
+    struct openai_delta delta;
+    struct errbuf e;
+    struct buf event;
+    int rc = 0, i = 0;
+    (void)state;
+    openai_decoder_init(&d);
+    buf_init(&event, 1u << 20);
+    for (; !rc && i < 64; i++) {
+        buf_clear(&event);
+        buf_printf(&event,
+                   "{\"choices\":[{\"delta\":{\"tool_calls\":[{\"index\":%d,"
+                   "\"function\":{\"name\":\"f\",\"arguments\":\"",
+                   i);
+        for (int k = 0; k < 900000; k++)
+            buf_append_char(&event, 'x');
+        buf_append_z(&event, "\"}}]}}]}");
+        rc = openai_decode(&d, buf_str(&event), &delta, &e);
+    }
+    assert_int_equal(rc, ERR_TOO_LARGE);
+    assert_int_equal(i, 5);
+    openai_decoder_deinit(&d);
+    buf_deinit(&event);
+}
+
 static void test_plain_text_is_not_copied(void **state)
 {
     (void)state;
@@ -380,6 +456,8 @@ int main(void)
         cmocka_unit_test(test_finish_reasons),
         cmocka_unit_test(test_long_model_is_cut_on_a_boundary),
         cmocka_unit_test(test_tool_calls),
+        cmocka_unit_test(test_tool_calls_as_json),
+        cmocka_unit_test(test_tool_calls_are_bounded),
         cmocka_unit_test(test_plain_text_is_not_copied),
         cmocka_unit_test(test_error_texts),
     };
