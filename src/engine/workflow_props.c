@@ -217,11 +217,10 @@ static void prop_check(struct wf_parse *p, const struct prop_def *def, struct js
     };
     switch (def->type) {
     case PROP_STRING:
+        want_type(p, v, JSON_STRING, def->name, "text");
+        break;
     case PROP_BOOL:
-        if (def->type == PROP_STRING)
-            want_type(p, v, JSON_STRING, def->name, "text");
-        else
-            want_type(p, v, JSON_TRUE, def->name, "true or false");
+        want_type(p, v, JSON_TRUE, def->name, "true or false");
         break;
     case PROP_CODE:
         check_code(p, v, def->name);
@@ -233,14 +232,13 @@ static void prop_check(struct wf_parse *p, const struct prop_def *def, struct js
     case PROP_EXPR:
         check_expression(p, v, def->type == PROP_TEMPLATE, def->name);
         break;
-    case PROP_EXPRS:
-        expressions_check(p, v, def->name);
-        break;
     case PROP_TEMPLATES:
         arguments_check(p, v, def->name);
         break;
+    case PROP_EXPRS:
     case PROP_EXPR_MAP:
-        if (want_type(p, v, JSON_OBJECT, def->name, "an object of names and expressions"))
+        if (def->type == PROP_EXPRS ||
+            want_type(p, v, JSON_OBJECT, def->name, "an object of names and expressions"))
             expressions_check(p, v, def->name);
         break;
     case PROP_INT:
