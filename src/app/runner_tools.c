@@ -17,6 +17,8 @@ static const struct app_tool app_tools[] = {
     {"read_file", file_tool_read},
     {"write_file", file_tool_inside},
     {"list_files", file_tool_inside},
+    {"memory_query", recall_memories},
+    {"session_messages", recall_messages},
     {NULL, NULL},
 };
 

@@ -23,4 +23,8 @@ struct json tool_run_arguments(const struct tool_run *t);
 void tool_run_done(struct tool_run *t, struct str output_json);
 void tool_run_failed(struct tool_run *t, const char *code, const char *text);
 
+/* runner_recall.c: what nodes of their own kind ask the store. */
+void recall_memories(struct tool_run *t);
+void recall_messages(struct tool_run *t);
+
 #endif

@@ -15,6 +15,10 @@ static const struct call_ops vote_ops = {.done = vote_done,
                                          .failed = vote_failed,
                                          .agent_id = vote_agent_id,
                                          .keeps_request = question_keeps_request};
+static const struct call_ops facts_ops = {
+    .done = facts_done, .failed = facts_failed, .keeps_request = question_keeps_request};
+static const struct call_ops synth_ops = {.done = synth_done};
+static const struct call_ops memory_ops = {.done = memory_done};
 static const struct call_ops report_ops = {.done = model_done};
 static const struct call_ops plain_ops = {.done = run_done};
 static const struct call_ops task_ops = {.done = run_done, .failed = task_failed};
@@ -23,9 +27,11 @@ static const struct call_ops worker_ops = {.done = worker_done};
 static const struct call_ops *call_ops_of(enum node_kind k)
 {
     static const struct call_ops *const table[KIND_COUNT] = {
-        [KIND_LLM] = &model_ops,     [KIND_AGENT] = &model_ops,   [KIND_END] = &report_ops,
-        [KIND_SCRIPT] = &worker_ops, [KIND_PLUGIN] = &worker_ops, [KIND_TASK] = &task_ops,
-        [KIND_VOTE] = &vote_ops,
+        [KIND_LLM] = &model_ops,           [KIND_AGENT] = &model_ops,
+        [KIND_END] = &report_ops,          [KIND_SCRIPT] = &worker_ops,
+        [KIND_PLUGIN] = &worker_ops,       [KIND_TASK] = &task_ops,
+        [KIND_VOTE] = &vote_ops,           [KIND_FACT_CHECK] = &facts_ops,
+        [KIND_CONTEXT_SYNTH] = &synth_ops, [KIND_MEMORY_RETRIEVAL] = &memory_ops,
     };
     return table[k] ? table[k] : &plain_ops;
 }

@@ -198,6 +198,7 @@ int64_t session_last_seq(const struct session *s); /* of what was stepped, commi
 bool session_has_output(const struct session *s);  /* would engine_take_delta give something? */
 bool session_is_idle(
     const struct session *s); /* nothing running: only suspended nodes and timers; may be evicted */
+const struct session_meta *session_meta_of(const struct session *s);
 struct str session_definition(const struct session *s); /* the workflow's JSON text */
 size_t session_bytes(const struct session *s);          /* memory, roughly */
 /* The whole row as it is now (arena: of the caller), for answers about live sessions. */

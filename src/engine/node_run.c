@@ -31,6 +31,9 @@ static start_fn *const starters[KIND_COUNT] = {
     [KIND_TASK] = node_start_task,
     [KIND_PLUGIN] = node_start_plugin,
     [KIND_VOTE] = node_start_vote,
+    [KIND_FACT_CHECK] = node_start_facts,
+    [KIND_CONTEXT_SYNTH] = node_start_synth,
+    [KIND_MEMORY_RETRIEVAL] = node_start_memory,
 };
 
 /* ---- rows ---- */

@@ -36,6 +36,8 @@ void tool_event_of(struct session *s, unsigned n, struct id call_id, struct str 
 void tool_event(struct session *s, const struct work *c, const char *status, struct str output,
                 struct str error)
 {
+    if (json_exists(json_get_set(json_root(c->request), "internal")))
+        return;
     tool_event_of(s, c->node, c->key, c->request, status, output, error);
 }
 
@@ -58,6 +60,8 @@ struct str tool_request(struct session *s, unsigned n, const struct tool_call *t
         jw_kv_string(&w, "name", t->name);
     jw_kv_string(&w, "node_id", node_def(s, n)->id);
     jw_kv_raw(&w, "arguments", t->arguments);
+    if (t->internal)
+        jw_kv_bool(&w, "internal", true);
     jw_end(&w);
     bool fits = !buf_error(&b) && !json_check(buf_str(&b), &limits, NULL);
     struct str out = fits ? tmp_copy(s, buf_str(&b)) : STR_NULL;

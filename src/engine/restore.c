@@ -129,10 +129,13 @@ static enum work_kind work_kind_of(enum node_kind k)
     case KIND_AGENT:
     case KIND_END:
     case KIND_VOTE:
+    case KIND_FACT_CHECK:
         return WORK_MODEL;
     case KIND_SCRIPT:
         return WORK_SCRIPT;
     case KIND_TOOL:
+    case KIND_CONTEXT_SYNTH:
+    case KIND_MEMORY_RETRIEVAL:
         return WORK_TOOL;
     case KIND_TASK:
         return WORK_TASK;

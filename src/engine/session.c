@@ -178,6 +178,11 @@ int64_t session_last_seq(const struct session *s)
     return s->seq;
 }
 
+const struct session_meta *session_meta_of(const struct session *s)
+{
+    return &s->meta;
+}
+
 const char *session_refusal(const struct session *s)
 {
     return s->refusal;

@@ -527,6 +527,7 @@ bool work_kind_parse(struct str word, enum work_kind *out);
 struct tool_call {
     struct str tool, server, name; /* the last two may be NULL */
     struct str arguments;          /* JSON, an object */
+    bool internal;                 /* the node's own question to the shell: no tool of anybody's */
 };
 /* What EFFECT_TOOL_START carries, in the step's memory; NULL when it is too large. */
 struct str tool_request(struct session *s, unsigned n, const struct tool_call *t);
@@ -577,6 +578,16 @@ void node_start_vote(struct session *s, unsigned n);
 void vote_done(struct session *s, unsigned n, struct work *c, const struct engine_input *in);
 void vote_failed(struct session *s, unsigned n, struct work *c, const struct engine_input *in);
 struct str vote_agent_id(struct session *s, unsigned n, const struct work *c);
+
+/* ---- node_facts.c, node_recall.c ---- */
+
+void node_start_facts(struct session *s, unsigned n);
+void facts_done(struct session *s, unsigned n, struct work *c, const struct engine_input *in);
+void facts_failed(struct session *s, unsigned n, struct work *c, const struct engine_input *in);
+void node_start_synth(struct session *s, unsigned n);
+void synth_done(struct session *s, unsigned n, struct work *c, const struct engine_input *in);
+void node_start_memory(struct session *s, unsigned n);
+void memory_done(struct session *s, unsigned n, struct work *c, const struct engine_input *in);
 
 /* ---- node kinds ---- */
 

@@ -50,6 +50,9 @@ enum node_kind {
     KIND_MAP,
     KIND_SEQUENCE,
     KIND_VOTE,
+    KIND_FACT_CHECK,
+    KIND_CONTEXT_SYNTH,
+    KIND_MEMORY_RETRIEVAL,
     KIND_PLUGIN, /* a type that workflow_add_type() has made known */
     KIND_COUNT,
 };

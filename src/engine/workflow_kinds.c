@@ -162,6 +162,36 @@ static const struct prop_def vote_props[] = {
     {.name = "max_tokens", .type = PROP_INT, .min = 1, .max = TOKENS_MAX},
 };
 
+static const struct prop_def fact_props[] = {
+    {.name = "text", .type = PROP_TEMPLATE},
+    {.name = "prompt", .type = PROP_TEMPLATE},
+    {.name = "search_sources", .type = PROP_NAMES},
+    {.name = "max_queries", .type = PROP_INT, .max = 12},
+    {.name = "max_claims", .type = PROP_INT, .min = 1, .max = 50},
+    {.name = "verify_threshold", .type = PROP_NUMBER, .max = 1},
+    {.name = "provider", .type = PROP_NAME},
+    {.name = "model", .type = PROP_STRING},
+    {.name = "temperature", .type = PROP_NUMBER, .max = 2},
+    {.name = "max_tokens", .type = PROP_INT, .min = 1, .max = TOKENS_MAX},
+};
+
+static const struct prop_def synth_props[] = {
+    {.name = "max_recent_rounds", .type = PROP_INT, .min = 0, .max = 1000},
+    {.name = "prompt", .type = PROP_TEMPLATE},
+    {.name = "provider", .type = PROP_NAME},
+    {.name = "model", .type = PROP_STRING},
+    {.name = "temperature", .type = PROP_NUMBER, .max = 2},
+    {.name = "max_tokens", .type = PROP_INT, .min = 1, .max = TOKENS_MAX},
+};
+
+static const struct prop_def memory_props[] = {
+    {.name = "query", .type = PROP_TEMPLATE},
+    {.name = "group_id", .type = PROP_TEMPLATE},
+    {.name = "max_results", .type = PROP_INT, .min = 1, .max = 100},
+    {.name = "time_range_days", .type = PROP_NUMBER, .max = 36500},
+    {.name = "relevance_threshold", .type = PROP_NUMBER, .max = 1},
+};
+
 #define PROPS(table) .props = (table), .prop_count = sizeof(table) / sizeof((table)[0])
 
 static const struct kind_def kinds[KIND_COUNT] = {
@@ -215,6 +245,20 @@ static const struct kind_def kinds[KIND_COUNT] = {
                    .decides = true,
                    .takes_next = true,
                    .outcomes = {"approve", "reject"}},
+    [KIND_FACT_CHECK] = {.word = "fact_check",
+                         .article = "a",
+                         PROPS(fact_props),
+                         .decides = true,
+                         .takes_next = true,
+                         .outcomes = {"approve", "reject", "verified", "failed"}},
+    [KIND_CONTEXT_SYNTH] = {.word = "context_synth",
+                            .article = "a",
+                            PROPS(synth_props),
+                            .takes_next = true},
+    [KIND_MEMORY_RETRIEVAL] = {.word = "memory_retrieval",
+                               .article = "a",
+                               PROPS(memory_props),
+                               .takes_next = true},
     [KIND_TASK] = {.word = "task", .article = "a", PROPS(task_props), .takes_next = true},
     [KIND_TOOL] = {.word = "tool", .article = "a", PROPS(tool_props), .takes_next = true},
     [KIND_SIGNAL] = {.word = "signal",

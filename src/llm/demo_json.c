@@ -15,6 +15,7 @@ struct demo_maker {
     struct str topic;
     uint64_t random;
     bool is_remarked;
+    int mood; /* of the last decision: above 0 for, below against; a score goes with it */
 };
 
 static void maker_value(struct demo_maker *m, struct json schema, struct str name, unsigned depth);
@@ -72,6 +73,8 @@ static void maker_number(struct demo_maker *m, struct json schema, struct str na
     if (!has_high)
         high = is_share ? low + 1 : low + 9;
     double share = 0.3 + 0.6 * (double)(demo_random(&m->random) % 1000) / 1000;
+    if (m->mood && name_has(name, "score"))
+        share = m->mood > 0 ? 0.6 + share * 0.4 : share * 0.5;
     double value = low + (high - low) * share;
     if (step > 0)
         value = ceil(low / step) * step + floor((value - low) / step) * step;
@@ -186,6 +189,21 @@ static void maker_typed(struct demo_maker *m, struct json schema, struct str nam
         maker_string(m, schema, name);
 }
 
+static void maker_choice(struct demo_maker *m, struct json words)
+{
+    static const char *const good[] = {"yes", "approve", "supported"}, *const bad[] = {"no",
+                                                                                       "reject"};
+    uint64_t dice = demo_random(&m->random);
+    /* The first is what is usual: half of the answers, and its share of the rest. */
+    struct json word = maker_element(words, dice % 2 ? 0 : dice / 2);
+    m->mood = 0;
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+        m->mood += json_string_eq(word, good[i]);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        m->mood -= json_string_eq(word, bad[i]);
+    jw_raw(&m->w, json_raw(word));
+}
+
 static void maker_value(struct demo_maker *m, struct json schema, struct str name, unsigned depth)
 {
     struct json v;
@@ -196,7 +214,7 @@ static void maker_value(struct demo_maker *m, struct json schema, struct str nam
     if (json_exists(v = json_get(schema, "const")))
         jw_raw(&m->w, json_raw(v));
     else if (json_length(v = json_get(schema, "enum")))
-        jw_raw(&m->w, json_raw(maker_element(v, demo_random(&m->random))));
+        maker_choice(m, v);
     else if (json_exists(v = maker_resolve(m, json_get(schema, "$ref"))))
         maker_value(m, v, name, depth + 1);
     else if (json_length(v = json_get(schema, "anyOf")))
