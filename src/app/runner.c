@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "app/app.h"
+#include "app/runner_describe.h"
 #include "app/runner_private.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -12,6 +13,8 @@ struct model_run {
     struct run run;
     char *provider, *model;
     struct llm_call call;
+    struct describe describe; /* of MCP tools, before the call */
+    bool is_called;
 };
 
 struct worker_run {
@@ -74,6 +77,7 @@ static void model_run_destroy(struct model_run *m)
     run_deinit(&m->run);
     free(m->provider);
     free(m->model);
+    describe_cancel(&m->describe);
     free(m);
 }
 
@@ -106,17 +110,49 @@ static void model_done(struct llm_call *c)
 static void model_cancel(struct run *r)
 {
     struct model_run *m = container_of(r, struct model_run, run);
-    llm_call_cancel(r->app->llm, &m->call);
+    if (m->is_called)
+        llm_call_cancel(r->app->llm, &m->call);
     model_run_destroy(m);
 }
 
 static void model_hold(struct run *r, bool hold)
 {
     struct model_run *m = container_of(r, struct model_run, run);
+    if (!m->is_called)
+        return; /* model_call() sees to it */
     if (hold)
         llm_call_hold(r->app->llm, &m->call);
     else
         llm_call_unhold(r->app->llm, &m->call);
+}
+
+static void model_call(struct model_run *m)
+{
+    struct run *r = &m->run;
+    struct errbuf e = {""};
+    int rc = llm_call_start(r->app->llm, &m->call, &e);
+    if (rc) {
+        run_failed(r, rc == ERR_NOT_FOUND ? "unknown_provider" : err_word(rc), e.text, -1);
+        model_run_destroy(m);
+        return;
+    }
+    m->is_called = true;
+    r->held_by_store = r->app->journal.failing;
+    if (r->held_by_store || r->held_by_session)
+        llm_call_hold(r->app->llm, &m->call);
+}
+
+static void model_described(struct describe *d)
+{
+    struct model_run *m = container_of(d, struct model_run, describe);
+    const struct tool_job *j = &d->job;
+    if (j->status) {
+        run_failed(&m->run, j->error_code, j->error.text, j->retry_after_ms);
+        model_run_destroy(m);
+        return;
+    }
+    m->call.request = buf_str(&d->text);
+    model_call(m);
 }
 
 static void model_start(struct live *l, const struct effect *ef)
@@ -134,17 +170,13 @@ static void model_start(struct live *l, const struct effect *ef)
     m->call.idempotency_key = ef->idempotency_key;
     m->call.on_delta = model_delta;
     m->call.on_done = model_done;
-    struct errbuf e = {""};
-    int rc = llm_call_start(l->app->llm, &m->call, &e);
-    if (rc) {
-        run_failed(&m->run, rc == ERR_NOT_FOUND ? "unknown_provider" : err_word(rc), e.text, -1);
-        model_run_destroy(m);
+    if (!describe_is_wanted(request)) {
+        model_call(m);
         return;
     }
-    if (l->app->journal.failing) {
-        m->run.held_by_store = true;
-        llm_call_hold(l->app->llm, &m->call);
-    }
+    m->describe.request = m->run.request;
+    m->describe.done = model_described;
+    describe_start(&m->describe, l->app->tools);
 }
 
 /* ---- scripts, plugins ---- */

@@ -83,15 +83,35 @@ static void app_tool_cancel(struct run *r)
     list_remove(&r->link);
 }
 
-/* Secrets are for what the workflow's author wrote: the text of the tool node. What a model asks
- * for gets none, whatever it says. */
+/* An agent's tool of that name, when the workflow itself says where to and with which headers: then
+ * a model has no say in where a secret goes. */
+static struct json agent_tool(struct json node, struct json name)
+{
+    struct json_iter it;
+    json_iter_init(&it, json_get_set(json_get_set(node, "properties"), "tools"));
+    while (json_iter_next(&it)) {
+        struct json fixed = json_get_set(it.value, "arguments");
+        struct json own = json_get_set(it.value, "name");
+        if (!json_exists(own))
+            own = json_get_set(it.value, "tool");
+        if (json_exists(own) && json_eq(own, name))
+            return json_exists(json_get_set(fixed, "url")) ? json_get_set(fixed, "headers")
+                                                           : JSON_ABSENT;
+    }
+    return JSON_ABSENT;
+}
+
+/* Secrets are for what the workflow's author wrote: the text of the tool node, the fixed headers of
+ * an agent's tool. What a model asks for gets none, whatever it says. */
 static struct str tool_secrets_of(const struct live *l, struct json request)
 {
     char *id = json_strdup(json_get_set(request, "node_id"));
     struct json nodes = json_get(json_root(session_definition(l->session)), "nodes");
     struct json node = id ? json_get_set(nodes, id) : JSON_ABSENT;
     free(id);
-    return json_string_eq(json_get_set(node, "type"), "tool") ? json_raw(node) : STR_NULL;
+    if (!json_string_eq(json_get_set(node, "type"), "tool"))
+        node = agent_tool(node, json_get_set(request, "name"));
+    return json_raw(node);
 }
 
 static void tool_job_of(struct tool_run *t, const struct effect *ef)

@@ -86,9 +86,12 @@ void tools_write(struct session *s, unsigned n, struct jw *w)
         jw_kv_string(w, "name", spec.name);
         if (spec.description.p)
             jw_kv_string(w, "description", spec.description);
-        jw_kv_raw(w, "parameters",
-                  json_exists(spec.parameters) ? json_raw(spec.parameters)
-                                               : STR("{\"type\":\"object\"}"));
+        if (json_exists(spec.parameters))
+            jw_kv_raw(w, "parameters", json_raw(spec.parameters));
+        else if (spec.server.p) /* it is asked before the model is called */
+            jw_kv_string(w, "server", spec.server);
+        else
+            jw_kv_raw(w, "parameters", STR("{\"type\":\"object\"}"));
         jw_end(w);
     }
     jw_end(w);

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer as createHttp } from 'node:http';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -50,6 +51,7 @@ async function everythingOverHttp(port) {
 
 let httpPort;
 let everything;
+let model;
 before(async () => {
   dir = mkdtempSync(join(tmpdir(), 'sluice-mcp-'));
   files = join(dir, 'files');
@@ -71,10 +73,16 @@ before(async () => {
   }
   const config = join(dir, 'sluice.yaml');
   writeFileSync(config, JSON.stringify({ mcp: { servers } }));
-  server = await new Server({ args: ['--config', config], env: { SLUICE_SECRET_GREETING: 'good-morning-secret' } }).start();
+  model = await modelServer('echo');
+  server = await new Server({
+    args: ['--config', config],
+    env: { SLUICE_SECRET_GREETING: 'good-morning-secret', OPENAI_BASE_URL: model.url, OPENAI_API_KEY: 'test' },
+  }).start();
 });
 after(async () => {
   await server?.close();
+  model?.http.close();
+  model?.http.closeAllConnections();
   for (const c of children) c.kill('SIGKILL');
   rmSync(dir, { recursive: true, force: true });
 });
@@ -188,6 +196,53 @@ test('a session that an HTTP server has forgotten is begun anew', async () => {
   assert.equal(away.error.code, 'connect_failed');
   everything = await everythingOverHttp(httpPort);
   assert.equal((await call('everything-http', 'echo', { message: 'c' })).output?.text, 'Echo: c');
+});
+
+// A model server that asks for a tool once, and then tells what it gave.
+function modelServer(toolName) {
+  const requests = [];
+  const http = createHttp((req, res) => {
+    let body = '';
+    req.on('data', (d) => { body += d; });
+    req.on('end', () => {
+      const request = JSON.parse(body);
+      requests.push(request);
+      const last = request.messages.at(-1);
+      const delta = last.role === 'tool'
+        ? { content: `It said: ${last.content}` }
+        : { tool_calls: [{ index: 0, id: 'c1', type: 'function', function: { name: toolName, arguments: '{"message":"from the model"}' } }] };
+      const chunk = (d, finish) => `data: ${JSON.stringify({ id: 'x', object: 'chat.completion.chunk', model: 'm', choices: [{ index: 0, delta: d, finish_reason: finish }] })}\n\n`;
+      res.writeHead(200, { 'content-type': 'text/event-stream' });
+      res.end(`${chunk(delta, null)}${chunk({}, delta.content ? 'stop' : 'tool_calls')}data: [DONE]\n\n`);
+    });
+  });
+  return new Promise((done) => http.listen(0, '127.0.0.1', () => done({ http, requests, url: `http://127.0.0.1:${http.address().port}/v1` })));
+}
+
+test('an agent is told what an MCP tool takes, and uses it', async () => {
+  const id = await server.execute({
+    nodes: {
+      start: { type: 'start', next_ids: ['clerk'] },
+      clerk: {
+        type: 'agent',
+        properties: { persona: 'A clerk.', prompt: 'Echo something.', tools: [{ tool: 'mcp', server: 'everything', name: 'echo' }, 'web_search'] },
+        next_ids: ['end'],
+      },
+      end: { type: 'end' },
+    },
+  });
+  const reader = new Reader(server, id);
+  const end = await reader.ended();
+  reader.close();
+  assert.equal(end.data.to, 'completed', JSON.stringify(end.data));
+  const [echo, search] = model.requests[0].tools;
+  assert.equal(echo.function.name, 'echo');
+  assert.match(echo.function.description, /echo/i);
+  assert.equal(echo.function.parameters.properties.message.type, 'string');
+  assert.equal(search.function.name, 'web_search');
+  const log = await server.events(id);
+  assert.equal(log.find((e) => e.type === 'tool_execution' && e.data.status === 'completed').data.output.text, 'Echo: from the model');
+  assert.match(log.findLast((e) => e.type === 'message').data.content, /Echo: from the model/);
 });
 
 for (const name of recent) {
