@@ -112,10 +112,21 @@ static void message_again(struct session *s, unsigned n, struct json data)
     message_add(s, row);
 }
 
+/* What a run wrote is written again: the fork has files of its own. */
+static void file_again(struct session *s, unsigned n, struct json data)
+{
+    struct str output;
+    if (json_string_eq(json_get(data, "tool"), "write_file") &&
+        json_string_eq(json_get(data, "status"), "completed"))
+        file_write(s, n, json_get(data, "input"), node_agent_id(s, n), &output, NULL);
+}
+
 static void show_again(struct session *s, unsigned n, const struct record *r)
 {
     char type[64];
     struct json_iter it;
+    if (str_eqz(r->type, "tool_execution"))
+        file_again(s, n, r->data);
     if (str_eqz(r->type, "message")) {
         message_again(s, n, r->data);
         return;

@@ -339,6 +339,42 @@ static void items_of_a_map_stay(void **state)
     fix_close(&f);
 }
 
+#define WRITES                                                                                     \
+    "nodes:\n"                                                                                     \
+    "  start: {type: start, next_ids: [one]}\n"                                                    \
+    "  one: {type: tool, properties: {tool: write_file, arguments: {path: a, content: first}}, "   \
+    "next_ids: [two]}\n"                                                                           \
+    "  two: {type: tool, properties: {tool: write_file, arguments: {path: a, content: second}}, "  \
+    "next_ids: [ask]}\n"                                                                           \
+    "  ask: {type: user_input, next_ids: [end]}\n"                                                 \
+    "  end: {type: end}\n"
+
+/* The fork has files of its own, as they were. */
+static void what_was_written_is_written_again(void **state)
+{
+    (void)state;
+    struct fix f, g;
+    fix_open(&f, WRITES);
+    fix_call_done(&f, fix_call(&f, 0), "null");
+    fix_call_done(&f, fix_call(&f, 0), "null");
+    fix_take(&f);
+    fork_at(&f, &g, (struct point){.node = "two"});
+    fix_take(&g);
+    assert_true(str_eqz(g.rows.files->content, "first"));
+    assert_null(g.rows.files->next);
+    fix_call_done(&g, fix_call(&g, 0), "null");
+    fix_take(&g);
+    assert_int_equal(g.rows.files->version, 2);
+    fork_close(&g);
+    fork_at(&f, &g, (struct point){.after = session_last_seq(f.s)});
+    fix_take(&g);
+    assert_true(str_eqz(g.rows.files->content, "second"));
+    assert_int_equal(g.rows.files->version, 2);
+    assert_int_equal(g.s->files.count, 1);
+    fork_close(&g);
+    fix_close(&f);
+}
+
 static void damaged_logs_are_refused(void **state)
 {
     (void)state;
@@ -590,6 +626,7 @@ int main(void)
         cmocka_unit_test(a_pure_failure_is_tried_again_with_other_variables),
         cmocka_unit_test(a_whole_session_is_copied_with_its_ending),
         cmocka_unit_test(items_of_a_map_stay),
+        cmocka_unit_test(what_was_written_is_written_again),
         cmocka_unit_test(damaged_logs_are_refused),
         cmocka_unit_test(any_graph_at_any_event),
     };
