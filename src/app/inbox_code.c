@@ -32,6 +32,11 @@ bool inbox_op_is_command(enum svc_op op)
     return op < SVC_OP_COUNT && op_words[op];
 }
 
+static bool op_is_of_task(enum svc_op op)
+{
+    return op == SVC_TASK_HEARTBEAT || op == SVC_TASK_COMPLETE || op == SVC_TASK_FAIL;
+}
+
 static void put_text(struct jw *w, const char *key, struct str s)
 {
     if (s.p)
@@ -75,7 +80,7 @@ static void put_task(struct jw *w, const struct svc_req *req)
 static void put_fields(struct jw *w, const struct svc_req *req)
 {
     put_text(w, "reason", req->reason);
-    if (!id_is_zero(req->task.id))
+    if (op_is_of_task(req->op))
         put_task(w, req);
     if (req->op == SVC_PAUSE) {
         jw_kv_bool(w, "hold", req->pause.hold);
@@ -173,7 +178,8 @@ static bool take_task(struct svc_req *req, struct json v)
     req->task.error_json = take_json(req, v, "error");
     bool has_error = json_type(json_root(req->task.error_json.p ? req->task.error_json
                                                                 : STR("null"))) == JSON_OBJECT;
-    return take_id(req, v, "task_id", &req->task.id) && has_error == (req->op == SVC_TASK_FAIL);
+    return take_id(req, v, "task_id", &req->task.id) && !id_is_zero(req->task.id) &&
+           has_error == (req->op == SVC_TASK_FAIL);
 }
 
 static bool take_fields(struct svc_req *req, struct json v)
@@ -199,7 +205,7 @@ static bool take_fields(struct svc_req *req, struct json v)
     } else if (req->op == SVC_INPUT) {
         req->input.content = take_text(req, v, "content");
         req->input.user_id = take_text(req, v, "user_id");
-    } else if (json_exists(json_get(v, "task_id"))) {
+    } else if (op_is_of_task(req->op)) {
         ok = take_task(req, v);
     }
     return ok;

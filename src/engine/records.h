@@ -217,20 +217,18 @@ struct delta {
     const struct session_meta *meta; /* when is_new */
     const struct session_core *core; /* NULL: the session's row is not touched */
 
-    struct run_row *runs;             /* upsert by run_id */
-    struct effect_row *effects_new;   /* insert */
-    struct id_list *effects_done;     /* delete by run_id */
-    struct timer_row *timers_set;     /* upsert by timer_id */
-    struct id_list *timers_done;      /* delete */
-    struct message_row *messages;     /* insert */
-    struct interrupt_row *interrupts; /* upsert by interrupt_id */
-    struct task_row *tasks_new;       /* insert */
-    struct id_list *tasks_done;       /* delete by task_id */
-    struct file_row *files;           /* insert */
-    struct id files_from;             /* when is_new: copies that session's files, as they */
-    int64_t files_until;              /* were at this seq; zero: none */
-    struct withheld_row *withheld;    /* insert */
-    bool withheld_clear;              /* delete all of the session (before the inserts) */
+    struct run_row *runs;                      /* upsert by run_id */
+    struct effect_row *effects_new;            /* insert */
+    struct id_list *effects_done;              /* delete by run_id */
+    struct timer_row *timers_set;              /* upsert by timer_id */
+    struct id_list *timers_done;               /* delete */
+    struct message_row *messages;              /* insert */
+    struct interrupt_row *interrupts;          /* upsert by interrupt_id */
+    struct task_row *tasks_new;                /* insert */
+    struct id_list *tasks_done;                /* delete by task_id */
+    struct file_row *files;                    /* insert */
+    struct withheld_row *withheld;             /* insert */
+    bool withheld_clear;                       /* delete all of the session (before the inserts) */
     const struct idempotency_row *idempotency; /* insert all of the list, or NULL */
     /* Answers of inbox commands that these steps carried out: http_status and answer_json are
      * written; refused whole when one of them was answered before. Or NULL. */

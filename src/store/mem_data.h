@@ -167,7 +167,7 @@ int mem_commands_check(const struct mem_data *d, const struct command_row *rows,
                        struct errbuf *e);
 void mem_commands_answer(struct mem_data *d, struct id session, const struct command_row *rows);
 /* mem_work.c. A delta's interrupts, tasks and files. */
-void mem_commit_work(struct mem_data *d, struct mem_session *s, const struct delta *delta);
+void mem_commit_work(struct mem_session *s, const struct delta *delta);
 int mem_interrupt_get(struct mem_data *d, struct store_interrupt_get *g);
 int mem_interrupt_list(struct mem_data *d, struct store_interrupt_list *l);
 int mem_task_lease(struct mem_data *d, struct store_task_lease *l);

@@ -48,17 +48,8 @@ static void work_file(struct mem_session *s, const struct file_row *r)
     mem_vec_put(&s->files, row, mem_cmp_file);
 }
 
-void mem_commit_work(struct mem_data *d, struct mem_session *s, const struct delta *delta)
+void mem_commit_work(struct mem_session *s, const struct delta *delta)
 {
-    const struct mem_session *from = NULL;
-
-    if (delta->is_new && !id_is_zero(delta->files_from))
-        from = mem_session_get(d, STR_NULL, delta->files_from);
-    for (size_t i = 0; from && i < from->files.count; i++) {
-        const struct file_row *row = &((struct mem_file *)from->files.rows[i])->row;
-        if (row->seq <= delta->files_until)
-            work_file(s, row);
-    }
     for (const struct interrupt_row *r = delta->interrupts; r; r = r->next)
         work_interrupt(s, r);
     for (const struct task_row *r = delta->tasks_new; r; r = r->next)

@@ -148,7 +148,7 @@ static int write_commit(struct mem_data *d, struct store_commit *c)
             commit_events(s, delta);
         commit_work(s, delta);
         commit_rest(s, delta);
-        mem_commit_work(d, s, delta);
+        mem_commit_work(s, delta);
         mem_commands_answer(d, delta->session_id, delta->commands_done);
         write_keys(d, delta->idempotency);
     }

@@ -47,7 +47,6 @@ enum commit_part {
     PART_INTERRUPTS,
     PART_TASKS,
     PART_TASKS_DONE,
-    PART_FILES_COPY,
     PART_FILES,
     PART_COUNT,
 };
@@ -74,7 +73,6 @@ static const struct {
     [PART_INTERRUPTS] = {PG_INTERRUPTS_UPSERT, "uuutttttiii"},
     [PART_TASKS] = {PG_TASKS_INSERT, "uuutttii"},
     [PART_TASKS_DONE] = {PG_TASKS_DELETE, "uu"},
-    [PART_FILES_COPY] = {PG_FILES_COPY, "uui"},
     [PART_FILES] = {PG_FILES_INSERT, "utiiutttiibiy"},
 };
 
@@ -398,15 +396,8 @@ static void commit_tasks(struct pg_commit *c, const struct delta *d)
 
 static void commit_files(struct pg_commit *c, const struct delta *d)
 {
-    struct pg_rows *r = &c->parts[PART_FILES_COPY];
+    struct pg_rows *r = &c->parts[PART_FILES];
 
-    if (d->is_new && !id_is_zero(d->files_from)) {
-        pg_rows_begin(r);
-        pg_rows_id(r, &d->session_id);
-        pg_rows_id(r, &d->files_from);
-        pg_rows_i64(r, d->files_until);
-    }
-    r = &c->parts[PART_FILES];
     for (const struct file_row *f = d->files; f; f = f->next) {
         pg_rows_begin(r);
         pg_rows_id(r, &d->session_id);

@@ -317,14 +317,6 @@ const char *const pg_sql_texts[PG_SQL_COUNT] = {
     [PG_TASKS_DELETE] = "DELETE FROM tasks AS t USING unnest($1::uuid[], $2::uuid[])"
                         " AS d (session_id, id)" WHERE_ROW_OF(
                             "tasks", "t", "o.id = d.id AND o.session_id = d.session_id"),
-    [PG_FILES_COPY] =
-        "INSERT INTO session_files (session_id, path, version, from_version, run_id, author,"
-        " reason, media_type, size, seq, deleted, created_at, updated_at, content)"
-        " SELECT d.id, f.path, f.version, f.from_version, f.run_id, f.author, f.reason,"
-        " f.media_type, f.size, f.seq, f.deleted, f.created_at, f.updated_at, f.content"
-        " FROM unnest($1::uuid[], $2::uuid[], $3::bigint[]) AS d (id, origin, until)"
-        " CROSS JOIN LATERAL (SELECT o.* FROM session_files AS o WHERE o.session_id = d.origin"
-        " AND o.seq <= d.until OFFSET 0) AS f",
     [PG_FILES_INSERT] =
         "INSERT INTO session_files (session_id, path, version, from_version, run_id, author,"
         " reason, media_type, size, seq, deleted, created_at, updated_at, content)"

@@ -260,13 +260,6 @@ const char *const sqlite_sql_texts[SQL_COUNT] = {
         "INSERT INTO session_files (session, path, version, from_version, run_id, author, reason,"
         " media_type, size, seq, deleted, created_at, updated_at, content)"
         " VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?12,?13) ON CONFLICT DO NOTHING",
-    [SQL_FILES_COPY] =
-        "INSERT INTO session_files (session, path, version, from_version, run_id, author, reason,"
-        " media_type, size, seq, deleted, created_at, updated_at, content)"
-        " SELECT ?1, f.path, f.version, f.from_version, f.run_id, f.author, f.reason,"
-        " f.media_type, f.size, f.seq, f.deleted, f.created_at, f.updated_at, f.content"
-        " FROM session_files AS f WHERE f.session = (SELECT s.key FROM sessions AS s"
-        " WHERE s.id = ?2) AND f.seq <= ?3",
     /* The newest version up to ?3. */
     [SQL_FILE_GET] = "SELECT " FILE_COLUMNS ", CASE WHEN f.from_version > 0 THEN (SELECT o.content"
                      " FROM session_files AS o WHERE o.session = f.session AND o.path = f.path"

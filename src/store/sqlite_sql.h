@@ -97,7 +97,6 @@ enum sqlite_sql {
     SQL_TASK_LEASE,
     SQL_TASK_RENEW,
     SQL_FILE_INSERT,
-    SQL_FILES_COPY,
     SQL_FILE_GET,
     SQL_FILES_LIST,
     SQL_FILE_VERSIONS,

@@ -56,13 +56,6 @@ static int work_files(struct sqlite_db *db, const struct delta *d, int64_t key)
     int status = 0;
     struct sqlq q;
 
-    if (d->is_new && !id_is_zero(d->files_from)) {
-        sqlq_start(&q, db, SQL_FILES_COPY);
-        sqlq_bind_i64(&q, key);
-        sqlq_bind_id(&q, &d->files_from);
-        sqlq_bind_i64(&q, d->files_until);
-        status = sqlq_run(&q);
-    }
     for (const struct file_row *f = d->files; f && status == 0; f = f->next) {
         sqlq_start(&q, db, SQL_FILE_INSERT);
         sqlq_bind_i64(&q, key);

@@ -107,6 +107,44 @@ static void test_the_other_commands(void **state)
     assert_true(inbox_op_is_command(SVC_CANCEL));
 }
 
+static void test_what_workers_say(void **state)
+{
+    struct svc_req req, back;
+    (void)state;
+    svc_req_init(&req, SVC_TASK_COMPLETE);
+    req.task.id = some_id(7);
+    req.task.output_json = STR("[1,{\"a\":null}]");
+    there(&req, &back);
+    assert_true(id_eq(back.task.id, req.task.id));
+    assert_true(str_eq(back.task.output_json, req.task.output_json));
+    svc_req_deinit(&req);
+    svc_req_deinit(&back);
+
+    svc_req_init(&req, SVC_TASK_FAIL);
+    req.task.id = some_id(7);
+    req.task.error_json = STR("{\"code\":\"c\",\"message\":\"m\"}");
+    req.task.retry = true;
+    there(&req, &back);
+    assert_true(back.task.retry);
+    assert_true(str_eq(back.task.error_json, req.task.error_json));
+    svc_req_deinit(&req);
+    svc_req_deinit(&back);
+
+    svc_req_init(&req, SVC_TASK_HEARTBEAT);
+    req.task.id = some_id(7);
+    req.task.text = STR("half");
+    req.task.level = STR("warn");
+    req.task.lease_expires_at = 1767225600000;
+    there(&req, &back);
+    assert_true(str_eq(back.task.text, req.task.text));
+    assert_true(str_eq(back.task.level, req.task.level));
+    assert_int_equal(back.task.lease_expires_at, req.task.lease_expires_at);
+    assert_false(back.task.retry);
+    svc_req_deinit(&req);
+    svc_req_deinit(&back);
+    assert_false(inbox_op_is_command(SVC_TASK_LEASE));
+}
+
 static void test_what_does_not_read_back(void **state)
 {
     static const char *const bad[] = {
@@ -120,6 +158,9 @@ static void test_what_does_not_read_back(void **state)
         "{\"v\":1,\"op\":\"pause\",\"hash\":[\"1\"]}",
         "{\"v\":1,\"op\":\"pause\",\"hash\":[\"000000000000000g\",\"0000000000000000\"]}",
         "{\"v\":1,\"op\":\"node_resume\",\"interrupt_id\":\"no\"}",
+        "{\"v\":1,\"op\":\"task_complete\"}",
+        "{\"v\":1,\"op\":\"task_complete\",\"task_id\":\"no\"}",
+        "{\"v\":1,\"op\":\"task_fail\",\"task_id\":\"01939c3a-0000-7000-8000-000000000001\"}",
     };
     (void)state;
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -192,6 +233,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_field_of_an_answer_to_a_node),
         cmocka_unit_test(test_the_other_commands),
+        cmocka_unit_test(test_what_workers_say),
         cmocka_unit_test(test_what_does_not_read_back),
         cmocka_unit_test(test_a_resume_with_a_budget),
         cmocka_unit_test(test_answers),

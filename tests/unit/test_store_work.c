@@ -479,27 +479,6 @@ static void files_have_versions(void **state)
     store_req_deinit(&bad.req);
 }
 
-static void a_fork_has_the_files_of_then(void **state)
-{
-    struct rig *r = *state;
-    struct id session = rig_session(r, "running", T0);
-    struct rig_delta x;
-
-    file_put(r, session, "a", 1, STR("first"), 0, false);
-    file_put(r, session, "a", 2, STR_NULL, 1, false);
-    file_put(r, session, "a", 3, STR("third"), 0, false);
-    rig_new_session(r, &x, "running", T0 + 100);
-    struct id fork = x.d.session_id;
-    struct file_row own = {.path = STR("b"), .version = 1, .content = STR("own"), .size = 3};
-    x.d.files_from = session;
-    x.d.files_until = 20;
-    x.d.files = &own;
-    work_commit(r, &x);
-    file_list(r, fork, NULL, 0, "a@2 b@1 ");
-    file_expect(r, fork, "a", 0, STR("first"));
-    file_list(r, session, NULL, 0, "a@3 ");
-}
-
 /* ---- memories ---- */
 
 static struct id memory_put(struct rig *r, const char *group, const char *content, int64_t at)
@@ -578,7 +557,6 @@ int main(void)
         EVERY(a_paused_sessions_tasks_are_kept_back),
         EVERY(what_hangs_on_a_session_goes_with_it),
         EVERY(files_have_versions),
-        EVERY(a_fork_has_the_files_of_then),
         EVERY(memories_are_found_by_words_and_age),
     };
     return RIG_RUN_TESTS(tests);
