@@ -230,6 +230,9 @@ static int file_provider(struct loader *l, struct json v, unsigned index)
         else if (json_iter_key_is(&it, "tokens_per_s")) /* of the demo provider */
             ok = json_i64(it.value, &n) && n > 0 && n <= DEMO_RATE_MAX &&
                  ((p->demo_tokens_per_s = (unsigned)n), true);
+        else if (json_iter_key_is(&it, "seed")) /* the same */
+            ok = json_i64(it.value, &n) && n > 0 && n <= INT32_MAX &&
+                 ((p->demo_seed = (unsigned)n), true);
         else
             ok = false;
         if (!ok)

@@ -155,7 +155,13 @@ static int demo_prepare(void *self, size_t provider, struct llm_call *c, struct 
 {
     struct demo *d = self;
     struct demo_prompt prompt;
-    int rc = demo_prompt_init(&prompt, c->request, c->idempotency_key, e);
+    unsigned seed = llm_provider_at(d->llm, provider)->demo_seed;
+    struct id key = c->idempotency_key;
+    if (seed) {
+        key = (struct id){{0}};
+        memcpy(key.b, &seed, sizeof(seed));
+    }
+    int rc = demo_prompt_init(&prompt, c->request, key, e);
     if (rc)
         return rc;
     struct demo_call *call = mem_zalloc(sizeof(*call));

@@ -41,6 +41,7 @@ struct llm_provider {
     int64_t idle_timeout_ms;    /* no byte for so long: timeout; 0: 120 s */
     unsigned retries_max;       /* before the first delta; default 2 */
     unsigned demo_tokens_per_s; /* demo only; 0: 25 */
+    unsigned demo_seed; /* demo only; not 0: the same request gives the same text in every call */
 };
 
 struct llm_usage {
