@@ -9,19 +9,24 @@ import { repo } from './lib/server.mjs';
 import { DemoServer, examplesOf, goldenOf, runExample } from './lib/scripted.mjs';
 
 const everything = join(repo, 'tests/integration/node_modules/@modelcontextprotocol/server-everything/dist/index.js');
-const settings = {
-  tools: { http: { allow: ['127.0.0.1'] } },
-  mcp: { servers: { everything: { command: [process.execPath, everything, 'stdio'] } } },
-};
 const demo = new DemoServer();
 const folder = join(repo, 'tests/golden');
 const examples = examplesOf('kinds');
 let server, web;
 before(async () => {
   // What example URLs lead to.
-  web = createServer((req, res) => { res.writeHead(200, { 'content-type': 'application/json' }).end('{"celsius":21}'); });
+  web = createServer((req, res) => {
+    res.sendDate = false;
+    const found = [{ title: 'Sleep', url: 'https://example.com/sleep', text: 'Cats sleep much.' }];
+    res.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(req.url.includes('q=') ? { results: found } : { celsius: 21 }));
+  });
   await new Promise((done) => web.listen(0, '127.0.0.1', done));
-  server = await demo.start(settings);
+  const url = `http://127.0.0.1:${web.address().port}`;
+  server = await demo.start({
+    tools: { http: { allow: ['127.0.0.1'] } },
+    search: { web: { url: `${url}/?q={query}`, results: 'results', title: 'title', link: 'url', snippet: 'text' } },
+    mcp: { servers: { everything: { command: [process.execPath, everything, 'stdio'] } } },
+  });
 });
 after(async () => {
   await demo.close();

@@ -89,7 +89,7 @@ export async function runExample(server, { name, graph }, input) {
 
 // ---- events as golden lines ----
 
-const volatile = new Set(['timestamp', 'expires_at', 'expires_in_ms', 'session', 'index', 'at', 'created_at', 'updated_at', 'lease_expires_at', 'started_at', 'ended_at', 'elapsed_ms', 'duration_ms', 'date', 'until', 'due_at', 'waited_ms']);
+const volatile = new Set(['timestamp', 'expires_at', 'expires_in_ms', 'session', 'index', 'at', 'created_at', 'updated_at', 'lease_expires_at', 'started_at', 'ended_at', 'elapsed_ms', 'duration_ms', 'date', 'until', 'due_at', 'waited_ms', 'current']);
 const uuid = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
 const time = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g;
 const local = /127\.0\.0\.1:\d+/g;
@@ -113,8 +113,8 @@ export function goldenOf(events) {
     if (!sections.has(node)) sections.set(node, []);
     sections.get(node).push(`${e.type} ${JSON.stringify(plain(e.data))}`);
   }
-  // Voters are asked side by side within one node.
-  for (const lines of sections.values()) if (lines.some((l) => l.startsWith('vote_cast'))) lines.sort();
+  // Voters are asked, and claims checked, side by side within one node.
+  for (const lines of sections.values()) if (lines.some((l) => /^(vote_cast|fact_check_progress)/.test(l))) lines.sort();
   const nodes = [...sections.keys()].sort();
   return nodes.map((n) => `== ${n || 'session'}\n${sections.get(n).join('\n')}\n`).join('\n');
 }
