@@ -230,6 +230,8 @@ static void loops_write(const struct session *s, struct jw *w)
         for (unsigned k = 0; k < l->history_len; k++)
             jw_double(w, l->history[k]);
         jw_end(w);
+        if (l->mark.p)
+            jw_kv_raw(w, "mark", l->mark);
         jw_end(w);
     }
     jw_end(w);

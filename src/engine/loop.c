@@ -1,7 +1,9 @@
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
+#include "engine/files.h"
 #include "engine/session.h"
 
 /* A loop node starts once a round: first from outside (round 1), then each time its body comes back
@@ -150,31 +152,79 @@ struct str loop_text(struct session *s, unsigned n)
     return out;
 }
 
-static void loop_event(struct session *s, struct loop_state *l, const char *exit_reason)
+/* Why a loop ended, and what that meant. */
+struct loop_end {
+    const char *reason; /* NULL: another round */
+    bool rolled_back;
+    unsigned files; /* that were taken back */
+};
+
+/* The first round with the highest score, from 1; 0: there are no scores. */
+static unsigned best_round(const struct loop_state *l)
+{
+    unsigned best = 0;
+    for (unsigned i = 1; i < l->history_len; i++)
+        if (l->history[i] > l->history[best])
+            best = i;
+    return l->history_len ? best + 1 : 0;
+}
+
+static void end_write(struct jw *w, const struct loop_state *l, const struct loop_end *end)
+{
+    if (!end->reason || strcmp(end->reason, "regression") != 0)
+        return;
+    jw_kv_i64(w, "best_round", best_round(l));
+    if (end->rolled_back)
+        jw_kv_i64(w, "files_rolled_back", end->files);
+}
+
+static void loop_event(struct session *s, struct loop_state *l, const struct loop_end *end)
 {
     struct jw *w = event_begin(s, "loop_round", (int)l->node);
     jw_kv_i64(w, "round", l->round);
     jw_kv_i64(w, "max_rounds", loop_max_rounds(s, l->node));
     history_write(w, l);
-    if (exit_reason)
-        jw_kv_stringz(w, "exit_reason", exit_reason);
+    if (end->reason)
+        jw_kv_stringz(w, "exit_reason", end->reason);
+    end_write(w, l, end);
     event_end(s);
 }
 
-static void loop_complete(struct session *s, struct loop_state *l, const char *exit_reason)
+static void loop_complete(struct session *s, struct loop_state *l, const struct loop_end *end)
 {
     struct buf b;
     struct jw w;
-    loop_event(s, l, exit_reason);
+    loop_event(s, l, end);
     buf_init(&b, 1u << 20);
     jw_init(&w, &b);
     jw_object(&w);
     jw_kv_i64(&w, "rounds", l->round);
-    jw_kv_stringz(&w, "exit_reason", exit_reason);
+    jw_kv_stringz(&w, "exit_reason", end->reason);
     history_write(&w, l);
+    end_write(&w, l, end);
     jw_end(&w);
-    node_complete(s, l->node, buf_str(&b), loop_edge(s, l->node, exit_reason ? EXIT : BODY));
+    node_complete(s, l->node, buf_str(&b), loop_edge(s, l->node, end->reason ? EXIT : BODY));
     buf_deinit(&b);
+}
+
+/* ---- the files of worse rounds ---- */
+
+/* After a round: is it the best so far? Then this is what may be gone back to. */
+static void loop_mark_files(struct session *s, struct loop_state *l)
+{
+    if (prop_is_true(s, l->node, "rollback") && best_round(l) == l->history_len)
+        own_set(&l->mark, files_mark(s));
+}
+
+static void loop_roll_back(struct session *s, struct loop_state *l, struct loop_end *end)
+{
+    char why[100];
+    if (!end->reason || strcmp(end->reason, "regression") != 0 || !l->mark.p)
+        return;
+    int len = snprintf(why, sizeof(why), "Round %u was better than round %lld.", best_round(l),
+                       (long long)l->round);
+    end->rolled_back = true;
+    end->files = files_roll_back(s, l->node, json_root(l->mark), (struct str){why, (size_t)len});
 }
 
 /* ---- whether to go on ---- */
@@ -218,6 +268,7 @@ static int loop_take_score(struct session *s, struct loop_state *l, struct errbu
         return err_set(e, ERR_INVALID, "The score is a %s, not a number.",
                        json_type_name(json_type(json_root(text))));
     loop_push_score(l, score);
+    loop_mark_files(s, l);
     return 0;
 }
 
@@ -249,17 +300,19 @@ void node_start_loop(struct session *s, unsigned n)
 {
     struct loop_state *l = loop_find(s, n);
     struct errbuf e = {{0}};
-    const char *reason = NULL;
+    struct loop_end end = {.reason = NULL};
     bool next_round = s->at->nodes[n].next_round;
     s->at->nodes[n].next_round = false;
     if (!next_round) {
         l->round = 1;
         l->history_len = 0;
-    } else if (loop_take_score(s, l, &e) || loop_asks_exit(s, l, &reason, &e)) {
+        own_set(&l->mark, STR_NULL);
+    } else if (loop_take_score(s, l, &e) || loop_asks_exit(s, l, &end.reason, &e)) {
         node_failz(s, n, "invalid_expression", e.text);
         return;
-    } else if (!reason) {
+    } else if (!end.reason) {
         l->round++;
     }
-    loop_complete(s, l, reason);
+    loop_roll_back(s, l, &end);
+    loop_complete(s, l, &end);
 }

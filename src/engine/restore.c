@@ -443,6 +443,8 @@ static int restore_loops(struct restore *r, struct json state)
         while (json_iter_next(&scores))
             if (json_double(scores.value, &score))
                 loop_push_score(l, score);
+        if (json_type(json_get(it.value, "mark")) == JSON_OBJECT)
+            own_set(&l->mark, json_raw(json_get(it.value, "mark")));
     }
     return 0;
 }

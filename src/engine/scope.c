@@ -52,8 +52,10 @@ void scope_deinit(struct scope *c)
         free((char *)c->nodes[n].output.p);
         free((char *)c->nodes[n].progress.p);
     }
-    for (unsigned i = 0; i < c->loop_count; i++)
+    for (unsigned i = 0; i < c->loop_count; i++) {
         free(c->loops[i].history);
+        free((char *)c->loops[i].mark.p);
+    }
     free(c->ready);
     free(c->queued);
     free((char *)c->map_text.p);

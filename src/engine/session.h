@@ -177,6 +177,7 @@ struct loop_state {
     int64_t round;
     double *history; /* scores, one a round */
     unsigned history_len, history_cap;
+    struct str mark; /* heap: the files after the best round, with `rollback`; or NULL */
 };
 
 struct var {

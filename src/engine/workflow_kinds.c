@@ -76,6 +76,7 @@ static const struct prop_def loop_props[] = {
     {.name = "exit_on_score", .type = PROP_NUMBER, .min = -1e9, .max = 1e9},
     {.name = "regression_delta", .type = PROP_NUMBER, .max = 1e9},
     {.name = "stagnation_rounds", .type = PROP_INT, .min = 1, .max = 1000},
+    {.name = "rollback", .type = PROP_BOOL},
 };
 
 static const struct prop_def review_props[] = {

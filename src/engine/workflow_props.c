@@ -444,6 +444,8 @@ static void scores_check(struct wf_parse *p, const char *at)
     for (size_t i = 0; i < 3 && !json_exists(prop_get(p, "score")); i++)
         if (json_exists(prop_get(p, names[i])))
             issue_warning(p, at, "no_effect", "%s does nothing without score", names[i]);
+    if (json_exists(prop_get(p, "rollback")) && !json_exists(prop_get(p, "regression_delta")))
+        issue_warning(p, at, "no_effect", "rollback does nothing without regression_delta");
 }
 
 static void kind_check(struct wf_parse *p)

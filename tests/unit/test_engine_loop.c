@@ -57,7 +57,8 @@ static void exit_reasons(void **state)
         {"max_rounds: 9, score: nodes.body.output, exit_on_score: 20",
          "{\"rounds\":2,\"exit_reason\":\"score\",\"score\":20,\"history\":[10,20]}"},
         {"max_rounds: 9, score: '100 - nodes.body.output', regression_delta: 15",
-         "{\"rounds\":3,\"exit_reason\":\"regression\",\"score\":70,\"history\":[90,80,70]}"},
+         "{\"rounds\":3,\"exit_reason\":\"regression\",\"score\":70,\"history\":[90,80,70],"
+         "\"best_round\":1}"},
         {"max_rounds: 9, score: 'math.min(vars.n, 2)', stagnation_rounds: 2",
          "{\"rounds\":4,\"exit_reason\":\"stagnation\",\"score\":2,\"history\":[1,2,2,2]}"},
         {"max_rounds: 3, score: vars.n",
@@ -282,6 +283,125 @@ static void runaways_are_stopped(void **state)
     fix_close(&f);
 }
 
+/* Three rounds with the scores 5, 9, 6; the second is the best. Each writes draft.md; the first
+ * keep.md, the third extra.md as well. */
+#define REGRESSES                                                                                  \
+    "vars: {n: 0}\n"                                                                               \
+    "nodes:\n"                                                                                     \
+    "  start: {type: start, next_ids: [loop]}\n"                                                   \
+    "  loop: {type: loop, properties: {max_rounds: 9, score: '({5, 9, 6})[loop.round]', "          \
+    "regression_delta: 2%s}, next_ids: [body, end]}\n"                                             \
+    "  body: {type: tool, properties: {tool: write_file, arguments: {path: draft.md, content: "    \
+    "'round {{ loop.round }}'}}, next_ids: [which]}\n"                                             \
+    "  which: {type: switch, properties: {cases: [{when: 'loop.round == 2', to: loop}], default: " \
+    "more}}\n"                                                                                     \
+    "  more: {type: tool, properties: {tool: write_file, arguments: {path: 'only-{{ loop.round "   \
+    "}}.md', content: x}}, next_ids: [loop]}\n"                                                    \
+    "  end: {type: end}\n"
+
+static void call_comes_back(struct fix *f)
+{
+    fix_call_done(f, fix_call(f, 0), "null");
+}
+
+static void regression_takes_files_back(void **state)
+{
+    (void)state;
+    for (int variant = 0; variant < 3; variant++) { /* plain, restarted in every round, without */
+        struct fix f;
+        char yaml[2000];
+        snprintf(yaml, sizeof(yaml), REGRESSES, variant < 2 ? ", rollback: true" : "");
+        fix_open(&f, yaml);
+        for (int call = 0; call < 5; call++) {
+            if (variant == 1)
+                fix_restart(&f);
+            call_comes_back(&f);
+        }
+        fix_take(&f);
+        if (variant == 2) {
+            assert_str(
+                f.rows.row.core.output_json,
+                "{\"rounds\":3,\"exit_reason\":\"regression\",\"score\":6,\"history\":[5,9,6]"
+                ",\"best_round\":2}");
+            assert_true(str_eqz(f.rows.files->path, "only-3.md"));
+            fix_close(&f);
+            continue;
+        }
+        assert_str(f.rows.row.core.output_json,
+                   "{\"rounds\":3,\"exit_reason\":\"regression\",\"score\":6,\"history\":[5,9,6],"
+                   "\"best_round\":2,\"files_rolled_back\":2}");
+        const struct file_row *extra = f.rows.files, *draft = extra->next;
+        assert_true(str_eqz(extra->path, "only-3.md") && extra->deleted && extra->version == 2);
+        assert_true(str_eqz(draft->path, "draft.md") && !draft->deleted);
+        assert_int_equal(draft->version, 4);
+        assert_int_equal(draft->from_version, 2);
+        assert_str(draft->reason, "Round 2 was better than round 3.");
+        fix_close(&f);
+    }
+}
+
+/* Defect 6: loops really count, feed scores, stop at the maximum, detect regression and stagnation;
+ * over a restart in every round. */
+static void defect_6_loops_count_and_judge(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *props;
+        const char *scores[6];
+        const char *output;
+    } rows[] = {
+        {"max_rounds: 3",
+         {"1", "2", "3"},
+         "{\"rounds\":3,\"exit_reason\":\"max_rounds\",\"score\":3,\"history\":[1,2,3]}"},
+        {"max_rounds: 6, exit_on_score: 8",
+         {"1.5", "8"},
+         "{\"rounds\":2,\"exit_reason\":\"score\",\"score\":8,\"history\":[1.5,8]}"},
+        {"max_rounds: 6, regression_delta: 2",
+         {"5", "4", "7", "5.5", "5"},
+         "{\"rounds\":5,\"exit_reason\":\"regression\",\"score\":5,\"history\":[5,4,7,5.5,5],"
+         "\"best_round\":3}"},
+        {"max_rounds: 6, stagnation_rounds: 2",
+         {"5", "6", "6", "5"},
+         "{\"rounds\":4,\"exit_reason\":\"stagnation\",\"score\":5,\"history\":[5,6,6,5]}"},
+        {"max_rounds: 6, exit_when: 'loop.score > 3 and #loop.history == 2'",
+         {"9", "4"},
+         "{\"rounds\":2,\"exit_reason\":\"exit_when\",\"score\":4,\"history\":[9,4]}"},
+    };
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct fix f;
+        char yaml[1000];
+        snprintf(yaml, sizeof(yaml),
+                 "nodes:\n"
+                 "  start: {type: start, next_ids: [loop]}\n"
+                 "  loop: {type: loop, properties: {score: nodes.body.output.n, %s}, next_ids: "
+                 "[body, end]}\n"
+                 "  body: {type: script, properties: {code: 'return 1'}, next_ids: [loop]}\n" END,
+                 rows[i].props);
+        fix_open(&f, yaml);
+        for (int round = 0; round < 6 && rows[i].scores[round]; round++) {
+            char output[40];
+            fix_restart(&f);
+            snprintf(output, sizeof(output), "{\"n\":%s}", rows[i].scores[round]);
+            fix_script(&f, "body", output);
+        }
+        fix_take(&f);
+        assert_str(f.rows.row.core.output_json, rows[i].output);
+        fix_close(&f);
+    }
+}
+
+/* A score that is no number fails the loop; it is not taken for 0. */
+static void scores_are_numbers(void **state)
+{
+    (void)state;
+    struct fix f;
+    fix_open(&f, COUNT_LOOP("max_rounds: 3, score: \"'high'\""));
+    fix_take(&f);
+    assert_str(f.rows.row.core.status, "failed");
+    assert_non_null(strstr(f.rows.row.core.error_json.p, "The score is a string, not a number."));
+    fix_close(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -296,6 +416,9 @@ int main(void)
         cmocka_unit_test(parallel_in_a_loop),
         cmocka_unit_test(long_loops_yield),
         cmocka_unit_test(runaways_are_stopped),
+        cmocka_unit_test(regression_takes_files_back),
+        cmocka_unit_test(defect_6_loops_count_and_judge),
+        cmocka_unit_test(scores_are_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
