@@ -86,6 +86,7 @@ void effects_deferred_start(struct session *s)
     table_foreach(slot, &s->runs)
     {
         struct work *w = slot->value;
+        s->at = w->scope;
         if (!w->deferred || !budget_admit(s, w, w->request))
             continue;
         w->deferred = false;
@@ -95,6 +96,7 @@ void effects_deferred_start(struct session *s)
         start_push(s, w, out_copy(s, w->request));
         call_drop_request(s, w);
     }
+    s->at = &s->root;
 }
 
 void effect_finish(struct session *s, struct work *w, bool cancel)

@@ -227,6 +227,7 @@ void session_halt(struct session *s)
     enum halt why = s->halt;
     char reason[64];
     s->halt = HALT_NONE;
+    s->at = &s->root;
     if (s->status != SESSION_RUNNING)
         return;
     if (why == HALT_BUDGET && s->budget.fails) {

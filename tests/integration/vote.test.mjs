@@ -75,3 +75,54 @@ test('defect 7: a vote that says nothing useful is refused before it runs', asyn
   assert.equal(r.json.valid, false);
   assert.deepEqual(r.json.errors.map((e) => e.code).sort(), ['bad_route', 'bad_route', 'duplicate']);
 });
+
+test('defect 7: a fact check names its claims, searches for each, and routes by the share that is supported', async () => {
+  const { end, log } = await run({
+    nodes: {
+      start: { type: 'start', next_ids: ['f'] },
+      f: {
+        type: 'fact_check',
+        properties: { text: 'They say that {{ input.topic }} are cheaper and quieter.', max_claims: 3, max_queries: 1, verify_threshold: 0.5 },
+        routes: { verified: 'up', failed: 'down' },
+      },
+      up: outcomes('up'),
+      down: outcomes('down'),
+      end: { type: 'end' },
+    },
+  });
+  assert.equal(end.data.to, 'completed', JSON.stringify(end.data));
+  const steps = of(log, 'fact_check_progress').map((e) => e.data);
+  assert.ok(steps.length >= 1);
+  steps.forEach((s, i) => {
+    assert.equal(s.current, i + 1);
+    assert.equal(s.total, steps.length);
+    assert.ok(['supported', 'refuted', 'unverified'].includes(s.verdict));
+  });
+  const searched = of(log, 'tool_execution').filter((e) => e.data.status === 'completed');
+  assert.equal(searched.length, steps.length);
+  const { output } = of(log, 'node_state_change').find((e) => e.node_id === 'f' && e.data.to === 'completed').data;
+  const supported = steps.filter((s) => s.verdict === 'supported').length;
+  assert.equal(output.pass_rate, supported / steps.length);
+  assert.equal(output.passed, output.pass_rate >= 0.5);
+  assert.equal(end.data.output, output.passed ? 'up' : 'down');
+  assert.deepEqual(output.claims.map((c) => c.claim).sort(), steps.map((s) => s.claim).sort());
+});
+
+test('the rounds of a loop are summarised as they age', async () => {
+  const { end } = await run({
+    nodes: {
+      start: { type: 'start', next_ids: ['rounds'] },
+      rounds: { type: 'loop', properties: { max_rounds: 3 }, next_ids: ['say', 'end'] },
+      say: { type: 'llm', properties: { prompt: 'Of {{ input.topic }}.', max_tokens: 5 }, next_ids: ['so_far'] },
+      so_far: { type: 'context_synth', properties: { max_recent_rounds: 1, max_tokens: 8 }, next_ids: ['rounds'] },
+      end: { type: 'end', properties: { output: 'nodes.so_far.output' } },
+    },
+  });
+  assert.equal(end.data.to, 'completed', JSON.stringify(end.data));
+  const { rounds, summarised_rounds, recent, summary, context } = end.data.output;
+  assert.equal(rounds, 3);
+  assert.equal(summarised_rounds, 2);
+  assert.deepEqual(recent.map((m) => [m.round, m.speaker]), [[3, 'say']]);
+  assert.ok(summary.length > 0);
+  assert.ok(context.includes(summary) && context.includes(recent[0].content));
+});

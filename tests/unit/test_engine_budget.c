@@ -301,6 +301,66 @@ static void without_one_a_chunk_writes_no_session_row(void **state)
     fix_close(&f);
 }
 
+#define MAP                                                                                        \
+    "nodes:\n"                                                                                     \
+    "  start: {type: start, next_ids: [m]}\n"                                                      \
+    "  m: {type: map, properties: {items: '{\"a\",\"b\",\"c\"}', body: [say]}, next_ids: [end]}\n" \
+    "  say: {type: llm, properties: {prompt: 'On {{ map.item }}'}}\n"                              \
+    "  end: {type: end}\n"
+
+/* Calls of a map's items are held back like any other. */
+static void items_are_held_back(void **state)
+{
+    (void)state;
+    for (int restart = 0; restart < 2; restart++) {
+        struct fix f;
+        fix_open_budget(&f, MAP, INPUT, "{\"tokens\":30}", NULL, false);
+        fix_take(&f);
+        assert_non_null(strstr(fix_text(&f.lines), "say@3 budget_reached") ||
+                                strstr(fix_text(&f.lines), "say budget_reached")
+                            ? "yes"
+                            : NULL);
+        assert_int_equal(session_status_of(f.s), SESSION_PAUSED);
+        assert_int_equal(f.started_count, 2);
+        if (restart)
+            fix_restart(&f);
+        assert_int_equal(resume_with(&f, "{\"tokens\":1000}"), 0);
+        fix_take(&f);
+        for (unsigned i = 0; i < 5 && session_status_of(f.s) == SESSION_RUNNING; i++) {
+            struct fix_call *c = fix_call(&f, i);
+            if (table_get(&f.s->runs, c->id))
+                fix_call_says(&f, c, "Hi", NULL);
+        }
+        fix_take(&f);
+        assert_str(f.rows.row.core.output_json, "[\"Hi\",\"Hi\",\"Hi\"]");
+        fix_close(&f);
+    }
+}
+
+#define VOTES                                                                                      \
+    "nodes:\n"                                                                                     \
+    "  start: {type: start, next_ids: [m]}\n"                                                      \
+    "  m: {type: map, properties: {items: '{\"a\"}', body: [poll]}, next_ids: [end]}\n"            \
+    "  poll: {type: vote, properties: {voters: [x, y, z], question: 'On {{ map.item }}'}}\n"       \
+    "  end: {type: end}\n"
+
+/* The resume lets one of two go, and stops at the other: the event is of the item's own node. */
+static void held_back_twice(void **state)
+{
+    (void)state;
+    struct fix f;
+    fix_open_budget(&f, VOTES, INPUT, "{\"tokens\":200}", NULL, false);
+    fix_take(&f);
+    assert_int_equal(f.started_count, 1);
+    fix_quiet(&f);
+    assert_int_equal(resume_with(&f, "{\"tokens\":360}"), 0);
+    fix_take(&f);
+    assert_int_equal(f.started_count, 2);
+    assert_int_equal(session_status_of(f.s), SESSION_PAUSED);
+    assert_non_null(strstr(fix_text(&f.lines), "poll budget_reached \"tokens\" 360"));
+    fix_close(&f);
+}
+
 /* ---- what is used never exceeds the limit by more than a chunk ---- */
 
 #define MANY                                                                                       \
@@ -397,6 +457,8 @@ int main(void)
         cmocka_unit_test(guesses_are_replaced),
         cmocka_unit_test(crashes_forget_little),
         cmocka_unit_test(without_one_a_chunk_writes_no_session_row),
+        cmocka_unit_test(items_are_held_back),
+        cmocka_unit_test(held_back_twice),
         cmocka_unit_test(used_never_exceeds_it_by_more_than_a_chunk),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
