@@ -1,5 +1,6 @@
 /* What people and workers do with sessions: interrupts, tasks, files, memories. Times of leases are
  * the database's. */
+#include <assert.h>
 #include <string.h>
 
 #include "store/cursor.h"
@@ -70,6 +71,7 @@ static int interrupts_listed(struct pg_job *j)
 
     for (pgr_open(&r, j->conn, 0); pgr_next(&r); tail = &last->next) {
         if (page_see(&page, true) == PAGE_STOP) {
+            assert(last);
             l->next_cursor =
                 cursor_encode(&j->req->arena, CURSOR_INTERRUPTS, last->row.created_at, 0,
                               (struct str){(const char *)last->row.interrupt_id.b, 16});

@@ -1,4 +1,5 @@
 /* What people and workers do with sessions: interrupts, tasks, files, memories. */
+#include <assert.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -147,6 +148,7 @@ static int interrupts_read(struct sqlq *q, struct store_interrupt_list *l)
 
     while ((more = sqlq_next(q)) > 0) {
         if (page_see(&page, true) == PAGE_STOP) {
+            assert(last);
             sqlq_end(q);
             l->next_cursor =
                 cursor_encode(&l->req.arena, CURSOR_INTERRUPTS, last->row.created_at, 0,
@@ -309,7 +311,7 @@ int sqlite_task_lease(struct sqlite_db *db, struct store_task_lease *l)
 int sqlite_task_heartbeat(struct sqlite_db *db, struct store_task_heartbeat *h)
 {
     int64_t now = clock_wall_ms();
-    struct task_row row;
+    struct task_row row = {.next = NULL};
     struct sqlq q;
 
     int status = task_find(db, &h->req.arena, &h->task_id, &row);

@@ -82,7 +82,13 @@ static void simple_properties(struct graph *g, unsigned kind)
         buf_append_z(g->out, "{\"prompt\":\"Say something\"}");
         break;
     case 7:
-        buf_append_z(g->out, "{\"tool\":\"http\",\"arguments\":{\"n\":\"{{ vars.c }}\"}}");
+        if (dice_chance(d, 50))
+            buf_append_z(g->out, "{\"tool\":\"http\",\"arguments\":{\"n\":\"{{ vars.c }}\"}}");
+        else
+            buf_printf(g->out,
+                       "{\"tool\":\"write_file\",\"arguments\":{\"path\":\"f%u\",\"content\":"
+                       "\"{{ vars.c }}\"}}",
+                       dice_below(d, 3));
         break;
     case 8:
         buf_printf(g->out,
@@ -90,6 +96,9 @@ static void simple_properties(struct graph *g, unsigned kind)
                    "\"tools\":[{\"name\":\"find\",\"tool\":\"web_search\","
                    "\"arguments\":{\"query\":\"{{ vars.c }}!\"}}]}",
                    dice_between(d, 1, 3), dice_chance(d, 50) ? "tell" : "fail");
+        break;
+    case 9:
+        buf_append_z(g->out, "{\"queue\":\"q\",\"input\":\"vars.c\"}");
         break;
     default:
         buf_append_z(g->out, "{\"prompt\":\"x\",\"response_schema\":{\"type\":\"object\"}}");
@@ -100,9 +109,9 @@ static void simple_properties(struct graph *g, unsigned kind)
 static struct node_id block_simple(struct graph *g, struct node_id next, const char *join)
 {
     static const char *const types[] = {"transform",  "llm", "agent", "script", "wait",
-                                        "user_input", "llm", "tool",  "agent"};
-    unsigned kind = dice_below(g->d, 12);
-    if (kind > 8)
+                                        "user_input", "llm", "tool",  "agent",  "task"};
+    unsigned kind = dice_below(g->d, 13);
+    if (kind > 9)
         kind = dice_below(g->d, 3);
     struct node_id id = node_new(g);
     node_open(g, id, types[kind]);

@@ -85,7 +85,8 @@ struct world {
     unsigned open; /* sessions that have not ended */
     bool batch;
     bool calm; /* no more faults or new sessions */
-    unsigned long long crashes, sessions, chunks, commits, answers, paused, evicted, completed;
+    unsigned long long crashes, sessions, chunks, commits, answers, paused, evicted, completed,
+        tasks;
     uint64_t hash;
 };
 
@@ -574,6 +575,32 @@ static void do_answer(struct world *w)
     }
 }
 
+/* A worker's end of a task counts once, also in a pause and after a restart. */
+static void do_task(struct world *w)
+{
+    struct live *l = live_any(w, true);
+    if (!l || !l->rows.tasks)
+        return;
+    live_load(w, l);
+    struct id id = l->rows.tasks->task_id;
+    if (!session_awaits_task(l->s, id))
+        return; /* its end is on the way */
+    struct engine_input in = {
+        .kind = IN_RUN_DONE, .run_id = id, .output_json = STR("{\"n\":2}"), .retry_after_ms = -1};
+    if (!w->calm && dice_chance(&w->dice, 25)) {
+        in.kind = IN_RUN_FAILED;
+        in.error_code = STR("broken");
+        in.error_text = STR("It broke.");
+        in.is_final = dice_chance(&w->dice, 30);
+    }
+    live_step(w, l, in);
+    w->tasks++;
+    if (session_awaits_task(l->s, id)) {
+        fprintf(stderr, "a task's end was not taken\n");
+        abort();
+    }
+}
+
 static void do_evict(struct world *w)
 {
     struct live *l = live_any(w, true);
@@ -729,8 +756,10 @@ static void step(struct world *w)
         batch_turn(w);
     else if (roll < 840)
         do_time(w);
-    else if (roll < 890)
+    else if (roll < 880)
         do_answer(w);
+    else if (roll < 890)
+        do_task(w);
     else if (roll < 930)
         do_pause_or_resume(w);
     else if (roll < 931)
@@ -763,7 +792,7 @@ static void live_finish(struct world *w, struct live *l)
             }
         }
     }
-    if (l->rows.effects || l->rows.timers || l->rows.withheld) {
+    if (l->rows.effects || l->rows.timers || l->rows.withheld || l->rows.tasks) {
         fprintf(stderr, "rows are left of a session that has ended\n");
         abort();
     }
@@ -812,9 +841,9 @@ static void settle(struct world *w)
             if (session_status_of(l->s) == SESSION_PAUSED)
                 live_step(w, l, (struct engine_input){.kind = IN_RESUME});
         }
-        static void (*const acts[])(struct world *) = {do_work, do_work,   batch_turn,
+        static void (*const acts[])(struct world *) = {do_work, do_work,   batch_turn, do_task,
                                                        do_time, do_answer, do_read};
-        acts[dice_below(&w->dice, 6)](w);
+        acts[dice_below(&w->dice, 7)](w);
     }
     list_foreach(it, &w->lives) live_finish(w, container_of(it, struct live, link));
 }
@@ -834,10 +863,11 @@ static uint64_t simulate(uint64_t seed, unsigned steps, bool loud)
         step(&w);
     settle(&w);
     if (loud)
-        printf("%llu sessions (%llu completed), %llu chunks, %llu commits, %llu answers, %llu "
-               "pauses, %llu evictions, %llu crashes\n",
-               w.sessions, w.completed, w.chunks, w.commits, w.answers, w.paused, w.evicted,
-               w.crashes);
+        printf(
+            "%llu sessions (%llu completed), %llu chunks, %llu commits, %llu answers, %llu tasks, "
+            "%llu pauses, %llu evictions, %llu crashes\n",
+            w.sessions, w.completed, w.chunks, w.commits, w.answers, w.tasks, w.paused, w.evicted,
+            w.crashes);
     lists_drop(&w);
     while (!list_empty(&w.lives))
         live_free(container_of(w.lives.next, struct live, link));

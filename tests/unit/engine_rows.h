@@ -201,6 +201,10 @@ static inline void rows_apply_work(struct rows *r, const struct delta *d)
         copy->path = rows_copy(r, f->path);
         copy->content = rows_copy(r, f->content);
         copy->reason = rows_copy(r, f->reason);
+        const struct file_row *before = r->files;
+        while (before && !str_eq(before->path, f->path))
+            before = before->next;
+        assert(f->version == (before ? before->version : 0) + 1); /* without gaps, each once */
         copy->next = r->files;
         r->files = copy;
     }
