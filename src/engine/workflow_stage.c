@@ -67,13 +67,14 @@ static int stage_named(struct wf_parse *p, struct json v)
     struct suggestion s;
     suggest_init(&s, id);
     for (unsigned i = 0; i < p->w->node_count; i++) {
-        if (p->w->nodes[i].kind != KIND_STAGE)
+        if (p->w->nodes[i].kind != KIND_STAGE ||
+            p->w->nodes[i].owner != p->w->nodes[p->node].owner) /* items do not look outside */
             continue;
         if (str_eq(p->w->nodes[i].id, id))
             return (int)i;
         suggest_offer(&s, p->w->nodes[i].id);
     }
-    issue_error(p, v.p, "unknown_node", "there is no stage \"%.*s\"%s", STR_FMT(shown(id)),
+    issue_error(p, v.p, "unknown_node", "there is no stage \"%.*s\" here%s", STR_FMT(shown(id)),
                 suggest_text(p, &s));
     return -1;
 }

@@ -363,6 +363,50 @@ static void defect_1_a_review_does_not_end_the_session(void **state)
     fix_close(&f);
 }
 
+/* In the items of a map the same node waits several times: each question has its own id. */
+static void questions_of_items(void **state)
+{
+    (void)state;
+    for (int restart = 0; restart < 2; restart++) {
+        struct fix f;
+        fix_open(&f, "nodes:\n"
+                     "  start: {type: start, next_ids: [m]}\n"
+                     "  m: {type: map, properties: {items: '{1, 2}', body: [r, s]}, next_ids: "
+                     "[end]}\n"
+                     "  r: {type: human_review, next_ids: [s]}\n"
+                     "  s: {type: signal, properties: {name: go}}\n"
+                     "  end: {type: end}\n");
+        const struct interrupt_row *second = newest(&f), *first = second->next;
+        assert_non_null(first);
+        if (memcmp(&first->interrupt_id, &second->interrupt_id, sizeof(struct id)) > 0) {
+            const struct interrupt_row *swap = first;
+            first = second;
+            second = swap;
+        }
+        struct id ids[2] = {first->interrupt_id, second->interrupt_id};
+        if (restart)
+            fix_restart(&f);
+        struct engine_input in = {.kind = IN_RESUME_NODE,
+                                  .node_id = STR("r"),
+                                  .interrupt_id = ids[1],
+                                  .action = STR("approve")};
+        fix_step(&f, in);
+        assert_int_equal(fix_try(&f, in), ERR_CONFLICT);
+        in.interrupt_id = (struct id){{0}}; /* the one that has waited longest: it is the only */
+        fix_step(&f, in);
+        assert_int_equal(fix_try(&f, in), ERR_CONFLICT);
+        if (restart)
+            fix_restart(&f);
+        struct engine_input go = {
+            .kind = IN_SIGNAL, .name = STR("go"), .data_json = STR("\"second\"")};
+        fix_step(&f, go); /* item 2 was there first */
+        go.data_json = STR("\"first\"");
+        fix_step(&f, go);
+        assert_str(output(&f), "[\"first\",\"second\"]");
+        fix_close(&f);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -379,6 +423,7 @@ int main(void)
         cmocka_unit_test(one_rejection_decides),
         cmocka_unit_test(rejections_may_need_a_quorum),
         cmocka_unit_test(a_change_outweighs_an_approval),
+        cmocka_unit_test(questions_of_items),
         cmocka_unit_test(defect_1_a_review_does_not_end_the_session),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

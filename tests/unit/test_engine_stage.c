@@ -251,6 +251,11 @@ static void bad_dependencies(void **state)
          "\"b\":{\"type\":\"stage\",\"properties\":{\"depends_on\":[\"c\"]},\"next_ids\":[\"e\"]},"
          "\"c\":{\"type\":\"stage\",\"properties\":{\"depends_on\":[\"b\"]},\"next_ids\":[\"e\"]}",
          "cycle", "nodes.b.properties.depends_on[0]"},
+        {"\"a\":{\"type\":\"parallel\",\"next_ids\":[\"m\",\"t\"]},"
+         "\"m\":{\"type\":\"map\",\"properties\":{\"items\":\"{1}\",\"body\":[\"b\"]},"
+         "\"next_ids\":[\"e\"]},\"b\":{\"type\":\"stage\"},"
+         "\"t\":{\"type\":\"stage\",\"properties\":{\"depends_on\":[\"b\"]},\"next_ids\":[\"e\"]}",
+         "unknown_node", "nodes.t.properties.depends_on[0]"},
         {"\"a\":{\"type\":\"stage\",\"properties\":{\"checklist\":[\"x\",{\"name\":\"x\"}]},"
          "\"next_ids\":[\"e\"]}",
          "duplicate", "nodes.a.properties.checklist[1]"},
