@@ -65,6 +65,12 @@ static void reading_finish(struct reading *r)
     openai_decode_end(&r->decoder, &delta);
     buf_append_str(&r->told, delta.thinking);
     buf_append_str(&r->told, delta.text);
+    struct buf tools;
+    buf_init(&tools, SIZE_MAX);
+    FUZZ_CHECK(!openai_tool_calls_write(&r->decoder, &tools));
+    FUZZ_CHECK(!json_check(buf_str(&tools), NULL, NULL));
+    buf_append_str(&r->told, buf_str(&tools));
+    buf_deinit(&tools);
 }
 
 static void reading_deinit(struct reading *r)
