@@ -8,6 +8,7 @@
 #include "app/runner_private.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "engine/schema.h"
 
 struct model_run {
     struct run run;
@@ -284,21 +285,17 @@ static void script_start(struct live *l, const struct effect *ef)
     }
 }
 
-static void plugin_start(struct live *l, const struct effect *ef)
+static void plugin_go(struct worker_run *r, struct json request)
 {
-    struct worker_run *r = worker_run_create(l, ef);
-    struct json request = json_root(r->run.request);
+    struct live *l = r->run.live;
     struct errbuf e = {""};
     char *type = json_strdup(json_get(request, "type"));
     char *node_id = json_strdup(json_get(request, "node_id"));
+    if (!type) /* it is called as a tool */
+        type = json_strdup(json_get(request, "tool"));
     r->plugin.type = type ? type : "";
     r->plugin.node_id = node_id ? node_id : "";
     r->plugin.session_id = l->id;
-    r->plugin.key = ef->idempotency_key;
-    r->plugin.properties = json_raw(json_get(request, "properties"));
-    r->plugin.input = json_raw(json_get(request, "input"));
-    r->plugin.saved = json_raw(json_get(request, "saved"));
-    run_on_worker(r, &r->plugin.job, request);
     int rc = plugin_job_start(l->app->plugins, l->app->workers, &r->plugin, &e);
     free(type);
     free(node_id);
@@ -307,6 +304,39 @@ static void plugin_start(struct live *l, const struct effect *ef)
                    rc == ERR_OVERLOAD ? 1000 : -1);
         worker_run_destroy(r);
     }
+}
+
+static void plugin_start(struct live *l, const struct effect *ef)
+{
+    struct worker_run *r = worker_run_create(l, ef);
+    struct json request = json_root(r->run.request);
+    r->plugin.key = ef->idempotency_key;
+    r->plugin.properties = json_raw(json_get(request, "properties"));
+    r->plugin.input = json_raw(json_get(request, "input"));
+    r->plugin.saved = json_raw(json_get(request, "saved"));
+    run_on_worker(r, &r->plugin.job, request);
+    plugin_go(r, request);
+}
+
+/* What it would say or save has no place in a tool call: only its log lines and its output count.
+ */
+void runner_plugin_tool(struct live *l, const struct effect *ef, struct json schema)
+{
+    struct worker_run *r = worker_run_create(l, ef);
+    struct json request = json_root(r->run.request), arguments = json_get(request, "arguments");
+    struct errbuf e = {""};
+    if (schema_validate(schema, arguments, &e)) {
+        run_failed(&r->run, "invalid_arguments", e.text, -1);
+        worker_run_destroy(r);
+        return;
+    }
+    r->plugin.key = ef->idempotency_key;
+    r->plugin.properties = json_raw(arguments);
+    r->plugin.input = STR("{}");
+    run_on_worker(r, &r->plugin.job, request);
+    r->plugin.job.on_text = NULL;
+    r->plugin.job.on_save = NULL;
+    plugin_go(r, request);
 }
 
 /* ---- of no kind ---- */

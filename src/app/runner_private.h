@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "app/live.h"
+#include "base/json.h"
 #include "base/list.h"
 
 struct run {
@@ -34,5 +35,8 @@ void run_failed(struct run *r, const char *code, const char *text, int64_t retry
 
 /* runner_tools.c: EFFECT_TOOL_START */
 void runner_tool_start(struct live *l, const struct effect *ef);
+
+/* runner.c: a plugin's type called as a tool, its arguments held to its schema */
+void runner_plugin_tool(struct live *l, const struct effect *ef, struct json schema);
 
 #endif

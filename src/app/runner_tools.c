@@ -7,6 +7,8 @@
 #include "app/file_tools.h"
 #include "base/mem.h"
 
+#define TIMEOUT_BEHIND_MS 1000
+
 struct app_tool {
     const char *name;
     void (*start)(struct tool_run *t);
@@ -98,17 +100,26 @@ static struct json agent_tool(struct json node, struct json name)
     return JSON_ABSENT;
 }
 
-/* Secrets are for what the workflow's author wrote: the text of the tool node, the fixed headers of
- * an agent's tool. What a model asks for gets none, whatever it says. */
-static struct str tool_secrets_of(const struct live *l, struct json request)
+/* The node that calls, as its author wrote it. */
+static struct json tool_node(const struct live *l, struct json request)
 {
     char *id = json_strdup(json_get_set(request, "node_id"));
     struct json nodes = json_get(json_root(session_definition(l->session)), "nodes");
     struct json node = id ? json_get_set(nodes, id) : JSON_ABSENT;
     free(id);
-    if (!json_string_eq(json_get_set(node, "type"), "tool"))
-        node = agent_tool(node, json_get_set(request, "name"));
-    return json_raw(node);
+    return node;
+}
+
+/* Secrets are for what the workflow's author wrote: the text of the tool node, the fixed headers of
+ * an agent's tool. What a model asks for gets none, whatever it says. The engine keeps a node's own
+ * time limit; the tool's stands behind it. */
+static void tool_job_limits(struct tool_job *j, struct json node, struct json request)
+{
+    int64_t ms = 0;
+    bool is_node = json_string_eq(json_get_set(node, "type"), "tool");
+    j->secrets_of = json_raw(is_node ? node : agent_tool(node, json_get_set(request, "name")));
+    if (is_node && json_i64(json_get_set(node, "timeout_ms"), &ms) && ms > 0)
+        j->timeout_ms = ms + TIMEOUT_BEHIND_MS;
 }
 
 static void tool_job_of(struct tool_run *t, const struct effect *ef)
@@ -119,15 +130,32 @@ static void tool_job_of(struct tool_run *t, const struct effect *ef)
     j->server = str_of(t->server);
     j->name = str_of(t->name);
     j->arguments = json_raw(tool_run_arguments(t));
-    j->secrets_of = tool_secrets_of(t->run.live, request);
+    tool_job_limits(j, tool_node(t->run.live, request), request);
     j->idempotency_key = ef->idempotency_key;
-    json_i64(json_get_set(request, "timeout_ms"), &j->timeout_ms);
     j->on_log = tool_logged;
     j->on_done = tool_done;
 }
 
+/* The schema of a plugin's type of that name; false: there is none. */
+static bool plugin_schema(struct json name, struct json *schema)
+{
+    unsigned count;
+    const struct plugin_type *types = workflow_types(&count);
+    for (unsigned i = 0; i < count; i++)
+        if (json_string_eq(name, types[i].name)) {
+            *schema = types[i].schema;
+            return true;
+        }
+    return false;
+}
+
 void runner_tool_start(struct live *l, const struct effect *ef)
 {
+    struct json schema;
+    if (plugin_schema(json_get_set(json_root(ef->request_json), "tool"), &schema)) {
+        runner_plugin_tool(l, ef, schema);
+        return;
+    }
     struct tool_run *t = mem_zalloc(sizeof(*t));
     run_init(&t->run, l, ef);
     struct json request = json_root(t->run.request);

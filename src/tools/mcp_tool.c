@@ -7,12 +7,14 @@
 #include "tools/mcp_server.h"
 
 #define PROGRESS_TEXT_MAX 500
+#define PROGRESS_MAX      1000 /* of one call; each is an event of the session */
 
 struct mcp_job {
     struct tool_job *job;
     struct mcp_server *server;
     struct mcp_request request;
     struct mcp_list_wait wait;
+    unsigned progress;
 };
 
 static void mcp_job_free(struct mcp_job *m)
@@ -50,6 +52,8 @@ static void call_progress(struct mcp_request *r, struct json params)
     struct json total = json_get_set(params, "total");
     struct buf text, message;
     double done = 0, all = 0;
+    if (m->progress++ >= PROGRESS_MAX)
+        return;
     buf_init(&text, PROGRESS_TEXT_MAX * 4);
     buf_init(&message, PROGRESS_TEXT_MAX);
     json_double(json_get_set(params, "progress"), &done);

@@ -76,6 +76,17 @@ test('what a plugin types is seen live, stops in the middle at a pause, and ends
   reader.close();
 });
 
+test('its type may be called as a tool, with arguments that hold to its schema', async () => {
+  const id = await server.execute(one('tool', { tool: 'acme.typewriter', arguments: { text: '{{ input.t }}', per_second: 1000 } }), { t: 'short' });
+  const reader = new Reader(server, id);
+  assert.deepEqual((await reader.ended()).data.output, { typed: 5, text: 'short' });
+  assert.equal(typed(reader), '');
+  reader.close();
+  const wrong = new Reader(server, await server.execute(one('tool', { tool: 'acme.typewriter', arguments: { text: 7 } })));
+  assert.equal((await wrong.ended()).data.error.code, 'invalid_arguments');
+  wrong.close();
+});
+
 test('a cancel ends it, and what was typed is kept', async () => {
   const id = await server.execute(one('acme.typewriter', { text, per_second: 20 }));
   const reader = new Reader(server, id);
