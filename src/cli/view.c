@@ -523,6 +523,19 @@ static void log_show(struct view *v, const char *node_id, struct json data)
     free(level);
 }
 
+static void tool_show(struct view *v, const char *node_id, struct json data)
+{
+    char *tool = text_get(data, json_exists(json_get_set(data, "name")) ? "name" : "tool");
+    char *status = text_get(data, "status"), *error = text_get(json_get(data, "error"), "message");
+    bool failed = strcmp(status, "failed") == 0;
+    if (failed || strcmp(status, "started") == 0)
+        node_note(v, node_id, "⚙", failed ? STYLE_YELLOW : STYLE_DIM, "%s%s%s", tool,
+                  failed ? " failed: " : "", failed ? error : "");
+    free(tool);
+    free(status);
+    free(error);
+}
+
 static void error_show(struct view *v, const char *node_id, struct json data)
 {
     char *text = text_get(data, "error");
@@ -559,6 +572,7 @@ void view_event(struct view *v, struct json event)
         {"node_resumed", answer_show},
         {"human_interaction_required", question_show},
         {"log", log_show},
+        {"tool_execution", tool_show},
         {"error", error_show},
         {"user_input", said_show},
     };

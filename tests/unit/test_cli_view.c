@@ -236,6 +236,20 @@ static void test_peers_cannot_move_the_cursor(void **state)
     view_close();
 }
 
+static void test_tools_are_named(void **state)
+{
+    (void)state;
+    view_open(0);
+    event("tool_execution", "pro", "{'tool':'http','name':'get','status':'started'}");
+    event("tool_execution", "pro", "{'tool':'http','name':'get','status':'completed'}");
+    event("tool_execution", "con", "{'tool':'http','status':'started'}");
+    event("tool_execution", "con",
+          "{'tool':'http','status':'failed','error':{'code':'c','message':'It broke.'}}");
+    settle();
+    view_is("pro   ⚙ get\ncon   ⚙ http\ncon   ⚙ http failed: It broke.\n");
+    view_close();
+}
+
 static void test_json_is_indented(void **state)
 {
     static const struct {
@@ -268,6 +282,7 @@ int main(void)
         cmocka_unit_test(test_the_session_and_its_question),
         cmocka_unit_test(test_the_prompt_stays_last),
         cmocka_unit_test(test_peers_cannot_move_the_cursor),
+        cmocka_unit_test(test_tools_are_named),
         cmocka_unit_test(test_json_is_indented),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
