@@ -96,9 +96,9 @@ static void tools_of_agents(void **state)
         {"[{tool: http, nmae: x}]",
          "error .tools[0].nmae: unknown field of a tool \"nmae\"; did you mean \"name\"?"},
         {"[web_search], max_tool_rounds: 0",
-         "error .max_tool_rounds: max_tool_rounds must be an integer from 1 to 50, not 0"},
+         "error .max_tool_rounds: max_tool_rounds must be a whole number from 1 to 50, not 0"},
         {"[web_search], repair_attempts: 6",
-         "error .repair_attempts: repair_attempts must be an integer from 0 to 5, not 6"},
+         "error .repair_attempts: repair_attempts must be a whole number from 0 to 5, not 6"},
     };
     for (size_t i = 0; i < ROWS(rows); i++) {
         char properties[1000];
