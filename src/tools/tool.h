@@ -55,7 +55,7 @@ struct tool_mcp_server {
 struct tools_settings {
     const char *const *allow; /* what http may reach of the inside: "127.0.0.1", "10.0.0.0/8",
                                  "host", each also with ":port"; NULL at the end; or NULL */
-    const char *proxy;        /* of http, web_search; its addresses are the proxy's care then */
+    const char *proxy;        /* of http; where it may go is the proxy's care then */
     const char *secrets_dir;  /* a file a secret; before the environment; or NULL */
     const struct tool_search *searches;
     size_t search_count;

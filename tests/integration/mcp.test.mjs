@@ -2,13 +2,13 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer as createHttp } from 'node:http';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, before, test } from 'node:test';
 import { Reader } from './lib/client.mjs';
+import { modelServer } from './lib/model.mjs';
 import { Server } from './lib/server.mjs';
 
 const here = import.meta.dirname ?? new URL('.', import.meta.url).pathname;
@@ -73,7 +73,7 @@ before(async () => {
   }
   const config = join(dir, 'sluice.yaml');
   writeFileSync(config, JSON.stringify({ mcp: { servers } }));
-  model = await modelServer('echo');
+  model = await modelServer(() => ({ name: 'echo', arguments: { message: 'from the model' } }));
   server = await new Server({
     args: ['--config', config],
     env: { SLUICE_SECRET_GREETING: 'good-morning-secret', OPENAI_BASE_URL: model.url, OPENAI_API_KEY: 'test' },
@@ -81,8 +81,7 @@ before(async () => {
 });
 after(async () => {
   await server?.close();
-  model?.http.close();
-  model?.http.closeAllConnections();
+  model?.close();
   for (const c of children) c.kill('SIGKILL');
   rmSync(dir, { recursive: true, force: true });
 });
@@ -197,27 +196,6 @@ test('a session that an HTTP server has forgotten is begun anew', async () => {
   everything = await everythingOverHttp(httpPort);
   assert.equal((await call('everything-http', 'echo', { message: 'c' })).output?.text, 'Echo: c');
 });
-
-// A model server that asks for a tool once, and then tells what it gave.
-function modelServer(toolName) {
-  const requests = [];
-  const http = createHttp((req, res) => {
-    let body = '';
-    req.on('data', (d) => { body += d; });
-    req.on('end', () => {
-      const request = JSON.parse(body);
-      requests.push(request);
-      const last = request.messages.at(-1);
-      const delta = last.role === 'tool'
-        ? { content: `It said: ${last.content}` }
-        : { tool_calls: [{ index: 0, id: 'c1', type: 'function', function: { name: toolName, arguments: '{"message":"from the model"}' } }] };
-      const chunk = (d, finish) => `data: ${JSON.stringify({ id: 'x', object: 'chat.completion.chunk', model: 'm', choices: [{ index: 0, delta: d, finish_reason: finish }] })}\n\n`;
-      res.writeHead(200, { 'content-type': 'text/event-stream' });
-      res.end(`${chunk(delta, null)}${chunk({}, delta.content ? 'stop' : 'tool_calls')}data: [DONE]\n\n`);
-    });
-  });
-  return new Promise((done) => http.listen(0, '127.0.0.1', () => done({ http, requests, url: `http://127.0.0.1:${http.address().port}/v1` })));
-}
 
 test('an agent is told what an MCP tool takes, and uses it', async () => {
   const id = await server.execute({

@@ -6,12 +6,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { Reader } from './lib/client.mjs';
+import { modelServer } from './lib/model.mjs';
 import { Server } from './lib/server.mjs';
 
 const secret = 'tok-4711-hush-hush';
 let dir;
 let peer;
 let server;
+let model;
+let asked; // what the model calls
 let requests; // of the peer: {method, url, headers, body}
 let answer; // what it does with one
 let arrived;
@@ -31,13 +34,15 @@ before(async () => {
   await new Promise((done) => peer.listen(0, '127.0.0.1', done));
   const config = join(dir, 'sluice.yaml');
   writeFileSync(config, JSON.stringify({ search: { own: { url: `${url('/search')}?q={query}`, headers: { 'X-Key': '{{ secret.TOKEN }}' } } } }));
+  model = await modelServer(() => asked);
   server = await new Server({
     args: ['--config', config, '--tool-allow', `127.0.0.1:${peer.address().port}`],
-    env: { SLUICE_SECRET_TOKEN: secret },
+    env: { SLUICE_SECRET_TOKEN: secret, OPENAI_BASE_URL: model.url, OPENAI_API_KEY: 'test' },
   }).start();
 });
 after(async () => {
   await server?.close();
+  model?.close();
   peer?.closeAllConnections();
   peer?.close();
   rmSync(dir, { recursive: true, force: true });
@@ -125,6 +130,38 @@ test('data cannot ask for a secret', async () => {
   answer = (req, res) => json(res, {});
   const r = await run(graph({ tool: 'http', arguments: { url: url('/x'), headers: { A: '{{ input.a }}' } } }), { a: '{{ secret.TOKEN }}' });
   assert.equal(r.error?.code, 'invalid_arguments');
+  assert.equal(requests.length, from);
+});
+
+const agent = (tools) => ({
+  nodes: {
+    start: { type: 'start', next_ids: ['call'] },
+    call: { type: 'agent', properties: { persona: 'A clerk.', prompt: 'Do it.', tools }, next_ids: ['end'] },
+    end: { type: 'end' },
+  },
+});
+
+test("an agent's tool sends the secrets of headers that the workflow fixes, to the URL that it fixes", async () => {
+  const from = requests.length;
+  answer = (req, res) => json(res, { ok: req.url });
+  const order = { name: 'order', tool: 'http', arguments: { method: 'POST', url: url('/orders'), headers: { Authorization: 'Bearer {{ secret.TOKEN }}' } } };
+  asked = { name: 'order', arguments: { url: url('/elsewhere'), headers: { Evil: '{{ secret.TOKEN }}' }, body: { n: 1 } } };
+  const r = await run(agent([order]));
+  assert.equal(r.end.data.to, 'completed', JSON.stringify(r.end.data));
+  const seen = requests.slice(from);
+  assert.deepEqual(seen.map((q) => [q.url, q.headers.authorization, q.headers.evil, q.body]), [['/orders', `Bearer ${secret}`, undefined, '{"n":1}']]);
+  assert.ok(!JSON.stringify(r.log).includes(secret));
+});
+
+test('a model gets no secret sent, whatever it asks for', async () => {
+  const from = requests.length;
+  answer = (req, res) => json(res, {});
+  const half = { name: 'half', tool: 'http', arguments: { headers: { Authorization: 'Bearer {{ secret.TOKEN }}' } } };
+  for (const tool of ['http', half]) {
+    asked = { name: tool.name ?? 'http', arguments: { url: url('/mine'), headers: { A: '{{ secret.TOKEN }}' } } };
+    const r = await run(agent([tool]));
+    assert.equal(r.log.find((e) => e.type === 'tool_execution' && e.data.status === 'failed')?.data.error.code, 'invalid_arguments');
+  }
   assert.equal(requests.length, from);
 });
 

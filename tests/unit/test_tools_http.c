@@ -313,6 +313,25 @@ static void test_redirects_end(void **state)
     buf_deinit(&c.output);
 }
 
+static void test_proxy(void **state)
+{
+    struct call c;
+    char proxy[64];
+    struct tools_settings s = {.proxy = proxy};
+    struct errbuf e = {""};
+    (void)state;
+    answer = say_json;
+    snprintf(proxy, sizeof(proxy), "http://127.0.0.1:%d", server.port);
+    setenv("http_proxy", "http://127.0.0.1:1", 1); /* of no concern */
+    assert_int_equal(tools_create(&tools, &loop, &s, &e), 0);
+    call_init(&c, "http", "{\"url\":\"http://outside.invalid/x\"}");
+    call_run(&c);
+    unsetenv("http_proxy");
+    assert_int_equal(c.j.status, 0);
+    assert_non_null(strstr(server.conns[0]->head.data, "GET http://outside.invalid/x "));
+    buf_deinit(&c.output);
+}
+
 static void say_long(struct conn *conn, size_t index)
 {
     (void)index;
@@ -489,6 +508,7 @@ int main(void)
         TEST(test_redirect_keeps_secrets_home),
         TEST(test_redirect_is_checked),
         TEST(test_redirects_end),
+        TEST(test_proxy),
         TEST(test_truncated),
         TEST(test_timeout_and_cancel),
         TEST(test_secret_is_hidden),
