@@ -209,7 +209,8 @@ static int human_restore(struct restore *r, struct work *w)
     const struct run_row *row = run_find(r, w->id);
     struct json asked;
     if (!row || checked(r, row->interrupt_json, JSON_OBJECT, "interrupt", &asked) ||
-        !id_get(asked, "interrupt_id", &w->interrupt_id))
+        !id_get(asked, "interrupt_id", &w->interrupt_id) ||
+        json_type(json_get_set(asked, "kind")) != JSON_STRING)
         return corrupt(r, "a suspended node has no interrupt");
     own_set(&w->interrupt, json_raw(asked));
     return 0;

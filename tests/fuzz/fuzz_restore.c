@@ -1,7 +1,7 @@
 /* Stored rows that a restart reads back. One session is brought to where it has some of everything
- * (streams, a queue, a loop, a review, maps, timers, withheld inputs, paused); the first byte picks
- * which text of its rows the rest of the input takes the place of. Refused with a sentence, or
- * sound: then it must run on without harm. */
+ * (streams, a queue, a loop, a review, maps, a task, a file, timers, withheld inputs, paused); the
+ * first byte picks which text of its rows the rest of the input takes the place of. Refused with a
+ * sentence, or sound: then it must run on without harm. */
 #include "fuzz.h"
 
 #include <stdlib.h>
@@ -14,8 +14,11 @@
 static const char graph[] =
     "{\"vars\":{\"c\":1},\"nodes\":{"
     "\"start\":{\"type\":\"start\",\"next_ids\":[\"fork\"]},"
-    "\"fork\":{\"type\":\"parallel\",\"properties\":{\"max_concurrent\":5},"
-    "\"next_ids\":[\"say\",\"loop\",\"rev\",\"each\",\"wait\",\"late\"]},"
+    "\"fork\":{\"type\":\"parallel\",\"properties\":{\"max_concurrent\":6},"
+    "\"next_ids\":[\"say\",\"loop\",\"rev\",\"each\",\"wait\",\"file\",\"job\",\"late\"]},"
+    "\"file\":{\"type\":\"tool\",\"properties\":{\"tool\":\"write_file\",\"arguments\":"
+    "{\"path\":\"a/b\",\"content\":\"x\"}},\"next_ids\":[\"join\"]},"
+    "\"job\":{\"type\":\"task\",\"properties\":{\"queue\":\"q\"},\"next_ids\":[\"join\"]},"
     "\"each\":{\"type\":\"map\",\"properties\":{\"items\":\"{{1,2},{3},{4}}\",\"body\":[\"pre\","
     "\"fail\","
     "\"in\",\"ask\"],\"max_concurrent\":2,\"on_item_error\":\"null\"},\"next_ids\":[\"join\"]},"
@@ -103,6 +106,8 @@ static void fuzz_setup(void)
     FUZZ_CHECK(!fuzz_step(s, (struct engine_input){.kind = IN_START}));
     fuzz_take(s, true);
     fuzz_step(s, (struct engine_input){
+                     .kind = IN_RUN_DONE, .run_id = fuzz_run("file"), .output_json = STR("1")});
+    fuzz_step(s, (struct engine_input){
                      .kind = IN_RUN_DONE, .run_id = fuzz_run("body"), .output_json = STR("1")});
     fuzz_take(s, true);
     fuzz_step(s, (struct engine_input){.kind = IN_RUN_FAILED,
@@ -157,6 +162,8 @@ static void fuzz_live(struct session *s)
                                        .node_id = STR("rev"),
                                        .action = STR("approve"),
                                        .data_json = STR("null")});
+    fuzz_step(s, (struct engine_input){
+                     .kind = IN_RUN_DONE, .run_id = fuzz_run("job"), .output_json = STR("1")});
     fuzz_step(s, (struct engine_input){.kind = IN_USER_INPUT, .content = STR("hello")});
     fuzz_step(s, (struct engine_input){.kind = IN_STOP});
     fuzz_step(s, (struct engine_input){.kind = IN_CANCEL});
