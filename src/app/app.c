@@ -32,6 +32,7 @@ void app_init(struct app *a)
     tasks_init(&a->tasks, a);
     instances_open(&a->instances, a);
     inbox_open(&a->inbox, a);
+    children_open(&a->children, a);
     handover_open(&a->handover, a);
     generate_open(&a->generate, a);
     uv_timer_init(&a->loop, &a->evict_timer);
@@ -58,6 +59,7 @@ void app_close_handles(struct app *a)
     tasks_close(&a->tasks);
     instances_close(&a->instances);
     inbox_close(&a->inbox);
+    children_close(&a->children);
     handover_close(&a->handover);
     uv_close((uv_handle_t *)&a->evict_timer, NULL);
 }

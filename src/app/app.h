@@ -13,6 +13,7 @@
 
 #include <uv.h>
 
+#include "app/children.h"
 #include "app/config.h"
 #include "app/generate.h"
 #include "app/handover.h"
@@ -69,6 +70,7 @@ struct app {
     struct tasks tasks;
     struct instances instances;
     struct inbox inbox;
+    struct children children;
     struct handover handover;
     struct generate generate;
     uv_timer_t evict_timer;

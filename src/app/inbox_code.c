@@ -19,6 +19,8 @@ static const char *const op_words[SVC_OP_COUNT] = {
     [SVC_TASK_HEARTBEAT] = "task_log",
     [SVC_TASK_COMPLETE] = "task_complete",
     [SVC_TASK_FAIL] = "task_fail",
+    [SVC_CHILD_ENDED] = "child_ended",
+    [SVC_CHILD_RESUME] = "child_resume",
 };
 
 /* Those that answer a question of the session's. */
@@ -178,8 +180,8 @@ static bool take_task(struct svc_req *req, struct json v)
     req->task.error_json = take_json(req, v, "error");
     bool has_error = json_type(json_root(req->task.error_json.p ? req->task.error_json
                                                                 : STR("null"))) == JSON_OBJECT;
-    return take_id(req, v, "task_id", &req->task.id) && !id_is_zero(req->task.id) &&
-           has_error == (req->op == SVC_TASK_FAIL);
+    bool fits = req->op == SVC_CHILD_ENDED || has_error == (req->op == SVC_TASK_FAIL);
+    return take_id(req, v, "task_id", &req->task.id) && !id_is_zero(req->task.id) && fits;
 }
 
 static bool take_fields(struct svc_req *req, struct json v)

@@ -107,6 +107,7 @@ static void journal_collect(struct journal *j)
         list_init(&en->replies);
         list_splice(&en->replies, &l->replies);
         journal_add_answers(en);
+        children_collect(l, &en->delta, en->effects);
         l->uncommitted++;
         j->deltas[j->count] = &en->delta;
         j->refused[j->count] = false;
@@ -168,6 +169,7 @@ static void journal_finish_entry(struct journal *j, struct journal_entry *en, bo
         }
         if (!l->lost)
             runner_carry_out(l, en->effects);
+        children_committed(j->app, &en->delta);
         journal_answer(&en->replies);
         tasks_committed(&j->app->tasks, en->delta.tasks_new);
     }

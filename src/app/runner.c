@@ -339,20 +339,6 @@ void runner_plugin_tool(struct live *l, const struct effect *ef, struct json sch
     plugin_go(r, request);
 }
 
-/* ---- of no kind ---- */
-
-static void run_without_runner(struct live *l, const struct effect *ef)
-{
-    struct engine_input in = {.kind = IN_RUN_FAILED,
-                              .run_id = ef->run_id,
-                              .error_code = STR("unsupported"),
-                              .error_text = STR("This server cannot run such a node."),
-                              .retry_after_ms = -1};
-    struct errbuf e;
-    if (live_step(l, &in, &e))
-        log_error("runner", "the engine refused a result: %s", e.text);
-}
-
 /* ---- all kinds ---- */
 
 void runner_cancel_all(struct live *l)
@@ -418,7 +404,14 @@ void runner_carry_out(struct live *l, const struct effect *effects)
                 plugin_start(l, ef);
             break;
         case EFFECT_CHILD_START:
-            run_without_runner(l, ef);
+            if (!l->app->handover.active)
+                children_start(l, ef);
+            break;
+        case EFFECT_CHILD_CANCEL:
+            children_cancel(l->app, ef->child_id);
+            break;
+        case EFFECT_CHILD_PAUSE: /* one that is not made yet is made paused */
+        case EFFECT_CHILD_RESUME:
             break;
         case EFFECT_RUN_CANCEL:
         case EFFECT_RUN_HOLD:

@@ -68,6 +68,8 @@ static bool svc_is_read(enum svc_op op)
     case SVC_TASK_FAIL:
     case SVC_FORK:
     case SVC_RETRY:
+    case SVC_CHILD_ENDED:
+    case SVC_CHILD_RESUME:
         return false;
     case SVC_WORKFLOW_LIST:
     case SVC_WORKFLOW_GET:

@@ -179,14 +179,15 @@ static void command_task_input(struct svc_req *req, struct engine_input *in)
         in->kind = IN_LOG;
         in->text = req->task.text;
         in->level = req->task.level;
-    } else if (req->op == SVC_TASK_COMPLETE) {
+    } else if (req->op == SVC_TASK_COMPLETE ||
+               (req->op == SVC_CHILD_ENDED && !req->task.error_json.p)) {
         in->kind = IN_RUN_DONE;
         in->output_json = req->task.output_json.p ? req->task.output_json : STR("null");
     } else {
         in->kind = IN_RUN_FAILED;
         in->error_code = command_error(req, "code");
         in->error_text = command_error(req, "message");
-        in->is_final = !req->task.retry;
+        in->is_final = req->op == SVC_TASK_FAIL && !req->task.retry;
     }
 }
 
@@ -199,6 +200,9 @@ static void command_input(struct svc_req *req, struct engine_input *in)
     switch (req->op) {
     case SVC_PAUSE:
         in->kind = IN_PAUSE;
+        break;
+    case SVC_CHILD_RESUME:
+        in->kind = IN_RESUME;
         break;
     case SVC_RESUME:
         in->kind = IN_RESUME;
@@ -236,6 +240,7 @@ static void command_input(struct svc_req *req, struct engine_input *in)
     case SVC_TASK_HEARTBEAT:
     case SVC_TASK_COMPLETE:
     case SVC_TASK_FAIL:
+    case SVC_CHILD_ENDED:
         command_task_input(req, in);
         break;
     default: /* SVC_INPUT: the table of service.c sends nothing else here */
@@ -326,6 +331,10 @@ static void command_on(struct live *l, struct svc_req *req)
     struct interrupt_row before = {0};
     if (command_is_of_task(req->op) && !session_awaits_task(l->session, req->task.id)) {
         command_refuse(l, req, ERR_NOT_FOUND, NO_TASK);
+        return;
+    }
+    if (req->op == SVC_CHILD_RESUME && !children_paused_by_parent(l)) {
+        command_refuse(l, req, ERR_CONFLICT, "the session was not paused with its parent");
         return;
     }
     command_input(req, &in);

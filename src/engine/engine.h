@@ -50,7 +50,7 @@ struct session_params {
     struct id id;
     uint64_t epoch;
     const struct session_meta *meta; /* copied */
-    bool start_paused;
+    bool start_paused;               /* with IN_START's reason */
 };
 /* A new session, pending, nothing emitted yet: IN_START begins it. Takes a reference on wf. The
  * meta of its first delta points into the session, which must live until that delta is stored. */
@@ -163,15 +163,20 @@ enum effect_kind {
     EFFECT_TOOL_START,   /* request_json: {tool, arguments, node_id, server?, name?} (of mcp);
                            IN_RUN_DONE gives its output */
     EFFECT_PLUGIN_START, /* request_json: {type, properties, env} */
-    EFFECT_CHILD_START,  /* request_json: {workflow_id, version?, input} */
-    EFFECT_RUN_CANCEL,   /* close its socket, abort its script; no result is wanted */
-    EFFECT_RUN_HOLD,     /* stop reading from the model */
+    EFFECT_CHILD_START, /* child_id; request_json: {session_id, workflow_id, version?, input}; after
+                           a restart again: the child may be there, and have ended */
+    EFFECT_RUN_CANCEL,  /* close its socket, abort its script; no result is wanted */
+    EFFECT_RUN_HOLD,    /* stop reading from the model */
     EFFECT_RUN_UNHOLD,
     EFFECT_TIMER_SET, /* timer_id, due_at */
     EFFECT_TIMER_CLEAR,
     EFFECT_GATE_CLOSE,
     EFFECT_GATE_OPEN,
-    EFFECT_GATE_BREAK, /* the session has ended */
+    EFFECT_GATE_BREAK,   /* the session has ended */
+    EFFECT_CHILD_CANCEL, /* child_id; as the next two a command in the child's inbox, written with
+                            the delta that it comes with (delta.commands_new) */
+    EFFECT_CHILD_PAUSE,
+    EFFECT_CHILD_RESUME,
 };
 struct effect {
     struct effect *next;
@@ -180,6 +185,7 @@ struct effect {
     struct id idempotency_key; /* of a start: the same on every attempt of one (node, iteration) */
     struct str request_json;
     struct id timer_id;
+    struct id child_id;
     int64_t due_at;
 };
 
@@ -191,6 +197,8 @@ bool engine_take_delta(struct session *s, int64_t now_ms, struct delta *d, struc
 /* ---- looking ---- */
 
 struct id session_id(const struct session *s);
+const struct session_meta *session_meta_of(const struct session *s);
+struct str session_reason(const struct session *s); /* of its status; or NULL */
 /* Whether the session still waits for this task: no end of it has come in, not even in a pause. */
 bool session_awaits_task(const struct session *s, struct id task_id);
 enum session_status session_status_of(const struct session *s);

@@ -90,6 +90,11 @@ void event_node_move(struct session *s, unsigned n, enum node_status from, struc
         jw_kv_raw(w, "output", output);
     if (error.p)
         jw_kv_raw(w, "error", error);
+    if (def->kind == KIND_SUBWORKFLOW && ns->status == NODE_RUNNING) {
+        char id[ID_TEXT_BYTES + 1];
+        id_format(child_id_of(ns), id);
+        jw_kv_stringz(w, "child_session_id", id);
+    }
     if (ns->status == NODE_SUSPENDED) {
         char id[ID_TEXT_BYTES + 1];
         id_format(ns->work->interrupt_id, id);

@@ -29,6 +29,7 @@ static start_fn *const starters[KIND_COUNT] = {
     [KIND_SIGNAL] = node_start_signal,
     [KIND_STAGE] = node_start_stage,
     [KIND_TASK] = node_start_task,
+    [KIND_SUBWORKFLOW] = node_start_child,
     [KIND_PLUGIN] = node_start_plugin,
     [KIND_VOTE] = node_start_vote,
     [KIND_FACT_CHECK] = node_start_facts,

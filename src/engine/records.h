@@ -233,6 +233,9 @@ struct delta {
     /* Answers of inbox commands that these steps carried out: http_status and answer_json are
      * written; refused whole when one of them was answered before. Or NULL. */
     const struct command_row *commands_done;
+    /* For other sessions' inboxes, whoever has those: insert. One for a session that is not there,
+     * or with an id that is there, is left out. After all deltas of the transaction. */
+    const struct command_row *commands_new;
 };
 
 #endif

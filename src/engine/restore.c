@@ -139,6 +139,8 @@ static enum work_kind work_kind_of(enum node_kind k)
         return WORK_TOOL;
     case KIND_TASK:
         return WORK_TASK;
+    case KIND_SUBWORKFLOW:
+        return WORK_CHILD;
     case KIND_PLUGIN:
         return WORK_PLUGIN;
     case KIND_HUMAN_REVIEW:
@@ -192,6 +194,8 @@ static int work_restore_effect(struct restore *r, struct work *w, struct json v)
     if (checked(r, row->request_json, JSON_OBJECT, "effect", &request))
         return ERR_CORRUPT;
     own_set(&w->request, json_raw(request));
+    if (w->kind == WORK_CHILD)
+        return child_restore(w) ? 0 : corrupt(r, "a child session has no id");
     w->lost = !work_has_ended(r, w->id);
     if (!work_speaks(w))
         return 0;
@@ -666,6 +670,7 @@ void session_recover(struct session *s)
         o->e.timer_id = t->id;
         o->e.due_at = t->due_at;
     }
+    children_recover(s);
     if (s->status == SESSION_PAUSED) {
         effect_push(s, EFFECT_GATE_CLOSE);
         return; /* nothing may be seen before the resume: lost runs wait for it */

@@ -158,6 +158,16 @@ void session_destroy(struct session *s)
 
 /* ---- looking ---- */
 
+const struct session_meta *session_meta_of(const struct session *s)
+{
+    return &s->meta;
+}
+
+struct str session_reason(const struct session *s)
+{
+    return s->reason;
+}
+
 struct id session_id(const struct session *s)
 {
     return s->id;
@@ -201,7 +211,7 @@ bool session_is_idle(const struct session *s)
     table_foreach(slot, &s->runs)
     {
         const struct work *w = slot->value;
-        if (!w->lost && !w->deferred && work_has_effect(w->kind))
+        if (!w->lost && !w->deferred && work_has_effect(w->kind) && w->kind != WORK_CHILD)
             return false;
     }
     return true;

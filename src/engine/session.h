@@ -119,7 +119,8 @@ struct work {
     /* WORK_HUMAN: as in run_row.interrupt_json */
     struct str interrupt;
     struct id interrupt_id;
-    bool closed; /* its row says how it ended */
+    bool closed;        /* its row says how it ended */
+    struct id child_id; /* WORK_CHILD: the session */
     /* WORK_CONTAINER */
     struct container *container;
 };
@@ -702,6 +703,16 @@ void withhold(struct session *s, const struct engine_input *in);
 void withheld_drop(struct session *s); /* memory and rows */
 void withheld_free(struct withheld *w);
 bool withheld_parse(struct str text, struct session *s, struct engine_input *out);
+
+/* ---- node_child.c ---- */
+
+void node_start_child(struct session *s, unsigned n);
+struct id child_id_of(const struct node_state *ns); /* of the attempt that begins */
+bool child_restore(struct work *w);                 /* from its request; false: that has none */
+/* After a restart: the shell looks whether they are there, and what has become of them. */
+void children_recover(struct session *s);
+void children_tell(struct session *s, enum effect_kind kind); /* all of them */
+void child_finish(struct session *s, struct work *w, bool cancel);
 
 /* ---- replay.c: while s->replay is set ---- */
 

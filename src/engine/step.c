@@ -23,8 +23,10 @@ static int step_start(struct session *s, const struct engine_input *in, struct e
     s->status = SESSION_RUNNING;
     event_session_move(s, SESSION_PENDING);
     ready_push(s, s->at->wf->start);
-    if (s->start_paused)
+    if (s->start_paused) {
+        own_set(&s->reason, in->reason);
         session_pause(s);
+    }
     return 0;
 }
 

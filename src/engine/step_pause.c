@@ -213,6 +213,7 @@ void session_pause(struct session *s)
     s->status = SESSION_PAUSED;
     event_session_move(s, SESSION_RUNNING);
     effect_push(s, EFFECT_GATE_CLOSE);
+    children_tell(s, EFFECT_CHILD_PAUSE);
     if (!s->timers_run) {
         timers_freeze(s);
         interrupts_retime(s);
@@ -337,5 +338,6 @@ int step_resume(struct session *s, const struct engine_input *in, struct errbuf 
         return 0; /* what was withheld, or the budget, has stopped it again */
     effect_hold_all(s, false);
     effect_push(s, EFFECT_GATE_OPEN);
+    children_tell(s, EFFECT_CHILD_RESUME);
     return 0;
 }

@@ -47,6 +47,7 @@ enum node_kind {
     KIND_SIGNAL,
     KIND_STAGE,
     KIND_TASK,
+    KIND_SUBWORKFLOW,
     KIND_MAP,
     KIND_SEQUENCE,
     KIND_VOTE,

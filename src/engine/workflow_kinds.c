@@ -193,6 +193,12 @@ static const struct prop_def memory_props[] = {
     {.name = "relevance_threshold", .type = PROP_NUMBER, .max = 1},
 };
 
+static const struct prop_def subworkflow_props[] = {
+    {.name = "workflow_id", .type = PROP_NAME, .required = true},
+    {.name = "version", .type = PROP_INT, .min = 1, .max = 1e9},
+    {.name = "input", .type = PROP_EXPRS},
+};
+
 #define PROPS(table) .props = (table), .prop_count = sizeof(table) / sizeof((table)[0])
 
 static const struct kind_def kinds[KIND_COUNT] = {
@@ -261,6 +267,10 @@ static const struct kind_def kinds[KIND_COUNT] = {
                                PROPS(memory_props),
                                .takes_next = true},
     [KIND_TASK] = {.word = "task", .article = "a", PROPS(task_props), .takes_next = true},
+    [KIND_SUBWORKFLOW] = {.word = "subworkflow",
+                          .article = "a",
+                          PROPS(subworkflow_props),
+                          .takes_next = true},
     [KIND_TOOL] = {.word = "tool", .article = "a", PROPS(tool_props), .takes_next = true},
     [KIND_SIGNAL] = {.word = "signal",
                      .article = "a",

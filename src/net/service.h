@@ -63,6 +63,8 @@ enum svc_op {
     SVC_TASK_FAIL,       /* task: id, attempt, error_json, retry */
     SVC_FORK,            /* session_id, fork */
     SVC_RETRY,           /* session_id, fork.node_id */
+    SVC_CHILD_ENDED,     /* app's own: task.id (the parent's run), output_json or error_json */
+    SVC_CHILD_RESUME,    /* app's own: it was paused with its parent */
     SVC_INSTANCES,
     SVC_READY,   /* is the store writable? */
     SVC_METRICS, /* body: Prometheus text */

@@ -166,6 +166,7 @@ int mem_command_done(struct mem_data *d, struct store_command_done *c);
 int mem_commands_check(const struct mem_data *d, const struct command_row *rows, bool *same,
                        struct errbuf *e);
 void mem_commands_answer(struct mem_data *d, struct id session, const struct command_row *rows);
+void mem_commands_insert(struct mem_data *d, const struct command_row *rows);
 /* mem_work.c. A delta's interrupts, tasks and files. */
 void mem_commit_work(struct mem_session *s, const struct delta *delta);
 int mem_interrupt_get(struct mem_data *d, struct store_interrupt_get *g);

@@ -87,18 +87,30 @@ static struct mem_command *command_find(const struct mem_data *d, struct id id)
     return mem_vec_get(&d->commands, &key, mem_cmp_command);
 }
 
+static void command_insert(struct mem_data *d, const struct command_row *from)
+{
+    struct mem_command *row = mem_row_create(sizeof(*row));
+    row->row = mem_copy_command(&row->arena, from);
+    row->row.http_status = 0;
+    row->row.answer_json = STR_NULL;
+    mem_vec_put(&d->commands, row, mem_cmp_command);
+}
+
 int mem_command_put(struct mem_data *d, struct store_command_put *p)
 {
     if (!mem_session_get(d, STR_NULL, p->row.session_id))
         return err_set(&p->req.error, ERR_NOT_FOUND, "no such session");
     if (command_find(d, p->row.command_id))
         return err_set(&p->req.error, ERR_CONFLICT, "the command is there already");
-    struct mem_command *row = mem_row_create(sizeof(*row));
-    row->row = mem_copy_command(&row->arena, &p->row);
-    row->row.http_status = 0;
-    row->row.answer_json = STR_NULL;
-    mem_vec_put(&d->commands, row, mem_cmp_command);
+    command_insert(d, &p->row);
     return 0;
+}
+
+void mem_commands_insert(struct mem_data *d, const struct command_row *rows)
+{
+    for (; rows; rows = rows->next)
+        if (mem_session_get(d, STR_NULL, rows->session_id) && !command_find(d, rows->command_id))
+            command_insert(d, rows);
 }
 
 int mem_command_get(struct mem_data *d, struct store_command_get *g)

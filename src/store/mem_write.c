@@ -152,6 +152,9 @@ static int write_commit(struct mem_data *d, struct store_commit *c)
         mem_commands_answer(d, delta->session_id, delta->commands_done);
         write_keys(d, delta->idempotency);
     }
+    for (size_t i = 0; i < c->count; i++)
+        if (!c->refused[i])
+            mem_commands_insert(d, c->deltas[i]->commands_new);
     return 0;
 }
 

@@ -44,6 +44,7 @@ enum commit_part {
     PART_WITHHELD,
     PART_KEYS,
     PART_COMMANDS,
+    PART_COMMANDS_NEW,
     PART_INTERRUPTS,
     PART_TASKS,
     PART_TASKS_DONE,
@@ -70,6 +71,7 @@ static const struct {
     [PART_WITHHELD] = {PG_WITHHELD_INSERT, "uit"},
     [PART_KEYS] = {PG_KEYS_INSERT, "ttiiiti"},
     [PART_COMMANDS] = {PG_COMMANDS_ANSWER, "uuit"},
+    [PART_COMMANDS_NEW] = {PG_COMMANDS_ADD, "uuti"},
     [PART_INTERRUPTS] = {PG_INTERRUPTS_UPSERT, "uuutttttiii"},
     [PART_TASKS] = {PG_TASKS_INSERT, "uuutttii"},
     [PART_TASKS_DONE] = {PG_TASKS_DELETE, "uu"},
@@ -347,6 +349,14 @@ static void commit_answers(struct pg_commit *c, const struct delta *d)
         pg_rows_id(r, &k->command_id);
         pg_rows_i64(r, k->http_status);
         pg_rows_str(r, k->answer_json);
+    }
+    r = &c->parts[PART_COMMANDS_NEW];
+    for (const struct command_row *k = d->commands_new; k; k = k->next) {
+        pg_rows_begin(r);
+        pg_rows_id(r, &k->command_id);
+        pg_rows_id(r, &k->session_id);
+        pg_rows_str(r, k->request_json);
+        pg_rows_i64(r, k->created_at);
     }
 }
 

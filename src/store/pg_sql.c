@@ -299,6 +299,13 @@ const char *const pg_sql_texts[PG_SQL_COUNT] = {
                  " SELECT sluice_expect(count(*) = cardinality($1::uuid[])) "
                  "FROM u",
 
+    [PG_COMMANDS_ADD] =
+        "INSERT INTO session_commands (command_id, session_id, request, created_at, updated_at)"
+        " SELECT d.id, d.session_id, d.request, d.created_at, d.created_at"
+        " FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::bigint[])"
+        " AS d (id, session_id, request, created_at) CROSS JOIN LATERAL"
+        " (SELECT FROM sessions AS o WHERE o.id = d.session_id OFFSET 0) AS s"
+        " ON CONFLICT DO NOTHING",
     [PG_INTERRUPTS_UPSERT] =
         "INSERT INTO interrupts AS i (interrupt_id, session_id, run_id, node_id, kind, status,"
         " request, answer, expires_at, created_at, updated_at) SELECT * FROM unnest($1::uuid[],"

@@ -369,5 +369,9 @@ int sqlite_commit_run(struct sqlite_db *db, struct store_commit *c)
         if (status < 0)
             c->req.error = db->error; /* for the log; the request itself succeeds */
     }
-    return 0;
+    int status = 0;
+    for (size_t i = 0; i < c->count && status == 0; i++)
+        if (!c->refused[i])
+            status = sqlite_commands_insert(db, c->deltas[i]->commands_new);
+    return status;
 }

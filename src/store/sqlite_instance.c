@@ -245,6 +245,22 @@ int sqlite_commands_answer(struct sqlite_db *db, int64_t session, int64_t at,
     return status;
 }
 
+int sqlite_commands_insert(struct sqlite_db *db, const struct command_row *rows)
+{
+    int status = 0;
+    struct sqlq q;
+
+    for (; rows && status == 0; rows = rows->next) {
+        sqlq_start(&q, db, SQL_COMMAND_ADD);
+        sqlq_bind_id(&q, &rows->command_id);
+        sqlq_bind_id(&q, &rows->session_id);
+        sqlq_bind_str(&q, rows->request_json);
+        sqlq_bind_i64(&q, rows->created_at);
+        status = sqlq_run(&q);
+    }
+    return status;
+}
+
 int sqlite_command_done(struct sqlite_db *db, struct store_command_done *c)
 {
     struct sqlite_session session = {.key = 0};

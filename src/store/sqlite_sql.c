@@ -194,6 +194,9 @@ const char *const sqlite_sql_texts[SQL_COUNT] = {
     [SQL_COMMAND_INSERT] =
         "INSERT INTO session_commands (command_id, session, request, created_at, updated_at)"
         " VALUES (?1,?2,?3,?4,?4)",
+    [SQL_COMMAND_ADD] =
+        "INSERT OR IGNORE INTO session_commands (command_id, session, request, created_at,"
+        " updated_at) SELECT ?1, s.key, ?3, ?4, ?4 FROM sessions AS s WHERE s.id = ?2",
     [SQL_COMMAND_GET] = "SELECT " COMMAND_COLUMNS " FROM session_commands AS c"
                         " JOIN sessions AS s ON s.key = c.session WHERE c.command_id = ?1",
     [SQL_COMMANDS_OF_SESSION] =

@@ -103,6 +103,9 @@ int sqlite_commands_check(struct sqlite_db *db, struct arena *a, const struct co
 int sqlite_commands_answer(struct sqlite_db *db, int64_t session, int64_t at,
                            const struct command_row *rows);
 
+/* Of sessions that are there, those that are not there yet. */
+int sqlite_commands_insert(struct sqlite_db *db, const struct command_row *rows);
+
 /* RUN_COLUMNS of sqlite_sql.c. */
 void sqlite_run_columns(struct sqlq *q, struct arena *a, struct run_row *row);
 

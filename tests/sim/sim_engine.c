@@ -227,6 +227,9 @@ static void effect_do(struct world *w, struct live *l, const struct effect *e)
     switch (e->kind) {
     case EFFECT_PLUGIN_START:
     case EFFECT_CHILD_START:
+    case EFFECT_CHILD_CANCEL:
+    case EFFECT_CHILD_PAUSE:
+    case EFFECT_CHILD_RESUME:
         break; /* no such node in these graphs */
     case EFFECT_MODEL_START:
     case EFFECT_SCRIPT_START:

@@ -196,9 +196,10 @@ static inline void fix_keep_start(struct fix *f, const struct effect *ef)
 
 static inline void fix_render_effects(struct fix *f, const struct effect *effects)
 {
-    static const char *const words[] = {"model",  "script", "tool",   "plugin", "child",
-                                        "cancel", "hold",   "unhold", "set",    "clear",
-                                        "close",  "open",   "break"};
+    static const char *const words[] = {"model", "script",       "tool",        "plugin",
+                                        "child", "cancel",       "hold",        "unhold",
+                                        "set",   "clear",        "close",       "open",
+                                        "break", "child-cancel", "child-pause", "child-resume"};
     for (; effects; effects = effects->next) {
         buf_printf(&f->effects, "%s%s", f->effects.len ? " " : "", words[effects->kind]);
         if (effects->request_json.p)
