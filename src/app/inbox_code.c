@@ -36,7 +36,8 @@ bool inbox_op_is_command(enum svc_op op)
 
 static bool op_is_of_task(enum svc_op op)
 {
-    return op == SVC_TASK_HEARTBEAT || op == SVC_TASK_COMPLETE || op == SVC_TASK_FAIL;
+    return op == SVC_TASK_HEARTBEAT || op == SVC_TASK_COMPLETE || op == SVC_TASK_FAIL ||
+           op == SVC_CHILD_ENDED;
 }
 
 static void put_text(struct jw *w, const char *key, struct str s)

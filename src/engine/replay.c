@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "engine/question.h"
 
 /* A fork: a new session that is brought to where another one was.
  *
@@ -125,12 +126,12 @@ static void show_again(struct session *s, unsigned n, const struct record *r)
 {
     char type[64];
     struct json_iter it;
-    if (str_eqz(r->type, "tool_execution"))
-        file_again(s, n, r->data);
     if (str_eqz(r->type, "message")) {
         message_again(s, n, r->data);
         return;
     }
+    if (str_eqz(r->type, "tool_execution"))
+        file_again(s, n, r->data);
     memcpy(type, r->type.p, r->type.n);
     type[r->type.n] = 0;
     struct jw *w = event_begin(s, type, (int)n);
@@ -150,16 +151,18 @@ static void run_show_again(struct session *s, unsigned n, const struct record *s
 
 /* ---- outcomes ---- */
 
-/* The way that a node took: a route by what its output says, if it has any. */
+/* The way that a node took: by what its output says. */
 static int edge_of_output(struct session *s, unsigned n, struct json output)
 {
+    static const char *const good[] = {"approve", "verified", NULL};
+    static const char *const bad[] = {"reject", "failed", NULL};
     const struct node_def *def = node_def(s, n);
     struct str label = text_get(s, output, "action");
     bool passed;
     if (def->kind == KIND_END)
         return EDGES_NONE;
     if (!label.p && json_bool(json_get(output, "passed"), &passed))
-        label = passed ? STR("approve") : STR("reject");
+        return decision_edge(s, n, passed ? good : bad);
     for (unsigned i = 0; label.p && i < def->out_count; i++) {
         const struct edge *e = &s->at->wf->edges[def->out[i]];
         if (e->kind == EDGE_ROUTE && str_eq(e->label, label))

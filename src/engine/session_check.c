@@ -35,8 +35,7 @@ static bool kind_fits(enum phase p, enum node_kind k)
     bool works = k == KIND_LLM || k == KIND_AGENT || k == KIND_END || k == KIND_SCRIPT ||
                  k == KIND_WAIT || k == KIND_TOOL || k == KIND_TASK || k == KIND_PLUGIN ||
                  k == KIND_MAP || k == KIND_SEQUENCE || k == KIND_VOTE || k == KIND_FACT_CHECK ||
-                 k == KIND_CONTEXT_SYNTH || k == KIND_MEMORY_RETRIEVAL ||
-                 k == KIND_SUBWORKFLOW;
+                 k == KIND_CONTEXT_SYNTH || k == KIND_MEMORY_RETRIEVAL || k == KIND_SUBWORKFLOW;
     return (p != PHASE_RUNNING || works) && (p != PHASE_SUSPENDED || kind_suspends(k));
 }
 
