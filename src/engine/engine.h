@@ -197,7 +197,6 @@ bool engine_take_delta(struct session *s, int64_t now_ms, struct delta *d, struc
 /* ---- looking ---- */
 
 struct id session_id(const struct session *s);
-const struct session_meta *session_meta_of(const struct session *s);
 struct str session_reason(const struct session *s); /* of its status; or NULL */
 /* Whether the session still waits for this task: no end of it has come in, not even in a pause. */
 bool session_awaits_task(const struct session *s, struct id task_id);

@@ -158,11 +158,6 @@ void session_destroy(struct session *s)
 
 /* ---- looking ---- */
 
-const struct session_meta *session_meta_of(const struct session *s)
-{
-    return &s->meta;
-}
-
 struct str session_reason(const struct session *s)
 {
     return s->reason;
