@@ -26,6 +26,7 @@ static const struct shape shapes[KIND_COUNT] = {
     [KIND_TOOL] = {"[[", "]]", "component"},
     [KIND_PLUGIN] = {"[[", "]]", "component"},
     [KIND_TASK] = {"[[", "]]", "component"},
+    [KIND_SUBWORKFLOW] = {"[[", "]]", "component"},
     [KIND_SIGNAL] = {"(", ")", "ellipse"},
     [KIND_STAGE] = {"[/", "/]", "parallelogram"},
     [KIND_MAP] = {"{{", "}}", "hexagon"},

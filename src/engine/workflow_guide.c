@@ -37,6 +37,7 @@ static const char *const sentences[KIND_COUNT] = {
     [KIND_SIGNAL] = "waits for a signal of that name",
     [KIND_STAGE] = "people tick off a checklist and give deliverables",
     [KIND_TASK] = "done by a worker outside, over HTTP",
+    [KIND_SUBWORKFLOW] = "runs another stored workflow as a session of its own",
     [KIND_MAP] = "runs the nodes in body once for each item; no edge leads into or out of the body",
     [KIND_SEQUENCE] = "runs the nodes in steps one after the other; these have no next_ids",
 };
