@@ -211,6 +211,8 @@ enum breaker text_watch_feed(struct text_watch *t, struct str text,
             b = watch_char(t, letter_of(cp), cp, limits, value);
         } else {
             enum letter kind = len ? ascii_letter(&c) : LETTER_NONE;
+            if (c == '-' && t->in_word) /* user-1, user-2: each a word of its own */
+                kind = LETTER_YES;
             b = watch_char(t, kind, (unsigned char)c, limits, value);
         }
         i += len ? len : 1;

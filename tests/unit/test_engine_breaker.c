@@ -246,6 +246,8 @@ static void numbers_do_not_trip(void **state)
         buf_append_z(&b, "| 0 | 0 | 1 | 0 | --- | 0.00 |\n");
     for (int i = 0; i < 500; i++)
         buf_printf(&b, "{\"day\": %d, \"open\": true, \"degrees\": %d},\n", i, i % 30);
+    for (int i = 0; i < 500; i++)
+        buf_printf(&b, "user-%d ", i);
     assert_int_equal(read_all(b.data, b.len, &value), BREAKER_NONE);
     buf_deinit(&b);
 }
