@@ -56,6 +56,7 @@ struct fetch {
     struct str body;  /* the caller's until the end; p NULL: none */
     size_t bytes_max; /* of the answer's body */
     unsigned redirects_max;
+    long timeout_ms; /* of each request; 0: none, the owner sees to it */
     /* Where the body goes as it comes; NULL: into `in`, whole at on_done. */
     void (*on_bytes)(struct fetch *f, struct str bytes);
     void (*on_done)(struct fetch *f);

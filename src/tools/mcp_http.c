@@ -10,6 +10,9 @@
 #include "base/sse.h"
 #include "tools/mcp_server.h"
 
+#define TELLS_MAX 32    /* notifications and answers on their way */
+#define TELL_MS   10000 /* for one to be taken */
+
 struct mcp_exchange {
     struct fetch fetch;
     struct list link; /* in server->exchanges */
@@ -245,10 +248,21 @@ void mcp_http_send(struct mcp_server *s, struct mcp_request *r, struct str messa
         exchange_go(x);
 }
 
+/* Whoever asks us faster than it takes our answers gets none. */
+static bool tells_are_many(const struct mcp_server *s)
+{
+    size_t n = 0;
+    list_foreach(it, &s->exchanges) n += !container_of(it, struct mcp_exchange, link)->request;
+    return n >= TELLS_MAX;
+}
+
 void mcp_http_tell(struct mcp_server *s, struct str message)
 {
-    struct mcp_exchange *x = exchange_create(s, message);
     struct errbuf e;
+    if (tells_are_many(s))
+        return;
+    struct mcp_exchange *x = exchange_create(s, message);
+    x->fetch.timeout_ms = TELL_MS;
     if (exchange_headers(x, NULL, &e))
         exchange_free(x);
     else

@@ -120,9 +120,13 @@ bool mcp_server_want_list(struct mcp_server *s, struct mcp_list_wait *w)
     return false;
 }
 
-void mcp_server_unwant_list(struct mcp_list_wait *w)
+void mcp_server_unwant_list(struct mcp_server *s, struct mcp_list_wait *w)
 {
     list_remove(&w->link);
+    if (!s->is_listing || !list_empty(&s->list_waits))
+        return;
+    s->is_listing = false;
+    mcp_request_cancel(&s->list_request);
 }
 
 struct json mcp_server_tool(const struct mcp_server *s, struct str name)

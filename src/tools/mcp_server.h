@@ -107,7 +107,8 @@ void mcp_request_fail(struct mcp_request *r, int status, const char *code, const
 /* Calls w->done when the list is known: later, or at once when `is_known` already (true is
  * returned then and done is not called). */
 bool mcp_server_want_list(struct mcp_server *s, struct mcp_list_wait *w);
-void mcp_server_unwant_list(struct mcp_list_wait *w);
+/* Fine when it is not waited for. With the last one the question itself is taken back. */
+void mcp_server_unwant_list(struct mcp_server *s, struct mcp_list_wait *w);
 /* A tool's description in the list, or JSON_ABSENT. */
 struct json mcp_server_tool(const struct mcp_server *s, struct str name);
 

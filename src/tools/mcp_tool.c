@@ -19,7 +19,7 @@ struct mcp_job {
 
 static void mcp_job_free(struct mcp_job *m)
 {
-    mcp_server_unwant_list(&m->wait);
+    mcp_server_unwant_list(m->server, &m->wait);
     mcp_request_deinit(&m->request);
     free(m);
 }

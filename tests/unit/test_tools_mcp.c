@@ -623,6 +623,72 @@ static void web_junk(struct conn *conn, const char *body)
         web_modern(conn, body);
 }
 
+static void web_list_hangs(struct conn *conn, const char *body)
+{
+    if (strstr(body, "tools/list"))
+        web.lists++;
+    else
+        web_modern(conn, body);
+}
+
+/* A list that does not come costs those who wait for it, and nobody after them. */
+static void test_http_list_hangs(void **state)
+{
+    struct call c;
+    (void)state;
+    memset(&web, 0, sizeof(web));
+    memset(&c, 0, sizeof(c));
+    buf_init(&c.output, 1 << 20);
+    answer = web_list_hangs;
+    c.j = (struct tool_job){.tool = STR("mcp_describe"),
+                            .server = STR("http"),
+                            .timeout_ms = 100,
+                            .on_done = call_done};
+    assert_int_equal(tool_job_start(tools, &c.j), 0);
+    call_wait(&c);
+    assert_string_equal(c.j.error_code, "timeout");
+    assert_int_equal(web.lists, 1);
+    buf_deinit(&c.output);
+    answer = web_modern;
+    call_says("http", "x", "over http");
+}
+
+static void web_nags(struct conn *conn, const char *body)
+{
+    static const char ping[] = "data: {\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}\n\n";
+    static char text[sizeof(ping) * 1000 + 200];
+    size_t n = 0;
+    if (strstr(body, "\"result\":{}")) {
+        web.calls++;
+        conn_write(conn, "HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n");
+        return;
+    }
+    if (!strstr(body, "tools/call")) {
+        web_modern(conn, body);
+        return;
+    }
+    for (int i = 0; i < 1000; i++)
+        n += (size_t)snprintf(text + n, sizeof(text) - n, "%s", ping);
+    char head[128];
+    snprintf(head, sizeof(head),
+             "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: %zu\r\n\r\n",
+             n);
+    conn_write(conn, head);
+    conn_write_bytes(conn, text, n);
+}
+
+static void test_http_nags(void **state)
+{
+    (void)state;
+    memset(&web, 0, sizeof(web));
+    answer = web_nags;
+    call_fails("http", "x", "truncated", "without a result");
+    turn_until(&loop, web.calls >= 32); /* each was counted by its own connection */
+    answer = web_modern;
+    call_says("http", "x", "over http");
+    assert_int_equal(web.calls, 32);
+}
+
 static void web_locked(struct conn *conn, const char *body)
 {
     (void)body;
@@ -659,14 +725,15 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-        TEST(test_calls),       TEST(test_errors),
-        TEST(test_progress),    TEST(test_many_at_once),
-        TEST(test_cancel),      TEST(test_timeout),
-        TEST(test_death),       TEST(test_falls_over_discover),
-        TEST(test_too_long),    TEST(test_rude),
-        TEST(test_describe),    TEST(test_http_legacy),
-        TEST(test_http_modern), TEST(test_http_forgets_twice),
-        TEST(test_http_errors), TEST(test_http_refused),
+        TEST(test_calls),           TEST(test_errors),
+        TEST(test_progress),        TEST(test_many_at_once),
+        TEST(test_cancel),          TEST(test_timeout),
+        TEST(test_death),           TEST(test_falls_over_discover),
+        TEST(test_too_long),        TEST(test_rude),
+        TEST(test_describe),        TEST(test_http_legacy),
+        TEST(test_http_modern),     TEST(test_http_forgets_twice),
+        TEST(test_http_errors),     TEST(test_http_refused),
+        TEST(test_http_list_hangs), TEST(test_http_nags),
 #undef TEST
     };
     if (argc == 3 && strcmp(argv[1], "serve") == 0)
