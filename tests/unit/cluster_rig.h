@@ -281,8 +281,8 @@ static void ask_key(struct asked *q, const char *key)
     q->req.body_hash[0] = 7;
 }
 
-static void ask_signal(struct asked *q, struct app *a, struct id session, const char *payload,
-                       const char *key)
+static inline void ask_signal(struct asked *q, struct app *a, struct id session,
+                              const char *payload, const char *key)
 {
     ask_init(q, SVC_SIGNAL);
     q->req.session_id = session;
