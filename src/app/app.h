@@ -75,6 +75,7 @@ struct app {
     struct generate generate;
     uv_timer_t evict_timer;
     bool evict_armed;
+    size_t evicted; /* since memory was given back */
     bool stopping;
     unsigned long long sessions_started, sessions_ended;
 };

@@ -151,7 +151,10 @@ static void journal_settle(struct journal *j, struct live *l)
     } else if (j->app->handover.active) {
         handover_try(l);
     } else if (session_is_idle(l->session)) {
+        log_rest(j->app->log, l->id);
         live_arm_eviction(j->app);
+    } else if (session_status_of(l->session) == SESSION_PAUSED) {
+        log_rest(j->app->log, l->id);
     }
 }
 

@@ -1,5 +1,6 @@
 #include "app/live.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,7 +9,9 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
-#define EVICT_PER_TURN 256 /* the rest goes with the next look */
+#define EVICT_PER_TURN 256
+#define EVICT_NEXT_MS  5   /* then the rest goes */
+#define EVICT_TRIM_MIN 100 /* sessions, after which memory is given back to the system */
 
 /* A session on its way into memory; commands for it wait here. */
 struct loading {
@@ -280,6 +283,8 @@ static bool live_may_go(const struct live *l, int64_t now)
            now - l->touched_at >= APP_IDLE_EVICT_MS;
 }
 
+static void live_evict(uv_timer_t *t);
+
 void live_evict_idle(struct app *a, int64_t now)
 {
     struct live *go[EVICT_PER_TURN];
@@ -298,6 +303,16 @@ void live_evict_idle(struct app *a, int64_t now)
         if (due)
             recovery_note_timer(&a->recovery, due);
         live_destroy(go[i]);
+    }
+    a->evicted += n;
+    if (n == EVICT_PER_TURN) {
+        a->evict_armed = true;
+        uv_timer_start(&a->evict_timer, live_evict, EVICT_NEXT_MS, 0);
+        return;
+    }
+    if (a->evicted >= EVICT_TRIM_MIN) { /* else the allocator keeps what they had */
+        malloc_trim(0);
+        a->evicted = 0;
     }
     if (more)
         live_arm_eviction(a);

@@ -34,19 +34,29 @@ void arena_deinit(struct arena *a)
 }
 
 /* The newest block is the first one; what is left in older ones is given up. */
+static struct arena_block *arena_add_exact(struct arena *a, size_t size)
+{
+    struct arena_block *block = mem_zalloc(sizeof(*block) + size);
+    block->size = size;
+    block->next = a->blocks;
+    a->blocks = block;
+    return block;
+}
+
 static struct arena_block *arena_add_block(struct arena *a, size_t n)
 {
     size_t size = a->blocks ? a->blocks->size * 2 : ARENA_BLOCK_MIN;
 
     if (size > ARENA_BLOCK_MAX)
         size = ARENA_BLOCK_MAX;
-    if (size < n)
-        size = n;
-    struct arena_block *block = mem_zalloc(sizeof(*block) + size);
-    block->size = size;
-    block->next = a->blocks;
-    a->blocks = block;
-    return block;
+    return arena_add_exact(a, size < n ? n : size);
+}
+
+void arena_reserve(struct arena *a, size_t n)
+{
+    n = (n + ARENA_ALIGN - 1) & ~(ARENA_ALIGN - 1);
+    if (!a->blocks || n > a->blocks->size - a->blocks->used)
+        arena_add_exact(a, n);
 }
 
 void *arena_alloc(struct arena *a, size_t n)

@@ -19,6 +19,9 @@ struct arena {
 void arena_init(struct arena *a);
 void arena_deinit(struct arena *a);
 void *arena_alloc(struct arena *a, size_t n);
+/* Makes room for n bytes in one block that is no larger: for who has many arenas and knows what
+ * goes in. */
+void arena_reserve(struct arena *a, size_t n);
 void *arena_calloc(struct arena *a, size_t count, size_t size); /* aborts on overflow */
 char *arena_strdup(struct arena *a, struct str s);              /* 0-terminated */
 

@@ -5,7 +5,7 @@
 
 #include "base/mem.h"
 
-#define TABLE_CAP_MIN 16
+#define TABLE_CAP_MIN 4 /* most tables of a session hold one or two */
 
 void table_init(struct table *t)
 {

@@ -31,10 +31,19 @@ static void scope_init_bits(struct scope *c, struct arena *a)
     }
 }
 
+/* Loops not counted: who has some pays for a second block. */
+static size_t scope_bytes(const struct workflow *wf)
+{
+    size_t words = (size_t)wf->words * 7 + (size_t)(wf->edge_count + 63) / 64 * 2;
+    return wf->node_count * (sizeof(struct node_state) + sizeof(uint16_t)) +
+           words * sizeof(uint64_t) + 3 * 16;
+}
+
 void scope_init(struct session *s, struct scope *c, struct workflow *wf, struct arena *a)
 {
     struct scope *was = s->at;
     c->wf = wf;
+    arena_reserve(a, scope_bytes(wf));
     c->nodes = arena_calloc(a, wf->node_count, sizeof(*c->nodes));
     c->stack = arena_calloc(a, wf->node_count, sizeof(*c->stack));
     scope_init_bits(c, a);

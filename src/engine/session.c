@@ -83,6 +83,10 @@ void session_copy_meta(struct session *s, const struct session_meta *meta)
         &m->tags_json,           &m->metadata_json, &m->settings_json, &m->thread_configs_json,
         &m->workflow_state_json, &m->workflow_id,   &m->graph_json,    &m->input_json,
         &m->budget_json};
+    size_t bytes = 0;
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+        bytes += texts[i]->p ? texts[i]->n + 16 : 0; /* with its end, aligned */
+    arena_reserve(&s->arena, bytes);
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
         *texts[i] = arena_copy(&s->arena, *texts[i]);
     budget_parse(m->budget_json, &s->budget);

@@ -209,6 +209,14 @@ static void hub_evict(struct log_hub *h)
     }
 }
 
+void log_rest(struct log_hub *h, struct id session_id)
+{
+    struct log_tail *t = table_get(&h->by_session, session_id);
+
+    if (t && t->cursors == 0 && t->busy == 0 && t->count > 0)
+        tail_drop_all(t);
+}
+
 static void hub_tell_watchers(struct log_hub *h, struct id session_id, struct str frames)
 {
     struct str line;

@@ -61,6 +61,8 @@ void log_hub_destroy(struct log_hub *h); /* no cursors, no watchers, no reads un
  * cursors; watchers get the session_state_change events among them. */
 void log_seal(struct log_hub *h, struct id session_id, int64_t seq_first, int64_t seq_last,
               struct str frames);
+/* Nothing new is to be expected for a while: what nobody reads is let go. */
+void log_rest(struct log_hub *h, struct id session_id);
 /* What another instance has sealed of a session that is followed, in the same form. What is known
  * already is left out. frames STR_NULL: they are in the store, up to seq_last. Watchers get
  * nothing. */
