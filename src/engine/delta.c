@@ -382,10 +382,11 @@ static void rows_add_withheld(struct session *s)
             continue;
         struct withheld_row *r = arena_alloc(&s->out.arena, sizeof(*r));
         r->ord = w->ord;
-        r->input_json = copy(&s->out.arena, buf_str(&w->json));
+        r->input_json = copy(&s->out.arena, buf_str(w->fresh.len ? &w->fresh : &w->json));
         *tail = r;
         tail = &r->next;
-        w->stored = true;
+        w->stored = w->has_rows = true;
+        buf_deinit(&w->fresh);
     }
 }
 

@@ -111,7 +111,7 @@ void effect_finish(struct session *s, struct work *w, bool cancel)
         w->start->dead = true;
     else if (w->kind == WORK_CHILD)
         child_finish(s, w, cancel);
-    else if (cancel && !w->lost && !w->over && !w->deferred)
+    else if (cancel && !w->lost && !w->over && !w->ended && !w->deferred)
         effect_push(s, EFFECT_RUN_CANCEL)->e.run_id = w->id;
 }
 

@@ -196,7 +196,8 @@ static int work_restore_effect(struct restore *r, struct work *w, struct json v)
     own_set(&w->request, json_raw(request));
     if (w->kind == WORK_CHILD)
         return child_restore(w) ? 0 : corrupt(r, "a child session has no id");
-    w->lost = !work_has_ended(r, w->id);
+    w->ended = work_has_ended(r, w->id);
+    w->lost = !w->ended;
     if (!work_speaks(w))
         return 0;
     w->next_index = i64_get(v, "index", 0);
@@ -534,18 +535,20 @@ static int restore_withheld(struct restore *r)
         if (checked(r, row->input_json, JSON_OBJECT, "withheld input", &v) ||
             !withheld_parse(row->input_json, s, &in))
             return corrupt(r, "a withheld input is damaged");
+        if (row->ord > s->next_ord)
+            s->next_ord = row->ord;
+        if (withheld_extend(s, &in, true))
+            continue;
         struct withheld *w = mem_zalloc(sizeof(*w));
         w->ord = row->ord;
         w->kind = in.kind;
         w->run_id = in.run_id;
         w->is_thinking = in.is_thinking;
-        w->stored = true;
-        buf_init(&w->json, row->input_json.n + 1);
+        w->stored = w->has_rows = true;
+        buf_init(&w->json, ENGINE_REQUEST_BYTES_MAX * 6);
         buf_append_str(&w->json, row->input_json);
         s->withheld_bytes += w->json.len;
         list_append(&s->withheld, &w->link);
-        if (row->ord > s->next_ord)
-            s->next_ord = row->ord;
     }
     return 0;
 }

@@ -210,7 +210,8 @@ bool session_is_idle(const struct session *s)
     table_foreach(slot, &s->runs)
     {
         const struct work *w = slot->value;
-        if (!w->lost && !w->deferred && work_has_effect(w->kind) && w->kind != WORK_CHILD)
+        if (!w->lost && !w->ended && !w->deferred && work_has_effect(w->kind) &&
+            w->kind != WORK_CHILD)
             return false;
     }
     return true;

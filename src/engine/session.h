@@ -99,6 +99,7 @@ struct work {
     struct id key;    /* idempotency key: the same on every attempt and after a restart */
     unsigned ordinal; /* the run's own count; 0: its first */
     bool over;        /* its end has come in: nothing is left to be cancelled */
+    bool ended;       /* its end has come in and is withheld */
     /* Not taken yet (valid while gen is the session's): they can still be undone. */
     unsigned gen;
     struct effect_row *row;
@@ -188,13 +189,18 @@ struct var {
 /* Why the session stops at the end of what is under way. */
 enum halt { HALT_NONE, HALT_BUDGET, HALT_BREAKER };
 
+/* Chunks of one message that follow each other are one item in memory, of as many rows as there
+ * were commits. */
 struct withheld {
     struct list link;
-    int64_t ord;
+    int64_t ord; /* of its newest row */
     struct buf json;
+    struct buf fresh; /* the newest row, when rows before it hold the rest; empty: all of json */
     struct id run_id;
     enum input_kind kind;
-    bool is_thinking, stored;
+    bool is_thinking;
+    bool stored;   /* all of it */
+    bool has_rows; /* some of it */
 };
 
 /* A graph while it runs: the session's own, or one item of a container's (map, sequence). All node
@@ -702,6 +708,8 @@ void lost_restart(struct session *s);
 void withhold(struct session *s, const struct engine_input *in);
 void withheld_drop(struct session *s); /* memory and rows */
 void withheld_free(struct withheld *w);
+/* `in` made the last item longer: its row is in the store already when `stored`. */
+bool withheld_extend(struct session *s, const struct engine_input *in, bool stored);
 bool withheld_parse(struct str text, struct session *s, struct engine_input *out);
 
 /* ---- node_child.c ---- */

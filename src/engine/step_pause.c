@@ -133,26 +133,44 @@ bool withheld_parse(struct str text, struct session *s, struct engine_input *out
 void withheld_free(struct withheld *w)
 {
     buf_deinit(&w->json);
+    buf_deinit(&w->fresh);
     free(w);
 }
 
-/* The last withheld input is a chunk of the same message that was not stored yet: it grows. */
-static bool withheld_extend(struct session *s, const struct engine_input *in)
+/* `"…text"}` grows at its end. */
+static void chunk_grow(struct buf *json, struct str text)
+{
+    buf_truncate(json, json->len - 2); /* "} */
+    size_t at = json->len;
+    json_write_string(json, text);
+    memmove(json->data + at, json->data + at + 1, json->len - at - 1);
+    buf_truncate(json, json->len - 1);
+    buf_append_char(json, '}');
+}
+
+/* The last withheld input is a chunk of the same message: it grows. */
+bool withheld_extend(struct session *s, const struct engine_input *in, bool stored)
 {
     bool is_counted = s->budget.tokens || s->budget.micros; /* then it may stop at each of them */
     if (in->kind != IN_CHUNK || list_empty(&s->withheld) || is_counted)
         return false;
     struct withheld *w = container_of(s->withheld.prev, struct withheld, link);
-    if (w->stored || w->kind != IN_CHUNK || w->is_thinking != in->is_thinking ||
-        !id_eq(w->run_id, in->run_id) || w->json.len > (64u << 10))
+    if (w->kind != IN_CHUNK || w->is_thinking != in->is_thinking || !id_eq(w->run_id, in->run_id) ||
+        w->json.len > (64u << 10))
         return false;
-    buf_truncate(&w->json, w->json.len - 2); /* "} */
-    size_t at = w->json.len;
-    json_write_string(&w->json, in->text);
-    memmove(w->json.data + at, w->json.data + at + 1, w->json.len - at - 1);
-    buf_truncate(&w->json, w->json.len - 1);
-    buf_append_char(&w->json, '}');
-    s->withheld_bytes += w->json.len - at;
+    size_t before = w->json.len;
+    chunk_grow(&w->json, in->text);
+    s->withheld_bytes += w->json.len - before;
+    if (stored)
+        return true;
+    if (w->stored) { /* a further row */
+        w->ord = ++s->next_ord;
+        w->stored = false;
+        buf_init(&w->fresh, ENGINE_REQUEST_BYTES_MAX * 6);
+        withheld_write(&w->fresh, in);
+    } else if (w->fresh.len) {
+        chunk_grow(&w->fresh, in->text);
+    }
     return true;
 }
 
@@ -173,8 +191,11 @@ void withhold(struct session *s, const struct engine_input *given)
     if (!withhold_wanted(s, in))
         return;
     result_judge(in, &e); /* rows hold checked JSON only */
+    struct work *work = table_get(&s->runs, in->run_id);
+    if (work && (in->kind == IN_MODEL_DONE || in->kind == IN_RUN_DONE || in->kind == IN_RUN_FAILED))
+        work->ended = true;
     s->out_any = true;
-    if (!withheld_extend(s, in)) {
+    if (!withheld_extend(s, in, false)) {
         struct withheld *w = mem_zalloc(sizeof(*w));
         w->ord = ++s->next_ord;
         w->kind = in->kind;
@@ -196,7 +217,7 @@ void withheld_drop(struct session *s)
     struct list *l;
     while ((l = list_pop(&s->withheld))) {
         struct withheld *w = container_of(l, struct withheld, link);
-        stored = stored || w->stored;
+        stored = stored || w->has_rows;
         withheld_free(w);
     }
     s->withheld_bytes = 0;
@@ -271,7 +292,8 @@ void lost_restart(struct session *s)
  * that are left are written. */
 static void withheld_again(struct session *s, struct withheld *w)
 {
-    w->stored = false;
+    w->stored = w->has_rows = false;
+    buf_deinit(&w->fresh);
     s->withheld_bytes += w->json.len;
     list_append(&s->withheld, &w->link);
 }
@@ -286,7 +308,7 @@ static void withheld_replay(struct session *s, const struct engine_input *in)
     while ((l = list_pop(&items))) {
         struct withheld *w = container_of(l, struct withheld, link);
         struct engine_input replayed;
-        if (w->stored) {
+        if (w->has_rows) {
             s->out.withheld_clear = true;
             s->out_any = true;
         }

@@ -95,7 +95,7 @@ void outcomes_check(struct wf_parse *p, const char *at)
         path_pop(p, mark);
     }
     if (json_length(src->fields[NF_NEXT_IDS]) || !json_length(routes))
-        return; /* without any it may be the last of a container's members */
+        return;                        /* without any it may be the last of a container's members */
     for (unsigned i = 0; i < 2; i++) { /* two words for each outcome at most */
         const char *a = kind->outcomes[i], *b = kind->outcomes[i + 2];
         if (!json_exists(json_get(routes, a)) && !(b && json_exists(json_get(routes, b))))
