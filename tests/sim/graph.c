@@ -100,6 +100,13 @@ static void simple_properties(struct graph *g, unsigned kind)
     case 9:
         buf_append_z(g->out, "{\"queue\":\"q\",\"input\":\"vars.c\"}");
         break;
+    case 10:
+        buf_append_z(g->out, "{\"name\":\"go\"}");
+        break;
+    case 11:
+        buf_append_z(g->out, "{\"checklist\":[\"a\",{\"name\":\"b\",\"required\":false}],"
+                             "\"deliverables\":[\"d\"]}");
+        break;
     default:
         buf_append_z(g->out, "{\"prompt\":\"x\",\"response_schema\":{\"type\":\"object\"}}");
         break;
@@ -108,10 +115,11 @@ static void simple_properties(struct graph *g, unsigned kind)
 
 static struct node_id block_simple(struct graph *g, struct node_id next, const char *join)
 {
-    static const char *const types[] = {"transform",  "llm", "agent", "script", "wait",
-                                        "user_input", "llm", "tool",  "agent",  "task"};
-    unsigned kind = dice_below(g->d, 13);
-    if (kind > 9)
+    static const char *const types[] = {"transform", "llm",        "agent",  "script",
+                                        "wait",      "user_input", "llm",    "tool",
+                                        "agent",     "task",       "signal", "stage"};
+    unsigned kind = dice_below(g->d, 15);
+    if (kind > 11)
         kind = dice_below(g->d, 3);
     struct node_id id = node_new(g);
     node_open(g, id, types[kind]);
@@ -132,6 +140,8 @@ static void review_properties(struct graph *g)
         buf_append_z(g->out, ",\"reminder_minutes\":0.5");
     if (dice_chance(g->d, 20))
         buf_append_z(g->out, ",\"allow_skip\":true");
+    if (dice_chance(g->d, 25))
+        buf_printf(g->out, ",\"quorum\":2,\"reject_quorum\":%u", dice_between(g->d, 1, 2));
     buf_append_char(g->out, '}');
 }
 
@@ -191,6 +201,9 @@ static struct node_id block_loop(struct graph *g, struct node_id next, unsigned 
         buf_append_z(g->out, ",\"exit_when\":\"vars.c > 6\"");
     if (dice_chance(g->d, 30))
         buf_append_z(g->out, ",\"score\":\"vars.c\",\"stagnation_rounds\":1");
+    else if (dice_chance(g->d, 30))
+        buf_append_z(g->out,
+                     ",\"score\":\"5 - vars.c % 4\",\"regression_delta\":1,\"rollback\":true");
     buf_printf(g->out, "},\"next_ids\":[\"%s\",\"%s\"]}", body.text, next.text);
     return id;
 }

@@ -85,8 +85,8 @@ struct world {
     unsigned open; /* sessions that have not ended */
     bool batch;
     bool calm; /* no more faults or new sessions */
-    unsigned long long crashes, sessions, chunks, commits, answers, paused, evicted, completed,
-        tasks;
+    unsigned long long crashes, sessions, chunks, commits, answers, signals, paused, evicted,
+        completed, tasks;
     uint64_t hash;
 };
 
@@ -539,8 +539,77 @@ static struct id waiting_longest(struct json all, struct json node_id)
     return best;
 }
 
+/* To the node that waits, or for whoever comes to wait for it. */
+static void send_signal(struct world *w, struct live *l, struct str node_id)
+{
+    static const char *const payloads[] = {"1", "{\"n\":2}", "null"};
+    struct engine_input in = {.kind = IN_SIGNAL,
+                              .data_json = str_of(payloads[dice_below(&w->dice, 3)])};
+    if (node_id.n && dice_chance(&w->dice, 30))
+        in.node_id = node_id;
+    else
+        in.name = STR("go");
+    live_step(w, l, in);
+    w->signals++;
+}
+
+static void do_signal(struct world *w)
+{
+    struct live *l = live_any(w, true);
+    if (!l)
+        return;
+    live_load(w, l);
+    send_signal(w, l, STR_NULL);
+}
+
+/* Part of it first: then it cannot be completed yet. */
+static void stage_answer_begin(struct world *w, struct live *l, struct engine_input *in)
+{
+    struct engine_input stage = {.kind = IN_STAGE, .interrupt_id = in->interrupt_id};
+    in->action = STR("complete");
+    in->data_json = STR("{\"items\":[{\"index\":0}],\"deliverables\":{\"d\":[1]}}");
+    if (!dice_chance(&w->dice, 50))
+        return;
+    stage.action = STR("update");
+    stage.data_json = STR("{\"items\":[{\"name\":\"a\"},{\"name\":\"b\"}],\"context\":{\"x\":1}}");
+    if (live_step(w, l, stage))
+        return;
+    in->data_json = STR("{\"deliverables\":{\"d\":0}}");
+    stage.action = STR("complete");
+    stage.data_json = STR_NULL;
+    struct interrupt_row row;
+    struct json list;
+    if (!session_interrupt(l->s, STR_NULL, in->interrupt_id, &row))
+        return;
+    list = json_get(json_root(row.request_json), "deliverables");
+    if (!strstr(json_raw(list).p, "\"value\":[1]") && !live_step(w, l, stage)) {
+        fprintf(stderr, "a stage was completed without its deliverable\n");
+        abort();
+    }
+}
+
+static void answer_note(struct world *w, struct live *l, struct engine_input in,
+                        struct id interrupt)
+{
+    struct interrupt_row row;
+    bool open = session_interrupt(l->s, STR_NULL, interrupt, &row);
+    w->answers++;
+    if (!open && l->ack_count < 64)
+        l->acks[l->ack_count++] = (struct ack){.interrupt_id = interrupt};
+    struct engine_input twice = {.kind = IN_RESUME_NODE,
+                                 .node_id = in.node_id,
+                                 .action = STR("approve"),
+                                 .reviewer = in.reviewer,
+                                 .interrupt_id = interrupt};
+    if (!live_step(w, l, twice)) {
+        fprintf(stderr, "an answer was taken twice\n");
+        abort();
+    }
+}
+
 static void do_answer(struct world *w)
 {
+    static const char *const reviewers[] = {"ann", "bob", "cy", "dan"};
     struct live *l = live_any(w, true);
     struct json all, asked;
     if (!l)
@@ -550,12 +619,18 @@ static void do_answer(struct world *w)
         return;
     struct engine_input in = {.kind = IN_RESUME_NODE,
                               .node_id = word_of(json_get(asked, "node_id")),
-                              .reviewer = STR("ann"),
+                              .reviewer = str_of(reviewers[dice_below(&w->dice, 4)]),
                               .data_json = STR("\"fine\"")};
     id_parse(word_of(json_get(asked, "interrupt_id")), &in.interrupt_id);
+    if (json_string_eq(json_get(asked, "kind"), "signal")) {
+        send_signal(w, l, in.node_id);
+        return;
+    }
     bool speak = json_string_eq(json_get(asked, "kind"), "user_input");
     in.action = speak ? STR("submit") : STR("approve");
-    if (!speak && !w->calm && dice_chance(&w->dice, 40))
+    if (json_string_eq(json_get(asked, "kind"), "stage"))
+        stage_answer_begin(w, l, &in);
+    else if (!speak && !w->calm && dice_chance(&w->dice, 40))
         in.action = STR("reject");
     struct id interrupt = in.interrupt_id;
     if (speak && dice_chance(&w->dice, 50)) {
@@ -563,19 +638,8 @@ static void do_answer(struct world *w)
             .kind = IN_USER_INPUT, .content = STR("hello"), .node_id = in.node_id};
         interrupt = waiting_longest(all, json_get(asked, "node_id"));
     }
-    if (live_step(w, l, in))
-        return;
-    w->answers++;
-    if (l->ack_count < 64)
-        l->acks[l->ack_count++] = (struct ack){.interrupt_id = interrupt};
-    struct engine_input twice = {.kind = IN_RESUME_NODE,
-                                 .node_id = in.node_id,
-                                 .action = STR("approve"),
-                                 .interrupt_id = interrupt};
-    if (!live_step(w, l, twice)) {
-        fprintf(stderr, "an answer was taken twice\n");
-        abort();
-    }
+    if (!live_step(w, l, in))
+        answer_note(w, l, in, interrupt);
 }
 
 /* A worker's end of a task counts once, also in a pause and after a restart. */
@@ -763,6 +827,8 @@ static void step(struct world *w)
         do_answer(w);
     else if (roll < 890)
         do_task(w);
+    else if (roll < 894)
+        do_signal(w);
     else if (roll < 930)
         do_pause_or_resume(w);
     else if (roll < 931)
@@ -798,6 +864,12 @@ static void live_finish(struct world *w, struct live *l)
     if (l->rows.effects || l->rows.timers || l->rows.withheld || l->rows.tasks) {
         fprintf(stderr, "rows are left of a session that has ended\n");
         abort();
+    }
+    for (struct interrupt_row *r = l->rows.interrupts; r; r = r->next) {
+        if (str_eqz(r->status, "pending")) {
+            fprintf(stderr, "a question is left open\n");
+            abort();
+        }
     }
     for (struct run_row *r = l->rows.runs; r; r = r->next) {
         if (str_eqz(r->status, "running") || str_eqz(r->status, "suspended") || !r->ended_at) {
@@ -866,11 +938,11 @@ static uint64_t simulate(uint64_t seed, unsigned steps, bool loud)
         step(&w);
     settle(&w);
     if (loud)
-        printf(
-            "%llu sessions (%llu completed), %llu chunks, %llu commits, %llu answers, %llu tasks, "
-            "%llu pauses, %llu evictions, %llu crashes\n",
-            w.sessions, w.completed, w.chunks, w.commits, w.answers, w.tasks, w.paused, w.evicted,
-            w.crashes);
+        printf("%llu sessions (%llu completed), %llu chunks, %llu commits, %llu answers, %llu "
+               "signals, %llu tasks, "
+               "%llu pauses, %llu evictions, %llu crashes\n",
+               w.sessions, w.completed, w.chunks, w.commits, w.answers, w.signals, w.tasks,
+               w.paused, w.evicted, w.crashes);
     lists_drop(&w);
     while (!list_empty(&w.lives))
         live_free(container_of(w.lives.next, struct live, link));

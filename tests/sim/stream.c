@@ -283,6 +283,15 @@ static void on_interrupt(struct stream *s, struct json d, uintptr_t from, uintpt
     table_put(&s->interrupts, id, (void *)to);
 }
 
+/* One answer of several leaves it open. */
+static void on_resumed(struct stream *s, struct json d)
+{
+    bool final = false;
+    if (!json_bool(json_get(d, "final"), &final))
+        wrong(s, "an answer that does not say whether it decides");
+    on_interrupt(s, d, 1, final ? 2 : 1);
+}
+
 /* ---- frames ---- */
 
 static void on_event(struct stream *s, struct json e)
@@ -307,7 +316,7 @@ static void on_event(struct stream *s, struct json e)
     else if (json_string_eq(type, "human_interaction_required"))
         on_interrupt(s, d, 0, 1);
     else if (json_string_eq(type, "node_resumed"))
-        on_interrupt(s, d, 1, 2);
+        on_resumed(s, d);
     else if (json_string_eq(type, "human_interaction_expired"))
         on_interrupt(s, d, 1, 3);
     else if (json_string_eq(type, "loop_round") &&
