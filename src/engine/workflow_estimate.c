@@ -289,25 +289,44 @@ static void not_counted_say(struct estimate *s)
 
 /* ---- sums ---- */
 
-void est_agent_add(struct estimate *s, struct str id, double runs, double input, double output,
-                   bool has_cost, double cost)
+void est_agent_add(struct estimate *s, struct est_agent agent)
 {
-    unsigned i = 0;
-    while (i < s->agent_count && !str_eq(s->agents[i].id, id))
-        i++;
-    if (i == s->agent_count) {
-        if (s->agent_count == s->agent_cap) {
-            s->agent_cap = s->agent_cap ? s->agent_cap * 2 : 16;
-            s->agents = mem_realloc(s->agents, s->agent_cap * sizeof(*s->agents));
-        }
-        s->agents[s->agent_count++] = (struct est_agent){.id = id, .has_cost = true};
+    if (s->agent_count == s->agent_cap) {
+        s->agent_cap = s->agent_cap ? s->agent_cap * 2 : 16;
+        s->agents = mem_realloc(s->agents, s->agent_cap * sizeof(*s->agents));
     }
-    struct est_agent *a = &s->agents[i];
-    a->runs += runs;
-    a->input += runs * input;
-    a->output += runs * output;
-    a->cost += runs * cost;
-    a->has_cost = a->has_cost && has_cost;
+    s->agents[s->agent_count++] = agent;
+}
+
+static int agents_by_id(const void *a, const void *b)
+{
+    struct str x = ((const struct est_agent *)a)->id, y = ((const struct est_agent *)b)->id;
+    int c = memcmp(x.p, y.p, x.n < y.n ? x.n : y.n);
+    return c ? c : (x.n > y.n) - (x.n < y.n);
+}
+
+/* One row for each agent, of the nodes that are counted. */
+static void agents_join(struct estimate *s)
+{
+    unsigned kept = 0, rows = 0;
+    for (unsigned i = 0; i < s->agent_count; i++)
+        if (s->nodes[s->agents[i].node].alive)
+            s->agents[kept++] = s->agents[i];
+    if (kept)
+        qsort(s->agents, kept, sizeof(*s->agents), agents_by_id);
+    for (unsigned i = 0; i < kept; i++) {
+        struct est_agent a = s->agents[i], *row = rows ? &s->agents[rows - 1] : NULL;
+        if (!row || !str_eq(row->id, a.id)) {
+            row = &s->agents[rows++];
+            *row = (struct est_agent){.id = a.id, .has_cost = true};
+        }
+        row->runs += a.runs;
+        row->input += a.runs * a.input;
+        row->output += a.runs * a.output;
+        row->cost += a.has_cost ? a.runs * a.cost : 0;
+        row->has_cost = row->has_cost && a.has_cost;
+    }
+    s->agent_count = rows;
 }
 
 /* When the last round of a loop is over. */
@@ -388,6 +407,7 @@ static void nodes_write(struct estimate *s, struct jw *w)
 
 static void agents_write(struct estimate *s, struct jw *w)
 {
+    agents_join(s);
     jw_key(w, "agents");
     jw_array(w);
     for (unsigned i = 0; i < s->agent_count; i++) {
@@ -432,7 +452,8 @@ static void estimate_write(struct estimate *s, struct buf *out)
         cost += n->has_cost ? n->runs * n->cost : 0;
         priced = priced && n->has_cost;
         if (n->agent.p)
-            est_agent_add(s, n->agent, n->runs, n->input, n->output, n->has_cost, n->cost);
+            est_agent_add(s, (struct est_agent){n->agent, i, n->runs, n->input, n->output, n->cost,
+                                                n->has_cost});
         if (!n->has_cost)
             est_warn(s, (int)i, "no_price", "no price is known for %s%.*s",
                      n->model.p ? "model " : "its model", STR_FMT(shown(n->model)));

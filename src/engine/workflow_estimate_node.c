@@ -6,8 +6,12 @@
 #define MESSAGE_TOKENS     4.0 /* around each message */
 #define TOOL_RESULT_TOKENS 200.0
 #define TOOL_CALL_TOKENS   30.0
-#define TOOL_ROUNDS        5    /* max_tool_rounds when it is not given */
-#define OTHER_TOKENS       50.0 /* an output that only the run can tell */
+#define TOOL_ROUNDS        5     /* max_tool_rounds when it is not given */
+#define QUESTION_TOKENS    120.0 /* around a question whose answer has a form of its own */
+#define VERDICT_TOKENS     80.0  /* of a voter, or on a claim */
+#define CLAIM_TOKENS       40.0
+#define FOUND_TOKENS       500.0 /* of one search */
+#define OTHER_TOKENS       50.0  /* an output that only the run can tell */
 
 /* A property of an agent: inline under `agent`, or beside it. */
 static struct json agent_prop(const struct estimate *s, unsigned n, const char *key)
@@ -123,6 +127,100 @@ static void model_visit(struct estimate *s, unsigned n)
     tools_add(s, n, e);
     e->seconds = e->calls * ESTIMATE_CALL_S + e->output / ESTIMATE_TOKENS_PER_S;
     price_set(s, e);
+}
+
+/* ---- nodes that ask several questions ---- */
+
+/* Adds one question to what the node takes; several are asked side by side. */
+static void question_add(struct estimate *s, struct est_node *e, struct est_node asked)
+{
+    bool first = e->calls == 0;
+    asked.input += QUESTION_TOKENS;
+    price_set(s, &asked);
+    e->calls++;
+    e->input += asked.input;
+    e->output += asked.output;
+    e->cost += asked.has_cost ? asked.cost : 0;
+    e->has_cost = asked.has_cost && (first || e->has_cost);
+    e->seconds = fmax(e->seconds, ESTIMATE_CALL_S + asked.output / ESTIMATE_TOKENS_PER_S);
+}
+
+/* A voter is inline, or the name of an agent node, which has its persona and model. */
+static struct json voter_prop(const struct estimate *s, unsigned n, struct json voter,
+                              const char *key)
+{
+    struct json v = json_get_set(voter, key);
+    int agent = json_type(voter) == JSON_STRING ? workflow_find(s->w, name_of(voter)) : -1;
+    if (agent >= 0 && s->w->nodes[agent].kind == KIND_AGENT)
+        v = agent_prop(s, (unsigned)agent, key);
+    return json_exists(v) ? v : est_prop(s, n, key);
+}
+
+static void vote_visit(struct estimate *s, unsigned n)
+{
+    struct est_node *e = &s->nodes[n];
+    struct json question = est_prop(s, n, "question");
+    double asked = json_exists(question) ? est_template(s, question) : default_prompt_tokens(s, n);
+    struct json_iter it;
+    e->input = e->output = e->calls = 0;
+    json_iter_init(&it, est_prop(s, n, "voters"));
+    while (json_iter_next(&it)) {
+        struct est_node voter = {.output = VERDICT_TOKENS};
+        voter.provider = name_of(voter_prop(s, n, it.value, "provider"));
+        voter.model = name_of(voter_prop(s, n, it.value, "model"));
+        voter.input = asked + est_template(s, voter_prop(s, n, it.value, "persona"));
+        question_add(s, e, voter);
+        price_set(s, &voter);
+        struct json name = json_get_set(it.value, "name");
+        struct str id = name_of(json_exists(name) ? name : it.value);
+        est_agent_add(s, (struct est_agent){id, n, e->runs, voter.input + QUESTION_TOKENS,
+                                            voter.output, voter.cost, voter.has_cost});
+    }
+    e->result_tokens = e->output;
+    e->result = est_stand_in(s, e->output);
+}
+
+/* The claims, then a verdict on each, by what was found. */
+static void facts_visit(struct estimate *s, unsigned n)
+{
+    struct est_node *e = &s->nodes[n];
+    struct json text = est_prop(s, n, "text");
+    double claims = number_or(est_prop(s, n, "max_claims"), 10);
+    double queries = number_or(est_prop(s, n, "max_queries"), 2);
+    struct est_node asked = {.provider = name_of(est_prop(s, n, "provider")),
+                             .model = name_of(est_prop(s, n, "model"))};
+    e->input = e->output = e->calls = 0;
+    asked.input = json_exists(text) ? est_template(s, text) : default_prompt_tokens(s, n);
+    asked.output = claims * CLAIM_TOKENS;
+    question_add(s, e, asked);
+    asked.input = CLAIM_TOKENS + queries * FOUND_TOKENS;
+    asked.output = VERDICT_TOKENS;
+    for (double k = 0; k < claims; k++)
+        question_add(s, e, asked);
+    e->seconds *= 2; /* one after the other: the claims, the verdicts */
+    e->result_tokens = claims * (CLAIM_TOKENS + VERDICT_TOKENS);
+    e->result = est_stand_in(s, e->result_tokens);
+    est_warn(s, (int)n, "claims_assumed", "counted with %g claims", claims);
+}
+
+/* The summary so far and one round more. */
+static void synth_visit(struct estimate *s, unsigned n)
+{
+    struct est_node *e = &s->nodes[n];
+    struct est_node asked = {.provider = name_of(est_prop(s, n, "provider")),
+                             .model = name_of(est_prop(s, n, "model"))};
+    asked.output = number_or(est_prop(s, n, "max_tokens"), ESTIMATE_OUTPUT_TOKENS_ASSUMED);
+    asked.input = asked.output + 2 * ESTIMATE_OUTPUT_TOKENS_ASSUMED;
+    e->input = e->output = e->calls = 0;
+    question_add(s, e, asked);
+    e->result_tokens = asked.input;
+    e->result = est_stand_in(s, asked.input);
+}
+
+static void memory_visit(struct estimate *s, unsigned n)
+{
+    s->nodes[n].result_tokens = number_or(est_prop(s, n, "max_results"), 5) * OTHER_TOKENS;
+    s->nodes[n].result = est_stand_in(s, s->nodes[n].result_tokens);
 }
 
 /* ---- nodes that only compute ---- */
@@ -264,12 +362,21 @@ static void map_visit(struct estimate *s, unsigned n)
 }
 
 static void (*const visits[KIND_COUNT])(struct estimate *s, unsigned n) = {
-    [KIND_START] = start_visit,        [KIND_LLM] = model_visit,
-    [KIND_AGENT] = model_visit,        [KIND_TRANSFORM] = transform_visit,
-    [KIND_SWITCH] = switch_visit,      [KIND_LOOP] = loop_visit,
-    [KIND_WAIT] = wait_visit,          [KIND_HUMAN_REVIEW] = human_visit,
-    [KIND_USER_INPUT] = human_visit,   [KIND_MAP] = map_visit,
+    [KIND_START] = start_visit,
+    [KIND_LLM] = model_visit,
+    [KIND_AGENT] = model_visit,
+    [KIND_TRANSFORM] = transform_visit,
+    [KIND_SWITCH] = switch_visit,
+    [KIND_LOOP] = loop_visit,
+    [KIND_WAIT] = wait_visit,
+    [KIND_HUMAN_REVIEW] = human_visit,
+    [KIND_USER_INPUT] = human_visit,
+    [KIND_MAP] = map_visit,
     [KIND_SEQUENCE] = container_visit,
+    [KIND_VOTE] = vote_visit,
+    [KIND_FACT_CHECK] = facts_visit,
+    [KIND_CONTEXT_SYNTH] = synth_visit,
+    [KIND_MEMORY_RETRIEVAL] = memory_visit,
 };
 
 void est_node_visit(struct estimate *s, unsigned n)

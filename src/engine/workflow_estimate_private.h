@@ -36,7 +36,8 @@ struct est_node {
 
 struct est_agent {
     struct str id;
-    double runs, input, output, cost;
+    unsigned node;
+    double runs, input, output, cost; /* of one run; in the end of all */
     bool has_cost;
 };
 
@@ -65,9 +66,8 @@ struct estimate {
 
 void est_warn(struct estimate *s, int node, const char *code, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
-/* More of one agent in one run of the current node (a voter), times its runs later. */
-void est_agent_add(struct estimate *s, struct str id, double runs, double input, double output,
-                   bool has_cost, double cost);
+/* What somebody takes in one run of a node. */
+void est_agent_add(struct estimate *s, struct est_agent agent);
 
 /* ---- text ---- */
 

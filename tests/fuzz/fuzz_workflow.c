@@ -6,6 +6,8 @@
 #include "base/yaml.h"
 #include "engine/expr.h"
 #include "engine/workflow.h"
+#include "engine/workflow_diagram.h"
+#include "engine/workflow_estimate.h"
 
 static void edges_hold(const struct workflow *w)
 {
@@ -71,6 +73,25 @@ static void issues_hold(const struct workflow_issues *issues, int rc)
         FUZZ_CHECK(issues->items[i].code.n && issues->items[i].message.n);
 }
 
+/* What is made of a good workflow: each is JSON where it says so, whatever the texts in it are. */
+static void outputs_hold(const struct workflow *w, struct expr_vm *vm)
+{
+    struct estimate_params p = {.vm = vm};
+    struct errbuf e;
+    struct buf out;
+    buf_init(&out, 64u << 20);
+    for (int f = DIAGRAM_MERMAID; f <= DIAGRAM_JSON; f++) {
+        buf_clear(&out);
+        workflow_diagram_write(w, (enum diagram_format)f, JSON_ABSENT, &out);
+        FUZZ_CHECK(!buf_error(&out));
+    }
+    FUZZ_CHECK(json_check(buf_str(&out), NULL, &e) == 0);
+    buf_clear(&out);
+    workflow_estimate_write(w, &p, &out);
+    FUZZ_CHECK(!buf_error(&out) && json_check(buf_str(&out), NULL, &e) == 0);
+    buf_deinit(&out);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct expr_vm *vm;
@@ -88,8 +109,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         workflow_issues_init(&issues);
         int rc = workflow_parse(buf_str(&json), vm, &w, &issues);
         issues_hold(&issues, rc);
-        if (w)
+        if (w) {
             workflow_holds(w);
+            outputs_hold(w, vm);
+        }
         workflow_unref(w);
         workflow_issues_deinit(&issues);
     }

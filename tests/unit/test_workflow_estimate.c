@@ -233,6 +233,38 @@ static void test_agents_with_tools_count_their_rounds(void **state)
     est_close(&t);
 }
 
+/* Each voter is asked, by its own model. */
+static void test_votes_count_their_voters(void **state)
+{
+    (void)state;
+    struct est t;
+    est_open(
+        &t,
+        "nodes:\n"
+        "  start: {type: start, next_ids: [ann]}\n"
+        "  ann: {type: agent, properties: {persona: p, model: dear, prompt: q}, next_ids: [v]}\n"
+        "  v: {type: vote, properties: {voters: [ann, {name: bob, persona: p}, cy],\n"
+        "      question: '12345678'}, next_ids: [f]}\n"
+        "  f: {type: fact_check, properties: {text: t, max_claims: 3, max_queries: 1},\n"
+        "      next_ids: [c]}\n"
+        "  c: {type: context_synth, properties: {max_tokens: 100}, next_ids: [end]}\n"
+        "  end: {type: end}\n",
+        "{}");
+    assert_int_equal(number(node_of(&t, "v"), "calls"), 3);
+    assert_int_equal(input_of(&t, "v"), 3 * (120 + 2) + 1 + 1);
+    assert_int_equal(output_of(&t, "v"), 3 * 80);
+    struct json agents = json_get(t.root, "agents");
+    double ann = number(element(agents, "agent_id", "ann"), "runs");
+    assert_int_equal(ann, 2); /* it speaks, and votes */
+    /* One of three at ten times the price. */
+    double usd = number(node_of(&t, "v"), "cost_usd");
+    assert_true(usd > 12 * (122 + 160) / 1e6 * 0.99 && usd < 12 * (123 + 160) / 1e6 * 1.01);
+    assert_int_equal(number(node_of(&t, "f"), "calls"), 1 + 3);
+    assert_int_equal(output_of(&t, "f"), 3 * 40 + 3 * 80);
+    assert_int_equal(output_of(&t, "c"), 100);
+    est_close(&t);
+}
+
 static void test_what_is_not_counted_is_said(void **state)
 {
     (void)state;
@@ -336,6 +368,7 @@ int main(void)
         cmocka_unit_test(test_the_way_that_the_input_tells),
         cmocka_unit_test(test_else_the_dearest_way),
         cmocka_unit_test(test_maps_count_their_items),
+        cmocka_unit_test(test_votes_count_their_voters),
         cmocka_unit_test(test_agents_with_tools_count_their_rounds),
         cmocka_unit_test(test_what_is_not_counted_is_said),
         cmocka_unit_test(test_input_from_the_schema),
