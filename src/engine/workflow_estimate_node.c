@@ -361,22 +361,21 @@ static void map_visit(struct estimate *s, unsigned n)
     container_visit(s, n);
 }
 
+static void child_visit(struct estimate *s, unsigned n)
+{
+    result_of(s, n, false, STR_NULL);
+    est_warn(s, (int)n, "child", "what its child session takes is not counted");
+}
+
 static void (*const visits[KIND_COUNT])(struct estimate *s, unsigned n) = {
-    [KIND_START] = start_visit,
-    [KIND_LLM] = model_visit,
-    [KIND_AGENT] = model_visit,
-    [KIND_TRANSFORM] = transform_visit,
-    [KIND_SWITCH] = switch_visit,
-    [KIND_LOOP] = loop_visit,
-    [KIND_WAIT] = wait_visit,
-    [KIND_HUMAN_REVIEW] = human_visit,
-    [KIND_USER_INPUT] = human_visit,
-    [KIND_MAP] = map_visit,
-    [KIND_SEQUENCE] = container_visit,
-    [KIND_VOTE] = vote_visit,
-    [KIND_FACT_CHECK] = facts_visit,
-    [KIND_CONTEXT_SYNTH] = synth_visit,
-    [KIND_MEMORY_RETRIEVAL] = memory_visit,
+    [KIND_START] = start_visit,         [KIND_LLM] = model_visit,
+    [KIND_AGENT] = model_visit,         [KIND_TRANSFORM] = transform_visit,
+    [KIND_SWITCH] = switch_visit,       [KIND_LOOP] = loop_visit,
+    [KIND_WAIT] = wait_visit,           [KIND_HUMAN_REVIEW] = human_visit,
+    [KIND_USER_INPUT] = human_visit,    [KIND_MAP] = map_visit,
+    [KIND_SEQUENCE] = container_visit,  [KIND_VOTE] = vote_visit,
+    [KIND_SUBWORKFLOW] = child_visit,   [KIND_FACT_CHECK] = facts_visit,
+    [KIND_CONTEXT_SYNTH] = synth_visit, [KIND_MEMORY_RETRIEVAL] = memory_visit,
 };
 
 void est_node_visit(struct estimate *s, unsigned n)

@@ -38,6 +38,10 @@ static const char *const sentences[KIND_COUNT] = {
     [KIND_STAGE] = "people tick off a checklist and give deliverables",
     [KIND_TASK] = "done by a worker outside, over HTTP",
     [KIND_SUBWORKFLOW] = "runs another stored workflow as a session of its own",
+    [KIND_VOTE] = "several voters decide; routes approve and reject",
+    [KIND_FACT_CHECK] = "checks the claims of a text; routes approve and reject",
+    [KIND_CONTEXT_SYNTH] = "what was said so far, in short",
+    [KIND_MEMORY_RETRIEVAL] = "what a group remembers",
     [KIND_MAP] = "runs the nodes in body once for each item; no edge leads into or out of the body",
     [KIND_SEQUENCE] = "runs the nodes in steps one after the other; these have no next_ids",
 };

@@ -26,7 +26,7 @@ before(async () => {
     tools: { http: { allow: ['127.0.0.1'] } },
     search: { web: { url: `${url}/?q={query}`, results: 'results', title: 'title', link: 'url', snippet: 'text' } },
     mcp: { servers: { everything: { command: [process.execPath, everything, 'stdio'] } } },
-  });
+  }, ['--examples', join(repo, 'examples/kinds')]); // stored, for one runs another
 });
 after(async () => {
   await demo.close();

@@ -16,12 +16,12 @@ import { repo, Server } from './server.mjs';
 
 // A server whose demo provider does not make us wait, and says the same to the same question.
 export class DemoServer {
-  async start(settings = {}) {
+  async start(settings = {}, args = []) {
     this.folder = mkdtempSync(join(tmpdir(), 'sluice-demo-'));
     const config = join(this.folder, 'sluice.yaml');
     const providers = [{ id: 'demo', dialect: 'demo', tokens_per_s: 50000, seed: 7 }];
     writeFileSync(config, JSON.stringify({ providers, ...settings }));
-    this.server = await new Server({ args: ['--config', config] }).start();
+    this.server = await new Server({ args: ['--config', config, ...args] }).start();
     return this.server;
   }
   async close() {
