@@ -8,6 +8,7 @@ import { after, before, test } from 'node:test';
 import { Reader } from './lib/client.mjs';
 import { modelServer } from './lib/model.mjs';
 import { Server } from './lib/server.mjs';
+import { Database, storeKind } from './lib/services.mjs';
 
 const secret = 'tok-4711-hush-hush';
 let dir;
@@ -180,6 +181,31 @@ test('a call that was under way when the server was killed is made again, with i
   const seen = requests.slice(from);
   assert.equal(seen.length, 2);
   assert.equal(seen[0].headers['idempotency-key'], seen[1].headers['idempotency-key']);
+});
+
+test('a call under way at a shutdown is made by another instance, with its key', { skip: storeKind() !== 'postgres' && 'the embedded store has one instance' }, async () => {
+  const from = requests.length;
+  const database = new Database();
+  const args = ['--tool-allow', `127.0.0.1:${peer.address().port}`, '--drain', '200ms'];
+  const [a, b] = await Promise.all([1, 2].map(() => new Server({ store: 'postgres', database, args }).start()));
+  for (const s of [a, b]) {
+    for (let n = 0; n !== 2;) n = Number(/^sluice_instances (\S+)$/m.exec((await s.get('/metrics')).text)[1]); // they know of each other
+  }
+  answer = (req, res, n) => { if (n - from > 1) json(res, { done: true }); };
+  const came = nextRequest();
+  const id = await a.execute(graph({ tool: 'http', arguments: { method: 'POST', url: url('/once'), body: 'x' } }));
+  await came;
+  const gone = a.close();
+  const reader = new Reader(b, id, { reconnect: true });
+  const end = await reader.ended();
+  reader.close();
+  await gone;
+  assert.equal(end.data.to, 'completed', JSON.stringify(end.data));
+  const keys = requests.slice(from).map((q) => q.headers['idempotency-key']);
+  assert.equal(keys.length, 2);
+  assert.equal(keys[0], keys[1]);
+  await b.close();
+  database.drop();
 });
 
 test('a cancelled session closes its request', async () => {
