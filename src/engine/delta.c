@@ -179,6 +179,8 @@ static void node_write(const struct session *s, struct jw *w, unsigned n)
     }
     if (ns->work)
         calls_write(s, w, ns);
+    else if (s->at->parent && ns->progress.p && phase_is_active(ns->phase))
+        jw_kv_string(w, "progress", ns->progress); /* its row may be of an older iteration */
     /* Rows of older iterations are not read back, so an output that outlived its own stands here.
      */
     if (s->at->parent)

@@ -281,12 +281,19 @@ static int work_restore(struct restore *r, unsigned n, struct json v)
     return kind == WORK_HUMAN ? human_restore(r, w) : 0;
 }
 
-static int progress_restore(struct restore *r, unsigned n, const struct run_row *row)
+/* From the run's row; from the state where an item waits for its next attempt. */
+static int progress_restore(struct restore *r, unsigned n, const struct run_row *row,
+                            struct json state)
 {
-    struct json v;
-    if (!row || !row->progress_json.p || !phase_is_active(r->s->at->nodes[n].phase))
+    struct json kept = json_get_set(state, "progress"), v;
+    struct str text = row ? row->progress_json : STR_NULL;
+    if (!phase_is_active(r->s->at->nodes[n].phase))
         return 0;
-    if (checked(r, row->progress_json, JSON_OBJECT, "progress", &v))
+    if (!text.p && json_type(kept) == JSON_STRING)
+        text = json_text(r->s, kept);
+    if (!text.p)
+        return 0;
+    if (checked(r, text, JSON_OBJECT, "progress", &v))
         return ERR_CORRUPT;
     own_set(&r->s->at->nodes[n].progress, json_raw(v));
     return 0;
@@ -340,7 +347,7 @@ static int restore_run(struct restore *r, unsigned n, struct json v)
     bool running = phase == PHASE_RUNNING, suspended = phase == PHASE_SUSPENDED;
     if ((running && ns->status != NODE_RUNNING) || (suspended && ns->status != NODE_SUSPENDED))
         return corrupt(r, "a node's status is not that of its run");
-    if (progress_restore(r, n, row))
+    if (progress_restore(r, n, row, v))
         return ERR_CORRUPT;
     return running || suspended ? work_restore(r, n, v) : 0;
 }

@@ -380,6 +380,30 @@ static void cancel_ends_all_calls(void **state)
     fix_close(&f);
 }
 
+/* Of an item of a map: by then another item has begun a later iteration of the node, so the row of
+ * the attempt that failed is not read back. */
+static void backoff_in_a_map_keeps_the_conversation(void **state)
+{
+    (void)state;
+    struct fix f;
+    fix_open(&f, "nodes:\n"
+                 "  start: {type: start, next_ids: [m]}\n"
+                 "  m: {type: map, properties: {items: '{1, 2}', body: [a]}, next_ids: [end]}\n"
+                 "  a: {type: agent, properties: {persona: P, prompt: Q, tools: [web_search], "
+                 "on_tool_error: fail}, retry: {max_attempts: 2, initial_ms: 500}}\n"
+                 "  end: {type: end}\n");
+    struct fix_call first = *fix_call(&f, 1);
+    fix_call_says(&f, &first, "See.", "[" SEARCH_2 "]");
+    struct fix_call search = *fix_call(&f, 0);
+    fix_call_failed(&f, &search, "refused");
+    fix_restart(&f);
+    while (effects_count(&f) < 2)
+        fix_fire(&f);
+    assert_int_equal(fix_call(&f, 0)->kind, EFFECT_TOOL_START);
+    assert_true(id_eq(fix_call(&f, 0)->key, search.key));
+    fix_close(&f);
+}
+
 /* ---- repair ---- */
 
 #define STRUCTURED(more, rest)                                                                     \
@@ -512,6 +536,7 @@ int main(void)
         cmocka_unit_test(pause_withholds_some_results),
         cmocka_unit_test(tool_calls_are_withheld_too),
         cmocka_unit_test(cancel_ends_all_calls),
+        cmocka_unit_test(backoff_in_a_map_keeps_the_conversation),
         cmocka_unit_test(wrong_answers_are_repaired),
         cmocka_unit_test(repairs_are_bounded),
         cmocka_unit_test(repair_survives_a_restart),
