@@ -90,6 +90,7 @@ static void fake_answer(struct fixture *f, struct svc_req *q)
         break;
     case SVC_METRICS:
         buf_append_z(&q->body, "sluice_up 1\n");
+        q->content_type = "text/plain; version=0.0.4; charset=utf-8";
         break;
     case SVC_SESSION_LIST:
     case SVC_EVENTS:
