@@ -16,6 +16,7 @@ struct people_job {
         struct store_req base;
         struct store_interrupt_get get;
         struct store_interrupt_list list;
+        struct store_session_get session;
     } u;
 };
 
@@ -90,10 +91,35 @@ void svc_stage_get(struct app *a, struct svc_req *req)
 
 /* ---- lists ---- */
 
+static void session_seen(struct store_req *r)
+{
+    struct people_job *job = r->data;
+    if (!app_failed_store(job->req, r, "there is no such session")) {
+        buf_append_z(&job->req->body, "{\"items\":[],\"next_cursor\":null}");
+        app_done(job->req);
+    }
+    people_end(job);
+}
+
+/* A session without stages, or none at all? */
+static void stages_none(struct people_job *was)
+{
+    struct app *a = was->app;
+    struct people_job *job = people_begin(a, was->req, STORE_SESSION_GET, session_seen);
+    job->u.session.workspace = was->req->workspace;
+    job->u.session.id = was->req->session_id;
+    people_end(was);
+    store_submit(a->store, &job->u.base);
+}
+
 static void people_listed(struct store_req *r)
 {
     struct people_job *job = r->data;
     struct svc_req *req = job->req;
+    if (r->status == 0 && req->op == SVC_STAGE_LIST && !job->u.list.rows) {
+        stages_none(job);
+        return;
+    }
     if (!app_failed_store(req, r, "there is no such session")) {
         struct jw w;
         jw_init(&w, &req->body);

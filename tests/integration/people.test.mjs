@@ -81,6 +81,7 @@ test('bad requests are refused', async () => {
   assert.equal((await server.get('/reviews/nothing')).status, 404);
   assert.equal((await server.get('/reviews/01900000-0000-7000-8000-000000000000')).status, 404);
   assert.equal((await server.get('/stages/01900000-0000-7000-8000-000000000000')).status, 404);
+  assert.equal((await server.get('/sessions/01900000-0000-7000-8000-000000000000/stages')).status, 404);
   assert.equal((await server.get('/reviews?session_id=x')).status, 400);
   assert.equal((await server.get('/reviews?limit=0')).status, 400);
   assert.equal((await server.request('PATCH', '/stages/01900000-0000-7000-8000-000000000000', { items: [] })).status, 404);
@@ -203,10 +204,30 @@ test('stages: items, deliverables, completion, over a kill and through another i
   assert.equal(whole.json.status, 'completed', whole.text);
   assert.equal((await server.post(`/stages/${build}/complete`)).status, 409);
   const ship = await reader.untilEvent('human_interaction_required', (e) => e.node_id === 'ship');
+  const none = await server.execute(review({}));
+  assert.deepEqual((await server.get(`/sessions/${none}/stages`)).json, { items: [], next_cursor: null });
   const list = (await server.get(`/sessions/${id}/stages`)).json.items;
   assert.deepEqual(list.map((x) => [x.node_id, x.status, x.completed_by]), [['build', 'completed', 'ann'], ['ship', 'in_progress', null]]);
   assert.equal((await other.post(`/stages/${ship.data.interrupt_id}/complete`)).status, 200);
   const { output } = await ended(reader);
   assert.deepEqual(output.deliverables, { report: 'r.md' });
   assert.deepEqual(output.context, { room: 5 });
+});
+
+test('defect 6: a loop that gets worse takes its files back to the best round, by new versions', async () => {
+  const graph = {
+    nodes: {
+      start: { type: 'start', next_ids: ['rounds'] },
+      rounds: { type: 'loop', properties: { max_rounds: 5, score: 'input.scores[loop.round]', regression_delta: 2, rollback: true }, next_ids: ['write', 'end'] },
+      write: { type: 'tool', properties: { tool: 'write_file', arguments: { path: 'draft.md', content: 'Round {{ loop.round }}' } }, next_ids: ['rounds'] },
+      end: { type: 'end', properties: { output: 'nodes.rounds.output' } },
+    },
+  };
+  const id = await server.execute(graph, { scores: [5, 9, 6] });
+  const { output } = await ended(new Reader(server, id));
+  assert.deepEqual(output, { rounds: 3, exit_reason: 'regression', score: 6, history: [5, 9, 6], best_round: 2, files_rolled_back: 1 });
+  assert.equal((await server.get(`/sessions/${id}/files/content?path=draft.md`)).json.content, 'Round 2');
+  const versions = (await server.get(`/sessions/${id}/files/history?path=draft.md`)).json.items;
+  assert.equal(versions.length, 4);
+  assert.deepEqual(versions.map((v) => v.version).sort(), [1, 2, 3, 4]);
 });
