@@ -1,4 +1,5 @@
 #include <assert.h>
+#include <malloc.h>
 #include <stdarg.h>
 
 #include "app/app.h"
@@ -233,6 +234,7 @@ void svc_metrics(struct app *a, struct svc_req *req)
          (double)a->sessions_started},
         {"sluice_sessions_ended_total", "counter", "sessions ended here",
          (double)a->sessions_ended},
+        {"sluice_heap_bytes", "gauge", "memory in use on the heap", (double)mallinfo2().uordblks},
         {"sluice_store_commits_total", "counter", "transactions of the journal",
          (double)st.commits},
         {"sluice_store_commit_rows_total", "counter", "rows in them", (double)st.commit_rows},

@@ -45,3 +45,27 @@ test('idle it makes no query and wakes up at most once a second', async () => {
   assert.deepEqual(now, before);
   assert.ok(times <= 5, `${times} wake-ups in 5 s`);
 });
+
+// The heap of the process, by its allocator: it does not wander. The first sessions fill the store's caches.
+async function heapEach(graph, count, more = async () => {}) {
+  const made = await server.post('/workflows', { id: `memory-${Object.keys(graph.nodes)[1]}`, ...graph });
+  const begin = async () => more(await server.execute(made.json.id, { n: 1 }));
+  const round = async () => { for (let i = 0; i < count; i += 50) await Promise.all(Array.from({ length: 50 }, begin)); };
+  await round();
+  const before = await metric('sluice_heap_bytes');
+  const live = await metric('sluice_sessions_live');
+  await round();
+  assert.equal(await metric('sluice_sessions_live'), live + count, 'they are all in memory');
+  return (await metric('sluice_heap_bytes') - before) / count;
+}
+const asks = (type, properties) => ({ nodes: { start: { type: 'start', next_ids: [type] }, [type]: { type, properties, next_ids: ['end'] }, end: { type: 'end' } } });
+
+test('a suspended session takes under 4 kB of memory', async () => {
+  const each = await heapEach(asks('human_review', { prompt: 'Is this all right?' }), 1000);
+  assert.ok(each < 4096, `${each} bytes each`);
+});
+
+test('a paused one that waits for its timer too', async () => {
+  const each = await heapEach(asks('wait', { duration_ms: 3600000 }), 1000, (id) => server.post(`/sessions/${id}/pause`));
+  assert.ok(each < 4096, `${each} bytes each`);
+});
