@@ -10,8 +10,10 @@
  * v, settled or not. But only if the join keeps something that came in: lives from what follows v
  *   would be taken away, the join would start anew in the next iteration, so it need not wait.
  *
- * Back edges are followed from active nodes that do not themselves wait for a join: else two joins
- * could wait for each other. What a node waits for is active and leads everywhere that it leads to.
+ * Two joins could wait for each other, each for what a back edge behind the other brings. So joins
+ * are judged twice: first as if all that wait might go on, by which what goes at once is found;
+ * only when none goes by that, back edges are followed from those active nodes alone that do not
+ * themselves wait. What a node waits for is active and leads everywhere that it leads to.
  */
 
 struct reach {
@@ -77,23 +79,24 @@ static const uint64_t *reach_forward(struct session *s)
     return s->at->reach;
 }
 
-static const uint64_t *reach_around(struct session *s, unsigned join)
+static const uint64_t *reach_around(struct session *s, unsigned join, enum join_view view)
 {
     struct reach r = {.s = s, .set = s->at->bits[1], .join = (int)join};
     memset(r.set, 0, s->at->wf->words * sizeof(uint64_t));
-    reach_add_all(&r, s->at->active, s->at->waiting);
+    reach_add_all(&r, s->at->active, view == JOIN_CAREFUL ? NULL : s->at->waiting);
     reach_spread(&r);
     return r.set;
 }
 
-static bool edge_possible(struct session *s, const struct edge *e, const uint64_t **around)
+static bool edge_possible(struct session *s, const struct edge *e, enum join_view view,
+                          const uint64_t **around)
 {
     if (phase_is_active(s->at->nodes[e->from].phase) || bit_get(reach_forward(s), e->from))
         return true;
     if (!s->at->has_back_edges)
         return false;
     if (!*around)
-        *around = reach_around(s, e->to);
+        *around = reach_around(s, e->to, view);
     return bit_get(*around, e->from);
 }
 
@@ -117,7 +120,7 @@ bool join_is_full(const struct session *s, unsigned n)
     return live >= (def->join == JOIN_ALL ? forward : def->join_count);
 }
 
-static enum join_verdict edges_check(struct session *s, unsigned n)
+static enum join_verdict edges_check(struct session *s, unsigned n, enum join_view view)
 {
     const struct node_def *def = node_def(s, n);
     const uint64_t *around = NULL;
@@ -130,7 +133,7 @@ static enum join_verdict edges_check(struct session *s, unsigned n)
             continue;
         if (bit_get(s->at->live, def->in[i]))
             live++;
-        else if (edge_possible(s, e, &around))
+        else if (edge_possible(s, e, view, &around))
             possible++;
         if (def->join == JOIN_ALL && possible)
             return JOIN_WAIT;
@@ -140,9 +143,9 @@ static enum join_verdict edges_check(struct session *s, unsigned n)
     return live + possible < def->join_count ? JOIN_IMPOSSIBLE : JOIN_WAIT;
 }
 
-enum join_verdict join_check(struct session *s, unsigned n)
+enum join_verdict join_check(struct session *s, unsigned n, enum join_view view)
 {
-    enum join_verdict edges = edges_check(s, n);
+    enum join_verdict edges = edges_check(s, n, view);
     if (edges != JOIN_GO || node_def(s, n)->kind != KIND_STAGE)
         return edges;
     return stage_depends(s, n);

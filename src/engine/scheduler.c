@@ -66,19 +66,22 @@ static int ready_peek(struct session *s)
 
 /* ---- edges ---- */
 
-static void waiting_try(struct session *s, unsigned n)
+/* Does it wait no longer? */
+static bool waiting_try(struct session *s, unsigned n, enum join_view view)
 {
-    switch (join_check(s, n)) {
+    switch (join_check(s, n, view)) {
     case JOIN_WAIT:
-        break;
+        return false;
     case JOIN_GO:
         ready_push(s, n);
-        break;
+        return true;
     case JOIN_IMPOSSIBLE:
-        if (!s->replay || replay_allows(s, n))
-            node_start_unmet(s, n);
-        break;
+        if (s->replay && !replay_allows(s, n))
+            return false;
+        node_start_unmet(s, n);
+        return true;
     }
+    return false;
 }
 
 static void edge_live(struct session *s, unsigned edge)
@@ -464,15 +467,28 @@ static void scope_settle(struct session *s)
 
 /* ---- the drain ---- */
 
-static void waiting_recheck(struct session *s)
+/* All that go as far as CAREFUL sees; by PLAIN the first only: it may be what others wait for. */
+static bool waiting_try_all(struct session *s, enum join_view view)
 {
-    s->at->recheck = false;
-    for (unsigned i = 0; i < s->at->wf->words; i++)
+    bool any = false;
+    for (unsigned i = 0; i < s->at->wf->words; i++) {
         for (uint64_t left = s->at->waiting[i]; left && !session_over(s); left &= left - 1) {
             unsigned n = i * 64 + (unsigned)__builtin_ctzll(left);
             if (s->at->nodes[n].phase == PHASE_WAITING)
-                waiting_try(s, n);
+                any = waiting_try(s, n, view) || any;
+            if (any && view == JOIN_PLAIN)
+                return true;
         }
+    }
+    return any;
+}
+
+static void waiting_recheck(struct session *s)
+{
+    s->at->recheck = false;
+    if (waiting_try_all(s, JOIN_CAREFUL) ||
+        (s->at->has_back_edges && !session_over(s) && waiting_try_all(s, JOIN_PLAIN)))
+        s->at->recheck = true;
 }
 
 /* Enough for one step: the rest follows in the next loop turn. */

@@ -440,7 +440,9 @@ void session_end(struct session *s, enum session_status to);
 
 enum join_verdict { JOIN_WAIT, JOIN_GO, JOIN_IMPOSSIBLE };
 bool join_is_full(const struct session *s, unsigned n); /* whatever may still come */
-enum join_verdict join_check(struct session *s, unsigned n);
+/* CAREFUL: nodes that wait for a join may go on. PLAIN: they will not, as none does. */
+enum join_view { JOIN_CAREFUL, JOIN_PLAIN };
+enum join_verdict join_check(struct session *s, unsigned n, enum join_view view);
 bool join_may_run(struct session *s, unsigned n); /* before what it follows is over */
 
 /* ---- loop.c ---- */

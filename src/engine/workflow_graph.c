@@ -259,6 +259,24 @@ static void mark_backwards(struct wf_parse *p, bool *marked)
     }
 }
 
+/* Inside of a container a review may have an answer that leads nowhere: it ends the path. */
+static bool review_may_end(const struct workflow *w, const struct node_def *n)
+{
+    struct str actions[WORKFLOW_ACTIONS_MAX];
+    unsigned routed = 0, count;
+    if (w->doc == w || n->kind != KIND_HUMAN_REVIEW)
+        return false;
+    count = workflow_actions(w, n, actions);
+    for (unsigned i = 0; i < n->out_count; i++) {
+        const struct edge *e = &w->edges[n->out[i]];
+        if (e->kind == EDGE_NEXT)
+            return false;
+        for (unsigned k = 0; k < count; k++)
+            routed += e->kind == EDGE_ROUTE && str_eq(e->label, actions[k]);
+    }
+    return routed < count;
+}
+
 /* Reports dead ends, and cycles without a way out; not the nodes before a dead end, too. */
 static void ends_check(struct wf_parse *p)
 {
@@ -269,7 +287,8 @@ static void ends_check(struct wf_parse *p)
     for (unsigned i = 0; i < w->node_count; i++) {
         bool is_end = w->nodes[i].kind == KIND_END;
         ends += is_end;
-        marked[i] = is_end || w->nodes[i].out_count == 0 || !node_is_own(w, i);
+        marked[i] = is_end || w->nodes[i].out_count == 0 || !node_is_own(w, i) ||
+                    review_may_end(w, &w->nodes[i]);
     }
     if (!ends && !is_inner) {
         size_t mark = path_push(p, "nodes");

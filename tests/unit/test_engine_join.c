@@ -259,6 +259,29 @@ static void join_counts_only_forward_edges(void **state)
     fix_close(&f);
 }
 
+/* c's other edge can no longer come, so it goes in the same moment, and leads back to the loop:
+ * until it has gone, nothing may be given up that follows the loop. */
+static void what_goes_at_once_is_at_work(void **state)
+{
+    struct fix f;
+    (void)state;
+    fix_open(&f, "nodes:\n"
+                 "  start: {type: start, next_ids: [p]}\n"
+                 "  end: {type: end}\n"
+                 "  p: {type: parallel, next_ids: [a, l]}\n"
+                 "  a: {type: llm, properties: {prompt: x}, next_ids: [j]}\n"
+                 "  l: {type: loop, properties: {max_rounds: 2}, next_ids: [b, j]}\n"
+                 "  j: {type: llm, join: 2, properties: {prompt: x}, next_ids: [end]}\n"
+                 "  b: {type: llm, properties: {prompt: x}, next_ids: [c], on_error: c}\n"
+                 "  c: {type: llm, properties: {prompt: x}, next_ids: [l]}\n");
+    fix_quiet(&f);
+    fix_say(&f, "a", "x");
+    expect_moves(&f, "a");
+    fix_say(&f, "b", "x");
+    expect_moves(&f, "b +c");
+    fix_close(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -275,6 +298,7 @@ int main(void)
         cmocka_unit_test(queued_branches_survive_a_restart),
         cmocka_unit_test(far_review_holds_up_no_join),
         cmocka_unit_test(join_counts_only_forward_edges),
+        cmocka_unit_test(what_goes_at_once_is_at_work),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
