@@ -277,7 +277,7 @@ int main(int argc, char **argv)
 {
     const char *env = getenv("SLUICE_SIM_SEED");
     uint64_t seed = env ? strtoull(env, NULL, 0) : (uint64_t)time(NULL) * 100000;
-    unsigned long long graphs = 1500, answers = 0, completed = 0;
+    unsigned long long graphs = 1000, answers = 0, completed = 0;
     bool show = false;
     for (int i = 1; i < argc; i++) {
         if (!strcmp(argv[i], "--seed") && i + 1 < argc)
