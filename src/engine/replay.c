@@ -124,17 +124,14 @@ static void file_again(struct session *s, unsigned n, struct json data)
 
 static void show_again(struct session *s, unsigned n, const struct record *r)
 {
-    char type[64];
     struct json_iter it;
-    if (str_eqz(r->type, "message")) {
+    if (strcmp(r->type, "message") == 0) {
         message_again(s, n, r->data);
         return;
     }
-    if (str_eqz(r->type, "tool_execution"))
+    if (strcmp(r->type, "tool_execution") == 0)
         file_again(s, n, r->data);
-    memcpy(type, r->type.p, r->type.n);
-    type[r->type.n] = 0;
-    struct jw *w = event_begin(s, type, (int)n);
+    struct jw *w = event_begin(s, r->type, (int)n);
     json_iter_init(&it, r->data);
     while (json_iter_next(&it)) {
         jw_key_str(w, it.key);

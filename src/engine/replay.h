@@ -26,7 +26,8 @@ struct record {
     enum record_kind kind;
     bool dropped; /* it does not count: what it tells of is left out, or happens anew */
     int64_t seq;
-    struct str type, node_id; /* views of the frames */
+    const char *type;   /* SHOWN */
+    struct str node_id; /* a view of the frame, as data */
     struct json data;
     struct id run_id;
     int64_t iteration, attempt; /* of node moves */

@@ -74,7 +74,8 @@ static bool node_move_kind(struct json data, enum record_kind *kind)
 }
 
 /* Is it something that a replay looks at? */
-static bool record_kind_of(struct json type, struct json data, enum record_kind *kind)
+static bool record_kind_of(struct json type, struct json data, enum record_kind *kind,
+                           const char **word)
 {
     if (json_string_eq(type, "node_state_change"))
         return node_move_kind(data, kind);
@@ -87,6 +88,7 @@ static bool record_kind_of(struct json type, struct json data, enum record_kind 
     for (size_t i = 0; i < sizeof(record_types) / sizeof(record_types[0]); i++) {
         if (json_string_eq(type, record_types[i].type)) {
             *kind = record_types[i].kind;
+            *word = record_types[i].type;
             return true;
         }
     }
@@ -116,19 +118,20 @@ static int frame_read(struct record_log *log, struct str frame, struct errbuf *e
 {
     const struct json_limits limits = {.bytes_max = 256u << 20};
     enum record_kind kind;
+    const char *word = "";
     int64_t seq;
     if (json_check(frame, &limits, NULL))
         return corrupt(log, "an event is damaged", e);
     struct json root = json_root(frame), data = json_get(root, "data");
     if (!json_i64(json_get(root, "seq"), &seq) || json_type(data) != JSON_OBJECT)
         return corrupt(log, "an event has no number or no data", e);
-    if (!record_kind_of(json_get(root, "type"), data, &kind))
+    if (!record_kind_of(json_get(root, "type"), data, &kind, &word))
         return 0;
     struct record *r = arena_calloc(&log->arena, 1, sizeof(*r));
     r->kind = kind;
     r->seq = seq;
     r->data = data;
-    r->type = string_of(json_get(root, "type"));
+    r->type = word;
     r->node_id = string_of(json_get(root, "node_id"));
     struct str run = string_of(json_get(root, "run_id"));
     if (run.p && !id_parse(run, &r->run_id))

@@ -375,6 +375,39 @@ static void what_was_written_is_written_again(void **state)
     fix_close(&f);
 }
 
+/* An event's type that is written in escapes is that type, however long. */
+static void types_in_escapes(void **state)
+{
+    (void)state;
+    struct fix f, g;
+    struct buf type;
+    fix_open(&f, council);
+    fix_chunk(&f, "pro", "x");
+    fix_take(&f);
+    char *at = strstr(f.rows.events.data, "\"token_stream\"");
+    assert_non_null(at);
+    buf_init(&type, 1u << 20);
+    buf_append(&type, f.rows.events.data, (size_t)(at + 1 - f.rows.events.data));
+    for (const char *c = "fact_check_progress"; *c; c++)
+        buf_printf(&type, "\\u%04x", (unsigned)*c);
+    buf_append_z(&type, at + 13);
+    buf_clear(&f.rows.events);
+    buf_append_str(&f.rows.events, buf_str(&type));
+    buf_append_z(&f.rows.events, "{\"seq\":99,\"type\":\"node_state_change\",\"node_id\":\"pro\","
+                                 "\"run_id\":\"");
+    char id[ID_TEXT_BYTES + 1];
+    id_format(fix_run(&f, "pro"), id);
+    buf_append_z(&f.rows.events, id);
+    buf_append_z(&f.rows.events, "\",\"data\":{\"from\":\"running\",\"to\":\"completed\","
+                                 "\"attempt\":1,\"iteration\":1,\"output\":1}}\n");
+    fork_at(&f, &g, (struct point){.after = 99});
+    fix_take(&g);
+    assert_non_null(strstr(g.rows.events.data, "\"type\":\"fact_check_progress\""));
+    fork_close(&g);
+    buf_deinit(&type);
+    fix_close(&f);
+}
+
 static void damaged_logs_are_refused(void **state)
 {
     (void)state;
@@ -627,6 +660,7 @@ int main(void)
         cmocka_unit_test(a_whole_session_is_copied_with_its_ending),
         cmocka_unit_test(items_of_a_map_stay),
         cmocka_unit_test(what_was_written_is_written_again),
+        cmocka_unit_test(types_in_escapes),
         cmocka_unit_test(damaged_logs_are_refused),
         cmocka_unit_test(any_graph_at_any_event),
     };
