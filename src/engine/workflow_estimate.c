@@ -69,6 +69,20 @@ static unsigned body_keep(const struct estimate *s, unsigned loop, const bool *a
     return tail - 1;
 }
 
+/* `exit_when` may be told by the input and the round alone. */
+static double rounds_until_exit(struct estimate *s, unsigned loop, double most)
+{
+    struct str code = est_text(s, est_prop(s, loop, "exit_when"));
+    bool ends = false, known = code.p;
+    s->at = (int)loop;
+    for (s->round = 1; known && !ends && (double)s->round < most; s->round += !ends)
+        known = est_eval_bool(s, code, &ends);
+    double rounds = known && ends ? (double)s->round : most;
+    s->at = -1;
+    s->round = 0;
+    return rounds;
+}
+
 static void loops_count(struct estimate *s)
 {
     unsigned count = s->w->node_count;
@@ -80,6 +94,7 @@ static void loops_count(struct estimate *s)
         if (s->w->nodes[l].kind != KIND_LOOP)
             continue;
         json_double(est_prop(s, l, "max_rounds"), &rounds);
+        rounds = rounds_until_exit(s, l, rounds);
         memset(marks, 0, count * 2 * sizeof(*marks));
         body_mark(s, l, marks, queue);
         unsigned n = body_keep(s, l, marks, marks + count, queue);

@@ -43,9 +43,15 @@ void est_node_prepare(struct estimate *s, unsigned n)
     struct est_node *e = &s->nodes[n];
     if (!calls_model(s, n))
         return;
+    struct json schema = est_prop(s, n, "response_schema");
     e->output = number_or(agent_prop(s, n, "max_tokens"), ESTIMATE_OUTPUT_TOKENS_ASSUMED);
+    if (json_exists(schema)) {
+        e->result = est_made_up(s, schema);
+        e->output = fmin(e->output, est_tokens(e->result));
+    } else {
+        e->result = est_stand_in(s, e->output);
+    }
     e->result_tokens = e->output;
-    e->result = est_stand_in(s, e->output);
     e->provider = name_of(agent_prop(s, n, "provider"));
     e->model = name_of(agent_prop(s, n, "model"));
     if (s->w->nodes[n].kind == KIND_AGENT) {
@@ -348,10 +354,11 @@ static void map_visit(struct estimate *s, unsigned n)
     struct str list = STR_NULL;
     bool known = est_eval(s, est_text(s, est_prop(s, n, "items")), &list) &&
                  json_type(json_root(list)) == JSON_ARRAY;
-    e->items = known && !s->guessed ? (double)json_length(json_root(list)) : ESTIMATE_ITEMS_ASSUMED;
-    if (!known || s->guessed) {
-        est_warn(s, (int)n, "items_assumed", "counted with %d items", ESTIMATE_ITEMS_ASSUMED);
-    } else {
+    bool exact = known && !s->guessed;
+    e->items = known ? (double)json_length(json_root(list)) : ESTIMATE_ITEMS_ASSUMED;
+    if (!exact)
+        est_warn(s, (int)n, "items_assumed", "counted with %g items", e->items);
+    if (known) {
         struct json_iter it;
         json_iter_init(&it, json_root(list));
         if (json_iter_next(&it))

@@ -53,8 +53,9 @@ struct estimate {
     struct est_node *nodes;
     bool *live; /* of each edge: may be taken */
     uint16_t *order;
-    int at;       /* the node that expressions are evaluated for */
-    bool guessed; /* the last evaluation has seen something that is not exact */
+    int at;        /* the node that expressions are evaluated for */
+    int64_t round; /* whether the loop `at` would end after it is being asked; 0: nothing is */
+    bool guessed;  /* the last evaluation has seen something that is not exact */
     struct str input, vars;
     size_t text_left; /* bytes that stand-ins may still take */
     unsigned evals;   /* so far; costly ones count more */
@@ -84,6 +85,8 @@ bool est_eval(struct estimate *s, struct str code, struct str *out);
 bool est_eval_bool(struct estimate *s, struct str code, bool *out);
 /* An object or array whose texts are expressions. */
 bool est_eval_tree(struct estimate *s, struct json v, struct str *out);
+/* A value that holds to a schema, roughly. */
+struct str est_made_up(struct estimate *s, struct json schema);
 /* A JSON string of so many tokens. */
 struct str est_stand_in(struct estimate *s, double tokens);
 

@@ -10,6 +10,9 @@
 #define EVAL_STRIKE    1500 /* of one that ran into a limit */
 #define UNKNOWN_TOKENS 16.0 /* of an expression in a template that cannot be computed yet */
 #define STAND_IN_BYTES (256u << 10)
+#define MADE_UP_DEPTH  8
+#define MADE_UP_INNER  2 /* elements of an array inside of another value's */
+#define MADE_UP_ITEMS  100
 #define SCHEMA_TEXT    "some words of the input"
 
 double est_tokens(struct str text)
@@ -68,13 +71,15 @@ static bool scope_node(const struct expr_scope *x, struct str id, struct str *ou
 /* The last round: what the rounds before said is in the prompt. */
 static struct str loop_text(struct estimate *s)
 {
-    int l = s->at >= 0 ? s->nodes[s->at].loop : -1;
+    int l = s->round ? s->at : s->at >= 0 ? s->nodes[s->at].loop : -1;
     int64_t rounds = 1;
     struct buf b;
     struct jw w;
     if (l < 0)
         return STR_NULL;
     json_i64(est_prop(s, (unsigned)l, "max_rounds"), &rounds);
+    if (s->round)
+        rounds = s->round;
     buf_init(&b, 4096);
     jw_init(&w, &b);
     jw_object(&w);
@@ -155,7 +160,8 @@ static bool eval_ended(struct estimate *s, int rc, const struct errbuf *e)
 static bool sees_guesses(const struct estimate *s, struct str code)
 {
     return code.p && ((!s->p->input_json.p && memmem(code.p, code.n, "input", 5)) ||
-                      memmem(code.p, code.n, "loop", 4) || memmem(code.p, code.n, "map", 3));
+                      memmem(code.p, code.n, s->round ? "vars" : "loop", 4) ||
+                      memmem(code.p, code.n, "map", 3));
 }
 
 bool est_eval(struct estimate *s, struct str code, struct str *out)
@@ -269,26 +275,71 @@ double est_template(struct estimate *s, struct json v)
 
 /* ---- the input ---- */
 
-static void made_up_value(struct jw *w, struct json schema)
+static unsigned made_up_count(struct json schema, unsigned depth)
+{
+    double count = depth > 1 ? MADE_UP_INNER : ESTIMATE_ITEMS_ASSUMED, least = 0, most = count;
+    json_double(json_get(schema, "minItems"), &least);
+    json_double(json_get(schema, "maxItems"), &most);
+    count = fmin(fmax(count, least), most);
+    return count > 0 && count < MADE_UP_ITEMS ? (unsigned)count : count > 0 ? MADE_UP_ITEMS : 0;
+}
+
+static void made_up_value(struct jw *w, struct json schema, unsigned depth);
+
+static void made_up_object(struct jw *w, struct json schema, unsigned depth)
+{
+    struct json_iter it;
+    jw_object(w);
+    json_iter_init(&it, json_get(schema, "properties"));
+    while (json_iter_next(&it)) {
+        struct buf key;
+        buf_init(&key, it.key.n + 1);
+        json_iter_key(&it, &key);
+        jw_key_str(w, buf_str(&key));
+        made_up_value(w, it.value, depth + 1);
+        buf_deinit(&key);
+    }
+    jw_end(w);
+}
+
+static void made_up_value(struct jw *w, struct json schema, unsigned depth)
 {
     struct json fallback = json_get(schema, "default"), type = json_get(schema, "type");
-    struct json words = json_get(schema, "enum");
     struct json_iter it;
-    json_iter_init(&it, words);
-    if (json_exists(fallback))
+    json_iter_init(&it, json_get(schema, "enum"));
+    if (json_exists(fallback)) {
         jw_raw(w, json_raw(fallback));
-    else if (json_iter_next(&it))
+    } else if (json_iter_next(&it)) {
         jw_raw(w, json_raw(it.value));
-    else if (json_string_eq(type, "integer") || json_string_eq(type, "number"))
+    } else if (json_string_eq(type, "integer") || json_string_eq(type, "number")) {
         jw_i64(w, 1);
-    else if (json_string_eq(type, "boolean"))
+    } else if (json_string_eq(type, "boolean")) {
         jw_bool(w, true);
-    else if (json_string_eq(type, "array"))
-        jw_raw(w, STR("[]"));
-    else if (json_string_eq(type, "object"))
-        jw_raw(w, STR("{}"));
-    else
+    } else if (json_string_eq(type, "array")) {
+        jw_array(w);
+        for (unsigned n = depth < MADE_UP_DEPTH ? made_up_count(schema, depth) : 0; n > 0; n--)
+            made_up_value(w, json_get(schema, "items"), depth + 1);
+        jw_end(w);
+    } else if (json_string_eq(type, "object") && depth < MADE_UP_DEPTH) {
+        made_up_object(w, schema, depth);
+    } else {
         jw_stringz(w, SCHEMA_TEXT);
+    }
+}
+
+struct str est_made_up(struct estimate *s, struct json schema)
+{
+    struct buf b;
+    struct jw w;
+    buf_init(&b, TEXT_BYTES_MAX);
+    jw_init(&w, &b);
+    made_up_value(&w, schema, 0);
+    struct str out = buf_error(&b) || b.len > s->text_left
+                         ? STR("null")
+                         : (struct str){arena_strdup(&s->arena, buf_str(&b)), b.len};
+    s->text_left -= out.n < s->text_left ? out.n : s->text_left;
+    buf_deinit(&b);
+    return out;
 }
 
 void est_text_init(struct estimate *s)
@@ -299,24 +350,7 @@ void est_text_init(struct estimate *s)
         s->input = s->p->input_json;
         return;
     }
-    struct json_iter it;
-    struct buf b;
-    struct jw w;
-    buf_init(&b, TEXT_BYTES_MAX);
-    jw_init(&w, &b);
-    jw_object(&w);
-    json_iter_init(&it, json_get(s->w->input_schema, "properties"));
-    while (json_iter_next(&it)) {
-        struct buf key;
-        buf_init(&key, it.key.n + 1);
-        json_iter_key(&it, &key);
-        jw_key_str(&w, buf_str(&key));
-        made_up_value(&w, it.value);
-        buf_deinit(&key);
-    }
-    jw_end(&w);
     if (json_exists(s->w->input_schema))
         est_warn(s, -1, "no_input", "no input was given: defaults of the input_schema are used");
-    s->input = (struct str){arena_strdup(&s->arena, buf_str(&b)), b.len};
-    buf_deinit(&b);
+    s->input = json_exists(s->w->input_schema) ? est_made_up(s, s->w->input_schema) : STR("{}");
 }

@@ -32,8 +32,11 @@ for (const example of examples) {
     const { session } = await runExample(server, example);
     if (example.name in outputs) assert.deepEqual(session.output, outputs[example.name]);
     else assert.notEqual(session.output, null);
-    // And what it will cost can be told.
+    // And what it costs could be told before: loops, items and ways included.
     const estimate = await server.post('/workflows/estimate', { graph: example.graph, input: example.graph.metadata.example.input });
     assert.equal(estimate.status, 200, estimate.text);
+    const used = session.usage.output_tokens;
+    const ratio = estimate.json.tokens.output / used;
+    if (used >= 20) assert.ok(ratio > 1 / 12 && ratio < 12, `estimated ${estimate.json.tokens.output}, used ${used}`);
   });
 }

@@ -234,6 +234,47 @@ static void test_agents_with_tools_count_their_rounds(void **state)
 }
 
 /* Each voter is asked, by its own model. */
+static void test_what_the_input_tells_of_a_loop(void **state)
+{
+    (void)state;
+    struct est t;
+    static const char loop[] =
+        "nodes:\n"
+        "  start: {type: start, next_ids: [l]}\n"
+        "  l: {type: loop, properties: {max_rounds: 100, exit_when: 'loop.round >= #input.n'},\n"
+        "      next_ids: [a, end]}\n"
+        "  a: {type: llm, properties: {prompt: p}, next_ids: [l]}\n"
+        "  end: {type: end}\n";
+    est_open(&t, loop, "{\"n\":[1,2,3]}");
+    assert_int_equal(runs(&t, "a"), 3);
+    est_close(&t);
+    est_open(&t, loop, NULL);
+    assert_int_equal(runs(&t, "a"), 100);
+    est_close(&t);
+}
+
+/* A schema tells how long an answer is, and how many items it has at most. */
+static void test_what_a_schema_tells(void **state)
+{
+    (void)state;
+    struct est t;
+    est_open(
+        &t,
+        "nodes:\n"
+        "  start: {type: start, next_ids: [p]}\n"
+        "  p: {type: llm, properties: {prompt: p, response_schema: {type: object, properties:\n"
+        "      {tasks: {type: array, maxItems: 4, items: {type: string}}}}}, next_ids: [m]}\n"
+        "  m: {type: map, properties: {items: nodes.p.output.tasks, body: [w]},\n"
+        "      next_ids: [end]}\n"
+        "  w: {type: llm, properties: {prompt: '{{ map.item }}'}}\n"
+        "  end: {type: end}\n",
+        "{}");
+    assert_true(output_of(&t, "p") > 20 && output_of(&t, "p") < 60);
+    assert_int_equal(runs(&t, "w"), 4);
+    assert_true(warned(&t, "items_assumed"));
+    est_close(&t);
+}
+
 static void test_votes_count_their_voters(void **state)
 {
     (void)state;
@@ -368,6 +409,8 @@ int main(void)
         cmocka_unit_test(test_the_way_that_the_input_tells),
         cmocka_unit_test(test_else_the_dearest_way),
         cmocka_unit_test(test_maps_count_their_items),
+        cmocka_unit_test(test_what_the_input_tells_of_a_loop),
+        cmocka_unit_test(test_what_a_schema_tells),
         cmocka_unit_test(test_votes_count_their_voters),
         cmocka_unit_test(test_agents_with_tools_count_their_rounds),
         cmocka_unit_test(test_what_is_not_counted_is_said),
