@@ -116,6 +116,23 @@ const spin = (code) => ({
   },
 });
 
+test('a hundred paused scripts do not keep the next one from running', async () => {
+  const script = (code) => ({ nodes: { start: { type: 'start', next_ids: ['run'] }, run: { type: 'script', properties: { code }, next_ids: ['end'] }, end: { type: 'end' } } });
+  const ids = [];
+  for (let i = 0; i < 100; i++) {
+    const id = await server.execute(script('log("begun") while true do end'));
+    const reader = new Reader(server, id);
+    await reader.untilEvent('log'); // it holds a thread now
+    assert.equal((await server.post(`/sessions/${id}/pause`)).status, 200);
+    reader.close();
+    ids.push(id);
+  }
+  const next = new Reader(server, await server.execute(script('return 101')));
+  assert.equal((await next.ended()).data.output, 101);
+  next.close();
+  for (const id of ids) assert.equal((await server.post(`/sessions/${id}/cancel`)).status, 200);
+});
+
 test('a script in an endless loop pauses in mid-computation, goes on, and is cancelled', async () => {
   const id = await server.execute(spin('local n = 0 while true do n = n + 1 if n % 200000 == 0 then log(tostring(n)) end end'));
   const reader = new Reader(server, id);
