@@ -165,7 +165,7 @@ static void refusal_event(struct session *s, unsigned n, unsigned ordinal,
                   "failed", STR_NULL, error);
 }
 
-/* 0: it is under way. ERR_INVALID: e is for the model. Else the node has failed. */
+/* 0: it is under way. ERR_INVALID: e is for the model. ERR_INTERNAL: the node cannot go on. */
 static int tool_begin(struct session *s, unsigned n, struct json entry, size_t place,
                       unsigned ordinal, struct errbuf *e)
 {
@@ -192,8 +192,6 @@ static int tool_begin(struct session *s, unsigned n, struct json entry, size_t p
         call_begin(s, n, WORK_TOOL, ordinal, request);
     else if (rc == ERR_INVALID)
         refusal_event(s, n, ordinal, &t, e->text);
-    else
-        node_failz(s, n, "invalid_template", e->text);
     return rc;
 }
 
@@ -302,8 +300,11 @@ void agent_go_on(struct session *s, unsigned n, struct chat *c)
         if (ordinal < 0 || entry_is_done(it.value) || call_find(s, n, (unsigned)ordinal))
             continue;
         int rc = tool_begin(s, n, it.value, it.index, (unsigned)ordinal, &e);
-        if (rc && rc != ERR_INVALID)
+        if (rc == ERR_INTERNAL) {
+            if (chat_save(s, n, c)) /* another attempt does not ask the model again */
+                node_failz(s, n, "invalid_template", e.text);
             return;
+        }
         if (rc)
             content_set(s, c, ordinal, tmp_copy(s, str_of(e.text)));
     }

@@ -247,6 +247,19 @@ static void fixed_arguments_win(void **state)
     fix_close(&f);
 }
 
+static void broken_templates_fail_the_node(void **state)
+{
+    (void)state;
+    struct fix f;
+    fix_open(&f, AGENT_WITH("[{tool: http, arguments: {url: '{{ input.no.where }}'}}]", "",
+                            ", retry: {max_attempts: 2, initial_ms: 0, on: [invalid_template]}"));
+    fix_call_says(&f, fix_call(&f, 0), "See.", "[" CALL("c1", "http", "{}") "]");
+    expect_moves(&f, "=running +start start +a a!invalid_template +a#2 a#2!invalid_template "
+                     "=failed");
+    assert_int_equal(f.started_count, 1);
+    fix_close(&f);
+}
+
 /* ---- what may happen meanwhile ---- */
 
 static void restart_asks_for_the_missing_only(void **state)
@@ -530,6 +543,7 @@ int main(void)
         cmocka_unit_test(failed_tools_are_told),
         cmocka_unit_test(failed_tools_may_fail_the_node),
         cmocka_unit_test(fixed_arguments_win),
+        cmocka_unit_test(broken_templates_fail_the_node),
         cmocka_unit_test(restart_asks_for_the_missing_only),
         cmocka_unit_test(restart_repeats_the_later_model_call),
         cmocka_unit_test(failed_model_call_goes_on_from_the_round),
