@@ -495,6 +495,43 @@ static void an_answer_comes_with_what_it_changed_and_once(void **state)
     rig_delta_deinit(&x);
 }
 
+/* A session's delta brings commands for others; those for nobody are left out, twice is once. */
+static void commands_for_others_come_with_a_delta(void **state)
+{
+    struct rig *r = *state;
+    struct id s = rig_session(r, "running", T0), other = rig_session(r, "running", T0);
+    struct id ids[3] = {rig_id(r, T0 + 1), rig_id(r, T0 + 2), rig_id(r, T0 + 3)};
+    struct command_row rows[3] = {
+        {.next = &rows[1], .command_id = ids[0], .session_id = rig_id(r, T0), .created_at = T0},
+        {.next = &rows[2], .command_id = ids[1], .session_id = other, .created_at = T0},
+        {.command_id = ids[2], .session_id = other, .created_at = T0},
+    };
+    struct id found[10];
+    struct rig_delta x;
+    bool refused;
+
+    rows[0].request_json = rows[1].request_json = rows[2].request_json = STR("{\"op\":\"pause\"}");
+    rig_events(&x, s, 2, 2);
+    x.d.commands_new = rows;
+    assert_int_equal(rig_commit(r, &x, &refused), 0);
+    assert_false(refused);
+    assert_int_equal(rig_commit(r, &x, &refused), 0); /* the same again changes nothing */
+    assert_false(refused);
+    assert_int_equal(commands(r, other, (struct id){{0}}, (struct id){{0}}, 10, found), 2);
+    assert_true(id_eq(found[0], ids[1]) && id_eq(found[1], ids[2]));
+    rig_delta_deinit(&x);
+    rig_events(&x, s, 3, 3);
+    x.d.epoch = 0; /* of a former owner: refused */
+    rows[0].command_id = rig_id(r, T0 + 4);
+    rows[0].session_id = other;
+    rows[0].next = NULL;
+    x.d.commands_new = rows;
+    assert_int_equal(rig_commit(r, &x, &refused), 0);
+    assert_true(refused);
+    assert_int_equal(commands(r, other, (struct id){{0}}, (struct id){{0}}, 10, found), 2);
+    rig_delta_deinit(&x);
+}
+
 static void answers_without_events_are_told_by_themselves(void **state)
 {
     struct rig *r = *state;
@@ -594,6 +631,7 @@ int main(void)
         EVERY(commands_wait_in_order),
         EVERY(commands_die_with_their_session),
         EVERY(an_answer_comes_with_what_it_changed_and_once),
+        EVERY(commands_for_others_come_with_a_delta),
         EVERY(answers_without_events_are_told_by_themselves),
         EVERY(a_late_owner_answers_nothing),
         EVERY(a_refusal_is_answered_once),
