@@ -74,8 +74,9 @@ static void try_path(struct str text)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const enum svc_op ops[] = {SVC_EXECUTE,     SVC_PAUSE,  SVC_CANCEL,
-                                      SVC_NODE_RESUME, SVC_SIGNAL, SVC_INPUT};
+    static const enum svc_op ops[] = {
+        SVC_EXECUTE, SVC_PAUSE,      SVC_CANCEL,         SVC_NODE_RESUME,   SVC_SIGNAL,
+        SVC_INPUT,   SVC_TASK_LEASE, SVC_TASK_HEARTBEAT, SVC_TASK_COMPLETE, SVC_TASK_FAIL};
     struct str text = {(const char *)data, size};
 
     try_message(text);

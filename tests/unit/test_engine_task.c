@@ -143,6 +143,39 @@ static void a_cancelled_runs_task_is_gone(void **state)
     fix_close(&f);
 }
 
+#define ITEMS                                                                                      \
+    "nodes:\n"                                                                                     \
+    "  start: {type: start, next_ids: [each]}\n"                                                   \
+    "  each: {type: map, properties: {items: '{1, 2, 3}', body: [t]}, next_ids: [end]}\n"          \
+    "  t: {type: task, properties: {queue: q, input: map.item}}\n"                                 \
+    "  end: {type: end, properties: {output: nodes.each.output}}\n"
+
+/* Side by side, each a task of its own with a key of its own, over a restart. */
+static void items_have_tasks_of_their_own(void **state)
+{
+    (void)state;
+    struct fix f;
+    fix_open(&f, ITEMS);
+    fix_quiet(&f);
+    int count = 0;
+    for (const struct task_row *t = f.rows.tasks; t; t = t->next, count++)
+        assert_false(t->next && str_eq(t->input_json, t->next->input_json));
+    assert_int_equal(count, 3);
+    assert_true(session_is_idle(f.s));
+    fix_restart(&f);
+    while (f.rows.tasks) {
+        struct str input = f.rows.tasks->input_json; /* …"input":N} */
+        char output[2] = {input.p[input.n - 2], 0};
+        assert_true(session_awaits_task(f.s, f.rows.tasks->task_id));
+        fix_step(&f, (struct engine_input){.kind = IN_RUN_DONE,
+                                           .run_id = f.rows.tasks->task_id,
+                                           .output_json = str_of(output)});
+        fix_take(&f);
+    }
+    assert_true(str_eqz(f.rows.row.core.output_json, "[1,2,3]"));
+    fix_close(&f);
+}
+
 static void bad_inputs_fail_the_node(void **state)
 {
     struct fix f;
@@ -165,6 +198,7 @@ int main(void)
         cmocka_unit_test(a_failure_is_a_new_task_with_the_same_key),
         cmocka_unit_test(a_worker_may_rule_out_another_attempt),
         cmocka_unit_test(a_cancelled_runs_task_is_gone),
+        cmocka_unit_test(items_have_tasks_of_their_own),
         cmocka_unit_test(bad_inputs_fail_the_node),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
