@@ -68,6 +68,8 @@ test('every kind has an example, and every property is used by one', async () =>
 
 for (const example of examples) {
   test(`examples/kinds/${example.file} gives its golden events`, async () => {
+    const verdict = (await server.post('/workflows/validate', example.graph)).json;
+    assert.deepEqual(verdict, { valid: true, errors: [], warnings: [] });
     const input = structuredClone(example.graph.metadata?.example?.input ?? {});
     if (input.url) input.url = `http://127.0.0.1:${web.address().port}/`;
     const { events } = await runExample(server, example, input);
