@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "engine/chat.h"
 #include "engine/question.h"
 
 /* A fact check: a model finds the claims of a text, each is searched for, a model judges it by what
@@ -490,7 +491,23 @@ static void output_write(struct jw *w, const struct facts *f, const struct fact_
     jw_end(w);
 }
 
-static void facts_finish(struct session *s, unsigned n, const struct facts *f)
+/* Another attempt searches and judges again where that failed; the claims stay. */
+static bool failures_forget(struct session *s, unsigned n, struct facts *f)
+{
+    for (unsigned k = 0; k < f->count; k++) {
+        struct str found = STR("[]");
+        struct json_iter it;
+        json_iter_init(&it, json_root(f->claims[k].found));
+        while (json_iter_next(&it))
+            if (!json_exists(json_get_set(it.value, "error")))
+                found = array_append(s, found, json_raw(it.value));
+        f->claims[k].found = found;
+        f->claims[k].verdict = STR_NULL;
+    }
+    return facts_save(s, n, f);
+}
+
+static void facts_finish(struct session *s, unsigned n, struct facts *f)
 {
     static const char *const good[] = {"approve", "verified", NULL};
     static const char *const bad[] = {"reject", "failed", NULL};
@@ -500,8 +517,9 @@ static void facts_finish(struct session *s, unsigned n, const struct facts *f)
     facts_count(s, n, f, &c);
     if (f->count && c.failed == f->count) {
         struct json why = json_get(json_root(f->claims[0].verdict), "reasoning");
-        progress_set(s, n, STR_NULL); /* another attempt begins anew */
-        node_fail(s, n, "fact_check_failed", json_text(s, why), -1, true);
+        struct str text = json_text(s, why);
+        if (failures_forget(s, n, f))
+            node_fail(s, n, "fact_check_failed", text, -1, true);
         return;
     }
     buf_init(&b, ENGINE_REQUEST_BYTES_MAX);
@@ -606,6 +624,7 @@ static void verdict_done(struct session *s, unsigned n, struct work *c,
     case QUESTION_AGAIN:
         return;
     case QUESTION_WRONG:
+        question_void(s, n, c, "schema_mismatch");
         verdict_set(s, &f->claims[k], JSON_ABSENT, "schema_mismatch", str_of(e.text));
         break;
     }
@@ -666,8 +685,7 @@ void facts_failed(struct session *s, unsigned n, struct work *c, const struct en
     } else if (!loaded || !result_place(&f, c, &k, &place)) {
         result_lost(s, n);
     } else if (c->kind == WORK_MODEL) {
-        if (c->text.len)
-            model_message(s, c, STR("error"), -1);
+        question_void(s, n, c, code);
         verdict_set(s, &f.claims[k], JSON_ABSENT, code, in->error_text);
         progress_event(s, n, &f, k);
         facts_go_on(s, n, &f);

@@ -243,6 +243,8 @@ void model_message(struct session *s, struct work *c, struct str finish_reason, 
                                         .content = content,
                                         .finish_reason = finish_reason,
                                         .token_count = tokens});
+    buf_clear(&c->text); /* it is over: what becomes of the run now says nothing of it */
+    c->shown = false;
 }
 
 void model_keep_partial(struct session *s, unsigned n, const char *finish_reason)

@@ -392,6 +392,7 @@ void vote_done(struct session *s, unsigned n, struct work *c, const struct engin
     case QUESTION_AGAIN:
         break;
     case QUESTION_WRONG:
+        question_void(s, n, c, "schema_mismatch");
         vote_cast(s, n, c->ordinal / QUESTION_SPAN, JSON_ABSENT, "schema_mismatch", str_of(e.text));
         break;
     }
@@ -400,8 +401,7 @@ void vote_done(struct session *s, unsigned n, struct work *c, const struct engin
 void vote_failed(struct session *s, unsigned n, struct work *c, const struct engine_input *in)
 {
     char code[65];
-    if (c->text.len)
-        model_message(s, c, STR("error"), -1);
+    question_void(s, n, c, call_error_code(in, code));
     vote_cast(s, n, c->ordinal / QUESTION_SPAN, JSON_ABSENT, call_error_code(in, code),
               in->error_text);
 }

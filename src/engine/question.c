@@ -98,6 +98,14 @@ static void repair_write(struct jw *w, struct json request, struct str answer, c
     buf_deinit(&text);
 }
 
+void question_void(struct session *s, unsigned n, struct work *c, const char *reason)
+{
+    if (c->shown || c->text.len)
+        model_reset(s, n, c->message_id, reason);
+    buf_clear(&c->text);
+    c->shown = false;
+}
+
 static bool question_again(struct session *s, unsigned n, struct work *c, const struct errbuf *e)
 {
     struct buf b;
@@ -110,7 +118,7 @@ static bool question_again(struct session *s, unsigned n, struct work *c, const 
     repair_write(&w, json_root(c->request), call_text(c), e->text);
     bool fits = !buf_error(&b);
     if (fits) {
-        model_reset(s, n, c->message_id, "schema_mismatch");
+        question_void(s, n, c, "schema_mismatch");
         call_begin(s, n, WORK_MODEL, c->ordinal + 1, buf_str(&b))->message_id = c->message_id;
     }
     buf_deinit(&b);
@@ -122,10 +130,10 @@ enum question_result question_read(struct session *s, unsigned n, struct work *c
                                    struct str *out, struct errbuf *e)
 {
     int rc = answer_read(s, call_text(c), json_root(schema), out, e);
-    if (rc && question_again(s, n, c, e))
-        return QUESTION_AGAIN;
+    if (rc)
+        return question_again(s, n, c, e) ? QUESTION_AGAIN : QUESTION_WRONG;
     model_message(s, c, in->finish_reason.n ? in->finish_reason : STR("stop"), in->output_tokens);
-    return rc ? QUESTION_WRONG : QUESTION_READ;
+    return QUESTION_READ;
 }
 
 /* ---- where it leads ---- */

@@ -23,7 +23,7 @@ struct question {
 enum question_result {
     QUESTION_READ,  /* *out is the value */
     QUESTION_AGAIN, /* it is being asked again */
-    QUESTION_WRONG, /* no try is left; e says what was wrong with the last */
+    QUESTION_WRONG, /* no try is left; e says what was wrong with the last. The message is open */
 };
 
 /* Takes the node's own provider, model, temperature and max_tokens. */
@@ -39,6 +39,9 @@ bool question_is_open(const struct session *s, unsigned n, unsigned base); /* is
 enum question_result question_read(struct session *s, unsigned n, struct work *c,
                                    const struct engine_input *in, struct str schema,
                                    struct str *out, struct errbuf *e);
+
+/* What was shown of the answer is void: the run goes on without it, or asks once more later. */
+void question_void(struct session *s, unsigned n, struct work *c, const char *reason);
 
 /* The edge of the first of these labels (NULL at the end) that the node has a route for, else
  * EDGES_NEXT. */

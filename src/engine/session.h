@@ -629,7 +629,7 @@ bool model_goes_on(const struct session *s, unsigned n); /* more calls may follo
 int answer_read(struct session *s, struct str text, struct json schema, struct str *out,
                 struct errbuf *e);
 void model_usage(struct session *s, struct work *c, const struct engine_input *in);
-/* The message of a model call: its event and row. tokens: -1 unknown. */
+/* The message of a model call: its event and row; its text is gone then. tokens: -1 unknown. */
 void model_message(struct session *s, struct work *c, struct str finish_reason, int64_t tokens);
 /* The chunks of that message so far are void. */
 void model_reset(struct session *s, unsigned n, struct id message_id, const char *reason);

@@ -107,6 +107,19 @@ static void simple_properties(struct graph *g, unsigned kind)
         buf_append_z(g->out, "{\"checklist\":[\"a\",{\"name\":\"b\",\"required\":false}],"
                              "\"deliverables\":[\"d\"]}");
         break;
+    case 12:
+        buf_printf(g->out,
+                   "{\"voters\":[\"x\",\"y\",{\"name\":\"z\",\"persona\":\"{{ vars.c }}\"}],"
+                   "\"question\":\"q\",\"quorum\":%u}",
+                   dice_between(d, 1, 3));
+        break;
+    case 13:
+        buf_printf(g->out, "{\"text\":\"{{ vars.c }}\",\"max_queries\":%u,\"max_claims\":%u}",
+                   dice_below(d, 3), dice_between(d, 1, 3));
+        break;
+    case 14:
+        buf_printf(g->out, "{\"max_recent_rounds\":%u}", dice_below(d, 2));
+        break;
     default:
         buf_append_z(g->out, "{\"prompt\":\"x\",\"response_schema\":{\"type\":\"object\"}}");
         break;
@@ -115,11 +128,11 @@ static void simple_properties(struct graph *g, unsigned kind)
 
 static struct node_id block_simple(struct graph *g, struct node_id next, const char *join)
 {
-    static const char *const types[] = {"transform", "llm",        "agent",  "script",
-                                        "wait",      "user_input", "llm",    "tool",
-                                        "agent",     "task",       "signal", "stage"};
-    unsigned kind = dice_below(g->d, 15);
-    if (kind > 11)
+    static const char *const types[] = {
+        "transform", "llm",  "agent",  "script", "wait", "user_input", "llm",          "tool",
+        "agent",     "task", "signal", "stage",  "vote", "fact_check", "context_synth"};
+    unsigned kind = dice_below(g->d, 18);
+    if (kind > 14)
         kind = dice_below(g->d, 3);
     struct node_id id = node_new(g);
     node_open(g, id, types[kind]);

@@ -60,6 +60,7 @@ struct live {
     struct rows rows;
     size_t released; /* bytes of rows.events that readers may see */
     bool gate_closed, ended;
+    int64_t budget; /* tokens; 0: none */
     struct reader readers[READERS];
     struct ack acks[64];
     unsigned ack_count;
@@ -176,6 +177,32 @@ static void job_end(struct job *j)
     free(j);
 }
 
+/* What holds to the schema of the request. */
+static const char *answer_for(struct world *w, struct str request)
+{
+    static const struct {
+        const char *member;
+        const char *answers[3];
+    } rows[] = {
+        {"\"decision\"",
+         {"{\"decision\":\"yes\",\"score\":8,\"reasoning\":\"purr\"}",
+          "{\"decision\":\"no\",\"score\":2,\"reasoning\":\"\"}",
+          "{\"decision\":\"abstain\",\"score\":5,\"reasoning\":\"\\n\"}"}},
+        {"\"verdict\"",
+         {"{\"verdict\":\"supported\",\"reasoning\":\"r\",\"sources\":[1]}",
+          "{\"verdict\":\"refuted\",\"reasoning\":\"r\",\"sources\":[]}",
+          "{\"verdict\":\"unverified\",\"reasoning\":\"r\",\"sources\":[-1,99]}"}},
+        {"\"claims\"",
+         {"{\"claims\":[]}", "{\"claims\":[{\"claim\":\"a\",\"queries\":[]}]}",
+          "{\"claims\":[{\"claim\":\"a\",\"queries\":[\"q\",\"r\"]},"
+          "{\"claim\":\"b\",\"queries\":[\"\"]}]}"}},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        if (memmem(request.p, request.n, rows[i].member, strlen(rows[i].member)))
+            return rows[i].answers[dice_below(&w->dice, 3)];
+    return "{\"ok\":true}";
+}
+
 static void job_start(struct world *w, struct live *l, const struct effect *e)
 {
     static const char *const words[] = {
@@ -190,7 +217,7 @@ static void job_start(struct world *w, struct live *l, const struct effect *e)
     buf_init(&j->text, 1u << 20);
     bool wants_json = memmem(e->request_json.p, e->request_json.n, "response_schema", 15) != NULL;
     if (wants_json && dice_chance(&w->dice, 85))
-        buf_append_z(&j->text, "{\"ok\":true}");
+        buf_append_z(&j->text, answer_for(w, e->request_json));
     else
         for (unsigned n = dice_below(&w->dice, 30); n; n--)
             buf_append_z(&j->text, words[dice_below(&w->dice, 9)]);
@@ -461,6 +488,13 @@ static void do_execute(struct world *w)
     }
     struct session_meta meta = {
         .workspace = STR("default"), .name = STR("sim"), .input_json = STR("{\"topic\":\"Cats\"}")};
+    char budget[100];
+    if (dice_chance(&w->dice, 30)) {
+        l->budget = dice_between(&w->dice, 50, 1000);
+        snprintf(budget, sizeof(budget), "{\"tokens\":%lld,\"on_limit\":\"%s\"}",
+                 (long long)l->budget, dice_chance(&w->dice, 15) ? "fail" : "pause");
+        meta.budget_json = str_of(budget);
+    }
     struct session_params p = {
         .id = l->id, .epoch = 1, .meta = &meta, .start_paused = dice_chance(&w->dice, 5)};
     l->s = session_create(l->wf, w->vm, &p);
@@ -468,6 +502,22 @@ static void do_execute(struct world *w)
     w->open++;
     w->sessions++;
     live_step(w, l, (struct engine_input){.kind = IN_START});
+}
+
+/* What stands at its budget gets a larger one, what a breaker stopped a reason; else it is refused.
+ */
+static void resume(struct world *w, struct live *l)
+{
+    char budget[64];
+    struct engine_input in = {.kind = IN_RESUME};
+    if (w->calm || dice_chance(&w->dice, 80)) {
+        in.justification = STR("It is a test.");
+        l->budget *= 2;
+        snprintf(budget, sizeof(budget), "{\"tokens\":%lld}", (long long)l->budget);
+        if (l->budget)
+            in.budget_json = str_of(budget);
+    }
+    live_step(w, l, in);
 }
 
 static void do_pause_or_resume(struct world *w)
@@ -480,7 +530,7 @@ static void do_pause_or_resume(struct world *w)
                                  .hold = dice_chance(&w->dice, 50),
                                  .timers_run = dice_chance(&w->dice, 30)};
     if (session_status_of(l->s) == SESSION_PAUSED)
-        live_step(w, l, (struct engine_input){.kind = IN_RESUME});
+        resume(w, l);
     else
         w->paused += !live_step(w, l, pause);
 }
@@ -914,7 +964,7 @@ static void settle(struct world *w)
                 continue;
             live_load(w, l);
             if (session_status_of(l->s) == SESSION_PAUSED)
-                live_step(w, l, (struct engine_input){.kind = IN_RESUME});
+                resume(w, l);
         }
         static void (*const acts[])(struct world *) = {do_work, do_work,   batch_turn, do_task,
                                                        do_time, do_answer, do_read};

@@ -101,6 +101,26 @@ static void defect_7_a_dead_voter_never_says_yes(void **state)
     fix_close(&f);
 }
 
+/* What a voter said before it broke off is void, once, also when the vote fails as a whole. */
+static void broken_answers_are_void(void **state)
+{
+    (void)state;
+    struct fix f;
+    struct fix_call c[3];
+    open_vote(&f, VOTE(Q, ROUTES), c);
+    for (int i = 0; i < 3; i++) {
+        fix_step(&f, (struct engine_input){.kind = IN_CHUNK, .run_id = c[i].id, .text = STR("{")});
+        fix_call_failed(&f, &c[i], "truncated");
+    }
+    fix_take(&f);
+    unsigned resets = 0;
+    for (const char *at = fix_text(&f.lines); (at = strstr(at, "stream_reset")); at++)
+        resets++;
+    assert_int_equal(resets, 3);
+    assert_null(strstr(fix_text(&f.lines), " message "));
+    fix_close(&f);
+}
+
 /* ---- how it is counted ---- */
 
 static void outcomes(void **state)
@@ -245,6 +265,34 @@ static void votes_survive_a_restart(void **state)
     fix_close(&f);
 }
 
+/* An item's failed attempt is not of the node's newest iteration: what it gathered is kept all the
+ * same. */
+static void votes_of_items_survive_a_restart(void **state)
+{
+    (void)state;
+    struct fix f;
+    fix_open(&f, "nodes:\n"
+                 "  start: {type: start, next_ids: [m]}\n"
+                 "  m: {type: map, properties: {items: '{1, 2}', body: [v]}, next_ids: [end]}\n"
+                 "  v: {type: vote, properties: {voters: [x, y], question: 'Of {{ map.item }}'},\n"
+                 "      timeout_ms: 1000, retry: {max_attempts: 2, initial_ms: 50}}\n"
+                 "  end: {type: end}\n");
+    struct fix_call first = *fix_call(&f, 3);
+    assert_non_null(strstr(first.request, "You are x"));
+    says(&f, &first, YES("a"));
+    fix_fire(&f); /* the first item's time is over */
+    fix_quiet(&f);
+    fix_restart(&f);
+    fix_quiet(&f);
+    unsigned before = f.started_count;
+    fix_fire(&f);
+    fix_take(&f);
+    assert_int_equal(f.started_count, before + 1);
+    assert_non_null(strstr(fix_call(&f, 0)->request, "You are y"));
+    assert_non_null(strstr(fix_call(&f, 0)->request, "Of 1"));
+    fix_close(&f);
+}
+
 static void agents_of_the_workflow_vote(void **state)
 {
     (void)state;
@@ -327,12 +375,14 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(defect_7_votes_are_real_votes),
         cmocka_unit_test(defect_7_a_dead_voter_never_says_yes),
+        cmocka_unit_test(broken_answers_are_void),
         cmocka_unit_test(outcomes),
         cmocka_unit_test(without_routes_it_just_goes_on),
         cmocka_unit_test(a_wrong_answer_is_asked_again),
         cmocka_unit_test(when_all_fail_the_node_fails),
         cmocka_unit_test(votes_are_kept_over_attempts),
         cmocka_unit_test(votes_survive_a_restart),
+        cmocka_unit_test(votes_of_items_survive_a_restart),
         cmocka_unit_test(agents_of_the_workflow_vote),
         cmocka_unit_test(a_budget_holds_voters_back),
         cmocka_unit_test(bad_votes_are_refused),
