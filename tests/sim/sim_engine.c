@@ -16,6 +16,7 @@
 #include <time.h>
 
 #include "../unit/engine_rows.h"
+#include "answer.h"
 #include "base/list.h"
 #include "base/mem.h"
 #include "engine/expr.h"
@@ -177,32 +178,6 @@ static void job_end(struct job *j)
     free(j);
 }
 
-/* What holds to the schema of the request. */
-static const char *answer_for(struct world *w, struct str request)
-{
-    static const struct {
-        const char *member;
-        const char *answers[3];
-    } rows[] = {
-        {"\"decision\"",
-         {"{\"decision\":\"yes\",\"score\":8,\"reasoning\":\"purr\"}",
-          "{\"decision\":\"no\",\"score\":2,\"reasoning\":\"\"}",
-          "{\"decision\":\"abstain\",\"score\":5,\"reasoning\":\"\\n\"}"}},
-        {"\"verdict\"",
-         {"{\"verdict\":\"supported\",\"reasoning\":\"r\",\"sources\":[1]}",
-          "{\"verdict\":\"refuted\",\"reasoning\":\"r\",\"sources\":[]}",
-          "{\"verdict\":\"unverified\",\"reasoning\":\"r\",\"sources\":[-1,99]}"}},
-        {"\"claims\"",
-         {"{\"claims\":[]}", "{\"claims\":[{\"claim\":\"a\",\"queries\":[]}]}",
-          "{\"claims\":[{\"claim\":\"a\",\"queries\":[\"q\",\"r\"]},"
-          "{\"claim\":\"b\",\"queries\":[\"\"]}]}"}},
-    };
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-        if (memmem(request.p, request.n, rows[i].member, strlen(rows[i].member)))
-            return rows[i].answers[dice_below(&w->dice, 3)];
-    return "{\"ok\":true}";
-}
-
 static void job_start(struct world *w, struct live *l, const struct effect *e)
 {
     static const char *const words[] = {
@@ -217,7 +192,7 @@ static void job_start(struct world *w, struct live *l, const struct effect *e)
     buf_init(&j->text, 1u << 20);
     bool wants_json = memmem(e->request_json.p, e->request_json.n, "response_schema", 15) != NULL;
     if (wants_json && dice_chance(&w->dice, 85))
-        buf_append_z(&j->text, answer_for(w, e->request_json));
+        buf_append_z(&j->text, sim_answer(&w->dice, e->request_json));
     else
         for (unsigned n = dice_below(&w->dice, 30); n; n--)
             buf_append_z(&j->text, words[dice_below(&w->dice, 9)]);
@@ -489,12 +464,8 @@ static void do_execute(struct world *w)
     struct session_meta meta = {
         .workspace = STR("default"), .name = STR("sim"), .input_json = STR("{\"topic\":\"Cats\"}")};
     char budget[100];
-    if (dice_chance(&w->dice, 30)) {
-        l->budget = dice_between(&w->dice, 50, 1000);
-        snprintf(budget, sizeof(budget), "{\"tokens\":%lld,\"on_limit\":\"%s\"}",
-                 (long long)l->budget, dice_chance(&w->dice, 15) ? "fail" : "pause");
-        meta.budget_json = str_of(budget);
-    }
+    l->budget = sim_budget(&w->dice, budget);
+    meta.budget_json = l->budget ? str_of(budget) : STR_NULL;
     struct session_params p = {
         .id = l->id, .epoch = 1, .meta = &meta, .start_paused = dice_chance(&w->dice, 5)};
     l->s = session_create(l->wf, w->vm, &p);

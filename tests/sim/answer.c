@@ -1,0 +1,37 @@
+#include "answer.h"
+
+#include <stdio.h>
+#include <string.h>
+
+const char *sim_answer(struct dice *d, struct str request)
+{
+    static const struct {
+        const char *member;
+        const char *answers[3];
+    } rows[] = {
+        {"\"decision\"",
+         {"{\"decision\":\"yes\",\"score\":8,\"reasoning\":\"purr\"}",
+          "{\"decision\":\"no\",\"score\":2,\"reasoning\":\"\"}",
+          "{\"decision\":\"abstain\",\"score\":5,\"reasoning\":\"\\n\"}"}},
+        {"\"verdict\"",
+         {"{\"verdict\":\"supported\",\"reasoning\":\"r\",\"sources\":[1]}",
+          "{\"verdict\":\"refuted\",\"reasoning\":\"r\",\"sources\":[]}",
+          "{\"verdict\":\"unverified\",\"reasoning\":\"r\",\"sources\":[-1,99]}"}},
+        {"\"claims\"",
+         {"{\"claims\":[]}", "{\"claims\":[{\"claim\":\"a\",\"queries\":[]}]}",
+          "{\"claims\":[{\"claim\":\"a\",\"queries\":[\"q\",\"r\"]},"
+          "{\"claim\":\"b\",\"queries\":[\"\"]}]}"}},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        if (memmem(request.p, request.n, rows[i].member, strlen(rows[i].member)))
+            return rows[i].answers[dice_below(d, 3)];
+    return "{\"ok\":true}";
+}
+
+int64_t sim_budget(struct dice *d, char json[100])
+{
+    int64_t tokens = dice_chance(d, 30) ? dice_between(d, 50, 1000) : 0;
+    snprintf(json, 100, "{\"tokens\":%lld,\"on_limit\":\"%s\"}", (long long)tokens,
+             dice_chance(d, 15) ? "fail" : "pause");
+    return tokens;
+}

@@ -1,0 +1,13 @@
+/* What the model of the simulation says when it is asked for JSON, and what it may cost. */
+#ifndef SLUICE_TESTS_SIM_ANSWER_H
+#define SLUICE_TESTS_SIM_ANSWER_H
+
+#include "base/buf.h"
+#include "dice.h"
+
+/* A value that holds to the schema in the request. Static. */
+const char *sim_answer(struct dice *d, struct str request);
+/* Of tokens, for some sessions; 0: none. */
+int64_t sim_budget(struct dice *d, char json[100]);
+
+#endif
