@@ -485,8 +485,7 @@ static void resume(struct world *w, struct live *l)
         in.justification = STR("It is a test.");
         l->budget *= 2;
         snprintf(budget, sizeof(budget), "{\"tokens\":%lld}", (long long)l->budget);
-        if (l->budget)
-            in.budget_json = str_of(budget);
+        in.budget_json = l->budget ? str_of(budget) : STR_NULL;
     }
     live_step(w, l, in);
 }
