@@ -204,17 +204,37 @@ static void refusal_explained(struct store_req *r)
     people_end(job);
 }
 
+/* Without an id: the newest question of that node. */
+static void refusal_searched(struct store_req *r)
+{
+    struct people_job *job = r->data;
+    const struct interrupt_row *newest = NULL;
+    if (r->status == 0)
+        for (struct interrupt_item *it = job->u.list.rows; it; it = it->next)
+            if (str_eq(it->row.node_id, job->req->answer.node_id))
+                newest = &it->row;
+    if (newest && !str_eqz(newest->status, "pending"))
+        explain(job->req, newest);
+    app_fail(job->req, job->status, "%s", job->why.text);
+    people_end(job);
+}
+
 void answer_refuse(struct app *a, struct svc_req *req, int status, const char *why)
 {
-    if (id_is_zero(req->answer.interrupt_id)) {
-        app_fail(req, status, "%s", why);
-        return;
-    }
-    struct people_job *job = people_begin(a, req, STORE_INTERRUPT_GET, refusal_explained);
+    bool named = !id_is_zero(req->answer.interrupt_id);
+    struct people_job *job =
+        people_begin(a, req, named ? STORE_INTERRUPT_GET : STORE_INTERRUPT_LIST,
+                     named ? refusal_explained : refusal_searched);
     job->status = status;
     err_set(&job->why, status, "%s", why);
-    job->u.get.workspace = req->workspace;
-    job->u.get.interrupt_id = req->answer.interrupt_id;
+    if (named) {
+        job->u.get.workspace = req->workspace;
+        job->u.get.interrupt_id = req->answer.interrupt_id;
+    } else {
+        job->u.list.workspace = req->workspace;
+        job->u.list.session_id = req->session_id;
+        job->u.list.limit = STORE_LIMIT_MAX;
+    }
     store_submit(a->store, &job->u.base);
 }
 

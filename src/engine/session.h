@@ -12,6 +12,7 @@
  *     node_task.c   work for workers outside
  *     files.c       what the session has written
  *     node_*.c      the kinds of nodes
+ *     interrupt.c   what suspended nodes have asked, as rows
  *     node_map.c    containers: map, sequence
  *     event.c       frames for people
  *     effects.c     work for the shell, timers

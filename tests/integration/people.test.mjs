@@ -135,6 +135,9 @@ test('several reviewers: votes are kept over a kill, one each, and the quorum de
   assert.equal((await server.get(`/reviews/${interrupt_id}`)).json.votes.length, 1);
   assert.equal((await answer(server, id, { action: 'approve', reviewer: 'bob' })).json.status, 'resumed');
   const { output } = await ended(reader);
+  const late = await answer(server, id, { action: 'approve', reviewer: 'cy' });
+  assert.equal(late.status, 404);
+  assert.equal(late.json.details.answer.reviewer, 'bob');
   assert.deepEqual(output.votes.map((v) => v.reviewer), ['ann', 'bob']);
 });
 
