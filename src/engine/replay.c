@@ -26,6 +26,11 @@ bool replay_allows(const struct session *s, unsigned n)
     return node->used < node->allowed;
 }
 
+bool replay_rests(const struct session *s)
+{
+    return s->replay && s->replay->refused_in == s->at;
+}
+
 bool replay_may_start(struct session *s, unsigned n)
 {
     struct replay_run *p = s->replay;
@@ -36,6 +41,7 @@ bool replay_may_start(struct session *s, unsigned n)
         p->held = mem_realloc(p->held, p->held_cap * sizeof(*p->held));
     }
     p->held[p->held_count++] = (struct held_node){s->at, n};
+    p->refused_in = s->at;
     return false;
 }
 
@@ -276,6 +282,8 @@ static void turn_begin(struct session *s, const struct engine_input *in)
     s->in = in;
     s->now = in->now_ms;
     s->step_events = s->out.events.len;
+    if (s->replay)
+        s->replay->refused_in = NULL;
     arena_init(&s->tmp);
 }
 

@@ -67,6 +67,9 @@ struct held_node {
 
 struct replay_run {
     struct record_log log;
+    /* Where a node was held back in this turn: there nothing else may follow from the step, for
+     * the point lies in the middle of it. */
+    const struct scope *refused_in;
     struct held_node *held; /* heap */
     unsigned held_count, held_cap;
 };

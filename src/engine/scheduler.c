@@ -536,6 +536,8 @@ static bool scope_turn(struct session *s, unsigned *started)
         }
     } else if (s->at->recheck) {
         waiting_recheck(s);
+    } else if (replay_rests(s)) {
+        scope_rest(s->at);
     } else if (!s->at->queued_len || !branches_release(s)) {
         scope_settle(s);
     }

@@ -731,6 +731,7 @@ void child_finish(struct session *s, struct work *w, bool cancel);
 bool replay_may_start(struct session *s, unsigned n);
 bool replay_allows(const struct session *s, unsigned n); /* only asks */
 void replay_count_start(struct session *s, unsigned n);
+bool replay_rests(const struct session *s); /* a node of s->at was held back in this turn */
 
 /* ---- delta.c, restore.c ---- */
 

@@ -501,10 +501,47 @@ static void fire(struct fix *f, struct place p, enum timer_purpose purpose)
     fix_step(f, (struct engine_input){.kind = IN_TIMER, .timer_id = t->id});
 }
 
+/* The first who has not answered yet: some reviews want several. */
+static void somebody_answers(struct fix *f, struct place p, const char *action)
+{
+    static const char *const names[] = {"ann", "bob", "eve", "joe"};
+    int rc = ERR_CONFLICT;
+    for (size_t i = 0; i < 4 && rc; i++)
+        rc = fix_try(f, (struct engine_input){.kind = IN_RESUME_NODE,
+                                              .node_id = place_def(p)->id,
+                                              .interrupt_id = place_state(p)->work->interrupt_id,
+                                              .action = str_of(action),
+                                              .data_json = STR("\"fine\""),
+                                              .reviewer = str_of(names[i])});
+    if (rc)
+        fail_msg("refused: %s", f->error.text);
+}
+
+static void stage_ends(struct fix *f, struct place p)
+{
+    struct engine_input in = {.kind = IN_STAGE,
+                              .interrupt_id = place_state(p)->work->interrupt_id,
+                              .action = STR("update"),
+                              .reviewer = STR("ann"),
+                              .data_json = STR("{\"items\":[{\"name\":\"a\"},{\"name\":\"b\"}]}")};
+    fix_step(f, in);
+    in.action = STR("complete");
+    in.data_json = STR("{\"deliverables\":[{\"name\":\"d\",\"value\":[1]}]}");
+    fix_step(f, in);
+}
+
 static void answer_human(struct fix *f, struct place p, uint32_t h)
 {
+    if (place_def(p)->kind == KIND_STAGE) {
+        stage_ends(f, p);
+        return;
+    }
+    if (place_def(p)->kind == KIND_SIGNAL) {
+        fix_step(f, (struct engine_input){
+                        .kind = IN_SIGNAL, .node_id = place_def(p)->id, .data_json = STR("1")});
+        return;
+    }
     bool is_input = place_def(p)->kind == KIND_USER_INPUT;
-    struct id asked = place_state(p)->work->interrupt_id;
     if (place_timer(f, p, FOR_EXPIRY) && h % 3 == 0)
         fire(f, p, FOR_EXPIRY);
     else if (is_input && h % 2 && !p.in->parent)
@@ -512,14 +549,7 @@ static void answer_human(struct fix *f, struct place p, uint32_t h)
                                           .content = STR("hello"),
                                           .node_id = place_def(p)->id});
     else
-        fix_try(f, (struct engine_input){.kind = IN_RESUME_NODE,
-                                         .node_id = place_def(p)->id,
-                                         .interrupt_id = asked,
-                                         .action = str_of(is_input    ? "submit"
-                                                          : h % 5 < 2 ? "reject"
-                                                                      : "approve"),
-                                         .data_json = STR("\"fine\""),
-                                         .reviewer = STR("ann")});
+        somebody_answers(f, p, is_input ? "submit" : h % 5 < 2 ? "reject" : "approve");
 }
 
 static void work_goes_on(struct fix *f, struct place p, uint32_t salt)
