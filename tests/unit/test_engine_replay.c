@@ -601,13 +601,25 @@ static void run_to_end(struct fix *f, uint32_t salt, struct dice *restarts)
     fix_take(f);
 }
 
+/* Votes carry when they came, which a run that is begun anew says otherwise. */
+static void assert_same_but_times(struct str a, struct str b)
+{
+    assert_int_equal(a.n, b.n);
+    for (size_t i = 0; i < a.n; i++) {
+        if (a.n - i > 31 && !memcmp(a.p + i, "\"at\":\"20", 8) &&
+            !memcmp(b.p + i, "\"at\":\"20", 8))
+            i += 31;
+        assert_int_equal(a.p[i], b.p[i]);
+    }
+}
+
 static void assert_same_end(struct fix *f, struct fix *g)
 {
     const struct session_core *a = &f->rows.row.core, *b = &g->rows.row.core;
     assert_string_equal(b->status.p, a->status.p);
     if (!str_eqz(a->status, "failed")) /* what was not skipped yet when it failed may be now */
         assert_string_equal(b->node_statuses_json.p, a->node_statuses_json.p);
-    assert_true(str_eq(b->output_json, a->output_json));
+    assert_same_but_times(a->output_json, b->output_json);
     assert_true(str_eq(b->error_json, a->error_json));
     assert_string_equal(b->vars_json.p, a->vars_json.p);
     assert_null(g->rows.effects);
