@@ -191,7 +191,7 @@ void node_start_review(struct session *s, unsigned n)
 void node_start_input(struct session *s, unsigned n)
 {
     struct errbuf e = {{0}};
-    struct str reason;
+    struct str reason = STR_NULL;
     if (text_of(s, n, "prompt", "reason", &reason, &e)) {
         node_failz(s, n, "invalid_template", e.text);
         return;
@@ -383,7 +383,7 @@ static int say_check(struct session *s, int n, const struct engine_input *in, st
 int human_say(struct session *s, const struct engine_input *in, struct errbuf *e)
 {
     struct work *waits = input_waiting(s, in->node_id);
-    struct str data;
+    struct str data = STR_NULL;
     if (in->node_id.n && !waits)
         return err_set(e, ERR_CONFLICT, "Node \"%.*s\" does not wait for input.",
                        (int)(in->node_id.n > 64 ? 64 : in->node_id.n), in->node_id.p);

@@ -424,7 +424,7 @@ static void answer_take(struct session *s, unsigned n, struct work *c,
                         const struct engine_input *in)
 {
     struct json schema = prop(s, n, "response_schema");
-    struct str output;
+    struct str output = STR_NULL;
     struct errbuf e = {{0}};
     if (!json_exists(schema)) {
         output = quote(s, call_text(c));

@@ -146,8 +146,8 @@ static int items_change(struct session *s, unsigned n, struct json given, struct
         return err_set(e, ERR_INVALID, "items: an array of {name, done} or {index, done}.");
     json_iter_init(&it, given);
     while (json_iter_next(&it)) {
-        int at;
-        bool done;
+        int at = 0;
+        bool done = false;
         int rc = item_read(s, items, it.value, &at, &done, e);
         if (rc)
             return rc;

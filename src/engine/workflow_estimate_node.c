@@ -201,7 +201,7 @@ static void facts_visit(struct estimate *s, unsigned n)
     question_add(s, e, asked);
     asked.input = CLAIM_TOKENS + queries * FOUND_TOKENS;
     asked.output = VERDICT_TOKENS;
-    for (double k = 0; k < claims; k++)
+    for (int64_t k = 0, count = (int64_t)claims; k < count; k++)
         question_add(s, e, asked);
     e->seconds *= 2; /* one after the other: the claims, the verdicts */
     e->result_tokens = claims * (CLAIM_TOKENS + VERDICT_TOKENS);

@@ -193,7 +193,7 @@ static bool tree_eval(struct estimate *s, struct json v, struct buf *out, bool *
 {
     enum json_type type = json_type(v);
     struct json_iter it;
-    struct str text;
+    struct str text = STR_NULL;
     bool known = true;
     if (type == JSON_STRING) {
         known = est_eval(s, est_text(s, v), &text);

@@ -1,4 +1,5 @@
 /* Nodes in layers, for drawing. */
+#include <assert.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
@@ -33,6 +34,7 @@ static void layers_after(struct layers *l, unsigned v,
                          void (*fn)(struct layers *l, unsigned v, unsigned to, unsigned step))
 {
     const struct workflow *w = l->w;
+    assert(w->node_count > 0);
     unsigned n = v % w->node_count;
     const struct node_def *def = &w->nodes[n];
     if (v == n && def->inner) {

@@ -242,7 +242,7 @@ static int tools_keep_rules(struct tools *t, const char *const *allow, struct er
     while (allow && allow[t->allow_count])
         t->allow_count++;
     t->allow = arena_calloc(&t->arena, t->allow_count + 1, sizeof(*t->allow));
-    for (size_t i = 0; i < t->allow_count; i++)
+    for (size_t i = 0; allow && i < t->allow_count; i++)
         if (address_rule_parse(&t->allow[i], allow[i], &why))
             return err_set(e, ERR_INVALID, "tools.http.allow: %s", why.text);
     return 0;
