@@ -115,7 +115,9 @@ static void wait_got(struct store_req *r)
         wait_answer(w);
     } else if (w->get_again) {
         w->get_again = false;
-        wait_look(w);
+        store_req_deinit(r);
+        wait_look(w); /* uses r again */
+        return;
     } else if (w->looks % 2 == 0 && !w->wanting) {
         w->wanting = true;
         w->want.done = wait_wanted;

@@ -259,6 +259,58 @@ static void test_waiting_is_bounded_and_the_command_stands(void **state)
     rig_close(&r);
 }
 
+static void listed(struct store_req *req)
+{
+    *(bool *)req->data = true;
+}
+
+/* The one command that waits for the session. */
+static struct id rig_command(struct rig *r, struct id session)
+{
+    bool done = false;
+    struct store_command_list list = {.session_id = session, .limit = 10};
+    store_req_init(&list.req, STORE_COMMAND_LIST, listed, &done);
+    list.session_id = session;
+    list.limit = 10;
+    store_submit(r->store, &list.req);
+    rig_until(r, done);
+    assert_non_null(list.rows);
+    struct id id = list.rows->command_id;
+    store_req_deinit(&list.req);
+    return id;
+}
+
+/* The second look begins anew when the first has come back without an answer. */
+static void test_told_twice_it_looks_again(void **state)
+{
+    struct rig r;
+    struct asked q;
+    rig_open(&r, 2, *(bool *)*state);
+    for (int i = 0; i < 2; i++)
+        r.apps[i]->instances.lease_ms = 60000;
+    struct id id = rig_execute(&r, 0, review);
+    uint64_t renewed = clock_mono_ns() + 30ull * 1000000;
+    while (clock_mono_ns() < renewed)
+        rig_turn(&r); /* its lease is long now */
+    rig_stop(&r, 0);
+    ask_answer(&q, r.apps[1], id, "ask");
+    rig_until(&r, r.apps[1]->inbox.sent == 1);
+    struct id command = rig_command(&r, id);
+    for (int i = 0; i < 3; i++) {
+        inbox_answered(r.apps[1], command);
+        inbox_answered(r.apps[1], command);
+        rig_turn(&r);
+        rig_turn(&r);
+    }
+    assert_int_equal(q.answers, 0);
+    rig_continue(&r, 0);
+    rig_until(&r, q.answers);
+    assert_int_equal(q.req.status, 0);
+    assert_int_equal(rig_count_events(&r, id, "\"node_resumed\""), 1);
+    svc_req_deinit(&q.req);
+    rig_close(&r);
+}
+
 static void test_a_forced_delete_reaches_the_owner(void **state)
 {
     struct rig r;
@@ -488,6 +540,7 @@ int main(void)
         BOTH(test_a_key_gives_the_first_answer_anywhere),
         BOTH(test_a_repeat_meets_the_first_on_its_way),
         BOTH(test_waiting_is_bounded_and_the_command_stands),
+        BOTH(test_told_twice_it_looks_again),
         BOTH(test_a_forced_delete_reaches_the_owner),
         BOTH(test_a_new_version_is_run_everywhere),
         BOTH(test_a_leaving_instance_hands_over),

@@ -592,7 +592,7 @@ static void run_to_end(struct fix *f, uint32_t salt, struct dice *restarts)
     fix_take(f);
     for (int i = 0; !session_status_is_terminal(session_status_of(f->s)); i++) {
         struct place next = next_of(f, salt);
-        assert_true(next.in && i < 2000);
+        assert_true(next.in && i < 20000);
         work_goes_on(f, next, salt);
         fix_take(f);
         if (restarts && dice_chance(restarts, 10))
