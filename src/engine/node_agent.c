@@ -290,6 +290,14 @@ static void round_end(struct session *s, unsigned n, struct chat *c)
         chat_ask(s, n, c);
 }
 
+static bool calls_go_on(const struct session *s, unsigned n)
+{
+    for (const struct work *w = s->at->nodes[n].work; w; w = w->next)
+        if (!w->over)
+            return true;
+    return false;
+}
+
 void agent_go_on(struct session *s, unsigned n, struct chat *c)
 {
     struct json_iter it;
@@ -310,8 +318,8 @@ void agent_go_on(struct session *s, unsigned n, struct chat *c)
     }
     if (round_is_done(c))
         round_end(s, n, c);
-    else
-        chat_save(s, n, c);
+    else if (chat_save(s, n, c) && !calls_go_on(s, n)) /* so a damaged store can have it */
+        node_failz(s, n, "lost", "What the round still waits for is not there.");
 }
 
 /* ---- the model's answer ---- */
