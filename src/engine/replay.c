@@ -244,7 +244,8 @@ static void apply_resumed(struct session *s, const struct record *r)
     bool final = true;
     if (!w || w->kind != WORK_HUMAN)
         return; /* what was said has answered it */
-    struct answer a = {.action = text_get(s, r->data, "action"),
+    struct str action = text_get(s, r->data, "action");
+    struct answer a = {.action = action.p ? action : STR(""), /* which goes nowhere */
                        .data = raw_get(r->data, "data"),
                        .reviewer = text_get(s, r->data, "reviewer"),
                        .content = text_get(s, r->data, "content"),
