@@ -98,8 +98,24 @@ struct message_row {
     struct id message_id;
     struct id run_id; /* zero: said by a person */
     struct str node_id, role, agent_id, content, finish_reason;
+    struct str thinking;        /* what the model thought before it; or NULL */
+    struct str tool_calls_json; /* [{id, name, arguments}] that it asked for; or NULL */
     int64_t token_count;
     int64_t seq; /* of its `message` event */
+    int64_t created_at;
+};
+
+/* What one model call used. Kept when the session is deleted: the sums of a group, of a workspace.
+ */
+struct usage_row {
+    struct usage_row *next;
+    struct id call_id; /* unique */
+    struct id run_id;
+    struct str node_id, agent_id; /* agent NULL: none */
+    struct str provider, model;   /* that really ran */
+    int64_t input_tokens, output_tokens;
+    int64_t cost_micros; /* of a dollar; -1: the price is not known */
+    bool estimated;      /* the call told nothing of its tokens: these are a guess */
     int64_t created_at;
 };
 
@@ -227,6 +243,7 @@ struct delta {
     struct task_row *tasks_new;                /* insert */
     struct id_list *tasks_done;                /* delete by task_id */
     struct file_row *files;                    /* insert */
+    struct usage_row *usage;                   /* insert; one that is there is left */
     struct withheld_row *withheld;             /* insert */
     bool withheld_clear;                       /* delete all of the session (before the inserts) */
     const struct idempotency_row *idempotency; /* insert all of the list, or NULL */

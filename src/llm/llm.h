@@ -42,6 +42,8 @@ struct llm_provider {
     unsigned retries_max;       /* before the first delta; default 2 */
     unsigned demo_tokens_per_s; /* demo only; 0: 25 */
     unsigned demo_seed; /* demo only; not 0: the same request gives the same text in every call */
+    const char *const *models; /* those that people may choose, for lists; not a restriction */
+    unsigned model_count;
 };
 
 struct llm_usage {
@@ -59,6 +61,8 @@ struct llm_call {
      * writes its own. */
     struct str request;
     struct id idempotency_key; /* the same on every repeat: sent as Idempotency-Key; seeds demo */
+    struct id fair_key; /* whose call it is (a session): those that wait for a provider take turns
+                           by it; zero: its own */
     void (*on_delta)(struct llm_call *c, struct str utf8, bool is_thinking);
     void (*on_done)(struct llm_call *c);
     void *data;
@@ -81,6 +85,36 @@ struct llm_call {
     struct list link;
 };
 
+/* ---- vectors ---- */
+
+#define LLM_EMBED_TEXTS_MAX 256        /* of one request; more: ERR_INVALID */
+#define LLM_EMBED_BYTES_MAX (1u << 20) /* of all its texts */
+
+/* One request for the vectors of some texts. Ownership, repeats and errors as for a call. */
+struct llm_embed {
+    /* In */
+    const char *provider, *model; /* NULL: the first configured, its default */
+    const struct str *texts;
+    size_t count;
+    unsigned dimensions; /* wanted of models that can do several; what comes must have so many. 0:
+                            as many as the model gives */
+    struct id fair_key;
+    void (*on_done)(struct llm_embed *c);
+    void *data;
+    /* Out, valid in on_done */
+    int status;
+    char error_code[64];
+    struct errbuf error;
+    int64_t retry_after_ms;
+    const float *vectors; /* count * dimensions_used, each of length 1 */
+    unsigned dimensions_used;
+    const char *model_used, *provider_used;
+    int64_t input_tokens; /* -1: not told */
+    /* Private */
+    void *impl;
+    struct list link;
+};
+
 struct llm;
 int llm_create(struct llm **out, struct uv_loop_s *loop, const struct llm_provider *providers,
                size_t count, struct errbuf *e); /* copies the providers */
@@ -92,6 +126,10 @@ int llm_call_start(struct llm *llm, struct llm_call *c, struct errbuf *e);
 void llm_call_cancel(struct llm *llm, struct llm_call *c);
 void llm_call_hold(struct llm *llm, struct llm_call *c);
 void llm_call_unhold(struct llm *llm, struct llm_call *c);
+
+/* As llm_call_start(). The dialects openai and demo have vectors; others: ERR_INVALID. */
+int llm_embed_start(struct llm *llm, struct llm_embed *c, struct errbuf *e);
+void llm_embed_cancel(struct llm *llm, struct llm_embed *c);
 
 bool llm_has_provider(const struct llm *llm, const char *id);
 

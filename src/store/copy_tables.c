@@ -26,7 +26,8 @@ static const struct {
                   " started_at:i ended_at:i output:t error:t interrupt:t updated_at:i"
                   " progress:t"},
     {"session_messages", "session:s created_at:i seq:i message_id:u run_id:u node_id:t role:t"
-                         " agent_id:t finish_reason:t token_count:i content:t"},
+                         " agent_id:t finish_reason:t token_count:i content:t thinking:t"
+                         " tool_calls:t"},
     {"effects", "session:s run_id:u kind:t request:t"},
     {"timers", "session:s timer_id:u due_at:i purpose:t updated_at:i"},
     {"withheld_inputs", "session:s ord:i input:t"},
@@ -41,14 +42,15 @@ static const struct {
                       " enabled:f version:i created_at:i updated_at:i"},
     {"llm_models", "workspace:w provider:t model:t input_price:r output_price:r context_tokens:i"
                    " output_tokens:i created_at:i updated_at:i"},
-    {"groups", "workspace:w id:t name:t icon:t system_prompt:t version:i created_at:i"
+    {"groups", "workspace:w id:t name:t description:t category:t version:i body:t created_at:i"
                " updated_at:i"},
-    {"agents", "workspace:w id:t name:t description:t avatar:t persona:t provider:t model:t"
-               " temperature:r top_p:r max_tokens:i capabilities:t tools:t version:i created_at:i"
+    {"agents", "workspace:w id:t name:t description:t category:t version:i body:t created_at:i"
                " updated_at:i"},
-    {"group_agents", "workspace:w group_id:t agent_id:t position:i updated_at:i"},
-    {"workflow_templates", "workspace:w id:t name:t category:t description:t system:f graph:t"
-                           " parameters:t version:i created_at:i updated_at:i"},
+    {"workflow_templates", "workspace:w id:t name:t description:t category:t version:i body:t"
+                           " created_at:i updated_at:i"},
+    {"llm_usage", "id:u workspace:w session_id:u group_id:t workflow_id:t run_id:u node_id:t"
+                  " agent_id:t provider:t model:t input_tokens:i output_tokens:i cost_micros:i"
+                  " estimated:f created_at:i"},
     {"interrupts", "interrupt_id:u session:s run_id:u node_id:t kind:t status:t request:t answer:t"
                    " expires_at:i created_at:i updated_at:i"},
     {"stage_items", "session:s instance_id:u position:i node_id:t kind:t name:t done:f done_by:t"

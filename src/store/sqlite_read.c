@@ -394,6 +394,11 @@ int sqlite_read_run(struct sqlite_db *db, struct store_req *req)
     case STORE_TASK_LEASE:
     case STORE_TASK_HEARTBEAT:
     case STORE_MEMORY_PUT:
+    case STORE_CATALOG_PUT:
+    case STORE_CATALOG_DELETE:
+    case STORE_CATALOG_GET:
+    case STORE_CATALOG_LIST:
+    case STORE_USAGE_SUM:
     case STORE_OP_COUNT:
         break;
     }

@@ -137,6 +137,11 @@ int sqlite_write_run(struct sqlite_db *db, struct store_req *req)
     case STORE_FILE_LIST:
     case STORE_MEMORY_QUERY:
     case STORE_CHILDREN_LIST:
+    case STORE_CATALOG_PUT:
+    case STORE_CATALOG_DELETE:
+    case STORE_CATALOG_GET:
+    case STORE_CATALOG_LIST:
+    case STORE_USAGE_SUM:
     case STORE_OP_COUNT:
         break;
     }

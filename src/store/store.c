@@ -30,6 +30,8 @@ bool store_op_is_write(const struct store_req *req)
     case STORE_TASK_LEASE:
     case STORE_TASK_HEARTBEAT:
     case STORE_MEMORY_PUT:
+    case STORE_CATALOG_PUT:
+    case STORE_CATALOG_DELETE:
         return true;
     case STORE_SESSION_LOAD:
         return !id_is_zero(container_of(req, struct store_session_load, req)->claim_for);
@@ -54,6 +56,9 @@ bool store_op_is_write(const struct store_req *req)
     case STORE_FILE_LIST:
     case STORE_MEMORY_QUERY:
     case STORE_CHILDREN_LIST:
+    case STORE_CATALOG_GET:
+    case STORE_CATALOG_LIST:
+    case STORE_USAGE_SUM:
     case STORE_OP_COUNT:
         return false;
     }

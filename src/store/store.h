@@ -66,6 +66,11 @@ enum store_op {
     STORE_FILE_LIST,
     STORE_MEMORY_PUT,
     STORE_MEMORY_QUERY,
+    STORE_CATALOG_PUT,
+    STORE_CATALOG_GET,
+    STORE_CATALOG_LIST,
+    STORE_CATALOG_DELETE,
+    STORE_USAGE_SUM,
     STORE_CHILDREN_LIST,
     STORE_OP_COUNT,
 };
@@ -368,6 +373,81 @@ struct store_memory_query {
     double score_min;
     int limit;
     struct memory_row *rows;
+};
+/* ---- agents, groups, templates ---- */
+
+enum catalog_kind { CATALOG_AGENT, CATALOG_GROUP, CATALOG_TEMPLATE, CATALOG_KIND_COUNT };
+/* The object is its body, checked by the app; the other members say what lists look for. Those that
+ * came with the server (catalog.h of app) are not in the store. */
+struct catalog_row {
+    struct catalog_row *next;
+    struct str workspace, id, name, description, category; /* the last two may be NULL */
+    struct str body_json;
+    int64_t version, created_at, updated_at;
+};
+/* A write. ERR_CONFLICT (create_only), ERR_NOT_FOUND (must_exist), ERR_STALE. */
+struct store_catalog_put {
+    struct store_req req;
+    enum catalog_kind kind;
+    struct catalog_row row; /* In: names and body. Out: whole */
+    bool create_only, must_exist;
+    int64_t expected_version; /* 0: any */
+    int64_t now_ms;
+    const struct str
+        *agents; /* ids of agents that must be there: else ERR_INVALID that names one */
+    size_t agent_count;
+    const struct idempotency_row *idempotency;
+};
+struct store_catalog_get { /* those of the ids that are there, in any order; none is no error */
+    struct store_req req;
+    enum catalog_kind kind;
+    struct str workspace;
+    const struct str *ids;
+    size_t count;
+    struct catalog_row *rows;
+};
+struct store_catalog_list { /* by id */
+    struct store_req req;
+    enum catalog_kind kind;
+    struct str workspace, q, category, cursor; /* q: part of id, name or description, any case */
+    int limit;
+    struct catalog_row *rows;
+    struct str next_cursor;
+};
+/* A write. ERR_NOT_FOUND, ERR_STALE; ERR_CONFLICT: in use, used_by_json says by what:
+ * {"groups":[ids],"workflows":[ids]} of an agent, {"memories":n,"sessions":n (live)} of a group. */
+struct store_catalog_delete {
+    struct store_req req;
+    enum catalog_kind kind;
+    struct str workspace, id;
+    int64_t expected_version, now_ms;
+    bool detach; /* in use or not: an agent is taken out of its groups; the rest stays as it is */
+    struct str used_by_json;
+};
+
+/* ---- what model calls used ---- */
+
+struct usage_sum {
+    struct usage_sum *next;
+    int64_t day; /* when by_day: its first millisecond, UTC */
+    struct str group_id, node_id, agent_id, provider,
+        model; /* those that are not asked for: NULL */
+    int64_t calls, input_tokens, output_tokens;
+    int64_t cost_micros;     /* of calls with a known price */
+    int64_t unpriced_calls;  /* the others */
+    int64_t estimated_calls; /* that did not tell what they used; their guesses are in the tokens */
+};
+/* Sums over all calls that match, one row for each combination of what is asked for. */
+struct store_usage_sum {
+    struct store_req req;
+    struct str workspace;
+    struct id session_id;                               /* zero: any */
+    struct str group_id;                                /* NULL: any */
+    int64_t from, until;                                /* created_at >= from, < until; 0: any */
+    bool by_day, by_group, by_node, by_agent, by_model; /* by_model: provider, too */
+    int limit;              /* rows; more: the rest is left out, and `more` is true */
+    struct usage_sum *rows; /* by day, then by the other columns */
+    bool more;
 };
 /* The sessions that a run of this one waits for, or waited; by id, STORE_LIMIT_MAX at most. */
 struct store_children_list {
