@@ -209,6 +209,9 @@ struct instance_row {
     int64_t seen_at, lease_until;
 };
 
+/* Stored objects that workflows and sessions name. */
+enum catalog_kind { CATALOG_AGENT, CATALOG_GROUP, CATALOG_TEMPLATE, CATALOG_KIND_COUNT };
+
 struct id_list {
     struct id_list *next;
     struct id id;

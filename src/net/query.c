@@ -6,8 +6,9 @@
 #include "base/id.h"
 #include "base/utf8.h"
 
-#define OPS(op) (UINT64_C(1) << (op))
-_Static_assert(SVC_OP_COUNT <= 64, "operations are bits of params[].ops");
+typedef unsigned __int128 op_set;
+#define OPS(op) ((op_set)1 << (op))
+_Static_assert(SVC_OP_COUNT <= 128, "operations are bits of params[].ops");
 
 #define LISTS                                                                                      \
     (OPS(SVC_WORKFLOW_LIST) | OPS(SVC_WORKFLOW_VERSIONS) | OPS(SVC_SESSION_LIST) |                 \
@@ -31,7 +32,7 @@ enum query_type {
 
 struct query_param {
     const char *name;
-    uint64_t ops;
+    op_set ops;
     enum query_type type;
     size_t offset;
 };

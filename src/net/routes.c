@@ -1,5 +1,6 @@
 #include "net/routes.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define PREFIX "/api/v1"
@@ -77,21 +78,31 @@ const char *http_method_word(enum http_method m)
     return method_words[m];
 }
 
-/* Where a parameter of the pattern goes; the names differ in their first letter. */
+static const struct {
+    const char *name;
+    size_t offset;
+} route_params[] = {
+    {"session_id", offsetof(struct route_match, session_id)},
+    {"workflow_id", offsetof(struct route_match, workflow_id)},
+    {"node_id", offsetof(struct route_match, node_id)},
+    {"interrupt_id", offsetof(struct route_match, interrupt_id)},
+    {"instance_id", offsetof(struct route_match, interrupt_id)},
+    {"task_id", offsetof(struct route_match, task_id)},
+    {"agent_id", offsetof(struct route_match, object_id)},
+    {"group_id", offsetof(struct route_match, object_id)},
+    {"template_id", offsetof(struct route_match, object_id)},
+};
+
+/* Where a parameter of the pattern goes; `name` ends with a brace. A pattern with another name is a
+ * mistake of the table. */
 static struct str *route_param(struct route_match *m, const char *name)
 {
-    switch (*name) {
-    case 's':
-        return &m->session_id;
-    case 'w':
-        return &m->workflow_id;
-    case 'i':
-        return &m->interrupt_id;
-    case 't':
-        return &m->task_id;
-    default:
-        return &m->node_id;
-    }
+    size_t n = strcspn(name, "}");
+
+    for (size_t i = 0; i < sizeof(route_params) / sizeof(route_params[0]); i++)
+        if (strlen(route_params[i].name) == n && memcmp(route_params[i].name, name, n) == 0)
+            return (struct str *)((char *)m + route_params[i].offset);
+    abort();
 }
 
 static bool route_matches(const char *p, struct str path, struct route_match *m)

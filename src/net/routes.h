@@ -54,6 +54,7 @@ struct route_match {
     unsigned allowed;          /* bit set of methods that the path takes; 0: no such path */
     /* As they stand in the path. */
     struct str session_id, workflow_id, node_id, interrupt_id, task_id;
+    struct str object_id; /* of an agent, a group or a template */
 };
 /* path: decoded, without the query. */
 void route_find(enum http_method method, struct str path, struct route_match *out);

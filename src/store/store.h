@@ -376,7 +376,6 @@ struct store_memory_query {
 };
 /* ---- agents, groups, templates ---- */
 
-enum catalog_kind { CATALOG_AGENT, CATALOG_GROUP, CATALOG_TEMPLATE, CATALOG_KIND_COUNT };
 /* The object is its body, checked by the app; the other members say what lists look for. Those that
  * came with the server (catalog.h of app) are not in the store. */
 struct catalog_row {
