@@ -112,7 +112,7 @@ static void start_make(struct child_start *c, struct workflow *w)
     const struct session_meta *p = session_meta_of(parent->session);
     struct session_meta m = {.workspace = p->workspace,
                              .name = w->name,
-                             .group_id = p->group_id,
+                             .group_id = p->group_id.p ? p->group_id : w->group_id,
                              .user_id = p->user_id,
                              .tags_json = STR("[]"),
                              .metadata_json = STR("{}"),

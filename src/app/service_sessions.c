@@ -23,7 +23,7 @@ static void execute_meta(const struct svc_req *req, const struct workflow *w,
     *m = (struct session_meta){
         .workspace = req->workspace,
         .name = req->execute.name.p ? req->execute.name : w->name,
-        .group_id = req->execute.group_id,
+        .group_id = req->execute.group_id.p ? req->execute.group_id : w->group_id,
         .user_id = req->execute.user_id,
         .tags_json = req->execute.tags_json.p ? req->execute.tags_json : STR("[]"),
         .metadata_json = req->execute.metadata_json.p ? req->execute.metadata_json : STR("{}"),

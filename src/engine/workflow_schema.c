@@ -196,6 +196,9 @@ static const struct field_schema top_schemas[] = {
     {"name", "{\"type\":[\"string\",\"null\"],\"maxLength\":200}"},
     {"type", "{\"type\":[\"string\",\"null\"],\"maxLength\":200}"},
     {"description", "{\"type\":[\"string\",\"null\"]}"},
+    {"group_id",
+     "{\"anyOf\":[{\"$ref\":\"#/$defs/name\"},{\"type\":\"null\"}],\"description\":\"the "
+     "group of sessions that are given none\"}"},
     {"version", "{\"description\":\"ignored: the server counts versions\"}"},
     {"start_node_id", "{\"anyOf\":[{\"$ref\":\"#/$defs/name\"},{\"type\":\"null\"}]}"},
     {"input_schema",

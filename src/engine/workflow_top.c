@@ -8,6 +8,7 @@ enum top_field {
     TF_NAME,
     TF_TYPE,
     TF_DESCRIPTION,
+    TF_GROUP,
     TF_VERSION,
     TF_START,
     TF_INPUT_SCHEMA,
@@ -23,6 +24,7 @@ static const char *const top_names[TF_COUNT] = {
     [TF_NAME] = "name",
     [TF_TYPE] = "type",
     [TF_DESCRIPTION] = "description",
+    [TF_GROUP] = "group_id",
     [TF_VERSION] = "version",
     [TF_START] = "start_node_id",
     [TF_INPUT_SCHEMA] = "input_schema",
@@ -259,16 +261,20 @@ static void start_find(struct wf_parse *p, struct json named, struct json root)
     path_pop(p, mark);
 }
 
+static void name_read(struct wf_parse *p, struct json v, const char *field, struct str *out)
+{
+    size_t mark = path_push(p, "%s", field);
+    if (json_exists(v) && want_type(p, v, JSON_STRING, field, "text") &&
+        id_is_good(p, text_of(p, v), v.p))
+        *out = text_of(p, v);
+    path_pop(p, mark);
+}
+
 static void top_texts_read(struct wf_parse *p, const struct json *f)
 {
     struct workflow *w = p->w;
-    if (json_exists(f[TF_ID])) {
-        size_t mark = path_push(p, "id");
-        if (want_type(p, f[TF_ID], JSON_STRING, "id", "text") &&
-            id_is_good(p, text_of(p, f[TF_ID]), f[TF_ID].p))
-            w->id = text_of(p, f[TF_ID]);
-        path_pop(p, mark);
-    }
+    name_read(p, f[TF_ID], "id", &w->id);
+    name_read(p, f[TF_GROUP], "group_id", &w->group_id);
     if (json_exists(f[TF_NAME]))
         text_read(p, f[TF_NAME], "name", &w->name);
     if (json_exists(f[TF_TYPE]))

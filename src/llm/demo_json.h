@@ -8,7 +8,14 @@
 #include "base/buf.h"
 #include "base/json.h"
 
-/* Appends one value, deterministic by the seed. The topic comes up in its strings. */
-void demo_json_write(struct json schema, struct str topic, uint64_t seed, struct buf *out);
+struct demo_asked {
+    struct str topic; /* comes up in the strings */
+    uint64_t seed;    /* of all that is left to chance */
+    unsigned round;   /* not 0: scores follow from it alone, and rise: a loop that waits for a good
+                         one ends */
+};
+
+/* Appends one value. */
+void demo_json_write(struct json schema, const struct demo_asked *asked, struct buf *out);
 
 #endif

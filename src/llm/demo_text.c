@@ -2,6 +2,7 @@
 
 #include <ctype.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/utf8.h"
 #include "llm/demo_json.h"
@@ -357,6 +358,23 @@ struct str demo_topic_of(struct str user)
     return topic.n ? topic : STR("the question at hand");
 }
 
+/* ---- The round ---- */
+
+/* "Round 2", the last one that is named; 0: none. */
+static unsigned demo_round_of(struct str user)
+{
+    static const char word[] = "round ";
+    unsigned round = 0;
+    for (size_t i = 0; i + sizeof(word) - 1 < user.n; i++) {
+        if (strncasecmp(user.p + i, word, sizeof(word) - 1) != 0)
+            continue;
+        const char *at = user.p + i + sizeof(word) - 1;
+        if (*at >= '1' && *at <= '9')
+            round = (unsigned)(*at - '0');
+    }
+    return round;
+}
+
 /* ---- Words of the topic ---- */
 
 static bool demo_is_common(struct str word)
@@ -476,7 +494,11 @@ void demo_text_write(const struct demo_prompt *p, struct buf *out)
     if (demo_workflow_is_wanted(p->schema))
         demo_workflow_write(demo_topic_of(buf_str(&p->user)), out);
     else if (json_exists(p->schema))
-        demo_json_write(p->schema, demo_topic_of(buf_str(&p->user)), p->seed, out);
+        demo_json_write(p->schema,
+                        &(struct demo_asked){.topic = demo_topic_of(buf_str(&p->user)),
+                                             .seed = p->seed,
+                                             .round = demo_round_of(buf_str(&p->user))},
+                        out);
     else
         demo_prose(p, out);
 }

@@ -48,7 +48,10 @@ static void call_write(const struct demo_prompt *p, struct json tool, unsigned p
     char id[32];
     buf_init(&arguments, ARGUMENTS_BYTES_MAX);
     if (json_type(parameters) == JSON_OBJECT)
-        demo_json_write(parameters, demo_topic_of(buf_str(&p->user)), p->seed + place, &arguments);
+        demo_json_write(parameters,
+                        &(struct demo_asked){.topic = demo_topic_of(buf_str(&p->user)),
+                                             .seed = p->seed + place},
+                        &arguments);
     else
         buf_append_z(&arguments, "{}");
     snprintf(id, sizeof(id), "call_demo_%u", place + 1);
