@@ -139,6 +139,7 @@ void mem_data_deinit(struct mem_data *d)
     mem_vec_clear(&d->instances);
     mem_vec_clear(&d->commands);
     mem_vec_clear(&d->memories);
+    mem_vec_clear(&d->catalog);
     table_deinit(&d->sessions_by_id);
 }
 
@@ -217,6 +218,16 @@ int mem_cmp_workflow(const struct mem_row *a, const struct mem_row *b)
 int mem_cmp_version(const struct mem_row *a, const struct mem_row *b)
 {
     return cmp_i64(AS(mem_version, a)->row.version, AS(mem_version, b)->row.version);
+}
+
+int mem_cmp_catalog(const struct mem_row *a, const struct mem_row *b)
+{
+    const struct mem_catalog *x = AS(mem_catalog, a), *y = AS(mem_catalog, b);
+    int order = cmp_str(x->row.workspace, y->row.workspace);
+
+    if (order == 0)
+        order = cmp_i64(x->kind, y->kind);
+    return order ? order : cmp_str(x->row.id, y->row.id);
 }
 
 int mem_cmp_idempotency(const struct mem_row *a, const struct mem_row *b)
@@ -457,6 +468,20 @@ struct file_row mem_copy_file(struct arena *a, const struct file_row *r)
     COPY(media_type);
     row.content = rules_text(row.content);
     COPY(content);
+    return row;
+}
+
+struct catalog_row mem_copy_catalog(struct arena *a, const struct catalog_row *r)
+{
+    struct catalog_row row = *r;
+
+    row.next = NULL;
+    COPY(workspace);
+    COPY(id);
+    COPY(name);
+    COPY(description);
+    COPY(category);
+    COPY(body_json);
     return row;
 }
 

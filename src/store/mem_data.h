@@ -59,6 +59,11 @@ struct mem_memory {
     struct arena arena;
     struct memory_row row;
 };
+struct mem_catalog {
+    struct arena arena;
+    enum catalog_kind kind;
+    struct catalog_row row;
+};
 struct mem_withheld {
     struct arena arena;
     struct withheld_row row;
@@ -109,6 +114,7 @@ struct mem_data {
     struct mem_vec workflows, idempotency;
     struct mem_vec instances, commands; /* by id */
     struct mem_vec memories;            /* by created_at, id */
+    struct mem_vec catalog;             /* by workspace, kind, id */
     int64_t last_key;
     int64_t time; /* the clock for leases; 0: the system's */
 };
@@ -119,7 +125,7 @@ void mem_session_remove(struct mem_data *d, struct mem_session *s);
 mem_cmp mem_cmp_events, mem_cmp_run, mem_cmp_effect, mem_cmp_timer, mem_cmp_message,
     mem_cmp_withheld, mem_cmp_session, mem_cmp_workflow, mem_cmp_version, mem_cmp_idempotency,
     mem_cmp_instance, mem_cmp_command, mem_cmp_interrupt, mem_cmp_task, mem_cmp_file,
-    mem_cmp_memory;
+    mem_cmp_memory, mem_cmp_catalog;
 
 /* Copies with all strings, into the arena. */
 struct session_meta mem_copy_meta(struct arena *a, const struct session_meta *m);
@@ -139,6 +145,7 @@ struct interrupt_row mem_copy_interrupt(struct arena *a, const struct interrupt_
 struct task_row mem_copy_task(struct arena *a, const struct task_row *r);
 struct file_row mem_copy_file(struct arena *a, const struct file_row *r);
 struct memory_row mem_copy_memory(struct arena *a, const struct memory_row *r);
+struct catalog_row mem_copy_catalog(struct arena *a, const struct catalog_row *r);
 
 /* mem_write.c, mem_read.c: one request; its status is returned, its sentence set. */
 int mem_write_run(struct mem_data *d, struct store_req *req);
@@ -179,6 +186,13 @@ int mem_file_list(struct mem_data *d, struct store_file_list *l);
 int mem_memory_put(struct mem_data *d, struct store_memory_put *p);
 int mem_memory_query(struct mem_data *d, struct store_memory_query *m);
 int mem_children_list(struct mem_data *d, struct store_children_list *l);
+/* mem_write.c: none of the keys is taken; they are. */
+bool mem_keys_are_free(const struct mem_data *d, const struct idempotency_row *rows);
+void mem_keys_write(struct mem_data *d, const struct idempotency_row *rows);
+int mem_catalog_put(struct mem_data *d, struct store_catalog_put *p); /* mem_catalog.c */
+int mem_catalog_get(struct mem_data *d, struct store_catalog_get *g);
+int mem_catalog_list(struct mem_data *d, struct store_catalog_list *l);
+int mem_catalog_delete(struct mem_data *d, struct store_catalog_delete *r);
 int mem_retention(struct mem_data *d, struct store_retention *r); /* mem_retention.c */
 int mem_session_load(struct mem_data *d, struct store_session_load *l);
 

@@ -564,6 +564,10 @@ int mem_read_run(struct mem_data *d, struct store_req *req)
         return mem_memory_query(d, container_of(req, struct store_memory_query, req));
     case STORE_CHILDREN_LIST:
         return mem_children_list(d, container_of(req, struct store_children_list, req));
+    case STORE_CATALOG_GET:
+        return mem_catalog_get(d, container_of(req, struct store_catalog_get, req));
+    case STORE_CATALOG_LIST:
+        return mem_catalog_list(d, container_of(req, struct store_catalog_list, req));
     case STORE_COMMIT:
     case STORE_WORKFLOW_PUT:
     case STORE_WORKFLOW_DELETE:
@@ -580,8 +584,6 @@ int mem_read_run(struct mem_data *d, struct store_req *req)
     case STORE_MEMORY_PUT:
     case STORE_CATALOG_PUT:
     case STORE_CATALOG_DELETE:
-    case STORE_CATALOG_GET:
-    case STORE_CATALOG_LIST:
     case STORE_USAGE_SUM:
     case STORE_OP_COUNT:
         break;

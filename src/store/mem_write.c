@@ -4,7 +4,7 @@
 #include "store/mem_data.h"
 #include "store/rules.h"
 
-static bool write_keys_are_free(const struct mem_data *d, const struct idempotency_row *rows)
+bool mem_keys_are_free(const struct mem_data *d, const struct idempotency_row *rows)
 {
     for (; rows; rows = rows->next)
         if (mem_idempotency_get(d, rows->workspace, rows->key))
@@ -12,7 +12,7 @@ static bool write_keys_are_free(const struct mem_data *d, const struct idempoten
     return true;
 }
 
-static void write_keys(struct mem_data *d, const struct idempotency_row *rows)
+void mem_keys_write(struct mem_data *d, const struct idempotency_row *rows)
 {
     for (; rows; rows = rows->next) {
         struct mem_idempotency *row = mem_row_create(sizeof(*row));
@@ -122,7 +122,7 @@ static int commit_admit(const struct mem_data *d, const struct mem_session *s,
     }
     if (s && delta->is_new)
         return err_set(e, ERR_CONFLICT, "the session exists already");
-    if (!write_keys_are_free(d, delta->idempotency))
+    if (!mem_keys_are_free(d, delta->idempotency))
         return err_set(e, ERR_CONFLICT, "this Idempotency-Key is in use");
     bool same = false;
     int status = delta->commands_done ? mem_commands_check(d, delta->commands_done, &same, e) : 0;
@@ -150,7 +150,7 @@ static int write_commit(struct mem_data *d, struct store_commit *c)
         commit_rest(s, delta);
         mem_commit_work(s, delta);
         mem_commands_answer(d, delta->session_id, delta->commands_done);
-        write_keys(d, delta->idempotency);
+        mem_keys_write(d, delta->idempotency);
     }
     for (size_t i = 0; i < c->count; i++)
         if (!c->refused[i])
@@ -172,7 +172,7 @@ static int write_workflow_put(struct mem_data *d, struct store_workflow_put *p)
         return err_set(&p->req.error, ERR_NOT_FOUND, "no such workflow");
     if (p->expected_version > 0 && (!alive || version != p->expected_version))
         return err_set(&p->req.error, ERR_STALE, "the workflow is at another version");
-    if (!write_keys_are_free(d, p->idempotency))
+    if (!mem_keys_are_free(d, p->idempotency))
         return err_set(&p->req.error, ERR_CONFLICT, "this Idempotency-Key is in use");
 
     if (!w) {
@@ -191,7 +191,7 @@ static int write_workflow_put(struct mem_data *d, struct store_workflow_put *p)
     struct mem_version *v = mem_row_create(sizeof(*v));
     v->row = mem_copy_workflow(&v->arena, &row);
     mem_vec_put(&w->versions, v, mem_cmp_version);
-    write_keys(d, p->idempotency);
+    mem_keys_write(d, p->idempotency);
     p->row = mem_copy_workflow(&p->req.arena, &v->row);
     return 0;
 }
@@ -230,9 +230,9 @@ static int write_idempotency(struct mem_data *d, struct store_idempotency_put *p
     struct idempotency_row row = p->row;
 
     row.next = NULL;
-    if (!write_keys_are_free(d, &row))
+    if (!mem_keys_are_free(d, &row))
         return err_set(&p->req.error, ERR_CONFLICT, "this Idempotency-Key is in use");
-    write_keys(d, &row);
+    mem_keys_write(d, &row);
     return 0;
 }
 
@@ -269,6 +269,10 @@ int mem_write_run(struct mem_data *d, struct store_req *req)
         return mem_task_heartbeat(d, container_of(req, struct store_task_heartbeat, req));
     case STORE_MEMORY_PUT:
         return mem_memory_put(d, container_of(req, struct store_memory_put, req));
+    case STORE_CATALOG_PUT:
+        return mem_catalog_put(d, container_of(req, struct store_catalog_put, req));
+    case STORE_CATALOG_DELETE:
+        return mem_catalog_delete(d, container_of(req, struct store_catalog_delete, req));
     case STORE_WORKFLOW_GET:
     case STORE_WORKFLOW_LIST:
     case STORE_WORKFLOW_VERSIONS:
@@ -290,8 +294,6 @@ int mem_write_run(struct mem_data *d, struct store_req *req)
     case STORE_FILE_LIST:
     case STORE_MEMORY_QUERY:
     case STORE_CHILDREN_LIST:
-    case STORE_CATALOG_PUT:
-    case STORE_CATALOG_DELETE:
     case STORE_CATALOG_GET:
     case STORE_CATALOG_LIST:
     case STORE_USAGE_SUM:

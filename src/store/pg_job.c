@@ -46,6 +46,10 @@ static int (*const job_starts[STORE_OP_COUNT])(struct pg_job *j) = {
     [STORE_FILE_LIST] = pg_file_list_start,
     [STORE_MEMORY_PUT] = pg_memory_put_start,
     [STORE_MEMORY_QUERY] = pg_memory_query_start,
+    [STORE_CATALOG_PUT] = pg_catalog_put_start,
+    [STORE_CATALOG_GET] = pg_catalog_get_start,
+    [STORE_CATALOG_LIST] = pg_catalog_list_start,
+    [STORE_CATALOG_DELETE] = pg_catalog_delete_start,
     [STORE_CHILDREN_LIST] = pg_children_list_start,
 };
 

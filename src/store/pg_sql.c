@@ -154,6 +154,38 @@
     "f.path, f.version, f.from_version, f.run_id, f.author, f.reason, f.media_type, f.size,"       \
     " f.seq, f.deleted, f.created_at"
 
+/* As catalog_columns() of pg_catalog.c reads them. */
+#define CATALOG_COLUMNS                                                                            \
+    "c.id, c.name, c.description, c.category, c.version, c.created_at, c.updated_at, c.body"
+#define CATALOG_GET(table)                                                                         \
+    "SELECT " CATALOG_COLUMNS " FROM " table " AS c WHERE c.workspace = $1::text"                  \
+    " AND c.id = ANY ($2::text[])"
+#define HAS(column) "position(lower($4 COLLATE \"C\") IN lower(" column " COLLATE \"C\")) > 0"
+/* $2 after this one, $3 category, $4 part of a text (NULL: any), $5 rows, $6 bytes of bodies. */
+#define CATALOG_LIST(table)                                                                        \
+    "SELECT " CATALOG_COLUMNS ", c.there FROM (SELECT w.*, count(*) OVER () AS there,"             \
+    " sum(octet_length(w.body)) OVER (ORDER BY w.id) - octet_length(w.body) AS before"             \
+    " FROM (SELECT t.* FROM " table " AS t WHERE t.workspace = $1::text AND t.id > $2::text"       \
+    " AND ($3::text IS NULL OR t.category = $3) AND ($4::text IS NULL OR " HAS("t.id") " OR " HAS( \
+        "t.name") " OR " HAS("t.description") ")"                                                  \
+                                              " ORDER BY t.id LIMIT $5::bigint) AS w) AS c WHERE " \
+                                              "c.before <= $6::bigint ORDER BY c.id"
+#define CATALOG_FIND(table)                                                                        \
+    "SELECT " CATALOG_COLUMNS " FROM " table " AS c WHERE c.workspace = $1::text"                  \
+    " AND c.id = $2::text FOR UPDATE OF c"
+#define CATALOG_INSERT(table)                                                                      \
+    "INSERT INTO " table " (workspace, id, name, description, category, version, body,"            \
+    " created_at, updated_at) VALUES ($1::text, $2::text, $3::text, $4::text, $5::text,"           \
+    " $6::bigint, $7::text, $8::bigint, $9::bigint)"
+#define CATALOG_UPDATE(table)                                                                      \
+    "UPDATE " table " SET name = $3::text, description = $4::text, category = $5::text,"           \
+    " version = $6::bigint, body = $7::text, created_at = $8::bigint, updated_at = $9::bigint"     \
+    " WHERE workspace = $1::text AND id = $2::text"
+#define CATALOG_DELETE(table) "DELETE FROM " table " WHERE workspace = $1::text AND id = $2::text"
+/* May the text name it? It stands there between quotes, or with an escape. */
+#define MAY_NAME(text)                                                                             \
+    "(position('\"' || $2::text || '\"' IN " text ") > 0 OR position('\\u' IN " text ") > 0)"
+
 const char *const pg_sql_texts[PG_SQL_COUNT] = {
     [PG_SETUP_WRITER] = "SELECT " SETUP ", set_config('synchronous_commit', 'on', false)",
     [PG_SETUP_READER] =
@@ -512,6 +544,48 @@ const char *const pg_sql_texts[PG_SQL_COUNT] = {
                         " AND v.workflow_id = $2::text AND NOT f.deleted"
                         " AND v.version >= f.first_version AND v.version < $3::bigint"
                         " ORDER BY v.version DESC LIMIT $4::bigint",
+
+    /* Agents, groups and templates */
+    [PG_AGENT_GET] = CATALOG_GET("agents"),
+    [PG_GROUP_GET] = CATALOG_GET("groups"),
+    [PG_TEMPLATE_GET] = CATALOG_GET("workflow_templates"),
+    [PG_AGENT_LIST] = CATALOG_LIST("agents"),
+    [PG_GROUP_LIST] = CATALOG_LIST("groups"),
+    [PG_TEMPLATE_LIST] = CATALOG_LIST("workflow_templates"),
+    [PG_AGENT_FIND] = CATALOG_FIND("agents"),
+    [PG_GROUP_FIND] = CATALOG_FIND("groups"),
+    [PG_TEMPLATE_FIND] = CATALOG_FIND("workflow_templates"),
+    [PG_AGENT_INSERT] = CATALOG_INSERT("agents"),
+    [PG_GROUP_INSERT] = CATALOG_INSERT("groups"),
+    [PG_TEMPLATE_INSERT] = CATALOG_INSERT("workflow_templates"),
+    [PG_AGENT_UPDATE] = CATALOG_UPDATE("agents"),
+    [PG_GROUP_UPDATE] = CATALOG_UPDATE("groups"),
+    [PG_TEMPLATE_UPDATE] = CATALOG_UPDATE("workflow_templates"),
+    [PG_AGENT_DELETE] = CATALOG_DELETE("agents"),
+    [PG_GROUP_DELETE] = CATALOG_DELETE("groups"),
+    [PG_TEMPLATE_DELETE] = CATALOG_DELETE("workflow_templates"),
+    [PG_AGENTS_HOLD] = "SELECT c.id FROM agents AS c WHERE c.workspace = $1::text"
+                       " AND c.id = ANY ($2::text[]) ORDER BY c.id FOR KEY SHARE OF c",
+    [PG_AGENT_IN_GROUPS] = "SELECT c.id, c.version, c.body FROM groups AS c"
+                           " WHERE c.workspace = $1::text AND " MAY_NAME(
+                               "c.body") " ORDER BY c.id FOR NO KEY UPDATE OF c",
+    [PG_AGENT_IN_WORKFLOWS] =
+        "SELECT f.id, v.version, v.graph FROM workflows AS f JOIN workflow_versions AS v"
+        " ON v.workspace = f.workspace AND v.workflow_id = f.id AND v.version = f.version"
+        " WHERE f.workspace = $1::text AND NOT f.deleted AND " MAY_NAME("v.graph") " ORDER BY f.id",
+    [PG_AGENT_IN_TEMPLATES] =
+        "SELECT c.id, c.version, c.body FROM workflow_templates AS c"
+        " WHERE c.workspace = $1::text AND " MAY_NAME("c.body") " ORDER BY c.id",
+    [PG_GROUP_IN_USE] =
+        "SELECT (SELECT count(*) FROM memories AS m WHERE m.workspace = $1::text"
+        " AND m.group_id = $2::text), (SELECT count(*) FROM sessions AS s"
+        " WHERE s.workspace = $1::text AND s.group_id = $2::text AND NOT s.stored_only"
+        " AND s.status NOT IN ('completed', 'failed', 'cancelled'))",
+    [PG_GROUPS_DETACH] =
+        "UPDATE groups AS c SET version = d.version, body = d.body, updated_at = d.at"
+        " FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::bigint[])"
+        " AS d (workspace, id, version, body, at)"
+        " WHERE c.workspace = d.workspace AND c.id = d.id",
 
     /* Instances and the inbox */
     [PG_INSTANCE_UPSERT] =

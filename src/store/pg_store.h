@@ -140,6 +140,10 @@ int pg_file_get_start(struct pg_job *j);
 int pg_file_list_start(struct pg_job *j);
 int pg_memory_put_start(struct pg_job *j);
 int pg_memory_query_start(struct pg_job *j);
+int pg_catalog_put_start(struct pg_job *j); /* pg_catalog.c */
+int pg_catalog_get_start(struct pg_job *j);
+int pg_catalog_list_start(struct pg_job *j);
+int pg_catalog_delete_start(struct pg_job *j);
 int pg_retention_start(struct pg_job *j); /* pg_retention.c */
 
 /* ---- shared ---- */

@@ -2,6 +2,7 @@
 #ifndef SLUICE_STORE_RULES_H
 #define SLUICE_STORE_RULES_H
 
+#include "base/json.h"
 #include "store/cursor.h"
 #include "store/store.h"
 
@@ -65,6 +66,36 @@ void rules_memory_query(struct memory_query *q, struct str text, int64_t newest_
 double rules_memory_score(const struct memory_query *q, struct str content, int64_t created_at);
 /* The best of the rows, which are in order of age, the newest first; rows are moved, not copied. */
 struct memory_row *rules_memory_best(struct memory_row *rows, const struct store_memory_query *m);
+
+/* Agents, groups and templates (rules_catalog.c). A page of them ends when their bodies have so
+ * many bytes, too. */
+#define CATALOG_PAGE_BYTES  (4u << 20)
+#define CATALOG_USERS_NAMED 20 /* of each kind, of those that use an agent */
+struct name_list {
+    struct name_list *next;
+    struct str name;
+};
+struct catalog_users {
+    struct name_list *groups, *workflows, *templates;
+    int count; /* those that are not named, too */
+};
+enum catalog_user_kind { CATALOG_USER_GROUP, CATALOG_USER_WORKFLOW, CATALOG_USER_TEMPLATE };
+bool rules_catalog_matches(const struct store_catalog_list *l, const struct catalog_row *row);
+/* `now`: the object as it is; NULL: there is none. */
+int rules_catalog_put_check(const struct store_catalog_put *p, const struct catalog_row *now,
+                            struct errbuf *e);
+int rules_catalog_delete_check(const struct store_catalog_delete *d, const struct catalog_row *now,
+                               struct errbuf *e);
+void rules_catalog_put_row(struct store_catalog_put *p, const struct catalog_row *now); /* Out */
+bool rules_group_has_agent(struct str body, struct str id);
+void rules_group_drop_agent(struct str body, struct str id, struct buf *out);
+/* As agent_id of a node without a persona of its own, or as a voter. */
+bool rules_graph_has_agent(struct json graph, struct str id);
+/* Notes a group's or template's body or a workflow's graph, if it uses the agent. */
+bool rules_user_seen(struct arena *a, enum catalog_user_kind kind, struct str id, struct str text,
+                     struct str agent, struct catalog_users *u);
+void rules_used_by_agent(struct store_catalog_delete *d, const struct catalog_users *u);
+void rules_used_by_group(struct store_catalog_delete *d, int64_t memories, int64_t sessions);
 
 int rules_retention_limit(int limit);                 /* default and maximum applied */
 struct str rules_text(struct str s);                  /* NULL becomes empty */

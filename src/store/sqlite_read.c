@@ -380,6 +380,10 @@ int sqlite_read_run(struct sqlite_db *db, struct store_req *req)
         return sqlite_memory_query(db, container_of(req, struct store_memory_query, req));
     case STORE_CHILDREN_LIST:
         return sqlite_children_list(db, container_of(req, struct store_children_list, req));
+    case STORE_CATALOG_GET:
+        return sqlite_catalog_get(db, container_of(req, struct store_catalog_get, req));
+    case STORE_CATALOG_LIST:
+        return sqlite_catalog_list(db, container_of(req, struct store_catalog_list, req));
     case STORE_COMMIT:
     case STORE_WORKFLOW_PUT:
     case STORE_WORKFLOW_DELETE:
@@ -396,8 +400,6 @@ int sqlite_read_run(struct sqlite_db *db, struct store_req *req)
     case STORE_MEMORY_PUT:
     case STORE_CATALOG_PUT:
     case STORE_CATALOG_DELETE:
-    case STORE_CATALOG_GET:
-    case STORE_CATALOG_LIST:
     case STORE_USAGE_SUM:
     case STORE_OP_COUNT:
         break;

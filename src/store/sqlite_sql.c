@@ -63,6 +63,22 @@
     "> 0) "                                                                                        \
     "= " folded " AND ended_at > 0 AND ended_at < ?1 ORDER BY ended_at LIMIT ?2"
 
+/* As catalog_columns() of sqlite_catalog.c reads them. */
+#define CATALOG_COLUMNS "id, name, description, category, version, created_at, updated_at, body"
+#define CATALOG_GET(table)                                                                         \
+    "SELECT " CATALOG_COLUMNS " FROM " table " WHERE workspace = ?1 AND id = ?2"
+#define CATALOG_LIST(table)                                                                        \
+    "SELECT " CATALOG_COLUMNS " FROM " table " WHERE workspace = ?1 AND id > ?2 ORDER BY id"
+#define CATALOG_UPSERT(table)                                                                      \
+    "INSERT INTO " table " (workspace, id, name, description, category, version, body,"            \
+    " created_at, updated_at) VALUES (?,?,?,?,?,?,?,?,?) ON CONFLICT (workspace, id)"              \
+    " DO UPDATE SET name = excluded.name, description = excluded.description,"                     \
+    " category = excluded.category, version = excluded.version, body = excluded.body,"             \
+    " updated_at = excluded.updated_at"
+#define CATALOG_DELETE(table) "DELETE FROM " table " WHERE workspace = ?1 AND id = ?2"
+/* May the text name it? It stands there between quotes, or with an escape. */
+#define MAY_NAME(text) "(instr(" text ", '\"' || ?2 || '\"') > 0 OR instr(" text ", '\\u') > 0)"
+
 const char *const sqlite_sql_texts[SQL_COUNT] = {
     [SQL_BEGIN_READ] = "BEGIN",
     [SQL_BEGIN_WRITE] = "BEGIN IMMEDIATE",
@@ -316,4 +332,30 @@ const char *const sqlite_sql_texts[SQL_COUNT] = {
                          " WHERE v.workspace = ?1 AND v.workflow_id = ?2"
                          " AND v.version >= f.first_version AND v.version < ?3"
                          " ORDER BY v.version DESC",
+
+    [SQL_AGENT_GET] = CATALOG_GET("agents"),
+    [SQL_GROUP_GET] = CATALOG_GET("groups"),
+    [SQL_TEMPLATE_GET] = CATALOG_GET("workflow_templates"),
+    [SQL_AGENT_LIST] = CATALOG_LIST("agents"),
+    [SQL_GROUP_LIST] = CATALOG_LIST("groups"),
+    [SQL_TEMPLATE_LIST] = CATALOG_LIST("workflow_templates"),
+    [SQL_AGENT_UPSERT] = CATALOG_UPSERT("agents"),
+    [SQL_GROUP_UPSERT] = CATALOG_UPSERT("groups"),
+    [SQL_TEMPLATE_UPSERT] = CATALOG_UPSERT("workflow_templates"),
+    [SQL_AGENT_DELETE] = CATALOG_DELETE("agents"),
+    [SQL_GROUP_DELETE] = CATALOG_DELETE("groups"),
+    [SQL_TEMPLATE_DELETE] = CATALOG_DELETE("workflow_templates"),
+    [SQL_AGENT_IN_GROUPS] =
+        "SELECT id, body FROM groups WHERE workspace = ?1 AND " MAY_NAME("body") " ORDER BY id",
+    [SQL_AGENT_IN_WORKFLOWS] =
+        "SELECT f.id, v.graph FROM workflows AS f JOIN workflow_versions AS v"
+        " ON v.workspace = f.workspace AND v.workflow_id = f.id AND v.version = f.version"
+        " WHERE f.workspace = ?1 AND f.deleted = 0 AND " MAY_NAME("v.graph") " ORDER BY f.id",
+    [SQL_AGENT_IN_TEMPLATES] = "SELECT id, body FROM workflow_templates WHERE workspace = ?1"
+                               " AND " MAY_NAME("body") " ORDER BY id",
+    [SQL_GROUP_IN_USE] =
+        "SELECT (SELECT count(*) FROM memories WHERE workspace = ?1 AND group_id = ?2),"
+        " (SELECT count(*) FROM sessions INDEXED BY sessions_by_group WHERE workspace = ?1"
+        " AND group_id = ?2 AND stored_only = 0"
+        " AND status NOT IN ('completed', 'failed', 'cancelled'))",
 };

@@ -160,6 +160,10 @@ int sqlite_workflow_delete(struct sqlite_db *db, struct store_workflow_delete *d
 int sqlite_workflow_get(struct sqlite_db *db, struct store_workflow_get *g);
 int sqlite_workflow_list(struct sqlite_db *db, struct store_workflow_list *l);
 int sqlite_workflow_versions(struct sqlite_db *db, struct store_workflow_versions *l);
+int sqlite_catalog_put(struct sqlite_db *db, struct store_catalog_put *p); /* sqlite_catalog.c */
+int sqlite_catalog_get(struct sqlite_db *db, struct store_catalog_get *g);
+int sqlite_catalog_list(struct sqlite_db *db, struct store_catalog_list *l);
+int sqlite_catalog_delete(struct sqlite_db *db, struct store_catalog_delete *d);
 
 /* ---- opening ---- */
 

@@ -116,6 +116,10 @@ int sqlite_write_run(struct sqlite_db *db, struct store_req *req)
         return sqlite_task_heartbeat(db, container_of(req, struct store_task_heartbeat, req));
     case STORE_MEMORY_PUT:
         return sqlite_memory_put(db, container_of(req, struct store_memory_put, req));
+    case STORE_CATALOG_PUT:
+        return sqlite_catalog_put(db, container_of(req, struct store_catalog_put, req));
+    case STORE_CATALOG_DELETE:
+        return sqlite_catalog_delete(db, container_of(req, struct store_catalog_delete, req));
     case STORE_WORKFLOW_GET:
     case STORE_WORKFLOW_LIST:
     case STORE_WORKFLOW_VERSIONS:
@@ -137,8 +141,6 @@ int sqlite_write_run(struct sqlite_db *db, struct store_req *req)
     case STORE_FILE_LIST:
     case STORE_MEMORY_QUERY:
     case STORE_CHILDREN_LIST:
-    case STORE_CATALOG_PUT:
-    case STORE_CATALOG_DELETE:
     case STORE_CATALOG_GET:
     case STORE_CATALOG_LIST:
     case STORE_USAGE_SUM:

@@ -405,7 +405,8 @@ struct store_catalog_get { /* those of the ids that are there, in any order; non
     size_t count;
     struct catalog_row *rows;
 };
-struct store_catalog_list { /* by id */
+/* By id. A page may be short, and have a next_cursor: its bodies are 4 MiB at most, or one. */
+struct store_catalog_list {
     struct store_req req;
     enum catalog_kind kind;
     struct str workspace, q, category, cursor; /* q: part of id, name or description, any case */
@@ -414,7 +415,9 @@ struct store_catalog_list { /* by id */
     struct str next_cursor;
 };
 /* A write. ERR_NOT_FOUND, ERR_STALE; ERR_CONFLICT: in use, used_by_json says by what:
- * {"groups":[ids],"workflows":[ids]} of an agent, {"memories":n,"sessions":n (live)} of a group. */
+ * {"groups":[ids],"workflows":[ids],"templates":[ids]} of an agent (20 of each at most; only newest
+ * versions of workflows count, and only where the agent's persona is not written in),
+ * {"memories":n,"sessions":n (live)} of a group. */
 struct store_catalog_delete {
     struct store_req req;
     enum catalog_kind kind;
