@@ -217,6 +217,8 @@ static int file_provider(struct loader *l, struct json v, unsigned index)
             ok = (p->id = kept) != NULL;
         else if (json_iter_key_is(&it, "dialect") && kept && strcmp(kept, "demo") == 0)
             p->dialect = LLM_DEMO;
+        else if (json_iter_key_is(&it, "dialect") && kept && strcmp(kept, "anthropic") == 0)
+            p->dialect = LLM_ANTHROPIC;
         else if (json_iter_key_is(&it, "dialect"))
             ok = kept && strcmp(kept, "openai") == 0;
         else if (json_iter_key_is(&it, "base_url"))
@@ -239,7 +241,7 @@ static int file_provider(struct loader *l, struct json v, unsigned index)
             return err_set(l->e, ERR_INVALID, "providers[%u].%.*s: unknown key or bad value", index,
                            STR_FMT(it.key));
     }
-    if (!p->id || (p->dialect == LLM_OPENAI && !p->base_url))
+    if (!p->id || (p->dialect != LLM_DEMO && !p->base_url))
         return err_set(l->e, ERR_INVALID, "providers[%u]: id and base_url are required", index);
     c->provider_count++;
     return 0;
@@ -608,8 +610,7 @@ void config_print(const struct config *c, struct buf *out)
     buf_append_z(out, "providers:\n");
     for (unsigned i = 0; i < c->provider_count; i++) {
         const struct llm_provider *p = &c->providers[i];
-        buf_printf(out, "  - id: %s\n    dialect: %s\n", p->id,
-                   p->dialect == LLM_DEMO ? "demo" : "openai");
+        buf_printf(out, "  - id: %s\n    dialect: %s\n", p->id, llm_dialect_name(p->dialect));
         if (p->base_url) {
             buf_append_z(out, "    base_url: ");
             json_write_string(out, str_of(p->base_url));

@@ -911,7 +911,7 @@ int curl_client_open(struct curl_client **out, struct uv_loop_s *loop, const str
     cl->spare_counts = mem_calloc(provider_count, sizeof(*cl->spare_counts));
     int rc = 0;
     for (size_t i = 0; !rc && i < provider_count; i++)
-        if (llm_provider_at(llm, i)->dialect == LLM_OPENAI)
+        if (llm_provider_at(llm, i)->dialect != LLM_DEMO)
             rc = curl_provider_init(&cl->providers[i], llm_provider_at(llm, i), e);
     if (!rc)
         rc = curl_loop_open(&cl->io, loop, curl_client_settle, cl, e);

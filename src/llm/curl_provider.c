@@ -88,6 +88,9 @@ int curl_provider_init(struct curl_provider *p, const struct llm_provider *confi
     memset(p, 0, sizeof(*p));
     list_init(&p->reading);
     p->config = config;
+    if (config->dialect == LLM_ANTHROPIC)
+        return err_set(e, ERR_INVALID, "provider \"%s\": dialect anthropic is not spoken yet",
+                       config->id);
     int rc = curl_provider_parse_url(p, e);
     if (rc)
         return rc;

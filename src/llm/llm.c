@@ -14,7 +14,7 @@
 #define CONNECT_MS_DEFAULT 10000
 #define IDLE_MS_DEFAULT    120000
 #define DEMO_RATE_DEFAULT  25
-#define DIALECTS           2
+#define BACKENDS           2 /* LLM_ANTHROPIC goes over that of LLM_OPENAI */
 
 struct llm_lane {
     struct llm_provider config; /* strings are ours */
@@ -25,26 +25,29 @@ struct llm_lane {
 struct llm {
     struct llm_lane *lanes;
     size_t lane_count;
-    void *backends[DIALECTS]; /* by dialect; NULL: not needed */
+    void *backends[BACKENDS];
     void (*closed)(void *data);
     void *closed_data;
     unsigned open_backends;
 };
 
-static const struct llm_backend *llm_backend_of(enum llm_dialect dialect)
+static const struct llm_backend *const backends[BACKENDS] = {&curl_client_backend, &demo_backend};
+
+static size_t llm_backend_index(enum llm_dialect dialect)
 {
     switch (dialect) {
     case LLM_OPENAI:
-        return &curl_client_backend;
+    case LLM_ANTHROPIC:
+        return 0;
     case LLM_DEMO:
-        return &demo_backend;
+        return 1;
     }
     abort();
 }
 
 static const struct llm_backend *llm_backend_at(const struct llm *llm, size_t lane)
 {
-    return llm_backend_of(llm->lanes[lane].config.dialect);
+    return backends[llm_backend_index(llm->lanes[lane].config.dialect)];
 }
 
 const struct llm_provider *llm_provider_at(const struct llm *llm, size_t index)
@@ -134,11 +137,9 @@ void llm_close(struct llm *llm, void (*closed)(void *data), void *data)
     llm->closed = closed;
     llm->closed_data = data;
     llm->open_backends = 1; /* held until all were asked */
-    for (int i = 0; i < DIALECTS; i++) {
-        if (!llm->backends[i])
-            continue;
+    for (size_t i = 0; i < BACKENDS; i++) {
         llm->open_backends++;
-        llm_backend_of((enum llm_dialect)i)->close(llm->backends[i], llm_backend_closed, llm);
+        backends[i]->close(llm->backends[i], llm_backend_closed, llm);
     }
     llm_backend_closed(llm);
 }
@@ -161,8 +162,8 @@ int llm_create(struct llm **out, struct uv_loop_s *loop, const struct llm_provid
         llm_free(llm);
         return rc;
     }
-    llm->backends[LLM_OPENAI] = client;
-    llm->backends[LLM_DEMO] = demo_open(loop, llm);
+    llm->backends[0] = client;
+    llm->backends[1] = demo_open(loop, llm);
     *out = llm;
     return 0;
 }
@@ -176,6 +177,19 @@ static long llm_lane_find(const struct llm *llm, const char *id)
         if (strcmp(llm->lanes[i].config.id, id) == 0)
             return (long)i;
     return -1;
+}
+
+const char *llm_dialect_name(enum llm_dialect dialect)
+{
+    switch (dialect) {
+    case LLM_OPENAI:
+        return "openai";
+    case LLM_DEMO:
+        return "demo";
+    case LLM_ANTHROPIC:
+        return "anthropic";
+    }
+    abort();
 }
 
 bool llm_has_provider(const struct llm *llm, const char *id)
@@ -208,7 +222,7 @@ int llm_call_start(struct llm *llm, struct llm_call *c, struct errbuf *e)
     c->provider_used = lane->config.id;
     c->usage = (struct llm_usage){-1, -1};
 
-    void *backend = llm->backends[lane->config.dialect];
+    void *backend = llm->backends[llm_backend_index(lane->config.dialect)];
     int rc = llm_backend_at(llm, (size_t)index)->prepare(backend, (size_t)index, c, e);
     if (rc)
         return rc;

@@ -28,7 +28,7 @@ struct uv_loop_s;
 
 #define LLM_TEXT_BYTES_MAX (8u << 20) /* of one completion; more is an error, finish "length" */
 
-enum llm_dialect { LLM_OPENAI, LLM_DEMO };
+enum llm_dialect { LLM_OPENAI, LLM_DEMO, LLM_ANTHROPIC };
 
 struct llm_provider {
     const char *id; /* "default", "demo", … */
@@ -87,8 +87,9 @@ struct llm_call {
 
 /* ---- vectors ---- */
 
-#define LLM_EMBED_TEXTS_MAX 256        /* of one request; more: ERR_INVALID */
-#define LLM_EMBED_BYTES_MAX (1u << 20) /* of all its texts */
+#define LLM_EMBED_TEXTS_MAX      256        /* of one request; more: ERR_INVALID */
+#define LLM_EMBED_BYTES_MAX      (1u << 20) /* of all its texts */
+#define LLM_EMBED_DIMENSIONS_MAX 4096
 
 /* One request for the vectors of some texts. Ownership, repeats and errors as for a call. */
 struct llm_embed {
@@ -131,6 +132,7 @@ void llm_call_unhold(struct llm *llm, struct llm_call *c);
 int llm_embed_start(struct llm *llm, struct llm_embed *c, struct errbuf *e);
 void llm_embed_cancel(struct llm *llm, struct llm_embed *c);
 
+const char *llm_dialect_name(enum llm_dialect dialect); /* as the settings have it */
 bool llm_has_provider(const struct llm *llm, const char *id);
 
 #endif
