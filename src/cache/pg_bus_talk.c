@@ -255,7 +255,10 @@ void pg_bus_unlisten(struct cache *c, struct str channel)
         return;
     wire_name(channel, wire);
     struct pg_channel *ch = strmap_get(&b->channels, str_of(wire));
-    if (!ch || ch->count == 0 || --ch->count > 0)
+    if (!ch || ch->count == 0)
+        return;
+    ch->count--;
+    if (ch->count > 0)
         return;
     ch->heard = false;
     if (!list_is_linked(&ch->link)) {

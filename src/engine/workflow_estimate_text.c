@@ -146,7 +146,10 @@ struct str est_text(struct estimate *s, struct json v)
 /* Estimates are made on the loop: what many costly expressions would take is not spent. */
 static bool may_eval(struct estimate *s)
 {
-    return s->evals < EVALS_MAX && ++s->evals;
+    if (s->evals >= EVALS_MAX)
+        return false;
+    s->evals++;
+    return true;
 }
 
 static bool eval_ended(struct estimate *s, int rc, const struct errbuf *e)

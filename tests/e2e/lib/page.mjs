@@ -14,7 +14,7 @@ const ARGS = [
   '--disable-component-update', '--disable-sync',
 ];
 // A server that is being killed leaves these behind, and they are none of the page's making.
-export const WHILE_AWAY = /WebSocket connection|ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE|ERR_SOCKET_NOT_CONNECTED/;
+export const WHILE_AWAY = /WebSocket connection|status of 503|ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE|ERR_SOCKET_NOT_CONNECTED/;
 
 export class Browser {
   async start(options = {}) {
