@@ -100,13 +100,22 @@ static struct json agent_tool(struct json node, struct json name)
     return JSON_ABSENT;
 }
 
-/* The node that calls, as its author wrote it. */
+/* The node that calls, as its author wrote it: nodes stand under their ids, or in a list. */
 static struct json tool_node(const struct live *l, struct json request)
 {
-    char *id = json_strdup(json_get_set(request, "node_id"));
+    struct json id = json_get_set(request, "node_id"), node = JSON_ABSENT;
     struct json nodes = json_get(json_root(session_definition(l->session)), "nodes");
-    struct json node = id ? json_get_set(nodes, id) : JSON_ABSENT;
-    free(id);
+    struct json_iter it;
+    if (json_type(nodes) == JSON_OBJECT) {
+        char *name = json_strdup(id);
+        node = name ? json_get_set(nodes, name) : JSON_ABSENT;
+        free(name);
+        return node;
+    }
+    json_iter_init(&it, nodes);
+    while (json_iter_next(&it))
+        if (json_exists(id) && json_eq(json_get_set(it.value, "id"), id))
+            node = it.value;
     return node;
 }
 

@@ -111,6 +111,14 @@ function filesOf(folder) {
   return readdirSync(folder).map((f) => join(folder, f)).flatMap((f) => (statSync(f).isDirectory() ? filesOf(f) : [f]));
 }
 
+test('secrets are sent by a workflow whose nodes are a list, too', async () => {
+  answer = (req, res) => json(res, {});
+  const { nodes } = graph({ tool: 'http', arguments: { url: url('/s'), headers: { Authorization: 'Bearer {{ secret.TOKEN }}' } } });
+  const r = await run({ nodes: Object.entries(nodes).map(([id, node]) => ({ id, ...node })) });
+  assert.equal(r.end.data.to, 'completed', JSON.stringify(r.end.data));
+  assert.equal(requests.at(-1).headers.authorization, `Bearer ${secret}`);
+});
+
 test('secrets are sent, and are in no event, row or log line', async () => {
   answer = (req, res) => json(res, { echo: req.headers.authorization });
   const r = await run(graph({ tool: 'http', arguments: { url: url('/s'), headers: { Authorization: 'Bearer {{ secret.TOKEN }}' } } }));
