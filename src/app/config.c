@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/config_embedding.h"
 #include "app/config_rules.h"
 #include "app/config_tools.h"
 #include "base/file.h"
@@ -251,6 +252,8 @@ static int file_setting(struct loader *l, const struct json_iter *it)
 {
     if (json_iter_key_is(it, "prices"))
         return config_prices(l->c, it->value, l->e);
+    if (json_iter_key_is(it, "embedding"))
+        return config_embedding(l->c, it->value, l->e);
     if (json_iter_key_is(it, "breakers"))
         return config_breakers(l->c, it->value, l->e);
     if (json_iter_key_is(it, "providers")) {
@@ -488,7 +491,9 @@ static int config_values(struct loader *l)
         return err_set(l->e, ERR_INVALID, "--cache: wants redis://, rediss:// or unix://");
     config_providers(c);
     config_tools_allow(c, l->values[S_TOOL_ALLOW]);
-    int rc = config_listen(c, l->e);
+    int rc = config_embedding_finish(c, l->e);
+    if (rc == 0)
+        rc = config_listen(c, l->e);
     if (rc == 0)
         rc = config_auth(c, l->e);
     if (rc == 0)
@@ -620,6 +625,7 @@ void config_print(const struct config *c, struct buf *out)
             buf_printf(out, "    model: %s\n", p->default_model);
         buf_printf(out, "    api_key: %s\n", p->api_key ? "(hidden)" : "null");
     }
+    config_embedding_print(c, out);
     config_rules_print(c, out);
     config_tools_print(c, out);
 }

@@ -18,6 +18,14 @@
 #define CONFIG_PROVIDERS_MAX 32
 #define CONFIG_SETTINGS_MAX  32
 
+/* The model that makes vectors. model NULL: none, memory is searched by its words alone. */
+struct config_embedding {
+    const char *provider; /* set when model is */
+    const char *model;
+    unsigned dimensions; /* 0: as many as the model gives */
+    const char *from;    /* for config_print */
+};
+
 struct config {
     const char *listen; /* HOST:PORT as given */
     const char *host;
@@ -38,6 +46,7 @@ struct config {
     const char *from[CONFIG_SETTINGS_MAX]; /* where each setting came from, for config_print */
     struct llm_provider providers[CONFIG_PROVIDERS_MAX + 2]; /* + the environment's and demo */
     unsigned provider_count;
+    struct config_embedding embedding;
     struct llm_prices prices;       /* those that come before the known ones */
     struct breaker_limits breakers; /* of workflows that say nothing */
     struct tools_settings tools;

@@ -10,17 +10,15 @@
 #include "base/mem.h"
 #include "base/sse.h"
 #include "llm/curl_provider.h"
+#include "llm/curl_retry.h"
 #include "llm/openai.h"
 
-#define BODY_BYTES_MAX     (64u << 20) /* of one request */
-#define ERROR_BYTES_MAX    (64u << 10) /* what is kept of an answer with an error status */
-#define TOOLS_BYTES_MAX    (64u << 20) /* escaped once more than they came */
-#define ANSWER_BYTES_MAX   (2u * LLM_TEXT_BYTES_MAX) /* of an answer that is not streamed */
-#define FINISHING_MS       1000                      /* from [DONE] to the end of the stream */
-#define RETRY_FIRST_MS     500                       /* doubles with every attempt */
-#define RETRY_MS_MAX       8000
-#define RETRY_ASKED_MS_MAX 60000 /* a server that asks for more gets no retry within the call */
-#define SPARE_HANDLES_MAX  64
+#define BODY_BYTES_MAX    (64u << 20) /* of one request */
+#define ERROR_BYTES_MAX   (64u << 10) /* what is kept of an answer with an error status */
+#define TOOLS_BYTES_MAX   (64u << 20) /* escaped once more than they came */
+#define ANSWER_BYTES_MAX  (2u * LLM_TEXT_BYTES_MAX) /* of an answer that is not streamed */
+#define FINISHING_MS      1000                      /* from [DONE] to the end of the stream */
+#define SPARE_HANDLES_MAX 64
 
 enum body_kind {
     BODY_UNKNOWN, /* no byte yet */
@@ -220,37 +218,6 @@ failed:
     curl_call_kick(call);
 }
 
-static const char *curl_call_header(const struct curl_call *call, const char *name)
-{
-    struct curl_header *header;
-    if (curl_easy_header(call->easy, name, 0, CURLH_HEADER, -1, &header) != CURLHE_OK)
-        return NULL;
-    return header->value;
-}
-
-/* What the server asked for, in ms, or -1. */
-static int64_t curl_call_retry_after(const struct curl_call *call)
-{
-    char *end;
-    const char *value = curl_call_header(call, "retry-after-ms");
-    if (value) {
-        long long ms = strtoll(value, &end, 10);
-        if (end != value && ms >= 0)
-            return ms;
-    }
-    value = curl_call_header(call, "retry-after");
-    if (!value)
-        return -1;
-    double s = strtod(value, &end);
-    if (end != value && *end == '\0' && s >= 0 && s < 1e9)
-        return (int64_t)(s * 1000);
-    time_t when = curl_getdate(value, NULL);
-    if (when == -1)
-        return -1;
-    time_t now = time(NULL);
-    return when > now ? (int64_t)(when - now) * 1000 : 0;
-}
-
 /* The transfer is over: notes all that is needed of it, so that it can leave libcurl. */
 static void curl_call_end_transfer(struct curl_call *call, CURLcode result)
 {
@@ -259,12 +226,8 @@ static void curl_call_end_transfer(struct curl_call *call, CURLcode result)
     if (call->kind == BODY_UNKNOWN)
         curl_call_read_head(call);
     if (call->http_status && (call->http_status < 200 || call->http_status > 299)) {
-        const char *should = curl_call_header(call, "x-should-retry");
-        if (should && strcasecmp(should, "true") == 0)
-            call->should_retry = 1;
-        else if (should && strcasecmp(should, "false") == 0)
-            call->should_retry = 0;
-        call->retry_after_ms = curl_call_retry_after(call);
+        call->should_retry = curl_should_retry(call->easy);
+        call->retry_after_ms = curl_retry_after(call->easy);
     }
     curl_call_drop_transfer(call);
     list_remove(&call->link);
@@ -346,36 +309,13 @@ static void curl_call_succeed(struct curl_call *call)
 
 /* ---- Retries ---- */
 
-static bool curl_result_is_final(CURLcode result)
-{
-    return result == CURLE_PEER_FAILED_VERIFICATION || result == CURLE_URL_MALFORMAT ||
-           result == CURLE_UNSUPPORTED_PROTOCOL || result == CURLE_OUT_OF_MEMORY ||
-           result == CURLE_SSL_CACERT_BADFILE || result == CURLE_SSL_CERTPROBLEM;
-}
-
 static bool curl_call_may_retry(const struct curl_call *call)
 {
     if (call->text_bytes || call->attempt >= call->provider->config->retries_max)
         return false;
-    if (call->retry_after_ms > RETRY_ASKED_MS_MAX)
+    if (call->retry_after_ms > CURL_RETRY_ASKED_MS_MAX)
         return false;
-    if (!call->http_status)
-        return !curl_result_is_final(call->result);
-    if (call->should_retry >= 0)
-        return call->should_retry;
-    long s = call->http_status;
-    return s == 408 || s == 409 || s == 429 || s >= 500;
-}
-
-static int64_t curl_call_retry_delay(struct curl_call *call)
-{
-    if (call->retry_after_ms >= 0)
-        return call->retry_after_ms;
-    int64_t ms = RETRY_FIRST_MS << (call->attempt < 10 ? call->attempt : 10);
-    if (ms > RETRY_MS_MAX)
-        ms = RETRY_MS_MAX;
-    /* A quarter less at most, so that many that failed together do not come back together. */
-    return ms - (int64_t)(id_source_random(&call->client->random) % ((uint64_t)ms / 4));
+    return curl_retry_helps(call->result, call->http_status, call->should_retry);
 }
 
 static void curl_call_forget_attempt(struct curl_call *call)
@@ -395,7 +335,7 @@ static void curl_call_forget_attempt(struct curl_call *call)
 static void curl_call_retry(struct curl_call *call)
 {
     struct curl_client *cl = call->client;
-    int64_t delay = curl_call_retry_delay(call);
+    int64_t delay = curl_retry_delay(call->attempt, call->retry_after_ms, &cl->random);
     log_debug("llm", "provider %s: attempt %u failed (http %ld, curl %d), next in %lld ms",
               call->provider->config->id, call->attempt + 1, call->http_status, (int)call->result,
               (long long)delay);
@@ -912,7 +852,8 @@ int curl_client_open(struct curl_client **out, struct uv_loop_s *loop, const str
     int rc = 0;
     for (size_t i = 0; !rc && i < provider_count; i++)
         if (llm_provider_at(llm, i)->dialect != LLM_DEMO)
-            rc = curl_provider_init(&cl->providers[i], llm_provider_at(llm, i), e);
+            rc = curl_provider_init(&cl->providers[i], llm_provider_at(llm, i), "/chat/completions",
+                                    e);
     if (!rc)
         rc = curl_loop_open(&cl->io, loop, curl_client_settle, cl, e);
     if (rc) {

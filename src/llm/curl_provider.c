@@ -83,7 +83,8 @@ static int curl_provider_add_key(struct curl_provider *p, struct errbuf *e)
     return rc;
 }
 
-int curl_provider_init(struct curl_provider *p, const struct llm_provider *config, struct errbuf *e)
+int curl_provider_init(struct curl_provider *p, const struct llm_provider *config, const char *path,
+                       struct errbuf *e)
 {
     memset(p, 0, sizeof(*p));
     list_init(&p->reading);
@@ -99,7 +100,7 @@ int curl_provider_init(struct curl_provider *p, const struct llm_provider *confi
     buf_append_z(&url, config->base_url);
     while (url.len && url.data[url.len - 1] == '/')
         buf_truncate(&url, url.len - 1);
-    buf_append_z(&url, "/chat/completions");
+    buf_append_z(&url, path);
     rc = buf_error(&url);
     if (rc) {
         buf_deinit(&url);

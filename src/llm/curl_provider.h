@@ -18,8 +18,9 @@ struct curl_provider {
     struct list reading;        /* calls by the time of their last byte, oldest first */
 };
 
-/* ERR_INVALID: e says what is wrong with base_url or api_key (without the key). */
-int curl_provider_init(struct curl_provider *p, const struct llm_provider *config,
+/* path: behind the base URL. ERR_INVALID: e says what is wrong with base_url or api_key (without
+ * the key). */
+int curl_provider_init(struct curl_provider *p, const struct llm_provider *config, const char *path,
                        struct errbuf *e);
 void curl_provider_deinit(struct curl_provider *p);
 

@@ -9,6 +9,7 @@
 #include "llm/backend.h"
 #include "llm/curl_client.h"
 #include "llm/demo.h"
+#include "llm/embed.h"
 
 #define CONCURRENT_DEFAULT 512
 #define CONNECT_MS_DEFAULT 10000
@@ -26,6 +27,7 @@ struct llm {
     struct llm_lane *lanes;
     size_t lane_count;
     void *backends[BACKENDS];
+    struct embedder *embedder;
     void (*closed)(void *data);
     void *closed_data;
     unsigned open_backends;
@@ -141,6 +143,10 @@ void llm_close(struct llm *llm, void (*closed)(void *data), void *data)
         llm->open_backends++;
         backends[i]->close(llm->backends[i], llm_backend_closed, llm);
     }
+    if (llm->embedder) {
+        llm->open_backends++;
+        embedder_close(llm->embedder, llm_backend_closed, llm);
+    }
     llm_backend_closed(llm);
 }
 
@@ -164,6 +170,11 @@ int llm_create(struct llm **out, struct uv_loop_s *loop, const struct llm_provid
     }
     llm->backends[0] = client;
     llm->backends[1] = demo_open(loop, llm);
+    rc = embedder_open(&llm->embedder, loop, llm, count, e);
+    if (rc) {
+        llm_close(llm, NULL, NULL); /* its handles go with the loop's next turns */
+        return rc;
+    }
     *out = llm;
     return 0;
 }
@@ -195,6 +206,15 @@ const char *llm_dialect_name(enum llm_dialect dialect)
 bool llm_has_provider(const struct llm *llm, const char *id)
 {
     return llm_lane_find(llm, id) >= 0;
+}
+
+int llm_embed_start(struct llm *llm, struct llm_embed *c, struct errbuf *e)
+{
+    long index = llm_lane_find(llm, c->provider);
+    if (index < 0)
+        return err_set(e, ERR_NOT_FOUND, "there is no model provider \"%s\"", c->provider);
+    c->impl = NULL;
+    return embedder_start(llm->embedder, (size_t)index, c, e);
 }
 
 static void llm_call_begin(struct llm *llm, struct llm_impl *impl)

@@ -21,9 +21,11 @@ static int load(struct config *c, struct errbuf *e, int argc, ...)
 
 static void clean_environment(void)
 {
-    static const char *const names[] = {"SLUICE_LISTEN",  "SLUICE_DATA",    "SLUICE_LOG_LEVEL",
-                                        "OPENAI_API_KEY", "SLUICE_MODEL",   "OPENAI_BASE_URL",
-                                        "SLUICE_CONFIG",  "SLUICE_EXAMPLES"};
+    static const char *const names[] = {"SLUICE_LISTEN",          "SLUICE_DATA",
+                                        "SLUICE_LOG_LEVEL",       "OPENAI_API_KEY",
+                                        "SLUICE_MODEL",           "OPENAI_BASE_URL",
+                                        "SLUICE_CONFIG",          "SLUICE_EXAMPLES",
+                                        "SLUICE_EMBEDDING_MODEL", "SLUICE_EMBEDDING_DIMENSIONS"};
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         unsetenv(names[i]);
     setenv("HOME", "/home/u", 1);
@@ -107,6 +109,83 @@ static void test_provider_of_the_environment_comes_first(void **state)
     buf_deinit(&out);
     config_deinit(&c);
     clean_environment();
+}
+
+static void test_embedding(void **state)
+{
+    static const struct {
+        const char *file, *model, *dimensions;
+        const char *provider, *wants; /* NULL: none */
+        unsigned count;
+    } rows[] = {
+        {"data: /x\n", NULL, NULL, NULL, NULL, 0},
+        {"embedding: {provider: demo}\n", NULL, NULL, "demo", "demo", 0},
+        {"embedding: {model: m, dimensions: 256}\n", NULL, NULL, "here", "m", 256},
+        {"embedding: {model: m, dimensions: 256}\n", "n", "8", "here", "n", 8},
+        {"embedding: {model: m, provider: demo}\n", "n", NULL, "demo", "n", 0},
+        {"data: /x\n", "n", NULL, "here", "n", 0},
+    };
+    static const char here[] = "providers:\n  - {id: here, base_url: http://127.0.0.1:9/v1}\n";
+    (void)state;
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct config c;
+        struct errbuf e;
+        char text[256];
+        struct buf out;
+        clean_environment();
+        snprintf(text, sizeof(text), "%s%s", rows[i].file, here);
+        char *path = write_file(text);
+        if (rows[i].model)
+            setenv("SLUICE_EMBEDDING_MODEL", rows[i].model, 1);
+        if (rows[i].dimensions)
+            setenv("SLUICE_EMBEDDING_DIMENSIONS", rows[i].dimensions, 1);
+        assert_int_equal(load(&c, &e, 2, "--config", path), 0);
+        buf_init(&out, 1u << 16);
+        config_print(&c, &out);
+        if (rows[i].wants) {
+            assert_string_equal(c.embedding.model, rows[i].wants);
+            assert_string_equal(c.embedding.provider, rows[i].provider);
+            assert_non_null(strstr(out.data, "embedding: # "));
+        } else {
+            assert_null(c.embedding.model);
+            assert_non_null(strstr(out.data, "embedding: null"));
+        }
+        assert_int_equal(c.embedding.dimensions, rows[i].count);
+        buf_deinit(&out);
+        config_deinit(&c);
+        unlink(path);
+    }
+    clean_environment();
+}
+
+static void test_embedding_refused(void **state)
+{
+    static const struct {
+        const char *file, *says;
+    } rows[] = {
+        {"embedding: x\n", "embedding: wants provider, model and dimensions"},
+        {"embedding: {modell: m}\n", "embedding.modell: unknown key or bad value"},
+        {"embedding: {model: m, dimensions: 0}\n", "embedding.dimensions: unknown key"},
+        {"embedding: {model: m, dimensions: 5000}\n", "embedding.dimensions: unknown key"},
+        {"embedding: {model: m, provider: q}\n", "there is no provider \"q\""},
+        {"providers:\n  - {id: h, base_url: http://h/v1}\nembedding: {dimensions: 3}\n",
+         "embedding.model: wanted"},
+        {"providers:\n  - {id: h, base_url: http://h/v1, dialect: anthropic}\n"
+         "embedding: {model: m}\n",
+         "speaks a dialect that has no vectors"},
+    };
+    (void)state;
+    clean_environment();
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct config c;
+        struct errbuf e;
+        char *path = write_file(rows[i].file);
+        assert_int_equal(load(&c, &e, 2, "--config", path), ERR_INVALID);
+        if (!strstr(e.text, rows[i].says))
+            fail_msg("%s: says \"%s\", wanted \"%s\"", rows[i].file, e.text, rows[i].says);
+        config_deinit(&c);
+        unlink(path);
+    }
 }
 
 static void test_refusals(void **state)
@@ -280,6 +359,8 @@ int main(void)
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_flags_win_over_environment_over_file),
         cmocka_unit_test(test_provider_of_the_environment_comes_first),
+        cmocka_unit_test(test_embedding),
+        cmocka_unit_test(test_embedding_refused),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_ages),
         cmocka_unit_test(test_bad_files),
