@@ -1,25 +1,29 @@
 /* What a dialect gives to llm.c, and what llm.c gives to it. Private to src/llm.
  *
- *     llm_call_start: prepare ──(a slot is free)──> begin ──> … ──> llm_call_finish
- *                        └─────────── cancel, hold, unhold at any time ────────┘
+ *     prepare ──(a slot is free)──> begin ──> llm_call_say* ──> llm_call_finish
+ *        └─────────── cancel, hold, unhold at any time ────────┘
  */
 #ifndef SLUICE_LLM_BACKEND_H
 #define SLUICE_LLM_BACKEND_H
 
+#include "llm/circuit.h"
 #include "llm/llm.h"
 
 /* The first member of what a dialect keeps for a call (llm_call.impl). */
 struct llm_impl {
-    struct llm *llm;
+    struct llm_task *task; /* of call.c */
     struct llm_call *call;
     size_t provider; /* index */
-    bool is_begun;   /* has a slot; else it waits in the queue */
     bool is_held;
+    /* Of a call that failed, set before llm_call_finish(): */
+    enum circuit_result fault; /* CIRCUIT_GOOD: the request's own, the provider did well */
+    bool may_repeat;           /* the same may go well a little later */
 };
 
 struct llm_backend {
-    /* Checks the request and sets c->impl. On failure c->impl stays NULL. */
-    int (*prepare)(void *self, size_t provider, struct llm_call *c, struct errbuf *e);
+    /* Checks the request and sets *out. c->model_used is the model to ask for, or NULL. */
+    int (*prepare)(void *self, size_t provider, struct llm_call *c, struct llm_impl **out,
+                   struct errbuf *e);
     /* May not call back before it returned; a failure here comes by llm_call_finish(), later. */
     void (*begin)(struct llm_impl *impl);
     /* Begun or not: closes what is open and frees impl. */
@@ -33,8 +37,12 @@ struct llm_backend {
 
 const struct llm_provider *llm_provider_at(const struct llm *llm, size_t index);
 
-/* Gives the slot to the next call that waits and calls on_done. The Out fields are set; the backend
- * has unlinked the call from everything of its own and frees impl after this returned. */
+/* A piece of the answer. The call may be cancelled when it returns. */
+void llm_call_say(struct llm_impl *impl, struct str utf8, bool is_thinking);
+
+/* Gives the slot to the next call that waits; then the call is repeated, goes to another provider,
+ * or on_done is called. The Out fields are set; the backend has unlinked the call from everything
+ * of its own and frees impl after this returned. */
 void llm_call_finish(struct llm_impl *impl);
 
 /* Sets status, code and sentence of a call that failed. */

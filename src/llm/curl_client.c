@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/curl_loop.h"
-#include "base/log.h"
 #include "base/mem.h"
 #include "base/sse.h"
 #include "llm/curl_provider.h"
@@ -41,12 +40,10 @@ struct curl_client {
     size_t provider_count;
     struct list ready;     /* curl_call.ready: bytes or an end to look at */
     struct list finishing; /* curl_call.link: [DONE] came, oldest first */
-    struct list retrying;  /* curl_call.link, by due time */
     struct list dead;      /* curl_call.ready: is_gone, to be freed by settle */
     uv_idle_t kick;        /* runs settle in the next turn */
     uv_timer_t deadline;   /* the earliest of all calls */
     uint64_t deadline_ms;  /* 0: not armed */
-    struct id_source random;
     void (*closed)(void *data);
     void *closed_data;
     unsigned open_parts;
@@ -57,12 +54,11 @@ struct curl_call {
     struct curl_client *client;
     struct curl_provider *provider;
     struct list ready;
-    struct list link;  /* provider->reading, client->finishing or client->retrying */
-    uint64_t since_ms; /* of the last byte, of [DONE]; when retrying: due */
+    struct list link;  /* provider->reading or client->finishing */
+    uint64_t since_ms; /* of the last byte, of [DONE] */
     struct buf body;
     struct curl_slist key_header; /* in front of the provider's */
     char key_text[sizeof("Idempotency-Key: ") + ID_TEXT_BYTES];
-    unsigned attempt;
 
     CURL *easy;     /* NULL: no transfer under way */
     bool is_paused; /* libcurl does not read */
@@ -87,7 +83,6 @@ struct curl_call {
 };
 
 static void curl_client_arm(struct curl_client *cl);
-static void curl_call_attempt(struct curl_call *call);
 
 /* ---- Transfers ---- */
 
@@ -307,47 +302,27 @@ static void curl_call_succeed(struct curl_call *call)
     curl_call_finish(call);
 }
 
-/* ---- Retries ---- */
+/* ---- Failures ---- */
 
-static bool curl_call_may_retry(const struct curl_call *call)
+static bool curl_call_may_repeat(const struct curl_call *call)
 {
-    if (call->text_bytes || call->attempt >= call->provider->config->retries_max)
-        return false;
-    if (call->retry_after_ms > CURL_RETRY_ASKED_MS_MAX)
-        return false;
-    return curl_retry_helps(call->result, call->http_status, call->should_retry);
+    return !call->text_bytes &&
+           curl_retry_helps(call->result, call->http_status, call->should_retry);
 }
 
-static void curl_call_forget_attempt(struct curl_call *call)
+static bool curl_status_is_busy(long status)
 {
-    sse_reset(&call->sse);
-    openai_decoder_deinit(&call->decoder);
-    openai_decoder_init(&call->decoder);
-    buf_clear(&call->in);
-    call->in_at = 0;
-    call->is_ended = false;
-    call->http_status = 0;
-    call->kind = BODY_UNKNOWN;
-    call->should_retry = -1;
-    call->retry_after_ms = -1;
+    return status == 429 || status == 529;
 }
 
-static void curl_call_retry(struct curl_call *call)
+/* Whose fault is an answer without success? That the server says "not now" for good (a quota) is
+ * nothing that waiting helps. */
+static enum circuit_result curl_call_fault(const struct curl_call *call)
 {
-    struct curl_client *cl = call->client;
-    int64_t delay = curl_retry_delay(call->attempt, call->retry_after_ms, &cl->random);
-    log_debug("llm", "provider %s: attempt %u failed (http %ld, curl %d), next in %lld ms",
-              call->provider->config->id, call->attempt + 1, call->http_status, (int)call->result,
-              (long long)delay);
-    curl_call_forget_attempt(call);
-    call->attempt++;
-    call->since_ms = uv_now(cl->loop) + (uint64_t)delay;
-    struct list *after = cl->retrying.prev;
-    while (after != &cl->retrying &&
-           container_of(after, struct curl_call, link)->since_ms > call->since_ms)
-        after = after->prev;
-    list_prepend(after, &call->link); /* right behind `after`, or first */
-    curl_client_arm(cl);
+    long s = call->http_status;
+    if (curl_status_is_busy(s))
+        return call->should_retry == 0 ? CIRCUIT_GOOD : CIRCUIT_BUSY;
+    return !s || s == 408 || s >= 500 ? CIRCUIT_FAILED : CIRCUIT_GOOD;
 }
 
 /* ---- Reading ---- */
@@ -359,9 +334,10 @@ static void curl_call_fail_http(struct curl_call *call)
     char code[32];
     long status = call->http_status;
     openai_error_text(buf_str(&call->in), &said);
-    bool is_busy = status == 429;
+    bool is_busy = curl_status_is_busy(status);
     snprintf(code, sizeof(code), is_busy ? "rate_limited" : "http_%ld", status);
     if (status >= 200 && status < 300) {
+        call->base.fault = CIRCUIT_FAILED;
         llm_call_fail(c, ERR_UPSTREAM, "bad_response",
                       "the server answered with a web page, not as a model server");
     } else {
@@ -399,7 +375,7 @@ static bool curl_call_give(struct curl_call *call, struct str text, bool is_thin
         curl_call_fail_too_large(call);
         return false;
     }
-    call->base.call->on_delta(call->base.call, text, is_thinking);
+    llm_call_say(&call->base, text, is_thinking);
     return !call->is_gone;
 }
 
@@ -427,9 +403,11 @@ static bool curl_call_give_late(struct curl_call *call)
 static void curl_call_fail_decode(struct curl_call *call, int rc, const struct errbuf *e)
 {
     struct llm_call *c = call->base.call;
+    bool is_large = rc == ERR_TOO_LARGE || rc == ERR_NOMEM;
+    call->base.fault = is_large ? CIRCUIT_GOOD : CIRCUIT_FAILED;
     if (rc == ERR_UPSTREAM)
         llm_call_fail(c, rc, "model_error", "the model server reported: %s", e->text);
-    else if (rc == ERR_TOO_LARGE || rc == ERR_NOMEM)
+    else if (is_large)
         llm_call_fail(c, ERR_TOO_LARGE, "too_large", "the model's answer is too large: %s",
                       e->text);
     else
@@ -509,6 +487,7 @@ static void curl_call_conclude_events(struct curl_call *call)
         curl_call_succeed(call);
         return;
     }
+    call->base.fault = CIRCUIT_FAILED;
     llm_call_fail(call->base.call, ERR_UPSTREAM, "truncated",
                   "the model server broke off in the middle of its answer%s%s",
                   call->curl_error[0] ? ": " : "", call->curl_error);
@@ -520,6 +499,7 @@ static void curl_call_conclude_json(struct curl_call *call)
     struct errbuf e = {""};
     struct openai_delta delta;
     if (call->result != CURLE_OK) {
+        call->base.fault = CIRCUIT_FAILED;
         llm_call_fail(call->base.call, ERR_UPSTREAM, "truncated",
                       "the model server broke off its answer");
         curl_call_finish(call);
@@ -541,9 +521,9 @@ static void curl_call_conclude_json(struct curl_call *call)
 static void curl_call_conclude(struct curl_call *call)
 {
     bool is_failure = !call->http_status || call->http_status < 200 || call->http_status > 299;
-    if (is_failure && curl_call_may_retry(call)) {
-        curl_call_retry(call);
-        return;
+    if (is_failure) {
+        call->base.may_repeat = curl_call_may_repeat(call);
+        call->base.fault = curl_call_fault(call);
     }
     if (!call->http_status) {
         curl_call_fail_transport(call);
@@ -642,6 +622,7 @@ static void curl_call_expired(struct curl_call *call)
         curl_call_kick(call);
         return;
     }
+    call->base.fault = CIRCUIT_FAILED;
     llm_call_fail(c, ERR_TIMEOUT, "timeout", "the model server sent nothing for %lld ms",
                   (long long)call->provider->config->idle_timeout_ms);
     curl_call_finish(call);
@@ -664,17 +645,12 @@ static void curl_client_expire(struct curl_client *cl, struct list *l, uint64_t 
 static void curl_client_deadline_fired(uv_timer_t *timer)
 {
     struct curl_client *cl = timer->data;
-    struct curl_call *call;
     cl->deadline_ms = 0;
     for (size_t i = 0; i < cl->provider_count; i++)
         if (cl->providers[i].url)
             curl_client_expire(cl, &cl->providers[i].reading,
                                (uint64_t)cl->providers[i].config->idle_timeout_ms);
     curl_client_expire(cl, &cl->finishing, FINISHING_MS);
-    while ((call = curl_call_first(&cl->retrying)) && call->since_ms <= uv_now(cl->loop)) {
-        list_remove(&call->link);
-        curl_call_attempt(call);
-    }
     curl_client_arm(cl);
 }
 
@@ -694,7 +670,6 @@ static void curl_client_arm(struct curl_client *cl)
             curl_client_consider(&earliest, &cl->providers[i].reading,
                                  (uint64_t)cl->providers[i].config->idle_timeout_ms);
     curl_client_consider(&earliest, &cl->finishing, FINISHING_MS);
-    curl_client_consider(&earliest, &cl->retrying, 0);
     if (!earliest || (cl->deadline_ms && cl->deadline_ms <= earliest))
         return;
     cl->deadline_ms = earliest;
@@ -704,12 +679,12 @@ static void curl_client_arm(struct curl_client *cl)
 
 /* ---- The backend ---- */
 
-static int curl_client_prepare(void *self, size_t provider, struct llm_call *c, struct errbuf *e)
+static int curl_client_prepare(void *self, size_t provider, struct llm_call *c,
+                               struct llm_impl **out, struct errbuf *e)
 {
     struct curl_client *cl = self;
     struct curl_provider *p = &cl->providers[provider];
-    const char *model = c->model && c->model[0] ? c->model : p->config->default_model;
-    struct openai_encode_options options = {.model = model, .is_openai = p->is_openai};
+    struct openai_encode_options options = {.model = c->model_used, .is_openai = p->is_openai};
     struct curl_call *call = mem_zalloc(sizeof(*call));
     buf_init(&call->body, BODY_BYTES_MAX);
     int rc = openai_encode(c->request, &options, &call->body, e);
@@ -727,25 +702,22 @@ static int curl_client_prepare(void *self, size_t provider, struct llm_call *c, 
     buf_init(&call->tools, TOOLS_BYTES_MAX);
     sse_init(&call->sse, 0);
     openai_decoder_init(&call->decoder);
+    call->should_retry = -1;
+    call->retry_after_ms = -1;
     char id[ID_TEXT_BYTES + 1];
     id_format(c->idempotency_key, id);
     snprintf(call->key_text, sizeof(call->key_text), "Idempotency-Key: %s", id);
     call->key_header = (struct curl_slist){call->key_text, p->headers};
-    c->impl = call;
+    *out = &call->base;
     return 0;
-}
-
-static void curl_call_attempt(struct curl_call *call)
-{
-    curl_call_forget_attempt(call);
-    curl_call_touch(call);
-    curl_client_arm(call->client);
-    curl_call_begin_transfer(call);
 }
 
 static void curl_client_begin(struct llm_impl *impl)
 {
-    curl_call_attempt(container_of(impl, struct curl_call, base));
+    struct curl_call *call = container_of(impl, struct curl_call, base);
+    curl_call_touch(call);
+    curl_client_arm(call->client);
+    curl_call_begin_transfer(call);
 }
 
 static void curl_client_cancel(struct llm_impl *impl)
@@ -844,7 +816,6 @@ int curl_client_open(struct curl_client **out, struct uv_loop_s *loop, const str
     list_init(&cl->ready);
     list_init(&cl->dead);
     list_init(&cl->finishing);
-    list_init(&cl->retrying);
     cl->provider_count = provider_count;
     cl->providers = mem_calloc(provider_count, sizeof(*cl->providers));
     cl->spares = mem_calloc(provider_count, sizeof(struct curl_spare *));
@@ -860,7 +831,6 @@ int curl_client_open(struct curl_client **out, struct uv_loop_s *loop, const str
         curl_client_free(cl);
         return rc;
     }
-    id_source_init_random(&cl->random);
     uv_idle_init(loop, &cl->kick);
     uv_timer_init(loop, &cl->deadline);
     cl->kick.data = cl->deadline.data = cl;

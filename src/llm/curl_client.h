@@ -1,9 +1,9 @@
 /* The backend of dialect `openai`: streamed chat completions over HTTP, by libcurl on the loop.
  *
  *     begin ─> request ─> reading ──[DONE], finish_reason, end of stream──> finished
- *                ^  │        │ ^
- *                │  v        v │ hold: the write callback answers "pause", so the socket is not
- * read waiting      held (retry, only before the first delta)
+ *                            │ ^
+ *                            v │ hold: the write callback answers "pause", so the socket is not
+ * read held
  *
  * Always HTTP/1.1, one socket per call: then a hold is TCP's own flow control with at most one
  * receive buffer (16 kB) kept here, and a cancel closes a socket of its own. On HTTP/2 libcurl

@@ -122,7 +122,7 @@ static bool demo_call_speak(struct demo_call *call)
     call->at += piece.n;
     call->output_words++;
     call->due_us += demo_gap(call);
-    call->base.call->on_delta(call->base.call, piece, false);
+    llm_call_say(&call->base, piece, false);
     return !call->is_gone && !call->base.is_held;
 }
 
@@ -151,7 +151,8 @@ static void demo_timer_fired(uv_timer_t *timer)
         demo_arm(d, earliest);
 }
 
-static int demo_prepare(void *self, size_t provider, struct llm_call *c, struct errbuf *e)
+static int demo_prepare(void *self, size_t provider, struct llm_call *c, struct llm_impl **out,
+                        struct errbuf *e)
 {
     struct demo *d = self;
     struct demo_prompt prompt;
@@ -188,7 +189,7 @@ static int demo_prepare(void *self, size_t provider, struct llm_call *c, struct 
     }
     if (!c->model_used)
         c->model_used = "demo";
-    c->impl = call;
+    *out = &call->base;
     return 0;
 }
 

@@ -8,9 +8,12 @@
  * or llm_call_cancel() has returned. All functions and callbacks are on the loop's thread.
  *
  * Dialects: openai (chat completions over HTTP, any base URL) and demo (offline, canned, says so).
- * A failed attempt is repeated inside the call only while no delta was given out: connect errors,
- * 408, 409, 429, 5xx, obeying x-should-retry, retry-after-ms, Retry-After; at most
- * retries_max times. After the first delta a failure is the caller's to handle (stream_reset).
+ * A call waits for a slot of its provider; callers take turns (fair_key). While no delta was given
+ * out, a failed attempt (connect errors, 408, 409, 429, 5xx, obeying x-should-retry) goes on to the
+ * call's next target; the last target is asked again, at most retries_max times, obeying
+ * retry-after-ms and Retry-After. A provider that says 429 or 529, or fails again and again, is
+ * left alone for a while (circuit.h): calls without another target wait, for queue_timeout_ms in
+ * all. After the first delta a failure is the caller's to handle (stream_reset).
  * Wire: protocols of OpenAI-compatible servers; docs/ARCHITECTURE.md, "Models".
  */
 #ifndef SLUICE_LLM_LLM_H
@@ -39,6 +42,7 @@ struct llm_provider {
     unsigned max_concurrent;    /* calls at once; more wait in order; 0: 512 */
     int64_t connect_timeout_ms; /* 0: 10 s */
     int64_t idle_timeout_ms;    /* no byte for so long: timeout; 0: 120 s */
+    int64_t queue_timeout_ms;   /* how long a call may wait for a slot; 0: 10 min */
     unsigned retries_max;       /* before the first delta; default 2 */
     unsigned demo_tokens_per_s; /* demo only; 0: 25 */
     unsigned demo_seed; /* demo only; not 0: the same request gives the same text in every call */
@@ -50,10 +54,18 @@ struct llm_usage {
     int64_t input_tokens, output_tokens; /* as the server said; -1: it did not say */
 };
 
-struct llm_call {
-    /* In */
+#define LLM_TARGETS_MAX 8 /* of one call */
+
+struct llm_target {
     const char *provider; /* id; NULL or "": the first configured */
     const char *model;    /* NULL or "": the provider's default */
+};
+
+struct llm_call {
+    /* In */
+    const char *provider, *model;     /* as of a target */
+    const struct llm_target *targets; /* in order; with target_count 0 the two above are the only */
+    unsigned target_count;
     /* {"messages":[{"role","content"}…], "tools":[{"name","description"?,"parameters"?}…]?,
      *  "temperature"?, "top_p"?, "max_tokens"?, "response_schema"?}; a message may also be
      *  {"role":"assistant","content"?,"tool_calls":[{"id","name","arguments"}…]} or
@@ -70,8 +82,9 @@ struct llm_call {
     /* Out, valid in on_done (strings until it returns) */
     int status; /* 0; ERR_UPSTREAM, ERR_TIMEOUT, ERR_OVERLOAD (429 to the end), ERR_TOO_LARGE,
                    ERR_INVALID */
-    char error_code[64];    /* "rate_limited", "truncated", "connect_failed", "http_503",
-                               "model_error", "bad_response", … */
+    char error_code[64];    /* "rate_limited", "provider_unavailable" (waited to the end),
+                               "truncated", "connect_failed", "http_503", "model_error",
+                               "bad_response", … */
     struct errbuf error;    /* a sentence with what the server said, no secrets */
     int64_t retry_after_ms; /* what the server asked for, or -1 */
     struct str tool_calls;  /* [{"id","name","arguments": text that should be JSON}…], or NULL */
@@ -134,5 +147,22 @@ void llm_embed_cancel(struct llm *llm, struct llm_embed *c);
 
 const char *llm_dialect_name(enum llm_dialect dialect); /* as the settings have it */
 bool llm_has_provider(const struct llm *llm, const char *id);
+
+/* ---- what is going on, for lists and metrics ---- */
+
+struct llm_provider_stats {
+    const struct llm_provider *config; /* its key is nobody's business */
+    const char *circuit;               /* "closed", "open", "recovering" */
+    int64_t open_ms;                   /* of an open one: until one call tries */
+    size_t in_flight, waiting;
+    uint64_t opened;              /* how often the circuit has */
+    uint64_t done, failed, moved; /* attempts: well, not well, not well and on to the next target */
+    uint64_t waited_ms;           /* of all that got a slot */
+    const uint64_t *waits;        /* how many waited how long: wait_classes, and one for more */
+    const uint64_t *wait_ends_ms; /* wait_classes upper ends */
+    unsigned wait_classes;
+};
+size_t llm_provider_count(const struct llm *llm);
+void llm_provider_stats(const struct llm *llm, size_t index, struct llm_provider_stats *out);
 
 #endif

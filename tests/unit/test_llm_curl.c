@@ -373,9 +373,9 @@ static const struct {
 } failures[] = {
     {"HTTP/1.1 500 Oops\r\nRetry-After-Ms: 1\r\nContent-Length: 4\r\n\r\noops", 3, ERR_UPSTREAM,
      "http_500", "the model server answered 500: oops", 1},
-    {"HTTP/1.1 429 Busy\r\nRetry-After-Ms: 1\r\nContent-Length: 34\r\n\r\n"
+    {"HTTP/1.1 429 Busy\r\nx-should-retry: false\r\nContent-Length: 34\r\n\r\n"
      "{\"error\":{\"message\":\"slow down!\"}}",
-     3, ERR_OVERLOAD, "rate_limited", "the model server answered 429: slow down!", 1},
+     1, ERR_OVERLOAD, "rate_limited", "the model server answered 429: slow down!", -1},
     {"HTTP/1.1 429 Busy\r\nRetry-After: 3600\r\nContent-Length: 0\r\n\r\n", 1, ERR_OVERLOAD,
      "rate_limited", "the model server answered 429", 3600000},
     {"HTTP/1.1 500 Oops\r\nx-should-retry: false\r\nContent-Length: 0\r\n\r\n", 1, ERR_UPSTREAM,
