@@ -169,6 +169,7 @@ static void model_start(struct live *l, const struct effect *ef)
     m->call.model = m->model;
     m->call.request = m->run.request;
     m->call.idempotency_key = ef->idempotency_key;
+    m->call.fair_key = l->id;
     m->call.on_delta = model_delta;
     m->call.on_done = model_done;
     if (!describe_is_wanted(request)) {
