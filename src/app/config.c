@@ -46,6 +46,7 @@ enum {
     S_RETAIN_SESSIONS,
     S_RETAIN_KEYS,
     S_DRAIN,
+    S_QUEUE_TIMEOUT,
     S_TOOL_ALLOW,
     S_PRINT,
     S_COUNT,
@@ -77,6 +78,8 @@ static const struct setting settings[S_COUNT] = {
                        "forget Idempotency-Keys and answered commands that old"},
     [S_DRAIN] = {"drain", SETTING_TEXT, "5s", "TIME",
                  "at a shutdown, how long running model calls may go on before they move"},
+    [S_QUEUE_TIMEOUT] = {"queue-timeout", SETTING_TEXT, "10m", "TIME",
+                         "how long a model call may wait for a provider that takes no more"},
     [S_TOOL_ALLOW] = {"tool-allow", SETTING_TEXT, NULL, "LIST",
                       "addresses inside that the tool http may reach: 10.0.0.0/8, host:port"},
     [S_PRINT] = {"print-config", SETTING_BOOL, "false", NULL, "print the settings and end"},
@@ -230,6 +233,9 @@ static int file_provider(struct loader *l, struct json v, unsigned index)
             ok = file_models(c, it.value, p);
         else if (json_iter_key_is(&it, "max_concurrent"))
             ok = json_i64(it.value, &n) && n > 0 && ((p->max_concurrent = (unsigned)n), true);
+        else if (json_iter_key_is(&it, "queue_timeout_ms"))
+            ok = json_i64(it.value, &n) && n > 0 && n <= INT32_MAX &&
+                 ((p->queue_timeout_ms = n), true);
         else if (json_iter_key_is(&it, "tokens_per_s")) /* of the demo provider */
             ok = json_i64(it.value, &n) && n > 0 && n <= DEMO_RATE_MAX &&
                  ((p->demo_tokens_per_s = (unsigned)n), true);
@@ -472,6 +478,18 @@ static int config_time(const char *flag, const char *text, int64_t *ms, struct e
     return 0;
 }
 
+/* Of the providers that say nothing of their own. */
+static int config_queue(struct loader *l)
+{
+    int64_t ms = 0;
+    int rc = config_time("queue-timeout", l->values[S_QUEUE_TIMEOUT], &ms, l->e);
+    for (unsigned i = 0; i < l->c->provider_count; i++)
+        if (!l->c->providers[i].queue_timeout_ms)
+            l->c->providers[i].queue_timeout_ms = ms;
+    l->c->queue_timeout_ms = ms;
+    return rc;
+}
+
 static int config_values(struct loader *l)
 {
     struct config *c = l->c;
@@ -500,6 +518,8 @@ static int config_values(struct loader *l)
         rc = config_log(c, l->values[S_LOG_LEVEL], l->values[S_LOG_FORMAT], l->e);
     if (rc == 0)
         rc = config_time("drain", l->values[S_DRAIN], &c->drain_ms, l->e);
+    if (rc == 0)
+        rc = config_queue(l);
     if (rc == 0)
         rc = config_data(c, l->e);
     if (rc == 0)
@@ -612,6 +632,8 @@ void config_print(const struct config *c, struct buf *out)
     print_age(out, c, S_RETAIN_SESSIONS, c->retain_sessions_ms);
     print_age(out, c, S_RETAIN_KEYS, c->retain_keys_ms);
     buf_printf(out, "drain: %lldms # %s\n", (long long)c->drain_ms, c->from[S_DRAIN]);
+    buf_printf(out, "queue_timeout: %lldms # %s\n", (long long)c->queue_timeout_ms,
+               c->from[S_QUEUE_TIMEOUT]);
     buf_append_z(out, "providers:\n");
     for (unsigned i = 0; i < c->provider_count; i++) {
         const struct llm_provider *p = &c->providers[i];

@@ -42,7 +42,8 @@ struct config {
     bool migrate;
     int64_t retain_tokens_ms, retain_sessions_ms, retain_keys_ms; /* 0: for ever */
     int64_t drain_ms; /* how long running model calls may go on at a shutdown with others alive */
-    bool print;       /* --print-config */
+    int64_t queue_timeout_ms;              /* of a model call in its provider's queue */
+    bool print;                            /* --print-config */
     const char *from[CONFIG_SETTINGS_MAX]; /* where each setting came from, for config_print */
     struct llm_provider providers[CONFIG_PROVIDERS_MAX + 2]; /* + the environment's and demo */
     unsigned provider_count;

@@ -50,11 +50,11 @@ static struct llm_lane *task_lane(const struct llm_task *t, unsigned i)
     return &t->job.llm->lanes[llm_lane_find(t->job.llm, task_target(t, i).provider)];
 }
 
+/* What the last attempt said stays, for one that waits in vain afterwards. */
 static void call_clear(struct llm_call *c)
 {
     c->status = 0;
     c->error_code[0] = '\0';
-    c->error.text[0] = '\0';
     c->retry_after_ms = -1;
     c->finish_reason = NULL;
     c->tool_calls = STR_NULL;
@@ -141,17 +141,14 @@ static void task_fail_waiting(struct llm_task *t)
     struct llm *llm = t->job.llm;
     struct llm_lane *l = &llm->lanes[t->job.lane];
     const struct circuit *circuit = &l->lane.circuit;
-    bool is_busy = circuit->state != CIRCUIT_CLOSED && circuit->is_busy;
-    if (circuit->state == CIRCUIT_CLOSED)
-        llm_call_fail(t->call, ERR_OVERLOAD, "provider_unavailable",
-                      "provider %s had no free slot for %lld ms", l->config.id,
-                      (long long)l->config.queue_timeout_ms);
-    else
-        llm_call_fail(t->call, is_busy ? ERR_OVERLOAD : ERR_UPSTREAM,
-                      is_busy ? "rate_limited" : "provider_unavailable",
-                      is_busy ? "provider %s takes no more calls for now"
-                              : "provider %s has failed again and again",
-                      l->config.id);
+    bool is_closed = circuit->state == CIRCUIT_CLOSED, is_busy = !is_closed && circuit->is_busy;
+    struct errbuf said = t->call->error;
+    const char *why = is_closed ? "has had no free slot for too long"
+                      : is_busy ? "takes no more calls for now"
+                                : "has failed again and again";
+    llm_call_fail(t->call, is_closed || is_busy ? ERR_OVERLOAD : ERR_UPSTREAM,
+                  is_busy ? "rate_limited" : "provider_unavailable", "provider %s %s%s%s",
+                  l->config.id, why, said.text[0] ? ": " : "", said.text);
     if (circuit->state == CIRCUIT_OPEN && circuit->until_ms > llm_now(llm))
         t->call->retry_after_ms = (int64_t)(circuit->until_ms - llm_now(llm));
     l->failed_total++;
@@ -257,6 +254,7 @@ int llm_call_start(struct llm *llm, struct llm_call *c, struct errbuf *e)
 {
     c->impl = NULL;
     list_init(&c->link);
+    c->error.text[0] = '\0';
     call_clear(c);
     int rc = call_check(llm, c, e);
     if (rc)

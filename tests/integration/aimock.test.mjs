@@ -11,7 +11,7 @@ const mock = new LLMock({ port: 0, logLevel: 'silent' });
 let server;
 before(async () => {
   await mock.start();
-  server = await new Server({ env: { OPENAI_BASE_URL: `${mock.url}/v1`, OPENAI_API_KEY: 'test', SLUICE_MODEL: 'gpt-4o' } }).start();
+  server = await new Server({ env: { OPENAI_BASE_URL: `${mock.url}/v1`, OPENAI_API_KEY: 'test', SLUICE_MODEL: 'gpt-4o', SLUICE_QUEUE_TIMEOUT: '3s' } }).start();
 });
 after(async () => {
   await server?.close();
