@@ -402,5 +402,7 @@ void llm_call_finish(struct llm_impl *impl)
         llm->lanes[lane].failed_total++;
     else
         llm->lanes[lane].done_total++;
+    if (!c->status)
+        c->error.text[0] = '\0';
     task_done(t);
 }
