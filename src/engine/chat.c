@@ -20,6 +20,14 @@ static bool number_get(struct json v, const char *key, int64_t least, int64_t *o
     return *out >= least && *out < CALL_ORDINALS_MAX;
 }
 
+static bool agent_get(struct json v, struct chat *c)
+{
+    struct json tools = json_get_set(v, "tools");
+    c->tools = json_exists(tools) ? json_raw(tools) : STR_NULL;
+    return (!c->tools.p || json_type(tools) == JSON_ARRAY) &&
+           number_get(v, "rounds_max", 0, &c->rounds_max);
+}
+
 bool chat_load(struct session *s, unsigned n, struct chat *c)
 {
     struct str progress = progress_get(s, n);
@@ -30,7 +38,7 @@ bool chat_load(struct session *s, unsigned n, struct chat *c)
     return json_type(request) == JSON_OBJECT && array_get(v, "messages", &c->messages) &&
            array_get(v, "calls", &c->calls) && array_get(v, "repairs", &c->repairs) &&
            number_get(v, "rounds", 0, &c->rounds) && number_get(v, "at", 0, &c->at) &&
-           number_get(v, "message", -1, &c->message);
+           number_get(v, "message", -1, &c->message) && agent_get(v, c);
 }
 
 void chat_init(struct session *s, unsigned n, struct chat *c, const struct work *call)
@@ -54,6 +62,10 @@ bool chat_save(struct session *s, unsigned n, const struct chat *c)
     buf_init(&b, ENGINE_REQUEST_BYTES_MAX);
     jw_init(&w, &b);
     jw_object(&w);
+    if (c->tools.p)
+        jw_kv_raw(&w, "tools", c->tools);
+    if (c->rounds_max)
+        jw_kv_i64(&w, "rounds_max", c->rounds_max);
     jw_kv_raw(&w, "request", c->request);
     jw_kv_raw(&w, "messages", c->messages);
     jw_kv_raw(&w, "calls", c->calls);
@@ -99,7 +111,7 @@ static void elements_write(struct jw *w, struct json array)
 /* After so many rounds it must answer with what it has. */
 bool chat_offers_tools(const struct session *s, unsigned n, const struct chat *c)
 {
-    int64_t rounds = ROUNDS_DEFAULT;
+    int64_t rounds = c->rounds_max ? c->rounds_max : ROUNDS_DEFAULT;
     json_i64(prop(s, n, "max_tool_rounds"), &rounds);
     return c->rounds < rounds;
 }

@@ -5,7 +5,8 @@
  *      "messages": [what has come since: answers with tool calls, the tools' results],
  *      "calls":   [{"n": ordinal, "id", "name", "arguments", "content"?}]   of the newest round
  *      "repairs": [a wrong answer, what is wrong with it, and so on],
- *      "rounds": n, "at": n, "message": n}
+ *      "rounds": n, "at": n, "message": n,
+ *      "tools": [those of a stored agent], "rounds_max": n}   when the node has none of its own
  *
  * A round takes the ordinals after its model call's, one a tool call; the next model call follows.
  * All texts live as long as the step.
@@ -15,12 +16,16 @@
 
 #include "engine/session.h"
 
+#define AGENT_ROUNDS_MAX 50
+
 struct chat {
     struct str request;
     struct str messages, calls, repairs; /* arrays */
     int64_t rounds;                      /* of tools, so far */
     int64_t at;                          /* ordinal of the model call that follows, or runs */
     int64_t message;                     /* ordinal whose message a repair fills again; -1: none */
+    struct str tools;                    /* array: a stored agent's; or NULL: the node's own */
+    int64_t rounds_max;                  /* the agent's; 0: it does not say */
 };
 
 /* The run's progress; without (or with a damaged) one false. */
@@ -37,7 +42,7 @@ struct str array_append(struct session *s, struct str array, struct str element)
 /* ---- node_agent.c ---- */
 
 bool node_has_tools(const struct session *s, unsigned n);
-void tools_write(struct session *s, unsigned n, struct jw *w); /* for the request */
+void tools_write(struct session *s, struct json tools, struct jw *w); /* for the request */
 bool agent_wants_tools(struct session *s, unsigned n, const struct engine_input *in);
 /* The model's answer asks for tools. */
 void agent_round(struct session *s, unsigned n, struct work *c, const struct engine_input *in);

@@ -56,13 +56,14 @@ static void spec_read(struct session *s, struct json v, struct tool_spec *out)
         out->parameters = json_root(str_of(doc->parameters));
 }
 
-static bool spec_find(struct session *s, unsigned n, struct str name, struct tool_spec *out)
+static bool spec_find(struct session *s, unsigned n, const struct chat *c, struct str name,
+                      struct tool_spec *out)
 {
     struct json_iter it;
-    json_iter_init(&it, prop(s, n, "tools"));
+    json_iter_init(&it, c->tools.p ? json_root(c->tools) : prop(s, n, "tools"));
     while (json_iter_next(&it)) {
         spec_read(s, it.value, out);
-        if (str_eq(out->name, name))
+        if (out->name.n && str_eq(out->name, name))
             return true;
     }
     return false;
@@ -70,18 +71,22 @@ static bool spec_find(struct session *s, unsigned n, struct str name, struct too
 
 bool node_has_tools(const struct session *s, unsigned n)
 {
-    return json_type(prop(s, n, "tools")) == JSON_ARRAY;
+    struct str progress = progress_get(s, n);
+    return json_type(prop(s, n, "tools")) == JSON_ARRAY ||
+           (progress.p && json_exists(json_get_set(json_root(progress), "tools")));
 }
 
-void tools_write(struct session *s, unsigned n, struct jw *w)
+void tools_write(struct session *s, struct json tools, struct jw *w)
 {
     struct tool_spec spec;
     struct json_iter it;
     jw_key(w, "tools");
     jw_array(w);
-    json_iter_init(&it, prop(s, n, "tools"));
+    json_iter_init(&it, tools);
     while (json_iter_next(&it)) {
         spec_read(s, it.value, &spec);
+        if (!spec.name.n)
+            continue;
         jw_object(w);
         jw_kv_string(w, "name", spec.name);
         if (spec.description.p)
@@ -166,8 +171,8 @@ static void refusal_event(struct session *s, unsigned n, unsigned ordinal,
 }
 
 /* 0: it is under way. ERR_INVALID: e is for the model. ERR_INTERNAL: the node cannot go on. */
-static int tool_begin(struct session *s, unsigned n, struct json entry, size_t place,
-                      unsigned ordinal, struct errbuf *e)
+static int tool_begin(struct session *s, unsigned n, const struct chat *c, struct json entry,
+                      size_t place, unsigned ordinal, struct errbuf *e)
 {
     struct str name = or_empty(text_get(s, entry, "name")), request;
     struct str text = or_empty(text_get(s, entry, "arguments"));
@@ -176,7 +181,7 @@ static int tool_begin(struct session *s, unsigned n, struct json entry, size_t p
     int rc;
     if (place >= ROUND_CALLS_MAX)
         rc = err_set(e, ERR_INVALID, "At most %d tools can be called at once.", ROUND_CALLS_MAX);
-    else if (!spec_find(s, n, name, &spec))
+    else if (!spec_find(s, n, c, name, &spec))
         rc = err_set(e, ERR_INVALID, "There is no tool \"%.*s\".",
                      (int)(name.n > NAME_BYTES_MAX ? NAME_BYTES_MAX : name.n), name.p);
     else
@@ -307,7 +312,7 @@ void agent_go_on(struct session *s, unsigned n, struct chat *c)
         int64_t ordinal = entry_ordinal(it.value);
         if (ordinal < 0 || entry_is_done(it.value) || call_find(s, n, (unsigned)ordinal))
             continue;
-        int rc = tool_begin(s, n, it.value, it.index, (unsigned)ordinal, &e);
+        int rc = tool_begin(s, n, c, it.value, it.index, (unsigned)ordinal, &e);
         if (rc == ERR_INTERNAL) {
             if (chat_save(s, n, c)) /* another attempt does not ask the model again */
                 node_failz(s, n, "invalid_template", e.text);

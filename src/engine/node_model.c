@@ -2,15 +2,18 @@
 
 #include "base/utf8.h"
 #include "engine/chat.h"
+#include "engine/context.h"
 #include "engine/schema.h"
 
 /* Nodes that call a model: llm, agent, and end with a prompt.
  *
  * The request is rendered once, when the run starts, and kept as the effect's row, so that a
- * restart sends the same. Chunks are events at once; the whole text is kept for the message. An
+ * restart sends the same; of a stored agent, or in a group, when it is known who speaks
+ * (context.h). Chunks are events at once; the whole text is kept for the message. An
  * answer that asks for tools (node_agent.c), or does not hold to the schema, is followed by another
  * call (chat.h). */
 
+#define CONTEXT_ORDINAL    (CALL_ORDINALS_MAX - 1) /* behind those of a conversation */
 #define REPAIRS_DEFAULT    2
 #define REPAIRED_BYTES_MAX (64u << 10) /* of a wrong answer, as the model sees it again */
 
@@ -106,84 +109,182 @@ static int messages_listed(struct session *s, unsigned n, struct json list, stru
     return 0;
 }
 
-static int messages_write(struct session *s, unsigned n, struct jw *w, struct errbuf *e)
+static int system_text(struct session *s, unsigned n, struct str *out, struct errbuf *e)
 {
     bool is_agent = node_def(s, n)->kind == KIND_AGENT;
     struct json system = is_agent ? agent_prop(s, n, "persona") : prop(s, n, "system");
-    struct json list = prop(s, n, "messages"), prompt = prop(s, n, "prompt");
+    *out = STR_NULL;
+    return json_type(system) == JSON_STRING ? eval_template(s, n, json_text(s, system), out, e) : 0;
+}
+
+static int user_text(struct session *s, unsigned n, struct str *out, struct errbuf *e)
+{
+    struct json prompt = prop(s, n, "prompt");
+    if (json_type(prompt) == JSON_STRING)
+        return eval_template(s, n, json_text(s, prompt), out, e);
+    *out = prompt_default(s, n);
+    return out->p ? 0 : err_set(e, ERR_TOO_LARGE, "What came in is too large for a prompt.");
+}
+
+static int persona_text(struct session *s, const struct context *x, struct str *out,
+                        struct errbuf *e)
+{
+    struct buf b;
+    buf_init(&b, ENGINE_REQUEST_BYTES_MAX);
+    persona_write(&b, &x->persona);
+    *out = b.len ? tmp_copy(s, buf_str(&b)) : STR_NULL;
+    int rc = buf_error(&b);
+    buf_deinit(&b);
+    return rc ? err_set(e, ERR_TOO_LARGE, "What is remembered is larger than allowed.") : 0;
+}
+
+static int messages_write(struct session *s, unsigned n, const struct context *x, struct jw *w,
+                          struct errbuf *e)
+{
+    struct json list = prop(s, n, "messages");
     struct str text;
-    int rc = 0;
     jw_key(w, "messages");
     jw_array(w);
-    if (json_type(system) == JSON_STRING) {
-        rc = eval_template(s, n, json_text(s, system), &text, e);
-        if (rc)
-            return rc;
+    int rc = x ? persona_text(s, x, &text, e) : system_text(s, n, &text, e);
+    if (rc)
+        return rc;
+    if (text.p)
         message_write(w, "system", text);
-    }
     if (json_type(list) == JSON_ARRAY) {
         rc = messages_listed(s, n, list, w, e);
-    } else if (json_type(prompt) == JSON_STRING) {
-        rc = eval_template(s, n, json_text(s, prompt), &text, e);
+    } else {
+        text = x ? x->query : STR_NULL;
+        rc = x ? 0 : user_text(s, n, &text, e);
         if (!rc)
             message_write(w, "user", text);
-    } else {
-        text = prompt_default(s, n);
-        if (!text.p)
-            return err_set(e, ERR_TOO_LARGE, "What came in is too large for a prompt.");
-        message_write(w, "user", text);
     }
     jw_end(w);
     return rc;
 }
 
-static int request_write(struct session *s, unsigned n, struct buf *b, struct errbuf *e)
+/* A name, or a list of those to be tried in order. */
+static void model_write(struct session *s, unsigned n, const struct context *x, struct jw *w)
+{
+    struct json provider = agent_prop(s, n, "provider"), model = agent_prop(s, n, "model");
+    context_model(x, &provider, &model);
+    if (json_type(provider) == JSON_STRING)
+        jw_kv_raw(w, "provider", json_raw(provider));
+    if (json_type(model) == JSON_STRING || json_type(model) == JSON_ARRAY)
+        jw_kv_raw(w, "model", json_raw(model));
+}
+
+/* The node's, else the stored agent's. */
+static struct json tools_of(const struct session *s, unsigned n, const struct context *x)
+{
+    struct json tools = context_or(x, prop(s, n, "tools"), "tools");
+    return json_type(tools) == JSON_ARRAY && json_length(tools) ? tools : JSON_ABSENT;
+}
+
+static int request_write(struct session *s, unsigned n, const struct context *x, struct buf *b,
+                         struct errbuf *e)
 {
     static const char *const numbers[] = {"temperature", "top_p", "max_tokens"};
-    struct json provider = agent_prop(s, n, "provider"), model = agent_prop(s, n, "model");
-    struct json schema = prop(s, n, "response_schema");
+    struct json schema = prop(s, n, "response_schema"), tools = tools_of(s, n, x);
     struct jw w;
     jw_init(&w, b);
     jw_object(&w);
-    if (json_type(provider) == JSON_STRING)
-        jw_kv_raw(&w, "provider", json_raw(provider));
-    if (json_type(model) == JSON_STRING)
-        jw_kv_raw(&w, "model", json_raw(model));
-    int rc = messages_write(s, n, &w, e);
+    model_write(s, n, x, &w);
+    int rc = messages_write(s, n, x, &w, e);
     if (rc)
         return rc;
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
-        struct json v = agent_prop(s, n, numbers[i]);
+        struct json v = context_or(x, agent_prop(s, n, numbers[i]), numbers[i]);
         if (json_type(v) == JSON_NUMBER)
             jw_kv_raw(&w, numbers[i], json_raw(v));
     }
     if (json_exists(schema))
         jw_kv_raw(&w, "response_schema", json_raw(schema));
-    if (node_has_tools(s, n))
-        tools_write(s, n, &w);
+    if (json_exists(tools))
+        tools_write(s, tools, &w);
     jw_end(&w);
     return buf_error(b) ? err_set(e, ERR_TOO_LARGE, "The request is larger than allowed.") : 0;
 }
 
-void node_start_model(struct session *s, unsigned n)
+static void text_refuse(struct session *s, unsigned n, int rc, const struct errbuf *e)
+{
+    node_failz(s, n, rc == ERR_TOO_LARGE ? "too_large" : "invalid_template", e->text);
+}
+
+/* Tools of the agent's own stand nowhere in the workflow: the conversation has them from its
+ * beginning. */
+static void chat_begin(struct session *s, unsigned n, const struct context *x, struct str request)
+{
+    struct chat c = {.request = request,
+                     .messages = STR("[]"),
+                     .calls = STR("[]"),
+                     .repairs = STR("[]"),
+                     .message = -1,
+                     .tools = json_raw(tools_of(s, n, x))};
+    json_i64(json_get_set(x->agent, "max_tool_rounds"), &c.rounds_max);
+    if (c.rounds_max < 0 || c.rounds_max > AGENT_ROUNDS_MAX)
+        c.rounds_max = 0;
+    if (chat_save(s, n, &c))
+        chat_ask(s, n, &c);
+}
+
+/* x: what is known of who speaks; NULL: it stands in the workflow. */
+static void model_ask(struct session *s, unsigned n, const struct context *x)
 {
     struct errbuf e = {{0}};
-    struct chat chat;
     struct buf b;
-    if (chat_load(s, n, &chat)) { /* another attempt: what came in is not asked for again */
-        agent_go_on(s, n, &chat);
-        return;
-    }
     buf_init(&b, ENGINE_REQUEST_BYTES_MAX);
-    int rc = request_write(s, n, &b, &e);
-    if (rc == ERR_TOO_LARGE) {
-        node_failz(s, n, "too_large", e.text);
-    } else if (rc) {
-        node_failz(s, n, "invalid_template", e.text);
-    } else {
+    int rc = request_write(s, n, x, &b, &e);
+    if (rc)
+        text_refuse(s, n, rc, &e);
+    else if (x && !json_exists(prop(s, n, "tools")) && json_exists(tools_of(s, n, x)))
+        chat_begin(s, n, x, tmp_copy(s, buf_str(&b)));
+    else
         call_begin(s, n, WORK_MODEL, 0, buf_str(&b));
-    }
     buf_deinit(&b);
+}
+
+/* ---- who speaks ---- */
+
+static bool speaker_is_stored(const struct session *s, unsigned n)
+{
+    return node_def(s, n)->kind == KIND_AGENT &&
+           (workflow_node_agent(node_def(s, n)).p || s->meta.group_id.n);
+}
+
+static void speaker_ask(struct session *s, unsigned n)
+{
+    struct context_ask a = {.agent_id = workflow_node_agent(node_def(s, n)),
+                            .memory = prop(s, n, "memory")};
+    struct errbuf e = {{0}};
+    int rc = user_text(s, n, &a.query, &e);
+    if (!rc)
+        rc = system_text(s, n, &a.persona, &e);
+    if (!rc && !context_begin(s, n, CONTEXT_ORDINAL, &a))
+        rc = err_set(&e, ERR_TOO_LARGE, "The request is larger than allowed.");
+    if (rc)
+        text_refuse(s, n, rc, &e);
+}
+
+static void speaker_known(struct session *s, unsigned n, const struct work *c,
+                          const struct engine_input *in)
+{
+    struct context x;
+    struct errbuf e = {{0}};
+    if (context_read(s, c, in, &x, &e))
+        node_failz(s, n, "unknown_agent", e.text);
+    else
+        model_ask(s, n, &x);
+}
+
+void node_start_model(struct session *s, unsigned n)
+{
+    struct chat chat;
+    if (chat_load(s, n, &chat)) /* another attempt: what came in is not asked for again */
+        agent_go_on(s, n, &chat);
+    else if (speaker_is_stored(s, n))
+        speaker_ask(s, n);
+    else
+        model_ask(s, n, NULL);
 }
 
 /* ---- the answer ---- */
@@ -409,12 +510,13 @@ static void model_repair(struct session *s, unsigned n, struct work *c, const st
 
 bool model_goes_on(const struct session *s, unsigned n)
 {
-    return node_has_tools(s, n) || json_exists(prop(s, n, "response_schema"));
+    /* With a stored agent's tools the conversation has the request already. */
+    return json_exists(prop(s, n, "tools")) || json_exists(prop(s, n, "response_schema"));
 }
 
 void model_failed(struct session *s, unsigned n, struct work *c, const struct engine_input *in)
 {
-    if (c->kind == WORK_TOOL)
+    if (c->kind == WORK_TOOL && !call_is_context(c))
         agent_tool_failed(s, n, c, in);
     else
         call_fail_run(s, n, in);
@@ -442,7 +544,9 @@ static void answer_take(struct session *s, unsigned n, struct work *c,
 
 void model_done(struct session *s, unsigned n, struct work *c, const struct engine_input *in)
 {
-    if (c->kind == WORK_TOOL)
+    if (call_is_context(c))
+        speaker_known(s, n, c, in);
+    else if (c->kind == WORK_TOOL)
         agent_tool_done(s, n, c, in);
     else if (agent_wants_tools(s, n, in))
         agent_round(s, n, c, in);

@@ -1,14 +1,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/context.h"
 #include "engine/question.h"
 
 /* A vote: every voter is asked at once, each gives {decision, score, reasoning} or abstains. A
  * voter who cannot be asked, or whose answer cannot be read, abstains with the error as the reason:
  * a dead voter never says yes. What has been cast is the run's progress, {"votes": [...]}, in the
- * order it came in; another attempt asks only those who failed. */
+ * order it came in; another attempt asks only those who failed.
+ *
+ * A voter who is a stored agent is looked up first (context.h), under the last ordinal of its
+ * question, which no try takes. */
 
 #define SCORE_THRESHOLD 6
+#define CONTEXT_OFFSET  (QUESTION_SPAN - 1)
 
 static const char answer_schema[] =
     "{\"type\":\"object\",\"properties\":{"
@@ -45,17 +50,16 @@ static unsigned voter_count(const struct session *s, unsigned n)
     return (unsigned)json_length(prop(s, n, "voters"));
 }
 
-/* Inline, or an agent node of this workflow by its id; a name alone has nothing else. */
+/* Inline, or an agent node of this workflow by its id; of a stored agent nothing stands here. */
 static struct json voter_props(const struct session *s, struct json voter)
 {
     if (json_type(voter) != JSON_STRING)
         return voter;
-    int agent = workflow_find(s->at->wf, (struct str){voter.p + 1, voter.n - 2});
-    if (agent < 0 || node_def(s, (unsigned)agent)->kind != KIND_AGENT)
+    int agent = workflow_find(s->wf, (struct str){voter.p + 1, voter.n - 2});
+    if (agent < 0 || s->wf->nodes[agent].kind != KIND_AGENT)
         return JSON_ABSENT;
-    struct json inside = prop(s, (unsigned)agent, "agent");
-    return json_exists(json_get_set(inside, "persona")) ? inside
-                                                        : node_def(s, (unsigned)agent)->properties;
+    struct json props = s->wf->nodes[agent].properties, inside = json_get_set(props, "agent");
+    return json_exists(json_get_set(inside, "persona")) ? inside : props;
 }
 
 static struct str voter_name(struct session *s, struct json voter)
@@ -71,27 +75,54 @@ struct str vote_agent_id(struct session *s, unsigned n, const struct work *c)
 
 /* ---- asking ---- */
 
-static int system_make(struct session *s, unsigned n, struct json voter, struct str name,
-                       struct str *out, struct errbuf *e)
+static struct str self_make(struct session *s, struct str name, struct str persona)
+{
+    struct buf b;
+    buf_init(&b, ENGINE_OUTPUT_BYTES_MAX);
+    buf_printf(&b, "You are %.*s, one of several voters.", STR_FMT(name));
+    if (persona.n) {
+        buf_append_char(&b, ' ');
+        buf_append_str(&b, persona);
+    }
+    struct str out = buf_error(&b) ? STR_NULL : tmp_copy(s, buf_str(&b));
+    buf_deinit(&b);
+    return out;
+}
+
+static int too_large(struct errbuf *e)
+{
+    return err_set(e, ERR_TOO_LARGE, "A voter's persona is larger than allowed.");
+}
+
+static int system_make(struct session *s, unsigned n, struct json voter, struct str *out,
+                       struct errbuf *e)
 {
     struct json persona = json_get_set(voter_props(s, voter), "persona");
     struct str text = STR_NULL;
-    struct buf b;
     if (json_type(persona) == JSON_STRING) {
         int rc = eval_template(s, n, json_text(s, persona), &text, e);
         if (rc)
             return rc;
     }
+    *out = self_make(s, voter_name(s, voter), text);
+    return out->p ? 0 : too_large(e);
+}
+
+/* The same of a stored agent, whose name is what people call it. */
+static int system_stored(struct session *s, struct json voter, struct context *x, struct str *out,
+                         struct errbuf *e)
+{
+    struct json name = json_get_set(x->agent, "name");
+    struct buf b;
+    x->persona.self =
+        self_make(s, json_type(name) == JSON_STRING ? json_text(s, name) : voter_name(s, voter),
+                  x->persona.self);
     buf_init(&b, ENGINE_OUTPUT_BYTES_MAX);
-    buf_printf(&b, "You are %.*s, one of several voters.", STR_FMT(name));
-    if (text.n) {
-        buf_append_char(&b, ' ');
-        buf_append_str(&b, text);
-    }
+    persona_write(&b, &x->persona);
     *out = tmp_copy(s, buf_str(&b));
-    int rc = buf_error(&b);
+    bool fits = x->persona.self.p && !buf_error(&b);
     buf_deinit(&b);
-    return rc ? err_set(e, ERR_TOO_LARGE, "A voter's persona is larger than allowed.") : 0;
+    return fits ? 0 : too_large(e);
 }
 
 static bool is_scored(const struct session *s, unsigned n)
@@ -99,48 +130,70 @@ static bool is_scored(const struct session *s, unsigned n)
     return json_string_eq(prop(s, n, "vote_type"), "score_1_10");
 }
 
-static int question_make(struct session *s, unsigned n, struct str *out, struct errbuf *e)
+static int question_text(struct session *s, unsigned n, struct str *out, struct errbuf *e)
 {
     struct json question = prop(s, n, "question");
-    struct str text;
-    struct buf b;
-    if (json_type(question) == JSON_STRING) {
-        int rc = eval_template(s, n, json_text(s, question), &text, e);
-        if (rc)
-            return rc;
-    } else {
-        text = prompt_default(s, n);
-    }
-    buf_init(&b, ENGINE_OUTPUT_BYTES_MAX);
-    if (text.p)
-        buf_append_str(&b, text);
-    buf_append_z(&b, "\n\n");
-    buf_append_z(&b, is_scored(s, n) ? score_text : yes_no_text);
-    *out = tmp_copy(s, buf_str(&b));
-    int rc = text.p ? buf_error(&b) : ERR_TOO_LARGE;
-    buf_deinit(&b);
-    return rc ? err_set(e, ERR_TOO_LARGE, "The question is larger than allowed.") : 0;
+    if (json_type(question) == JSON_STRING)
+        return eval_template(s, n, json_text(s, question), out, e);
+    *out = prompt_default(s, n);
+    return out->p ? 0 : err_set(e, ERR_TOO_LARGE, "The question is larger than allowed.");
 }
 
-static int voter_ask(struct session *s, unsigned n, unsigned i, struct str question,
+/* With what is wanted of the answer. */
+static struct str question_whole(struct session *s, unsigned n, struct str text)
+{
+    struct buf b;
+    buf_init(&b, ENGINE_OUTPUT_BYTES_MAX);
+    buf_append_str(&b, text);
+    buf_append_z(&b, "\n\n");
+    buf_append_z(&b, is_scored(s, n) ? score_text : yes_no_text);
+    struct str out = buf_error(&b) ? STR_NULL : tmp_copy(s, buf_str(&b));
+    buf_deinit(&b);
+    return out;
+}
+
+/* Its own settings, and those of the stored agent, before the node's. */
+static void voter_settings(const struct session *s, struct json voter, const struct context *x,
+                           struct question *a)
+{
+    struct json props = voter_props(s, voter);
+    struct json provider = json_get_set(props, "provider"), model = json_get_set(props, "model");
+    context_model(x, &provider, &model);
+    if (json_exists(provider))
+        a->provider = provider;
+    if (json_exists(model))
+        a->model = model;
+    a->temperature = context_or(x, a->temperature, "temperature");
+    a->top_p = context_or(x, a->top_p, "top_p");
+    a->max_tokens = context_or(x, a->max_tokens, "max_tokens");
+}
+
+/* x: of a stored agent what is known of it, else NULL. */
+static int voter_ask(struct session *s, unsigned n, unsigned i, struct str text, struct context *x,
                      struct errbuf *e)
 {
-    struct json voter = voter_at(s, n, i), props = voter_props(s, voter);
-    struct json provider = json_get_set(props, "provider"), model = json_get_set(props, "model");
+    struct json voter = voter_at(s, n, i);
     struct question a;
     question_init(s, n, &a);
-    if (json_type(provider) == JSON_STRING)
-        a.provider = json_text(s, provider);
-    if (json_type(model) == JSON_STRING)
-        a.model = json_text(s, model);
-    a.user = question;
+    voter_settings(s, voter, x, &a);
+    a.user = question_whole(s, n, text);
     a.schema = STR(answer_schema);
-    int rc = system_make(s, n, voter, voter_name(s, voter), &a.system, e);
+    int rc = x ? system_stored(s, voter, x, &a.system, e) : system_make(s, n, voter, &a.system, e);
     if (rc)
         return rc;
-    if (!question_begin(s, n, i * QUESTION_SPAN, &a))
+    if (!a.user.p || !question_begin(s, n, i * QUESTION_SPAN, &a))
         return err_set(e, ERR_TOO_LARGE, "The question is larger than allowed.");
     return 0;
+}
+
+static int voter_begin(struct session *s, unsigned n, unsigned i, struct str text, struct errbuf *e)
+{
+    struct context_ask a = {.agent_id = workflow_voter_agent(s->wf, voter_at(s, n, i)),
+                            .query = text,
+                            .memory = prop(s, n, "memory")};
+    if (!a.agent_id.p)
+        return voter_ask(s, n, i, text, NULL, e);
+    return context_begin(s, n, i * QUESTION_SPAN + CONTEXT_OFFSET, &a) ? 0 : too_large(e);
 }
 
 /* ---- what has been cast ---- */
@@ -366,25 +419,41 @@ static void vote_cast(struct session *s, unsigned n, unsigned i, struct json ans
 void node_start_vote(struct session *s, unsigned n)
 {
     struct errbuf e = {{0}};
-    struct str question = STR_NULL;
+    struct str text = STR_NULL;
     struct json votes;
-    int rc = question_make(s, n, &question, &e);
+    int rc = question_text(s, n, &text, &e);
     if (json_exists(votes_get(s, n)))
         votes_save(s, n, true, STR_NULL);
     votes = votes_get(s, n);
     for (unsigned i = 0; i < voter_count(s, n) && !rc; i++)
         if (!json_exists(vote_find(votes, i)))
-            rc = voter_ask(s, n, i, question, &e);
+            rc = voter_begin(s, n, i, text, &e);
     if (rc)
         node_failz(s, n, rc == ERR_TOO_LARGE ? "too_large" : "invalid_template", e.text);
     else if (votes_are_whole(s, n, votes))
         vote_finish(s, n, votes);
 }
 
+static void voter_known(struct session *s, unsigned n, const struct work *c,
+                        const struct engine_input *in)
+{
+    unsigned i = c->ordinal / QUESTION_SPAN;
+    struct errbuf e = {{0}};
+    struct context x;
+    if (context_read(s, c, in, &x, &e))
+        vote_cast(s, n, i, JSON_ABSENT, "unknown_agent", str_of(e.text));
+    else if (voter_ask(s, n, i, x.query, &x, &e))
+        node_failz(s, n, "too_large", e.text);
+}
+
 void vote_done(struct session *s, unsigned n, struct work *c, const struct engine_input *in)
 {
     struct errbuf e = {{0}};
     struct str answer;
+    if (c->kind == WORK_TOOL) {
+        voter_known(s, n, c, in);
+        return;
+    }
     switch (question_read(s, n, c, in, STR(answer_schema), &answer, &e)) {
     case QUESTION_READ:
         vote_cast(s, n, c->ordinal / QUESTION_SPAN, json_root(answer), NULL, STR_NULL);

@@ -4,8 +4,8 @@
 
 void question_init(struct session *s, unsigned n, struct question *a)
 {
-    *a = (struct question){.provider = prop_text(s, n, "provider"),
-                           .model = prop_text(s, n, "model"),
+    *a = (struct question){.provider = prop(s, n, "provider"),
+                           .model = prop(s, n, "model"),
                            .temperature = prop(s, n, "temperature"),
                            .max_tokens = prop(s, n, "max_tokens")};
 }
@@ -21,10 +21,10 @@ static void message_write(struct jw *w, const char *role, struct str content)
 static void request_write(struct jw *w, const struct question *a)
 {
     jw_object(w);
-    if (a->provider.n)
-        jw_kv_string(w, "provider", a->provider);
-    if (a->model.n)
-        jw_kv_string(w, "model", a->model);
+    if (json_type(a->provider) == JSON_STRING)
+        jw_kv_raw(w, "provider", json_raw(a->provider));
+    if (json_type(a->model) == JSON_STRING || json_type(a->model) == JSON_ARRAY)
+        jw_kv_raw(w, "model", json_raw(a->model));
     jw_key(w, "messages");
     jw_array(w);
     if (a->system.n)
@@ -33,6 +33,8 @@ static void request_write(struct jw *w, const struct question *a)
     jw_end(w);
     if (json_type(a->temperature) == JSON_NUMBER)
         jw_kv_raw(w, "temperature", json_raw(a->temperature));
+    if (json_type(a->top_p) == JSON_NUMBER)
+        jw_kv_raw(w, "top_p", json_raw(a->top_p));
     if (json_type(a->max_tokens) == JSON_NUMBER)
         jw_kv_raw(w, "max_tokens", json_raw(a->max_tokens));
     if (a->schema.n)

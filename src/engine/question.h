@@ -14,8 +14,8 @@
 
 /* What a question is made of; texts are finished, NULL or "" where there is none. */
 struct question {
-    struct str provider, model; /* NULL: the default ones */
-    struct json temperature, max_tokens;
+    struct json provider, model; /* a name; the model's also a list; absent: the default ones */
+    struct json temperature, top_p, max_tokens;
     struct str system, user;
     struct str schema; /* of the answer, JSON */
 };

@@ -161,6 +161,18 @@ int workflow_find(const struct workflow *w, struct str id); /* node index, or -1
 bool workflow_reaches_forward(const struct workflow *w, unsigned from, unsigned to);
 bool workflow_reaches(const struct workflow *w, unsigned from, unsigned to);
 
+/* The stored agent that a node, or a voter of a vote, needs: an agent node with an agent_id and no
+ * persona; a voter who is a name alone, and not of an agent node that has a persona. Else NULL. */
+struct str workflow_node_agent(const struct node_def *n);
+struct str workflow_voter_agent(const struct workflow *w, struct json voter);
+/* Walks all of them; begin with zeroes. An id may come several times. */
+struct workflow_agent {
+    unsigned node; /* whose it is */
+    struct str id;
+    unsigned voter; /* private */
+};
+bool workflow_agent_next(const struct workflow *w, struct workflow_agent *it);
+
 /* What a reviewer may answer at a human_review node, in the order to offer it; returns how many.
  * `actions` if given; else by review_type: approve, reject (approve_reject), approve, modify,
  * reject (edit_content), submit (form), and modify or reject where a route has that label. Last

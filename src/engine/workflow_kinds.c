@@ -53,6 +53,7 @@ static const struct prop_def agent_props[] = {
     {.name = "tools", .type = PROP_TOOLS},
     {.name = "max_tool_rounds", .type = PROP_INT, .min = 1, .max = 50},
     {.name = "on_tool_error", .type = PROP_WORD, .words = tool_errors},
+    {.name = "memory", .type = PROP_MEMORY},
 };
 
 static const struct prop_def transform_props[] = {
@@ -157,6 +158,7 @@ static const struct prop_def vote_props[] = {
     {.name = "vote_type", .type = PROP_WORD, .words = vote_types},
     {.name = "threshold", .type = PROP_NUMBER, .max = 10},
     {.name = "quorum", .type = PROP_INT, .min = 1, .max = PROP_VOTERS_MAX},
+    {.name = "memory", .type = PROP_MEMORY},
     {.name = "provider", .type = PROP_NAME},
     {.name = "model", .type = PROP_STRING},
     {.name = "temperature", .type = PROP_NUMBER, .max = 2},

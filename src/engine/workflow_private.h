@@ -50,6 +50,7 @@ enum prop_type {
     PROP_MESSAGES, /* [{role, content}] */
     PROP_CASES,    /* [{when, to}] */
     PROP_VOTERS,   /* [name or {name, persona, provider, model}] */
+    PROP_MEMORY,   /* false, or {group_results, agent_results} */
     PROP_NODE,     /* a node id; an edge */
     PROP_MEMBERS,  /* array of node ids, each once: what a container has inside */
     PROP_TIME,     /* RFC 3339, or a template that gives it */
@@ -98,6 +99,7 @@ const char *node_field_name(unsigned i);
 #define PROP_ENTRIES_MAX  200
 #define PROP_NAMES_MAX    50
 #define PROP_VOTERS_MAX   100
+#define PROP_MEMORIES_MAX 50
 #define PROP_MESSAGES_MAX 200
 #define PROP_TOOLS_MAX    64
 
@@ -220,6 +222,7 @@ void tool_check(struct wf_parse *p, struct json props, const char *at);
 
 void name_check(struct wf_parse *p, struct json v, const char *name);
 void agent_check(struct wf_parse *p, struct json v);
+void memory_check(struct wf_parse *p, struct json v);
 void voters_check(struct wf_parse *p, struct json v);
 void vote_check(struct wf_parse *p, struct json props, const char *at);
 void outcomes_check(struct wf_parse *p, const char *at);

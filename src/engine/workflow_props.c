@@ -110,6 +110,28 @@ void agent_check(struct wf_parse *p, struct json v)
     }
 }
 
+/* How much of what is remembered goes into a prompt. */
+void memory_check(struct wf_parse *p, struct json v)
+{
+    static const char *const names[] = {"group_results", "agent_results"};
+    struct json f[2];
+    bool on;
+    if (json_bool(v, &on) && !on)
+        return;
+    if (json_type(v) != JSON_OBJECT) {
+        issue_error(p, v.p, "wrong_type",
+                    "memory must be false, or an object of group_results and agent_results");
+        return;
+    }
+    fields_read(p, v, names, 2, "field of memory", f);
+    for (size_t i = 0; i < 2; i++) {
+        size_t mark = path_push_key(p, str_of(names[i]));
+        if (json_exists(f[i]))
+            want_number(p, f[i], true, 0, PROP_MEMORIES_MAX, names[i], &(double){0});
+        path_pop(p, mark);
+    }
+}
+
 static void message_check(struct wf_parse *p, struct json v)
 {
     static const char *const names[] = {"role", "content"};
@@ -214,6 +236,7 @@ static void prop_check(struct wf_parse *p, const struct prop_def *def, struct js
         [PROP_TOOLS] = tools_check,       [PROP_AGENT] = agent_check,
         [PROP_MESSAGES] = messages_check, [PROP_MEMBERS] = members_check_list,
         [PROP_CASES] = cases_check,       [PROP_VOTERS] = voters_check,
+        [PROP_MEMORY] = memory_check,
     };
     switch (def->type) {
     case PROP_STRING:
@@ -264,6 +287,7 @@ static void prop_check(struct wf_parse *p, const struct prop_def *def, struct js
     case PROP_MEMBERS:
     case PROP_CASES:
     case PROP_VOTERS:
+    case PROP_MEMORY:
         shapes[def->type](p, v);
         break;
     case PROP_NODE:
@@ -434,8 +458,10 @@ static void shape_check(struct wf_parse *p)
 static void persona_check(struct wf_parse *p, const char *at)
 {
     if (!json_exists(prop_get(p, "persona")) &&
-        !json_exists(json_get_set(prop_get(p, "agent"), "persona")))
-        issue_error(p, at, "missing", "an agent node needs properties.persona");
+        !json_exists(json_get_set(prop_get(p, "agent"), "persona")) &&
+        !json_exists(prop_get(p, "agent_id")))
+        issue_error(p, at, "missing",
+                    "an agent node needs properties.persona, or the agent_id of a stored agent");
 }
 
 static void scores_check(struct wf_parse *p, const char *at)

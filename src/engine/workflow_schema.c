@@ -130,6 +130,9 @@ static void prop_write(struct jw *w, const struct prop_def *def)
     case PROP_VOTERS:
         list_write(w, "voter", PROP_VOTERS_MAX, or_null);
         break;
+    case PROP_MEMORY:
+        ref_write(w, "memory", or_null);
+        break;
     case PROP_CASES:
         list_write(w, "case", WORKFLOW_NODES_MAX, or_null);
         break;
@@ -265,6 +268,12 @@ static const struct field_schema shared_schemas[] = {
                 "\"content\":{\"type\":\"string\"}}}"},
     {"voter", "{\"anyOf\":[{\"$ref\":\"#/$defs/name\"},"
               "{\"allOf\":[{\"$ref\":\"#/$defs/agent\"},{\"required\":[\"name\"]}]}]}"},
+    {"memory", "{\"anyOf\":[{\"const\":false},{\"type\":\"object\","
+               "\"additionalProperties\":false,\"properties\":{"
+               "\"group_results\":{\"type\":[\"integer\",\"null\"],"
+               "\"minimum\":0,\"maximum\":50},"
+               "\"agent_results\":{\"type\":[\"integer\",\"null\"],"
+               "\"minimum\":0,\"maximum\":50}}}]}"},
     {"case", "{\"type\":\"object\",\"additionalProperties\":false,"
              "\"required\":[\"when\",\"to\"],\"properties\":{"
              "\"when\":{\"type\":\"string\",\"description\":\"an expression\"},"

@@ -282,6 +282,7 @@ static inline void fix_open_budget(struct fix *f, const char *yaml, const char *
     buf_init(&f->effects, 1u << 20);
     struct session_meta meta = {.workspace = STR("default"),
                                 .name = STR("A test"),
+                                .group_id = f->wf->group_id,
                                 .input_json = str_of(input),
                                 .budget_json = budget ? str_of(budget) : STR_NULL};
     struct session_params p = {

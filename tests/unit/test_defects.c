@@ -252,12 +252,14 @@ static void test_defect_7_votes_are_real(void **state)
         "{\"decision\":\"abstain\",\"score\":5,\"reasoning\":\"Who knows.\"}",
         "{\"decision\":\"no\",\"score\":2,\"reasoning\":\"Bad.\"}",
     };
-    fix_open(&f, "nodes:\n"
-                 "  start: {type: start, next_ids: [v]}\n"
-                 "  v: {type: vote, properties: {voters: [a, b, c], question: q},\n"
-                 "      routes: {approve: yes_, reject: no_}}\n"
-                 "  yes_: {type: end, properties: {output: '\"yes\"'}}\n"
-                 "  no_: {type: end, properties: {output: nodes.v.output.tally}}\n");
+    fix_open(
+        &f,
+        "nodes:\n"
+        "  start: {type: start, next_ids: [v]}\n"
+        "  v: {type: vote, properties: {voters: [{name: a}, {name: b}, {name: c}], question: q},\n"
+        "      routes: {approve: yes_, reject: no_}}\n"
+        "  yes_: {type: end, properties: {output: '\"yes\"'}}\n"
+        "  no_: {type: end, properties: {output: nodes.v.output.tally}}\n");
     for (unsigned i = 0; i < 3; i++)
         calls[i] = *fix_call(&f, 2 - i);
     for (unsigned i = 0; i < 3; i++)

@@ -341,7 +341,8 @@ static void items_are_held_back(void **state)
     "nodes:\n"                                                                                     \
     "  start: {type: start, next_ids: [m]}\n"                                                      \
     "  m: {type: map, properties: {items: '{\"a\"}', body: [poll]}, next_ids: [end]}\n"            \
-    "  poll: {type: vote, properties: {voters: [x, y, z], question: 'On {{ map.item }}'}}\n"       \
+    "  poll: {type: vote, properties: {voters: [{name: x}, {name: y}, {name: z}], question: 'On "  \
+    "{{ map.item }}'}}\n"                                                                          \
     "  end: {type: end}\n"
 
 /* The resume lets one of two go, and stops at the other: the event is of the item's own node. */

@@ -8,7 +8,8 @@
     "  start: {type: start, next_ids: [v]}\n"                                                      \
     "  v:\n"                                                                                       \
     "    type: vote\n"                                                                             \
-    "    properties: {voters: [ann, {name: bob, persona: 'A cat.', model: m2}, cy], " props "}\n"  \
+    "    properties: {voters: [{name: ann}, {name: bob, persona: 'A cat.', model: m2},\n"          \
+    "      {name: cy}], " props "}\n"                                                              \
     "    " rest "\n"                                                                               \
     "  yes: {type: transform, properties: {output: '\"went on\"'}, next_ids: [end]}\n"             \
     "  no: {type: transform, properties: {output: '\"turned down\"'}, next_ids: [end]}\n"          \
@@ -274,7 +275,8 @@ static void votes_of_items_survive_a_restart(void **state)
     fix_open(&f, "nodes:\n"
                  "  start: {type: start, next_ids: [m]}\n"
                  "  m: {type: map, properties: {items: '{1, 2}', body: [v]}, next_ids: [end]}\n"
-                 "  v: {type: vote, properties: {voters: [x, y], question: 'Of {{ map.item }}'},\n"
+                 "  v: {type: vote, properties: {voters: [{name: x}, {name: y}], question: 'Of {{ "
+                 "map.item }}'},\n"
                  "      timeout_ms: 1000, retry: {max_attempts: 2, initial_ms: 50}}\n"
                  "  end: {type: end}\n");
     struct fix_call first = *fix_call(&f, 3);
