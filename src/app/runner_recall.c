@@ -11,7 +11,7 @@
 #define MESSAGES_BYTES_MAX (3u << 20) /* the newest; what is older is left out */
 #define MEMORIES_MAX       100
 
-static bool recall_allowed(struct tool_run *t)
+bool recall_allowed(struct tool_run *t)
 {
     bool internal = false;
     json_bool(json_get_set(json_root(t->run.request), "internal"), &internal);

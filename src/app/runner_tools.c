@@ -16,9 +16,13 @@ struct app_tool {
 
 /* Answered from the store, before src/tools is asked. One line a tool. */
 static const struct app_tool app_tools[] = {
-    {"read_file", file_tool_read},         {"write_file", file_tool_inside},
-    {"list_files", file_tool_inside},      {"memory_query", recall_memories},
-    {"session_messages", recall_messages}, {NULL, NULL},
+    {"read_file", file_tool_read},
+    {"write_file", file_tool_inside},
+    {"list_files", file_tool_inside},
+    {"memory_query", recall_memories},
+    {"session_messages", recall_messages},
+    {"agent_context", recall_agent},
+    {NULL, NULL},
 };
 
 struct json tool_run_arguments(const struct tool_run *t)

@@ -23,6 +23,10 @@ struct json tool_run_arguments(const struct tool_run *t);
 void tool_run_done(struct tool_run *t, struct str output_json);
 void tool_run_failed(struct tool_run *t, const char *code, const char *text);
 
+/* Only the engine itself may ask so (`internal`); else the run ends: the tool is unknown. */
+bool recall_allowed(struct tool_run *t);
+/* runner_agents.c: who speaks. */
+void recall_agent(struct tool_run *t);
 /* runner_recall.c: what nodes of their own kind ask the store. */
 void recall_memories(struct tool_run *t);
 void recall_messages(struct tool_run *t);

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/agents.h"
 #include "app/app.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -68,6 +69,54 @@ static void execute_start(struct app *a, struct svc_req *req, struct workflow *w
     live_add_reply(l, req, idempotency_row_of(req, &req->arena));
 }
 
+/* ---- the stored agents that it needs ---- */
+
+struct agents_job {
+    struct app *app;
+    struct svc_req *req;
+    struct agents_find find;
+};
+
+static void execute_refuse_agents(struct svc_req *req, const struct agents_find *f)
+{
+    struct jw w;
+    jw_init(&w, &req->details);
+    jw_object(&w);
+    jw_key(&w, "errors");
+    jw_array(&w);
+    agents_write_missing(f, &w);
+    jw_end(&w);
+    jw_end(&w);
+    unsigned count = agents_missing(f);
+    req->error_code = "unknown_agent";
+    app_fail(req, ERR_UNPROCESSABLE, "the workflow names %u agent%s that nobody knows", count,
+             count == 1 ? "" : "s");
+}
+
+static void execute_agents_found(struct agents_find *f)
+{
+    struct agents_job *job = f->data;
+    if (f->lookup.status)
+        app_fail(job->req, f->lookup.status, "%s", f->lookup.error.text);
+    else if (agents_missing(f))
+        execute_refuse_agents(job->req, f);
+    else
+        execute_start(job->app, job->req, f->workflow);
+    agents_find_deinit(f);
+    free(job);
+}
+
+/* Begins it, once it is known that everybody is there who is to speak. */
+static void execute_go(struct app *a, struct svc_req *req, struct workflow *w)
+{
+    struct agents_job *job = mem_zalloc(sizeof(*job));
+    job->app = a;
+    job->req = req;
+    job->find = (struct agents_find){
+        .workflow = w, .workspace = req->workspace, .done = execute_agents_found, .data = job};
+    agents_find(a, &job->find);
+}
+
 /* The answer of a workflow that does not validate: 422 with every error. */
 static void execute_refuse(struct svc_req *req, const struct workflow_issues *issues)
 {
@@ -92,7 +141,7 @@ static void execute_inline(struct app *a, struct svc_req *req)
     struct workflow_issues issues;
     workflow_issues_init(&issues);
     if (workflow_parse(req->execute.graph_json, a->vm, &w, &issues) == 0)
-        execute_start(a, req, w);
+        execute_go(a, req, w);
     else
         execute_refuse(req, &issues);
     workflow_unref(w);
@@ -111,7 +160,7 @@ static void execute_found(struct store_req *r)
         if (workflow_parse(job->get.row.graph_json, a->vm, &w, &issues) == 0) {
             w->version = job->get.row.version;
             plans_put(&a->plans, req->workspace, w, job->get.version == 0);
-            execute_start(a, req, w);
+            execute_go(a, req, w);
         } else {
             execute_refuse(req, &issues);
         }
@@ -136,7 +185,7 @@ void svc_execute(struct app *a, struct svc_req *req)
     struct workflow *w = plans_get(&a->plans, req->workspace, req->execute.workflow_id,
                                    req->execute.workflow_version);
     if (w) {
-        execute_start(a, req, w);
+        execute_go(a, req, w);
         return;
     }
     struct execute_job *job = mem_zalloc(sizeof(*job));

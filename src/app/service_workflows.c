@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/agents.h"
 #include "app/app.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -49,7 +50,8 @@ static void write_issue(struct jw *w, const struct workflow_issue *it)
     jw_end(w);
 }
 
-void svc_write_issues(struct jw *w, const struct workflow_issues *issues)
+static void write_issues(struct jw *w, const struct workflow_issues *issues,
+                         const struct agents_find *agents)
 {
     const char *const kinds[2][2] = {{"errors", "error"}, {"warnings", "warning"}};
     for (int k = 0; k < 2; k++) {
@@ -58,25 +60,66 @@ void svc_write_issues(struct jw *w, const struct workflow_issues *issues)
         for (unsigned i = 0; i < issues->count; i++)
             if (strcmp(issues->items[i].severity, kinds[k][1]) == 0)
                 write_issue(w, &issues->items[i]);
+        if (k == 1 && agents)
+            agents_write_missing(agents, w);
         jw_end(w);
     }
+}
+
+void svc_write_issues(struct jw *w, const struct workflow_issues *issues)
+{
+    write_issues(w, issues, NULL);
+}
+
+struct validate_job {
+    struct svc_req *req;
+    struct workflow_issues issues;
+    struct agents_find find;
+};
+
+static void validate_answer(struct svc_req *req, bool valid, const struct workflow_issues *issues,
+                            const struct agents_find *agents)
+{
+    struct jw w;
+    jw_init(&w, &req->body);
+    jw_object(&w);
+    jw_kv_bool(&w, "valid", valid);
+    write_issues(&w, issues, agents);
+    jw_end(&w);
+    app_done(req);
+}
+
+/* Agents may be made later, so one that nobody knows yet is a warning here; an execute refuses. */
+static void validate_agents_found(struct agents_find *f)
+{
+    struct validate_job *job = f->data;
+    if (f->lookup.status)
+        app_fail(job->req, f->lookup.status, "%s", f->lookup.error.text);
+    else
+        validate_answer(job->req, true, &job->issues, f);
+    agents_find_deinit(f);
+    workflow_issues_deinit(&job->issues);
+    free(job);
 }
 
 void svc_workflow_validate(struct app *a, struct svc_req *req)
 {
     struct workflow *wf = NULL;
-    struct workflow_issues issues;
-    struct jw w;
-    workflow_issues_init(&issues);
-    int rc = workflow_parse(req->workflow.text, a->vm, &wf, &issues);
-    jw_init(&w, &req->body);
-    jw_object(&w);
-    jw_kv_bool(&w, "valid", rc == 0);
-    svc_write_issues(&w, &issues);
-    jw_end(&w);
+    struct validate_job *job = mem_zalloc(sizeof(*job));
+    workflow_issues_init(&job->issues);
+    if (workflow_parse(req->workflow.text, a->vm, &wf, &job->issues)) {
+        validate_answer(req, false, &job->issues, NULL);
+        workflow_issues_deinit(&job->issues);
+        free(job);
+    } else {
+        job->req = req;
+        job->find = (struct agents_find){.workflow = wf,
+                                         .workspace = req->workspace,
+                                         .done = validate_agents_found,
+                                         .data = job};
+        agents_find(a, &job->find);
+    }
     workflow_unref(wf);
-    workflow_issues_deinit(&issues);
-    app_done(req);
 }
 
 /* ---- create, put ---- */

@@ -91,7 +91,7 @@ static void messages_of_the_session_are_there(void **state)
 /* A group is no secret to be asked for by a tool. */
 static void tools_of_that_name_are_unknown(void **state)
 {
-    static const char *const names[] = {"memory_query", "session_messages"};
+    static const char *const names[] = {"memory_query", "session_messages", "agent_context"};
     struct rig r;
     (void)state;
     rig_open(&r, 1, false);
