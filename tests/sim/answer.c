@@ -28,6 +28,21 @@ const char *sim_answer(struct dice *d, struct str request)
     return "{\"ok\":true}";
 }
 
+const char *sim_tool_answer(struct dice *d, struct str request)
+{
+    static const char *const contexts[] = {
+        "{\"agent\":{\"name\":\"X\",\"persona\":\"P\"},\"group\":null}",
+        "{\"agent\":{\"persona\":\"P\",\"tools\":[\"web_search\"],\"max_tool_rounds\":2},"
+        "\"group\":{\"system_prompt\":\"G\"},\"agent_memory\":[{\"id\":\"1\",\"content\":"
+        "\"m\\nn\"}]}",
+        "{\"agent\":null}",
+    };
+    static const char name[] = "\"agent_context\"";
+    if (!memmem(request.p, request.n, name, sizeof(name) - 1))
+        return "{\"n\":1}";
+    return contexts[dice_chance(d, 90) ? dice_below(d, 2) : 2];
+}
+
 int64_t sim_budget(struct dice *d, char json[100])
 {
     int64_t tokens = dice_chance(d, 30) ? dice_between(d, 50, 1000) : 0;

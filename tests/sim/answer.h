@@ -7,6 +7,8 @@
 
 /* A value that holds to the schema in the request. Static. */
 const char *sim_answer(struct dice *d, struct str request);
+/* What a tool gives; of agent_context somebody, with tools or without, or nobody. Static. */
+const char *sim_tool_answer(struct dice *d, struct str request);
 /* Of tokens, for some sessions; 0: none. */
 int64_t sim_budget(struct dice *d, char json[100]);
 

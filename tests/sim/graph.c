@@ -70,7 +70,10 @@ static void simple_properties(struct graph *g, unsigned kind)
         buf_append_z(g->out, "{\"prompt\":\"About {{ input.topic }}\"}");
         break;
     case 2:
-        buf_append_z(g->out, "{\"name\":\"A\",\"persona\":\"You are {{ session.name }}\"}");
+        if (dice_chance(d, 50))
+            buf_append_z(g->out, "{\"agent_id\":\"ada\",\"prompt\":\"{{ vars.c }}\"}");
+        else
+            buf_append_z(g->out, "{\"name\":\"A\",\"persona\":\"You are {{ session.name }}\"}");
         break;
     case 3:
         buf_append_z(g->out, "{\"code\":\"return vars.c\"}");

@@ -42,6 +42,7 @@ struct job { /* a model call or a script under way */
     struct live *live;
     struct id run_id;
     bool is_model, calls_tools, held, doomed, stalled;
+    const char *output; /* of a tool or script */
     struct buf text;
     size_t said;
 };
@@ -190,6 +191,7 @@ static void job_start(struct world *w, struct live *l, const struct effect *e)
     j->doomed = !w->calm && dice_chance(&w->dice, 12);
     j->stalled = !w->calm && dice_chance(&w->dice, 5);
     buf_init(&j->text, 1u << 20);
+    j->output = sim_tool_answer(&w->dice, e->request_json);
     bool wants_json = memmem(e->request_json.p, e->request_json.n, "response_schema", 15) != NULL;
     if (wants_json && dice_chance(&w->dice, 85))
         buf_append_z(&j->text, sim_answer(&w->dice, e->request_json));
@@ -417,9 +419,7 @@ static struct live *live_any(struct world *w, bool open)
 {
     unsigned n = 0;
     list_foreach(it, &w->lives) n += !open || !container_of(it, struct live, link)->ended;
-    if (!n)
-        return NULL;
-    n = dice_below(&w->dice, n);
+    n = n ? dice_below(&w->dice, n) : 0;
     list_foreach(it, &w->lives)
     {
         struct live *l = container_of(it, struct live, link);
@@ -786,11 +786,10 @@ static void do_work(struct world *w)
     } else if (!j->live->gate_closed) {
         struct live *l = j->live;
         struct engine_input in = {
-            .kind = IN_RUN_DONE, .run_id = j->run_id, .output_json = STR("{\"n\":1}")};
-        live_step(
-            w, l,
-            (struct engine_input){
-                .kind = IN_LOG, .run_id = j->run_id, .level = STR("info"), .text = STR("working")});
+            .kind = IN_LOG, .run_id = j->run_id, .level = STR("info"), .text = STR("working")};
+        live_step(w, l, in);
+        in = (struct engine_input){
+            .kind = IN_RUN_DONE, .run_id = j->run_id, .output_json = str_of(j->output)};
         job_end(j);
         live_step(w, l, in);
     }

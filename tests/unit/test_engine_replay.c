@@ -1,3 +1,4 @@
+#include "engine/context.h"
 #include "engine_fixture.h"
 
 #include "../sim/graph.h"
@@ -556,7 +557,7 @@ static void work_goes_on(struct fix *f, struct place p, uint32_t salt)
 {
     const struct node_state *ns = place_state(p);
     uint32_t h = fate(f->s, place_def(p)->id, ns, salt + 7);
-    struct id run = ns->run_id;
+    struct id run = ns->work ? ns->work->id : ns->run_id;
     char text[40];
     snprintf(text, sizeof(text), h % 8 ? "{\"h\":%u}" : "%u", h % 1000);
     if (ns->phase == PHASE_BACKOFF) {
@@ -565,6 +566,10 @@ static void work_goes_on(struct fix *f, struct place p, uint32_t salt)
         answer_human(f, p, h);
     } else if (ns->work->kind == WORK_WAIT) {
         fire(f, p, FOR_WAIT);
+    } else if (call_is_context(ns->work)) {
+        fix_step(f, (struct engine_input){.kind = IN_RUN_DONE,
+                                          .run_id = run,
+                                          .output_json = STR("{\"agent\":{\"persona\":\"P\"}}")});
     } else if (h % 100 < 25) {
         fix_step(f,
                  (struct engine_input){.kind = IN_RUN_FAILED,

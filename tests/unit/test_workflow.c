@@ -183,7 +183,8 @@ static void properties_are_checked(void **state)
         {WRAP("  a: { type: agent, properties: [], next_ids: [e] }\n"),
          "error nodes.a.properties wrong_type: properties must be an object, not array\n"},
         {WRAP("  a: { type: agent, properties: { name: A }, next_ids: [e] }\n"),
-         "error nodes.a.properties missing: an agent node needs properties.persona\n"},
+         "error nodes.a.properties missing: an agent node needs properties.persona, or the "
+         "agent_id of a stored agent\n"},
     };
     check_rows(rows, ROWS(rows));
 }
@@ -529,7 +530,8 @@ static void all_errors_come_at_once_in_order(void **state)
          "error nodes.start.retries unknown_field: unknown field \"retries\"\n"
          "error nodes.panel.type unknown_type: no node type \"paralel\"; did you mean "
          "\"parallel\"?\n"
-         "error nodes.pro.properties missing: an agent node needs properties.persona\n"
+         "error nodes.pro.properties missing: an agent node needs properties.persona, or the "
+         "agent_id of a stored agent\n"
          "error nodes.pro.properties.personna unknown_field: unknown property \"personna\"; did "
          "you mean \"persona\"?\n"
          "error nodes.pro.next_ids[0] unknown_node: no node \"jugde\"; did you mean \"judge\"?\n"
