@@ -117,7 +117,7 @@ struct workflow {
     unsigned refs;
     struct workflow *doc;                   /* of a container's graph: the document; else itself */
     struct str id, name, type, description; /* id NULL: inline without one */
-    struct str group_id; /* of sessions that are given none; NULL: none */
+    struct str group_id;                    /* of sessions that are given none; NULL: none */
     int64_t version;                        /* set by the caller; 0: inline */
     struct str text;                        /* the JSON it was parsed from */
     struct json input_schema, vars;         /* or absent */
