@@ -139,6 +139,13 @@ void svc_write_issues(struct jw *w, const struct workflow_issues *issues);
 /* 422, with all of them. */
 void svc_workflow_refuse(struct svc_req *req, const struct workflow_issues *issues);
 
+/* service_catalog.c: agents, groups, templates */
+void svc_catalog_list(struct app *a, struct svc_req *req);
+void svc_catalog_get(struct app *a, struct svc_req *req);
+void svc_catalog_put(struct app *a, struct svc_req *req); /* create and put */
+void svc_catalog_patch(struct app *a, struct svc_req *req);
+void svc_catalog_delete(struct app *a, struct svc_req *req);
+void svc_template_instantiate(struct app *a, struct svc_req *req); /* service_templates.c */
 /* service_files.c */
 void svc_files(struct app *a, struct svc_req *req);
 void svc_file_history(struct app *a, struct svc_req *req);

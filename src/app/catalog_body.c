@@ -333,6 +333,24 @@ static int read_number(struct body_read *r, const struct member *m, struct json 
     return 0;
 }
 
+static void write_without_id(struct body_read *r, struct json v)
+{
+    struct json_iter it;
+    jw_object(r->w);
+    json_iter_init(&it, v);
+    while (json_iter_next(&it)) {
+        struct buf key;
+        if (json_iter_key_is(&it, "id"))
+            continue;
+        buf_init(&key, it.key.n);
+        json_iter_key(&it, &key);
+        jw_key_str(r->w, buf_str(&key));
+        jw_raw(r->w, json_raw(it.value));
+        buf_deinit(&key);
+    }
+    jw_end(r->w);
+}
+
 static int read_object(struct body_read *r, const struct member *m, struct json v)
 {
     struct errbuf why = {""};
@@ -342,7 +360,10 @@ static int read_object(struct body_read *r, const struct member *m, struct json 
         return err_set(r->e, ERR_INVALID, "%s: longer than %.0f bytes", m->name, m->max);
     if (m->type == MEMBER_SCHEMA && schema_check(v, &why) < 0)
         return err_set(r->e, ERR_INVALID, "%s: %s", m->name, why.text);
-    jw_raw(r->w, json_raw(v));
+    if (m->type == MEMBER_SCHEMA)
+        jw_raw(r->w, json_raw(v));
+    else
+        write_without_id(r, v);
     return 0;
 }
 

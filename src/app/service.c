@@ -71,7 +71,14 @@ static bool svc_is_read(enum svc_op op)
     case SVC_RETRY:
     case SVC_CHILD_ENDED:
     case SVC_CHILD_RESUME:
+    case SVC_CATALOG_CREATE:
+    case SVC_CATALOG_PUT:
+    case SVC_CATALOG_PATCH:
+    case SVC_CATALOG_DELETE:
+    case SVC_TEMPLATE_INSTANTIATE:
         return false;
+    case SVC_CATALOG_LIST:
+    case SVC_CATALOG_GET:
     case SVC_WORKFLOW_LIST:
     case SVC_WORKFLOW_GET:
     case SVC_WORKFLOW_VERSIONS:
@@ -148,6 +155,13 @@ static const svc_handler svc_handlers[SVC_OP_COUNT] = {
     [SVC_TASK_HEARTBEAT] = svc_task_heartbeat,
     [SVC_TASK_COMPLETE] = svc_task_end,
     [SVC_TASK_FAIL] = svc_task_end,
+    [SVC_CATALOG_LIST] = svc_catalog_list,
+    [SVC_CATALOG_CREATE] = svc_catalog_put,
+    [SVC_CATALOG_GET] = svc_catalog_get,
+    [SVC_CATALOG_PUT] = svc_catalog_put,
+    [SVC_CATALOG_PATCH] = svc_catalog_patch,
+    [SVC_CATALOG_DELETE] = svc_catalog_delete,
+    [SVC_TEMPLATE_INSTANTIATE] = svc_template_instantiate,
     [SVC_INSTANCES] = svc_instances,
     [SVC_READY] = svc_ready,
     [SVC_METRICS] = svc_metrics,

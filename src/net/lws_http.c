@@ -399,6 +399,15 @@ static int http_read_params(struct http_req *r, const struct route_match *m, str
                                : "no such workflow");
         q->name = (struct str){arena_strdup(&q->arena, m->workflow_id), m->workflow_id.n};
     }
+    q->catalog.kind = r->route->catalog;
+    if (m->object_id.p) {
+        if (!name_is_valid(m->object_id))
+            return err_set(e, r->method == HTTP_PUT ? ERR_INVALID : ERR_NOT_FOUND,
+                           r->method == HTTP_PUT
+                               ? "the id takes 1 to 64 characters of A-Z a-z 0-9 _ . -"
+                               : "there is none of that id");
+        q->name = (struct str){arena_strdup(&q->arena, m->object_id), m->object_id.n};
+    }
     status = http_read_headers(r, e);
     if (status < 0)
         return status;

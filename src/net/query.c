@@ -13,7 +13,8 @@ _Static_assert(SVC_OP_COUNT <= 128, "operations are bits of params[].ops");
 #define LISTS                                                                                      \
     (OPS(SVC_WORKFLOW_LIST) | OPS(SVC_WORKFLOW_VERSIONS) | OPS(SVC_SESSION_LIST) |                 \
      OPS(SVC_MESSAGES) | OPS(SVC_NODES) | OPS(SVC_INSTANCES) | REVIEWS | OPS(SVC_STAGE_LIST) |     \
-     OPS(SVC_FILES) | OPS(SVC_FILE_HISTORY))
+     OPS(SVC_FILES) | OPS(SVC_FILE_HISTORY) | CATALOG)
+#define CATALOG  OPS(SVC_CATALOG_LIST)
 #define SESSIONS OPS(SVC_SESSION_LIST)
 #define REVIEWS  OPS(SVC_REVIEW_LIST)
 #define DIAGRAMS (OPS(SVC_WORKFLOW_DIAGRAM) | OPS(SVC_SESSION_DIAGRAM))
@@ -45,7 +46,7 @@ struct query_param {
 static const struct query_param params[] = {
     PARAM("limit", LISTS, QUERY_LIMIT, list.limit),
     PARAM("cursor", LISTS, QUERY_TEXT, list.cursor),
-    PARAM("q", OPS(SVC_WORKFLOW_LIST) | SESSIONS, QUERY_TEXT, list.q),
+    PARAM("q", OPS(SVC_WORKFLOW_LIST) | SESSIONS | CATALOG, QUERY_TEXT, list.q),
     PARAM("type", OPS(SVC_WORKFLOW_LIST), QUERY_TEXT, list.type),
     PARAM("status", SESSIONS | REVIEWS, QUERY_TEXT, list.status),
     PARAM("kind", REVIEWS, QUERY_TEXT, list.kind),
@@ -63,6 +64,8 @@ static const struct query_param params[] = {
     PARAM("version", OPS(SVC_FILE_CONTENT), QUERY_NUMBER, version),
     PARAM("from", OPS(SVC_FILE_DIFF), QUERY_NUMBER, file.from),
     PARAM("to", OPS(SVC_FILE_DIFF), QUERY_NUMBER, file.to),
+    PARAM("category", CATALOG, QUERY_TEXT, list.category),
+    PARAM("detach", OPS(SVC_CATALOG_DELETE), QUERY_BOOL, catalog.detach),
     PARAM("force", OPS(SVC_SESSION_DELETE), QUERY_BOOL, force),
     PARAM("after", OPS(SVC_EVENTS), QUERY_NUMBER, events.after),
     PARAM("cursor", OPS(SVC_EVENTS), QUERY_NUMBER, events.after),

@@ -7,11 +7,16 @@
 
 #define SERVICE(method, pattern, op, body)                                                         \
     {                                                                                              \
-        method, pattern, ROUTE_SERVICE, op, body                                                   \
+        method, pattern, ROUTE_SERVICE, op, body, CATALOG_AGENT                                    \
     }
 #define OTHER(pattern, kind)                                                                       \
     {                                                                                              \
-        HTTP_GET, pattern, kind, SVC_OP_COUNT, BODY_NONE                                           \
+        HTTP_GET, pattern, kind, SVC_OP_COUNT, BODY_NONE, CATALOG_AGENT                            \
+    }
+
+#define CATALOG(method, pattern, op, body, kind)                                                   \
+    {                                                                                              \
+        method, pattern, ROUTE_SERVICE, op, body, kind                                             \
     }
 
 const struct route routes[] = {
@@ -59,6 +64,28 @@ const struct route routes[] = {
     SERVICE(HTTP_GET, "/stages/{instance_id}", SVC_STAGE_GET, BODY_NONE),
     SERVICE(HTTP_PATCH, "/stages/{instance_id}", SVC_STAGE_UPDATE, BODY_JSON),
     SERVICE(HTTP_POST, "/stages/{instance_id}/complete", SVC_STAGE_COMPLETE, BODY_OPTIONAL),
+    CATALOG(HTTP_GET, "/agents", SVC_CATALOG_LIST, BODY_NONE, CATALOG_AGENT),
+    CATALOG(HTTP_POST, "/agents", SVC_CATALOG_CREATE, BODY_WORKFLOW, CATALOG_AGENT),
+    CATALOG(HTTP_GET, "/agents/{agent_id}", SVC_CATALOG_GET, BODY_NONE, CATALOG_AGENT),
+    CATALOG(HTTP_PUT, "/agents/{agent_id}", SVC_CATALOG_PUT, BODY_WORKFLOW, CATALOG_AGENT),
+    CATALOG(HTTP_PATCH, "/agents/{agent_id}", SVC_CATALOG_PATCH, BODY_WORKFLOW, CATALOG_AGENT),
+    CATALOG(HTTP_DELETE, "/agents/{agent_id}", SVC_CATALOG_DELETE, BODY_NONE, CATALOG_AGENT),
+    CATALOG(HTTP_GET, "/groups", SVC_CATALOG_LIST, BODY_NONE, CATALOG_GROUP),
+    CATALOG(HTTP_POST, "/groups", SVC_CATALOG_CREATE, BODY_WORKFLOW, CATALOG_GROUP),
+    CATALOG(HTTP_GET, "/groups/{group_id}", SVC_CATALOG_GET, BODY_NONE, CATALOG_GROUP),
+    CATALOG(HTTP_PUT, "/groups/{group_id}", SVC_CATALOG_PUT, BODY_WORKFLOW, CATALOG_GROUP),
+    CATALOG(HTTP_PATCH, "/groups/{group_id}", SVC_CATALOG_PATCH, BODY_WORKFLOW, CATALOG_GROUP),
+    CATALOG(HTTP_DELETE, "/groups/{group_id}", SVC_CATALOG_DELETE, BODY_NONE, CATALOG_GROUP),
+    CATALOG(HTTP_GET, "/templates", SVC_CATALOG_LIST, BODY_NONE, CATALOG_TEMPLATE),
+    CATALOG(HTTP_POST, "/templates", SVC_CATALOG_CREATE, BODY_WORKFLOW, CATALOG_TEMPLATE),
+    CATALOG(HTTP_GET, "/templates/{template_id}", SVC_CATALOG_GET, BODY_NONE, CATALOG_TEMPLATE),
+    CATALOG(HTTP_PUT, "/templates/{template_id}", SVC_CATALOG_PUT, BODY_WORKFLOW, CATALOG_TEMPLATE),
+    CATALOG(HTTP_PATCH, "/templates/{template_id}", SVC_CATALOG_PATCH, BODY_WORKFLOW,
+            CATALOG_TEMPLATE),
+    CATALOG(HTTP_DELETE, "/templates/{template_id}", SVC_CATALOG_DELETE, BODY_NONE,
+            CATALOG_TEMPLATE),
+    SERVICE(HTTP_POST, "/templates/{template_id}/instantiate", SVC_TEMPLATE_INSTANTIATE,
+            BODY_OPTIONAL),
     OTHER("/ws", ROUTE_SOCKET),
     OTHER("/healthz", ROUTE_HEALTHZ),
     SERVICE(HTTP_GET, "/readyz", SVC_READY, BODY_NONE),

@@ -45,6 +45,7 @@ struct route {
     enum route_kind kind;
     enum svc_op op;
     enum route_body body;
+    enum catalog_kind catalog; /* of SVC_CATALOG_… */
 };
 extern const struct route routes[];
 extern const size_t routes_count;

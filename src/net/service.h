@@ -17,6 +17,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/id.h"
+#include "engine/records.h"
 
 struct inbox_turn;
 
@@ -38,33 +39,40 @@ enum svc_op {
     SVC_SESSION_DELETE,    /* session_id, force, if_match */
     SVC_PAUSE,             /* session_id, pause */
     SVC_RESUME,
-    SVC_CANCEL,          /* session_id, reason */
-    SVC_STOP,            /* session_id, reason */
-    SVC_NODE_RESUME,     /* session_id, answer */
-    SVC_SIGNAL,          /* session_id, signal */
-    SVC_INPUT,           /* session_id, input */
-    SVC_EVENTS,          /* session_id, events */
-    SVC_MESSAGES,        /* session_id, list */
-    SVC_NODES,           /* session_id, list */
-    SVC_SESSION_DIAGRAM, /* session_id, diagram */
-    SVC_REVIEW_LIST,     /* list, session_id (zero: of all) */
-    SVC_REVIEW_GET,      /* answer.interrupt_id */
-    SVC_STAGE_LIST,      /* session_id, list */
-    SVC_STAGE_GET,       /* answer.interrupt_id, as the next two */
-    SVC_STAGE_UPDATE,    /* answer: data_json, reviewer */
-    SVC_STAGE_COMPLETE,  /* the same */
-    SVC_FILES,           /* session_id, list */
-    SVC_FILE_HISTORY,    /* session_id, file, list */
-    SVC_FILE_CONTENT,    /* session_id, file, version */
-    SVC_FILE_DIFF,       /* session_id, file */
-    SVC_TASK_LEASE,      /* task: queue, worker, max, wait_ms */
-    SVC_TASK_HEARTBEAT,  /* task: id, attempt, text, level */
-    SVC_TASK_COMPLETE,   /* task: id, attempt, output_json */
-    SVC_TASK_FAIL,       /* task: id, attempt, error_json, retry */
-    SVC_FORK,            /* session_id, fork */
-    SVC_RETRY,           /* session_id, fork.node_id */
-    SVC_CHILD_ENDED,     /* app's own: task.id (the parent's run), output_json or error_json */
-    SVC_CHILD_RESUME,    /* app's own: it was paused with its parent */
+    SVC_CANCEL,               /* session_id, reason */
+    SVC_STOP,                 /* session_id, reason */
+    SVC_NODE_RESUME,          /* session_id, answer */
+    SVC_SIGNAL,               /* session_id, signal */
+    SVC_INPUT,                /* session_id, input */
+    SVC_EVENTS,               /* session_id, events */
+    SVC_MESSAGES,             /* session_id, list */
+    SVC_NODES,                /* session_id, list */
+    SVC_SESSION_DIAGRAM,      /* session_id, diagram */
+    SVC_REVIEW_LIST,          /* list, session_id (zero: of all) */
+    SVC_REVIEW_GET,           /* answer.interrupt_id */
+    SVC_STAGE_LIST,           /* session_id, list */
+    SVC_STAGE_GET,            /* answer.interrupt_id, as the next two */
+    SVC_STAGE_UPDATE,         /* answer: data_json, reviewer */
+    SVC_STAGE_COMPLETE,       /* the same */
+    SVC_FILES,                /* session_id, list */
+    SVC_FILE_HISTORY,         /* session_id, file, list */
+    SVC_FILE_CONTENT,         /* session_id, file, version */
+    SVC_FILE_DIFF,            /* session_id, file */
+    SVC_TASK_LEASE,           /* task: queue, worker, max, wait_ms */
+    SVC_TASK_HEARTBEAT,       /* task: id, attempt, text, level */
+    SVC_TASK_COMPLETE,        /* task: id, attempt, output_json */
+    SVC_TASK_FAIL,            /* task: id, attempt, error_json, retry */
+    SVC_FORK,                 /* session_id, fork */
+    SVC_RETRY,                /* session_id, fork.node_id */
+    SVC_CHILD_ENDED,          /* app's own: task.id (the parent's run), output_json or error_json */
+    SVC_CHILD_RESUME,         /* app's own: it was paused with its parent */
+    SVC_CATALOG_LIST,         /* catalog.kind, list: agents, groups, templates */
+    SVC_CATALOG_CREATE,       /* catalog.kind, workflow.text: the object */
+    SVC_CATALOG_GET,          /* catalog.kind, name */
+    SVC_CATALOG_PUT,          /* catalog.kind, name, workflow.text, if_match */
+    SVC_CATALOG_PATCH,        /* the same: merged into what is there */
+    SVC_CATALOG_DELETE,       /* catalog.kind, name, catalog.detach, if_match */
+    SVC_TEMPLATE_INSTANTIATE, /* name, catalog.new_id, new_name, values_json */
     SVC_INSTANCES,
     SVC_READY,   /* is the store writable? */
     SVC_METRICS, /* body: Prometheus text */
@@ -86,7 +94,7 @@ struct svc_req {
     struct str idempotency_key; /* p == NULL: none */
     uint64_t body_hash[2];      /* of method, route and body, for the key */
     struct {
-        struct str text; /* JSON of the definition; YAML was converted */
+        struct str text; /* JSON of the definition, or of a stored object; YAML was converted */
     } workflow;
     struct {
         struct str workflow_id; /* one of workflow_id and graph_json */
@@ -131,6 +139,11 @@ struct svc_req {
         int64_t from, to; /* versions of a diff; 0: the one before, the newest */
     } file;
     struct {
+        enum catalog_kind kind;
+        bool detach;
+        struct str new_id, new_name, values_json; /* or NULL */
+    } catalog;
+    struct {
         int64_t after_seq;  /* one of after_seq (from 1) and node_id; a retry may have neither */
         struct str node_id; /* or NULL */
         struct str input_json, vars_json; /* or NULL */
@@ -145,7 +158,7 @@ struct svc_req {
     } events;
     struct {
         int limit; /* 1 to 500 */
-        struct str cursor, q, type, status, kind, workflow_id, group_id, user_id, tag;
+        struct str cursor, q, type, status, kind, workflow_id, group_id, user_id, tag, category;
         int64_t created_after, created_before;
         bool ascending;
     } list;

@@ -188,6 +188,13 @@ static const struct wire_field fork_fields[] = {
     FIELD("input", WIRE_OBJECT, fork.input_json),
     FIELD("vars", WIRE_OBJECT, fork.vars_json),
 };
+static const struct wire_field instantiate_fields[] = {
+    IN_MESSAGE,
+    FIELD("id", WIRE_NAME, catalog.new_id),
+    FIELD("name", WIRE_TEXT, catalog.new_name, .max = WIRE_NAME_MAX),
+    FIELD("values", WIRE_OBJECT, catalog.values_json),
+    FIELD("parameters", WIRE_OBJECT, catalog.values_json), /* another word for the same */
+};
 #define RETRY_FIELDS (MESSAGE_FIELDS + 1)
 
 struct wire_table {
@@ -227,6 +234,8 @@ static struct wire_table fields_of(enum svc_op op, bool in_message)
         t = (struct wire_table){complete_fields, COUNT(complete_fields)};
     else if (op == SVC_TASK_FAIL)
         t = (struct wire_table){fail_fields, COUNT(fail_fields)};
+    else if (op == SVC_TEMPLATE_INSTANTIATE)
+        t = (struct wire_table){instantiate_fields, COUNT(instantiate_fields)};
     else if (op == SVC_FORK)
         t = (struct wire_table){fork_fields, COUNT(fork_fields)};
     else if (op == SVC_RETRY)

@@ -1,11 +1,14 @@
 /* System objects, and looking ids up, over the store in memory. */
 #include "app/catalog.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <uv.h>
 
 #include "app/app.h"
 #include "app/catalog_body.h"
+#include "app/catalog_template.h"
+#include "engine/expr.h"
 #include "unit.h"
 
 static void system_objects_are_found_by_id(void **state)
@@ -87,6 +90,162 @@ static void the_workspace_comes_first(void **state)
     assert_int_equal(uv_loop_close(&a.loop), 0);
 }
 
+/* ---- system templates ---- */
+
+/* Every agent that the object names, at any depth. */
+static void agents_are_known(struct json v, const char *where)
+{
+    struct json_iter it;
+
+    json_iter_init(&it, v);
+    while (json_iter_next(&it)) {
+        if (json_type(v) == JSON_OBJECT && json_iter_key_is(&it, "agent_id")) {
+            char *id = json_strdup(it.value);
+            if (!catalog_system_find(CATALOG_AGENT, str_of(id)))
+                fail_msg("%s: there is no agent \"%s\"", where, id);
+            free(id);
+        }
+        agents_are_known(it.value, where);
+    }
+}
+
+static void system_templates_are_workflows(void **state)
+{
+    struct errbuf e = {""};
+    struct expr_vm *vm = expr_vm_create();
+    size_t count;
+    (void)state;
+
+    const struct catalog_row *const *rows = catalog_system_list(CATALOG_TEMPLATE, &count);
+    assert_true(count > 0);
+    for (size_t i = 0; i < count; i++) {
+        struct json body = json_root(rows[i]->body_json), graph = json_get(body, "graph");
+        struct json parameters = json_get(body, "parameters");
+        char *id = str_dup(rows[i]->id);
+        struct workflow_issues issues;
+        struct workflow *wf = NULL;
+        struct buf text;
+        workflow_issues_init(&issues);
+        buf_init(&text, 1 << 20);
+        if (catalog_template_sample(graph, parameters, &text, &e))
+            fail_msg("%s: %s", id, e.text);
+        buf_clear(&text); /* and all parameters have defaults: one click makes a workflow */
+        if (catalog_template_render(graph, parameters, JSON_ABSENT, &text, &e))
+            fail_msg("%s: %s", id, e.text);
+        workflow_parse(buf_str(&text), vm, &wf, &issues);
+        for (unsigned k = 0; k < issues.count; k++)
+            fail_msg("%s: %.*s: %.*s", id, STR_FMT(issues.items[k].path),
+                     STR_FMT(issues.items[k].message));
+        agents_are_known(graph, id);
+        assert_non_null(rows[i]->category.p);
+        workflow_unref(wf);
+        workflow_issues_deinit(&issues);
+        buf_deinit(&text);
+        free(id);
+    }
+    expr_vm_destroy(vm);
+}
+
+static void system_groups_name_known_agents(void **state)
+{
+    size_t count;
+    (void)state;
+
+    const struct catalog_row *const *rows = catalog_system_list(CATALOG_GROUP, &count);
+    assert_true(count > 0);
+    for (size_t i = 0; i < count; i++) {
+        struct catalog_body body;
+        struct arena a;
+        arena_init(&a);
+        assert_int_equal(catalog_body_read(CATALOG_GROUP, rows[i]->body_json, &a, &body, NULL), 0);
+        assert_true(body.agent_count > 0);
+        for (size_t k = 0; k < body.agent_count; k++)
+            assert_non_null(catalog_system_find(CATALOG_AGENT, body.agents[k]));
+        arena_deinit(&a);
+    }
+}
+
+/* ---- templates ---- */
+
+#define SCHEMA                                                                                     \
+    "{\"type\":\"object\",\"required\":[\"who\"],\"properties\":{\"who\":{\"type\":\"string\"},"   \
+    "\"n\":{\"type\":\"integer\",\"maximum\":9,\"default\":3},\"list\":{\"type\":\"array\"},"      \
+    "\"own\":{\"default\":\"{{ input.x }}\"}}}"
+
+static const struct {
+    const char *graph, *values;
+    const char *out, *error;
+} renders[] = {
+    {"{\"a\":\"{{ param.n }}\"}", "{\"who\":\"x\"}", "{\"a\":3}", NULL},
+    {"{\"a\":[\"{{param.n}} of {{ param.who }}!\"]}", "{\"who\":\"\\\"x\\\"\",\"n\":4}",
+     "{\"a\":[\"4 of \\\"x\\\"!\"]}", NULL},
+    {"{\"a\":\"{{ param.list }}\",\"b\":\"={{ param.list }}\"}",
+     "{\"who\":\"x\",\"list\":[1,\"y\"]}", "{\"a\":[1,\"y\"],\"b\":\"=[1,\\\"y\\\"]\"}", NULL},
+    {"{\"a\":\"{{ param.own }}\"}", "{\"who\":\"x\"}", "{\"a\":\"{{ input.x }}\"}", NULL},
+    {"{\"{{ param.n }}\":\"{{ input.n }} {{ param.n + 1 }} {{ params.n }} {{ param. }} {{ "
+     "param.n\"}",
+     "{\"who\":\"x\"}",
+     "{\"{{ param.n }}\":\"{{ input.n }} {{ param.n + 1 }} {{ params.n }} {{ param. }} {{ "
+     "param.n\"}",
+     NULL},
+    {"{\"a\":\"\\u007b{ param.n }}\"}", "{\"who\":\"x\"}", "{\"a\":3}", NULL},
+    {"{}", "{}", NULL, "who"},
+    {"{}", "{\"who\":3}", NULL, "who"},
+    {"{}", "{\"who\":\"x\",\"n\":10}", NULL, "n"},
+    {"{}", "{\"who\":\"x\",\"other\":1}", NULL, "values.other: the template has no such"},
+    {"{}", "{\"who\":\"{{ session.id }}\"}", NULL, "values.who: a value may not hold"},
+    {"{}", "{\"who\":\"\\u007b\\u007b session.id }}\"}", NULL, "values.who: a value may not"},
+    {"{}", "{\"who\":\"x\",\"list\":[[\"{{ x }}\"]]}", NULL, "values.list: a value may not hold"},
+    {"{\"a\":\"{{ param.nobody }}\"}", "{\"who\":\"x\"}", NULL,
+     "parameter \"nobody\" has no value"},
+    {"{\"a\":\"{{ param.list }}\"}", "{\"who\":\"x\"}", NULL, "parameter \"list\" has no value"},
+};
+
+static void values_take_their_places(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ROWS(renders); i++) {
+        struct errbuf e = {""};
+        struct buf out;
+        buf_init(&out, 1 << 20);
+        int rc =
+            catalog_template_render(json_root(str_of(renders[i].graph)), json_root(STR(SCHEMA)),
+                                    json_root(str_of(renders[i].values)), &out, &e);
+        if (renders[i].out && (rc || !str_eqz(buf_str(&out), renders[i].out)))
+            fail_msg("%s: %d %s %.*s", renders[i].graph, rc, e.text, STR_FMT(buf_str(&out)));
+        if (renders[i].error && (rc != ERR_UNPROCESSABLE || !strstr(e.text, renders[i].error)))
+            fail_msg("%s %s: %d %s", renders[i].graph, renders[i].values, rc, e.text);
+        buf_deinit(&out);
+    }
+}
+
+static void a_sample_has_every_value(void **state)
+{
+    static const char schema[] =
+        "{\"properties\":{\"a\":{\"type\":\"integer\",\"minimum\":2},\"b\":{\"enum\":[\"x\",\"y\"]}"
+        ","
+        "\"c\":{\"type\":\"boolean\"},\"d\":{},\"e\":{\"type\":[\"array\",\"null\"]},"
+        "\"f\":{\"type\":\"object\"},\"g\":{\"type\":\"number\",\"default\":0.5}}}";
+    struct errbuf e = {""};
+    struct buf out;
+    (void)state;
+
+    buf_init(&out, 1000);
+    assert_int_equal(
+        catalog_template_sample(json_root(STR("[\"{{param.a}}\",\"{{param.b}}\",\"{{param.c}}\","
+                                              "\"{{param.d}}\",\"{{param.e}}\",\"{{param.f}}\","
+                                              "\"{{param.g}}\"]")),
+                                json_root(str_of(schema)), &out, &e),
+        0);
+    assert_true(str_eqz(buf_str(&out), "[2,\"x\",true,\"sample\",[],{},0.5]"));
+    buf_clear(&out);
+    assert_int_equal(
+        catalog_template_sample(json_root(STR("\"{{param.z}}\"")), JSON_ABSENT, &out, &e),
+        ERR_INVALID);
+    assert_non_null(strstr(e.text, "graph: the parameter \"z\""));
+    buf_deinit(&out);
+}
+
 /* ---- bodies ---- */
 
 struct body_row {
@@ -139,7 +298,9 @@ static const struct body_row body_rows[] = {
     {CATALOG_GROUP, "{\"memory\":{\"promote\":1}}", NULL, "memory: expected an object"},
     {CATALOG_GROUP, "{\"persona\":\"x\"}", NULL, "unknown member \"persona\""},
     {CATALOG_TEMPLATE, "{\"graph\":{ \"nodes\":{}}, \"id\":\"t\"}",
-     "{\"id\":\"t\",\"graph\":{ \"nodes\":{}}}", NULL},
+     "{\"id\":\"t\",\"graph\":{\"nodes\":{}}}", NULL},
+    {CATALOG_TEMPLATE, "{\"graph\":{\"id\":\"w\",\"nodes\":{}}}", "{\"graph\":{\"nodes\":{}}}",
+     NULL},
     {CATALOG_TEMPLATE, "{\"graph\":[]}", NULL, "graph: expected an object"},
     {CATALOG_TEMPLATE, "{\"parameters\":{\"type\":\"objct\"}}", NULL, "parameters: "},
 };
@@ -187,6 +348,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(system_objects_are_found_by_id),
+        cmocka_unit_test(system_templates_are_workflows),
+        cmocka_unit_test(system_groups_name_known_agents),
+        cmocka_unit_test(values_take_their_places),
+        cmocka_unit_test(a_sample_has_every_value),
         cmocka_unit_test(the_workspace_comes_first),
         cmocka_unit_test(bodies_are_checked),
         cmocka_unit_test(long_texts_are_refused),
