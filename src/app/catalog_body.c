@@ -157,11 +157,20 @@ static bool is_url(struct str s)
     return true;
 }
 
+/* An emoji, or initials: no address, no markup. */
+static bool is_short(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (strchr("\"'<>&:/\\`", s.p[i]))
+            return false;
+    return s.n <= CATALOG_EMOJI_MAX && is_line(s);
+}
+
 static int read_picture(struct body_read *r, const char *what, struct json v)
 {
     struct str s = json_type(v) == JSON_STRING ? text_of(r, v) : STR_NULL;
     bool url = begins(s, "https://") || begins(s, "http://") || begins(s, "data:image/");
-    if (!s.p || !(url ? is_url(s) : s.n <= CATALOG_EMOJI_MAX && is_line(s)))
+    if (!s.p || !(url ? is_url(s) : is_short(s)))
         return expected(r, what, "an http(s) URL, a data:image/… URL, or an emoji");
     if (s.n > CATALOG_AVATAR_MAX)
         return err_set(r->e, ERR_INVALID, "%s: longer than %u bytes", what, CATALOG_AVATAR_MAX);

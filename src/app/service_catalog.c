@@ -11,7 +11,7 @@
 #include "store/rules.h"
 
 /* A PATCH reads, merges and puts at the version that it read: as often as others get in between. */
-#define PATCH_TRIES 5
+#define PATCH_TRIES 20
 
 struct catalog_job {
     struct app *app;
@@ -447,7 +447,7 @@ void svc_catalog_patch(struct app *a, struct svc_req *req)
     if (req->moves++ < PATCH_TRIES)
         job_look_up(job_create(a, req), patch_read);
     else
-        app_fail(req, ERR_STALE, "others change the %s all the time; try again", word_of(req));
+        app_fail(req, ERR_UNAVAILABLE, "others change the %s all the time; try again", word_of(req));
 }
 
 /* ---- delete ---- */
