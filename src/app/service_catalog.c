@@ -447,7 +447,8 @@ void svc_catalog_patch(struct app *a, struct svc_req *req)
     if (req->moves++ < PATCH_TRIES)
         job_look_up(job_create(a, req), patch_read);
     else
-        app_fail(req, ERR_UNAVAILABLE, "others change the %s all the time; try again", word_of(req));
+        app_fail(req, ERR_UNAVAILABLE, "others change the %s all the time; try again",
+                 word_of(req));
 }
 
 /* ---- delete ---- */

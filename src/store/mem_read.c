@@ -517,25 +517,21 @@ static int read_idempotency(struct mem_data *d, struct store_idempotency_get *g)
     return 0;
 }
 
+#define READ(op, type, run)                                                                        \
+    case op:                                                                                       \
+        return run(d, container_of(req, struct type, req))
+
 int mem_read_run(struct mem_data *d, struct store_req *req)
 {
     switch (req->op) {
-    case STORE_WORKFLOW_GET:
-        return read_workflow(d, container_of(req, struct store_workflow_get, req));
-    case STORE_WORKFLOW_LIST:
-        return read_workflows(d, container_of(req, struct store_workflow_list, req));
-    case STORE_WORKFLOW_VERSIONS:
-        return read_versions(d, container_of(req, struct store_workflow_versions, req));
-    case STORE_SESSION_GET:
-        return read_session(d, container_of(req, struct store_session_get, req));
-    case STORE_SESSION_LIST:
-        return read_sessions(d, container_of(req, struct store_session_list, req));
-    case STORE_SESSION_LOAD:
-        return mem_session_load(d, container_of(req, struct store_session_load, req));
-    case STORE_EVENTS_READ:
-        return read_events(d, container_of(req, struct store_events_read, req));
-    case STORE_MESSAGES_LIST:
-        return read_messages(d, container_of(req, struct store_messages_list, req));
+        READ(STORE_WORKFLOW_GET, store_workflow_get, read_workflow);
+        READ(STORE_WORKFLOW_LIST, store_workflow_list, read_workflows);
+        READ(STORE_WORKFLOW_VERSIONS, store_workflow_versions, read_versions);
+        READ(STORE_SESSION_GET, store_session_get, read_session);
+        READ(STORE_SESSION_LIST, store_session_list, read_sessions);
+        READ(STORE_SESSION_LOAD, store_session_load, mem_session_load);
+        READ(STORE_EVENTS_READ, store_events_read, read_events);
+        READ(STORE_MESSAGES_LIST, store_messages_list, read_messages);
     case STORE_RUNS_LIST:
         return read_runs(d, container_of(req, struct store_runs_list, req));
     case STORE_SCAN_BUSY:

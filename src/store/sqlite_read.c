@@ -330,26 +330,22 @@ int sqlite_idempotency_get(struct sqlite_db *db, struct arena *a, struct str wor
                : 0;
 }
 
+#define READ(op, type, run)                                                                        \
+    case op:                                                                                       \
+        return run(db, container_of(req, struct type, req))
+
 /* A session's whole load reads several tables: all of them as of one moment. */
 int sqlite_read_run(struct sqlite_db *db, struct store_req *req)
 {
     switch (req->op) {
-    case STORE_WORKFLOW_GET:
-        return sqlite_workflow_get(db, container_of(req, struct store_workflow_get, req));
-    case STORE_WORKFLOW_LIST:
-        return sqlite_workflow_list(db, container_of(req, struct store_workflow_list, req));
-    case STORE_WORKFLOW_VERSIONS:
-        return sqlite_workflow_versions(db, container_of(req, struct store_workflow_versions, req));
-    case STORE_SESSION_GET:
-        return sqlite_session_read(db, container_of(req, struct store_session_get, req));
-    case STORE_SESSION_LIST:
-        return sqlite_session_list(db, container_of(req, struct store_session_list, req));
-    case STORE_SESSION_LOAD:
-        return sqlite_session_load(db, container_of(req, struct store_session_load, req));
-    case STORE_EVENTS_READ:
-        return read_events(db, container_of(req, struct store_events_read, req));
-    case STORE_MESSAGES_LIST:
-        return read_messages(db, container_of(req, struct store_messages_list, req));
+        READ(STORE_WORKFLOW_GET, store_workflow_get, sqlite_workflow_get);
+        READ(STORE_WORKFLOW_LIST, store_workflow_list, sqlite_workflow_list);
+        READ(STORE_WORKFLOW_VERSIONS, store_workflow_versions, sqlite_workflow_versions);
+        READ(STORE_SESSION_GET, store_session_get, sqlite_session_read);
+        READ(STORE_SESSION_LIST, store_session_list, sqlite_session_list);
+        READ(STORE_SESSION_LOAD, store_session_load, sqlite_session_load);
+        READ(STORE_EVENTS_READ, store_events_read, read_events);
+        READ(STORE_MESSAGES_LIST, store_messages_list, read_messages);
     case STORE_RUNS_LIST:
         return read_runs(db, container_of(req, struct store_runs_list, req));
     case STORE_SCAN_BUSY:
