@@ -8,11 +8,12 @@
 #include "app/runner_private.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "engine/model_list.h"
 #include "engine/schema.h"
 
 struct model_run {
     struct run run;
-    char *provider, *model;
+    struct llm_target targets[LLM_TARGETS_MAX]; /* strings are ours */
     struct llm_call call;
     struct describe describe; /* of MCP tools, before the call */
     bool is_called;
@@ -76,8 +77,10 @@ void run_failed(struct run *r, const char *code, const char *text, int64_t retry
 static void model_run_destroy(struct model_run *m)
 {
     run_deinit(&m->run);
-    free(m->provider);
-    free(m->model);
+    for (unsigned i = 0; i < m->call.target_count; i++) {
+        free((char *)m->targets[i].provider);
+        free((char *)m->targets[i].model);
+    }
     describe_cancel(&m->describe);
     free(m);
 }
@@ -156,6 +159,19 @@ static void model_described(struct describe *d)
     model_call(m);
 }
 
+_Static_assert(MODEL_LIST_MAX <= LLM_TARGETS_MAX, "a list of models is too long for a call");
+
+static void model_targets(struct model_run *m, struct json request)
+{
+    struct model_choice choice;
+    unsigned i = 0;
+    for (; i < LLM_TARGETS_MAX && model_list_at(request, i, &choice); i++)
+        m->targets[i] =
+            (struct llm_target){json_strdup(choice.provider), json_strdup(choice.model)};
+    m->call.targets = m->targets;
+    m->call.target_count = i;
+}
+
 static void model_start(struct live *l, const struct effect *ef)
 {
     struct model_run *m = mem_zalloc(sizeof(*m));
@@ -163,10 +179,7 @@ static void model_start(struct live *l, const struct effect *ef)
     m->run.cancel = model_cancel;
     m->run.hold = model_hold;
     struct json request = json_root(m->run.request);
-    m->provider = json_strdup(json_get_set(request, "provider"));
-    m->model = json_strdup(json_get_set(request, "model"));
-    m->call.provider = m->provider;
-    m->call.model = m->model;
+    model_targets(m, request);
     m->call.request = m->run.request;
     m->call.idempotency_key = ef->idempotency_key;
     m->call.fair_key = l->id;

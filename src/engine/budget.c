@@ -2,6 +2,7 @@
 
 #include <math.h>
 
+#include "engine/model_list.h"
 #include "engine/session.h"
 
 #define TOKENS_MAX     INT64_C(1000000000) /* of one call: more is a server's mistake */
@@ -115,17 +116,18 @@ static bool price_find(const struct session *s, struct str provider, struct str 
     return r && r->price && r->price(r->data, provider, model, out);
 }
 
-static struct str member_text(struct session *s, struct json v, const char *key)
+static struct str text_of(struct session *s, struct json v)
 {
-    struct json m = json_get_set(v, key);
-    return json_type(m) == JSON_STRING ? json_text(s, m) : STR_NULL;
+    return json_exists(v) ? json_text(s, v) : STR_NULL;
 }
 
 static void meter_init(struct session *s, struct meter *m, struct str request)
 {
     struct json v = json_root(request);
     *m = (struct meter){.input = tokens_of((int64_t)request.n)};
-    m->priced = price_find(s, member_text(s, v, "provider"), member_text(s, v, "model"), &m->price);
+    struct model_choice first; /* what others would cost is seen when they answer */
+    model_list_at(v, 0, &first);
+    m->priced = price_find(s, text_of(s, first.provider), text_of(s, first.model), &m->price);
 }
 
 /* ---- the limit ---- */

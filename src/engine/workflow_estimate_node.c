@@ -1,6 +1,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "engine/model_list.h"
 #include "engine/workflow_estimate_private.h"
 
 #define MESSAGE_TOKENS     4.0 /* around each message */
@@ -23,6 +24,15 @@ static struct json agent_prop(const struct estimate *s, unsigned n, const char *
 static struct str name_of(struct json v)
 {
     return json_type(v) == JSON_STRING ? (struct str){v.p + 1, v.n - 2} : STR_NULL;
+}
+
+/* The first is what it will probably be. */
+static void model_set(struct est_node *e, struct json provider, struct json model)
+{
+    struct model_choice first;
+    model_list_pick(provider, model, 0, &first);
+    e->provider = name_of(first.provider);
+    e->model = name_of(first.model);
 }
 
 static double number_or(struct json v, double otherwise)
@@ -52,8 +62,7 @@ void est_node_prepare(struct estimate *s, unsigned n)
         e->result = est_stand_in(s, e->output);
     }
     e->result_tokens = e->output;
-    e->provider = name_of(agent_prop(s, n, "provider"));
-    e->model = name_of(agent_prop(s, n, "model"));
+    model_set(e, agent_prop(s, n, "provider"), agent_prop(s, n, "model"));
     if (s->w->nodes[n].kind == KIND_AGENT) {
         e->agent = name_of(est_prop(s, n, "agent_id"));
         if (!e->agent.p)
@@ -172,8 +181,8 @@ static void vote_visit(struct estimate *s, unsigned n)
     json_iter_init(&it, est_prop(s, n, "voters"));
     while (json_iter_next(&it)) {
         struct est_node voter = {.output = VERDICT_TOKENS};
-        voter.provider = name_of(voter_prop(s, n, it.value, "provider"));
-        voter.model = name_of(voter_prop(s, n, it.value, "model"));
+        model_set(&voter, voter_prop(s, n, it.value, "provider"),
+                  voter_prop(s, n, it.value, "model"));
         voter.input = asked + est_template(s, voter_prop(s, n, it.value, "persona"));
         question_add(s, e, voter);
         price_set(s, &voter);
@@ -193,8 +202,8 @@ static void facts_visit(struct estimate *s, unsigned n)
     struct json text = est_prop(s, n, "text");
     double claims = number_or(est_prop(s, n, "max_claims"), 10);
     double queries = number_or(est_prop(s, n, "max_queries"), 2);
-    struct est_node asked = {.provider = name_of(est_prop(s, n, "provider")),
-                             .model = name_of(est_prop(s, n, "model"))};
+    struct est_node asked = {0};
+    model_set(&asked, est_prop(s, n, "provider"), est_prop(s, n, "model"));
     e->input = e->output = e->calls = 0;
     asked.input = json_exists(text) ? est_template(s, text) : default_prompt_tokens(s, n);
     asked.output = claims * CLAIM_TOKENS;
@@ -213,8 +222,8 @@ static void facts_visit(struct estimate *s, unsigned n)
 static void synth_visit(struct estimate *s, unsigned n)
 {
     struct est_node *e = &s->nodes[n];
-    struct est_node asked = {.provider = name_of(est_prop(s, n, "provider")),
-                             .model = name_of(est_prop(s, n, "model"))};
+    struct est_node asked = {0};
+    model_set(&asked, est_prop(s, n, "provider"), est_prop(s, n, "model"));
     asked.output = number_or(est_prop(s, n, "max_tokens"), ESTIMATE_OUTPUT_TOKENS_ASSUMED);
     asked.input = asked.output + 2 * ESTIMATE_OUTPUT_TOKENS_ASSUMED;
     e->input = e->output = e->calls = 0;

@@ -56,7 +56,7 @@ static const char *type_word(enum prop_type t)
         [PROP_CODE] = "Lua code",      [PROP_SCHEMA] = "JSON Schema",
         [PROP_NAMES] = "names",        [PROP_MESSAGES] = "array of {role, content}",
         [PROP_NODE] = "node id",       [PROP_CASES] = "array of {when: expression, to: node id}",
-        [PROP_TIME] = "RFC 3339 time",
+        [PROP_TIME] = "RFC 3339 time", [PROP_MODEL] = "name, or an array: one after the other",
     };
     return (size_t)t < sizeof(words) / sizeof(words[0]) && words[t] ? words[t] : "text or object";
 }

@@ -36,6 +36,7 @@ enum prop_type {
     PROP_EXPRS,     /* an expression; or an object or array of such, other scalars as they are */
     PROP_TEMPLATES, /* an object in which every text is a template */
     PROP_EXPR_MAP,  /* an object of names and PROP_EXPRS */
+    PROP_MODEL,     /* text, or an array of text or {provider, model} */
     PROP_AGENT,     /* {name, persona, provider, model} */
     PROP_TOOLS,     /* names, or {name, description, tool, server, arguments, parameters} */
     PROP_CODE,      /* of a script */
@@ -221,6 +222,7 @@ void tools_check(struct wf_parse *p, struct json v);
 void tool_check(struct wf_parse *p, struct json props, const char *at);
 
 void name_check(struct wf_parse *p, struct json v, const char *name);
+void models_check(struct wf_parse *p, struct json v);
 void agent_check(struct wf_parse *p, struct json v);
 void memory_check(struct wf_parse *p, struct json v);
 void voters_check(struct wf_parse *p, struct json v);

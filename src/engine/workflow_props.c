@@ -104,6 +104,8 @@ void agent_check(struct wf_parse *p, struct json v)
             check_expression(p, f[i], true, names[i]);
         else if (json_exists(f[i]) && i == 2)
             name_check(p, f[i], names[i]);
+        else if (json_exists(f[i]) && i == 3)
+            models_check(p, f[i]);
         else if (json_exists(f[i]))
             want_type(p, f[i], JSON_STRING, names[i], "text");
         path_pop(p, mark);
@@ -236,7 +238,7 @@ static void prop_check(struct wf_parse *p, const struct prop_def *def, struct js
         [PROP_TOOLS] = tools_check,       [PROP_AGENT] = agent_check,
         [PROP_MESSAGES] = messages_check, [PROP_MEMBERS] = members_check_list,
         [PROP_CASES] = cases_check,       [PROP_VOTERS] = voters_check,
-        [PROP_MEMORY] = memory_check,
+        [PROP_MEMORY] = memory_check,     [PROP_MODEL] = models_check,
     };
     switch (def->type) {
     case PROP_STRING:
@@ -282,6 +284,7 @@ static void prop_check(struct wf_parse *p, const struct prop_def *def, struct js
         check_entries(p, v, def->name, def->type == PROP_ENTRIES);
         break;
     case PROP_TOOLS:
+    case PROP_MODEL:
     case PROP_AGENT:
     case PROP_MESSAGES:
     case PROP_MEMBERS:

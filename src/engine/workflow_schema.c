@@ -93,6 +93,9 @@ static void prop_write(struct jw *w, const struct prop_def *def)
     case PROP_SCHEMA:
         type_write(w, "object", or_null);
         break;
+    case PROP_MODEL:
+        ref_write(w, "model", or_null);
+        break;
     case PROP_AGENT:
         ref_write(w, "agent", or_null);
         break;
@@ -252,7 +255,13 @@ static const struct field_schema shared_schemas[] = {
               "\"name\":{\"type\":[\"string\",\"null\"]},"
               "\"persona\":{\"type\":[\"string\",\"null\"]},"
               "\"provider\":{\"anyOf\":[{\"$ref\":\"#/$defs/name\"},{\"type\":\"null\"}]},"
-              "\"model\":{\"type\":[\"string\",\"null\"]}}}"},
+              "\"model\":{\"anyOf\":[{\"$ref\":\"#/$defs/model\"},{\"type\":\"null\"}]}}}"},
+    {"model", "{\"anyOf\":[{\"type\":\"string\"},{\"type\":\"array\",\"minItems\":1,\"maxItems\":8,"
+              "\"items\":{\"anyOf\":[{\"type\":\"string\"},{\"type\":\"object\","
+              "\"additionalProperties\":false,\"anyOf\":[{\"required\":[\"provider\"]},"
+              "{\"required\":[\"model\"]}],\"properties\":{"
+              "\"provider\":{\"anyOf\":[{\"$ref\":\"#/$defs/name\"},{\"type\":\"null\"}]},"
+              "\"model\":{\"type\":[\"string\",\"null\"]}}}]}}]}"},
     {"tool", "{\"anyOf\":[{\"$ref\":\"#/$defs/tool_name\"},{\"type\":\"object\","
              "\"additionalProperties\":false,\"required\":[\"tool\"],\"properties\":{"
              "\"name\":{\"anyOf\":[{\"$ref\":\"#/$defs/tool_name\"},{\"type\":\"null\"}]},"

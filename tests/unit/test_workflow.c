@@ -180,6 +180,23 @@ static void properties_are_checked(void **state)
          "\"prompt\"?\n"
          "error nodes.a.properties.temperature out_of_range: temperature must be a number from 0 "
          "to 2, not 3\n"},
+        {WRAP("  a: { type: llm, properties: { prompt: p, model: [] }, next_ids: [e] }\n"),
+         "error nodes.a.properties.model out_of_range: model must have 1 to 8 elements, not 0\n"},
+        {WRAP("  a: { type: llm, properties: { prompt: p, model: [x, 7, { provder: y }, {},"
+              " { provider: 'a b', model: 1 }] }, next_ids: [e] }\n"),
+         "error nodes.a.properties.model[1] wrong_type: a model must be text, or an object of "
+         "provider and model, not number\n"
+         "error nodes.a.properties.model[2] missing: a model needs a provider or a model\n"
+         "error nodes.a.properties.model[2].provder unknown_field: unknown field of a model "
+         "\"provder\"; did you mean \"provider\"?\n"
+         "error nodes.a.properties.model[3] missing: a model needs a provider or a model\n"
+         "error nodes.a.properties.model[4].provider bad_id: provider must be 1 to 64 letters, "
+         "digits, '_', '.' or '-'\n"
+         "error nodes.a.properties.model[4].model wrong_type: model must be text, not number\n"},
+        {WRAP("  a: { type: agent, properties: { agent: { persona: p, model: { x: 1 } } },"
+              " next_ids: [e] }\n"),
+         "error nodes.a.properties.agent.model wrong_type: model must be text, or an array of "
+         "models, not object\n"},
         {WRAP("  a: { type: agent, properties: [], next_ids: [e] }\n"),
          "error nodes.a.properties wrong_type: properties must be an object, not array\n"},
         {WRAP("  a: { type: agent, properties: { name: A }, next_ids: [e] }\n"),
