@@ -28,7 +28,34 @@ void cache_req_deinit(struct cache_req *req)
 
 static bool op_has_ttl(enum cache_op op)
 {
-    return op == CACHE_SET || op == CACHE_COUNT || op == CACHE_LEASE;
+    return op == CACHE_SET || op == CACHE_COUNT || op == CACHE_LEASE || op == CACHE_PUSH;
+}
+
+struct str cache_line(struct str *rest)
+{
+    const char *nl = rest->n ? memchr(rest->p, '\n', rest->n) : NULL;
+    struct str line = {rest->p, nl ? (size_t)(nl - rest->p) : rest->n};
+
+    rest->p += line.n + (nl != NULL);
+    rest->n -= line.n + (nl != NULL);
+    return line;
+}
+
+static int push_check(struct cache_req *req)
+{
+    struct str rest = req->value;
+    size_t lines = 0;
+
+    if (req->keep < 1 || req->keep > CACHE_LINES_MAX)
+        return err_set(&req->error, ERR_INVALID, "a list keeps 1 to %d lines", CACHE_LINES_MAX);
+    while (rest.n) {
+        if (cache_line(&rest).n == 0)
+            return err_set(&req->error, ERR_INVALID, "a line of a list is not empty");
+        lines++;
+    }
+    if (lines < 1 || lines > CACHE_LINES_MAX)
+        return err_set(&req->error, ERR_INVALID, "1 to %d lines at once", CACHE_LINES_MAX);
+    return 0;
 }
 
 int cache_req_check(struct cache_req *req)
@@ -40,7 +67,7 @@ int cache_req_check(struct cache_req *req)
                        CACHE_VALUE_MAX);
     if (op_has_ttl(req->op) && req->ttl_ms <= 0)
         return err_set(&req->error, ERR_INVALID, "nothing is cached without an end: ttl_ms");
-    return 0;
+    return req->op == CACHE_PUSH ? push_check(req) : 0;
 }
 
 int cache_message_check(const struct cache *c, struct str channel, struct str payload)

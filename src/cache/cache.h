@@ -27,6 +27,7 @@ struct cache;
 #define CACHE_TIMEOUT_MS      500
 #define CACHE_KEY_MAX         200          /* bytes; the prefix "sluice:" is added by the cache */
 #define CACHE_VALUE_MAX       (4u << 20)   /* bytes; more: ERR_TOO_LARGE */
+#define CACHE_LINES_MAX       100          /* of one list */
 #define CACHE_REQUESTS_MAX    100000       /* waiting at once; more: ERR_OVERLOAD */
 #define CACHE_QUEUE_BYTES_MAX (16u << 20)  /* of those, and of messages on their way */
 #define CACHE_MESSAGE_MAX     (256u << 10) /* bytes; over PostgreSQL: */
@@ -41,6 +42,9 @@ enum cache_op {
     CACHE_LEASE, /* value's holder gets or keeps the lease for ttl_ms; ERR_CONFLICT: another has it
                   */
     CACHE_UNLEASE, /* gives it back if value has it */
+    CACHE_PUSH,    /* value's lines become the newest of the list, which keeps its newest `keep` and
+                      ends ttl_ms after the last push */
+    CACHE_LIST,    /* Out: got, the list's lines, the oldest first. ERR_NOT_FOUND */
 };
 
 struct cache_req {
@@ -48,10 +52,12 @@ struct cache_req {
     /* In; copied by cache_submit() */
     struct str key, value;
     int64_t ttl_ms;
+    int64_t keep; /* CACHE_PUSH: lines, 1 to CACHE_LINES_MAX */
     /* Out */
     int status;
     struct errbuf error;
-    struct buf got; /* CACHE_GET, CACHE_TAKE: the value; CACHE_LEASE: the holder on a conflict */
+    struct buf got; /* CACHE_GET, CACHE_TAKE: the value; CACHE_LIST: each line with its '\n';
+                       CACHE_LEASE: the holder on a conflict */
     int64_t count;
     bool existed; /* CACHE_LEASE: it was held by this holder already, not taken anew */
     void (*done)(struct cache_req *req);

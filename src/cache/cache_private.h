@@ -10,6 +10,8 @@ void cache_init(struct cache *c, const struct cache_vtable *v);
 
 /* Is the request within its limits? ERR_INVALID, ERR_TOO_LARGE with a sentence in it. */
 int cache_req_check(struct cache_req *req);
+/* The first line, without its end; *rest is what follows it. */
+struct str cache_line(struct str *rest);
 int cache_message_check(const struct cache *c, struct str channel, struct str payload);
 
 void cache_tell_message(struct cache *c, struct str channel, struct str payload);

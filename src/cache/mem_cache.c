@@ -158,13 +158,53 @@ static int hub_lease(struct mem_hub *h, struct cache_req *req)
     return 0;
 }
 
+/* The newest `keep` of so many lines. */
+static struct str lines_newest(struct str lines, int64_t keep)
+{
+    struct str rest = lines;
+    int64_t count = 0;
+
+    for (; rest.n; count++)
+        cache_line(&rest);
+    for (; count > keep; count--)
+        cache_line(&lines);
+    return lines;
+}
+
+static int hub_push(struct mem_hub *h, struct cache_req *req)
+{
+    struct mem_entry *en = hub_find(h, req->key);
+    struct str rest = req->value;
+    struct buf lines;
+    int rc;
+
+    buf_init(&lines, 2 * CACHE_VALUE_MAX);
+    if (en)
+        buf_append_str(&lines, en->value);
+    while (rest.n) {
+        buf_append_str(&lines, cache_line(&rest));
+        buf_append_char(&lines, '\n');
+    }
+    struct str kept = lines_newest(buf_str(&lines), req->keep);
+    rc = buf_error(&lines);
+    if (rc == 0 && kept.n > CACHE_VALUE_MAX)
+        rc = ERR_TOO_LARGE;
+    if (rc == 0)
+        hub_put(h, req->key, kept, req->ttl_ms);
+    buf_deinit(&lines);
+    return rc;
+}
+
 static int hub_carry_out(struct mem_hub *h, struct cache_req *req)
 {
     struct mem_entry *en;
     int rc = 0;
 
     switch (req->op) {
+    case CACHE_PUSH:
+        return hub_push(h, req);
     case CACHE_GET:
+    case CACHE_LIST:
         return entry_get(hub_find(h, req->key), &req->got);
     case CACHE_SET:
         hub_put(h, req->key, req->value, req->ttl_ms);

@@ -27,6 +27,11 @@ static const char script_unlease[] =
     "if redis.call('GET',KEYS[1])==ARGV[1] then return redis.call('DEL',KEYS[1]) end\n"
     "return 0";
 
+static const char script_push[] = "redis.call('RPUSH',KEYS[1],unpack(ARGV,3))\n"
+                                  "redis.call('LTRIM',KEYS[1],-tonumber(ARGV[2]),-1)\n"
+                                  "redis.call('PEXPIRE',KEYS[1],ARGV[1])\n"
+                                  "return 1";
+
 /* ---- commands out ---- */
 
 static void redis_tick(uv_timer_t *t)
@@ -91,6 +96,21 @@ static void redis_eval(struct redis_cache *r, struct cache_req *req, struct str 
     redis_add(r, req, arg2.p ? 6 : arg1.p ? 5 : 4, argv);
 }
 
+static void redis_push_lines(struct redis_cache *r, struct cache_req *req, struct str key,
+                             struct str ttl)
+{
+    struct str argv[6 + CACHE_LINES_MAX] = {STR("EVAL"), str_of(script_push), STR("1"), key, ttl};
+    struct str rest = req->value;
+    char digits[24];
+    int argc = 6;
+
+    argv[5] = (struct str){digits,
+                           (size_t)snprintf(digits, sizeof(digits), "%lld", (long long)req->keep)};
+    while (rest.n) /* cache_req_check() has counted them */
+        argv[argc++] = cache_line(&rest);
+    redis_add(r, req, argc, argv);
+}
+
 void redis_submit(struct cache *c, struct cache_req *req)
 {
     struct redis_cache *r = redis_of(c);
@@ -130,6 +150,12 @@ void redis_submit(struct cache *c, struct cache_req *req)
         break;
     case CACHE_UNLEASE:
         redis_eval(r, req, str_of(script_unlease), key, value, STR_NULL);
+        break;
+    case CACHE_PUSH:
+        redis_push_lines(r, req, key, ttl);
+        break;
+    case CACHE_LIST:
+        redis_add(r, req, 4, (struct str[]){STR("LRANGE"), key, STR("0"), STR("-1")});
         break;
     }
 }
@@ -194,6 +220,21 @@ static int req_take_value(struct cache_req *req, const redisReply *reply)
     return buf_append_str(&req->got, reply_str(reply));
 }
 
+static int req_take_lines(struct cache_req *req, const redisReply *reply)
+{
+    if (reply->type != REDIS_REPLY_ARRAY)
+        return req_bad_reply(req);
+    if (reply->elements == 0)
+        return ERR_NOT_FOUND;
+    for (size_t i = 0; i < reply->elements; i++) {
+        if (reply->element[i]->type != REDIS_REPLY_STRING)
+            return req_bad_reply(req);
+        buf_append_str(&req->got, reply_str(reply->element[i]));
+        buf_append_char(&req->got, '\n');
+    }
+    return buf_error(&req->got);
+}
+
 static int req_take_reply(struct cache_req *req, const redisReply *reply)
 {
     switch (req->op) {
@@ -214,10 +255,13 @@ static int req_take_reply(struct cache_req *req, const redisReply *reply)
             return req_bad_reply(req);
         req->existed = reply->integer == 2;
         return 0;
+    case CACHE_LIST:
+        return req_take_lines(req, reply);
     case CACHE_SET:
         return reply->type == REDIS_REPLY_STATUS ? 0 : req_bad_reply(req);
     case CACHE_DEL:
     case CACHE_UNLEASE:
+    case CACHE_PUSH:
         return reply->type == REDIS_REPLY_INTEGER ? 0 : req_bad_reply(req);
     }
     return ERR_INTERNAL;

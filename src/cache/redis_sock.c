@@ -12,7 +12,7 @@
 
 #define READ_BYTES     (16u << 10) /* hiredis reads so much at once */
 #define READS_PER_TURN 64          /* the rest in the next turn */
-#define ARGS_MAX       8
+#define ARGS_MAX       (8 + CACHE_LINES_MAX)
 
 static void sock_polled(uv_poll_t *h, int status, int events);
 

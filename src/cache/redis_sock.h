@@ -25,7 +25,7 @@
 #include "cache/redis_url.h"
 
 #define REDIS_REPLY_MAX    (CACHE_VALUE_MAX + (64u << 10))
-#define REDIS_ELEMENTS_MAX 16
+#define REDIS_ELEMENTS_MAX 128 /* a list of CACHE_LINES_MAX */
 
 struct redis_sock {
     /* In */

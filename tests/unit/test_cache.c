@@ -150,6 +150,89 @@ static void test_counters_count_and_end(void **state)
     rig_close(&r);
 }
 
+static int push(struct rig *r, struct cache *c, const char *lines, int64_t keep, int64_t ttl)
+{
+    struct asked q;
+    memset(&q, 0, sizeof(q));
+    cache_req_init(&q.req, CACHE_PUSH, asked_done, &q);
+    q.req.key = K(r);
+    q.req.value = str_of(lines);
+    q.req.keep = keep;
+    q.req.ttl_ms = ttl;
+    cache_submit(c, &q.req);
+    TURN_UNTIL(&r->loop, q.answers);
+    int status = q.req.status;
+    cache_req_deinit(&q.req);
+    return status;
+}
+
+static int listed(struct rig *r, struct cache *c, const char *lines)
+{
+    struct asked q;
+    int status = ask_now(&q, &r->loop, c, CACHE_LIST, K(r), STR_NULL, 0);
+    if (status == 0)
+        assert_str(buf_str(&q.req.got), lines);
+    cache_req_deinit(&q.req);
+    return status;
+}
+
+static void test_a_list_keeps_its_newest(void **state)
+{
+    struct rig r;
+    struct asked q;
+    rig_open(&r, state);
+    struct cache *other = r.a->v->values_shared ? r.b : r.a;
+    assert_int_equal(listed(&r, r.a, ""), ERR_NOT_FOUND);
+    assert_int_equal(push(&r, r.a, "one", 3, 60000), 0);
+    assert_int_equal(push(&r, other, "two\nthree\n", 3, 60000), 0);
+    assert_int_equal(listed(&r, r.a, "one\ntwo\nthree\n"), 0);
+    assert_int_equal(push(&r, r.a, "four", 3, 60000), 0);
+    assert_int_equal(listed(&r, other, "two\nthree\nfour\n"), 0);
+    assert_int_equal(push(&r, r.a, "a\nb\nc\nd", 2, 60000), 0);
+    assert_int_equal(listed(&r, r.a, "c\nd\n"), 0);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(push(&r, r.a, "x", i ? CACHE_LINES_MAX + 1 : 0, 60000), ERR_INVALID);
+    assert_int_equal(push(&r, r.a, "", 3, 60000), ERR_INVALID);
+    assert_int_equal(push(&r, r.a, "x\n\ny", 3, 60000), ERR_INVALID);
+    assert_int_equal(push(&r, r.a, "x", 3, 0), ERR_INVALID);
+    assert_int_equal(listed(&r, r.a, "c\nd\n"), 0);
+    assert_int_equal(ask_now(&q, &r.loop, r.a, CACHE_DEL, K(&r), STR_NULL, 0), 0);
+    cache_req_deinit(&q.req);
+    assert_int_equal(listed(&r, other, ""), ERR_NOT_FOUND);
+    rig_close(&r);
+}
+
+/* Each push begins its time anew; a list that nobody adds to ends. */
+static void test_a_list_ends(void **state)
+{
+    struct rig r;
+    int status = 0;
+    rig_open(&r, state);
+    assert_int_equal(push(&r, r.a, "long", 3, 60000), 0);
+    assert_int_equal(push(&r, r.a, "short", 3, 30), 0);
+    for (uint64_t from = clock_mono_ns(); status == 0;) {
+        status = listed(&r, r.a, "long\nshort\n");
+        assert_true(clock_mono_ns() - from < 5000000000u);
+    }
+    assert_int_equal(status, ERR_NOT_FOUND);
+    rig_close(&r);
+}
+
+/* As many lines as there may be, each long. */
+static void test_a_long_list(void **state)
+{
+    struct rig r;
+    struct buf lines;
+    rig_open(&r, state);
+    buf_init(&lines, CACHE_VALUE_MAX);
+    for (int i = 0; i < CACHE_LINES_MAX; i++)
+        buf_printf(&lines, "%d %08000d\n", i, i);
+    assert_int_equal(push(&r, r.a, lines.data, CACHE_LINES_MAX, 60000), 0);
+    assert_int_equal(listed(&r, r.a, lines.data), 0);
+    buf_deinit(&lines);
+    rig_close(&r);
+}
+
 static void test_a_lease_has_one_holder(void **state)
 {
     struct rig r;
@@ -432,6 +515,9 @@ int main(void)
         EVERYWHERE(test_values_end),
         EVERYWHERE(test_a_ticket_is_taken_once),
         EVERYWHERE(test_counters_count_and_end),
+        EVERYWHERE(test_a_list_keeps_its_newest),
+        EVERYWHERE(test_a_list_ends),
+        EVERYWHERE(test_a_long_list),
         EVERYWHERE(test_a_lease_has_one_holder),
         EVERYWHERE(test_limits_are_refused),
         EVERYWHERE(test_what_waits_at_the_end_is_answered),
