@@ -101,7 +101,7 @@ void recall_memories(struct tool_run *t)
     q->workspace = session_meta_of(t->run.live->session)->workspace;
     q->workspace = (struct str){arena_strdup(&q->req.arena, q->workspace), q->workspace.n};
     q->group_id = recall_text(&q->req, json_get(a, "group_id"));
-    q->query = recall_text(&q->req, json_get(a, "query"));
+    q->text = recall_text(&q->req, json_get(a, "query"));
     json_i64(json_get(a, "created_after"), &q->created_after);
     json_double(json_get(a, "relevance_threshold"), &q->score_min);
     json_i64(json_get(a, "max_results"), &limit);

@@ -58,8 +58,9 @@ static const struct {
     {"session_files", "session:s path:t version:i run_id:u author:t media_type:t size:i"
                       " content:b created_at:i updated_at:i seq:i from_version:i reason:t"
                       " deleted:f"},
-    {"memories", "id:u workspace:w group_id:t agent_id:t session:s layer:t content:t metadata:t"
-                 " model:t dimensions:i embedding:e created_at:i updated_at:i"},
+    {"memories", "id:u source_id:u workspace:w group_id:t agent_id:t session_id:u tier:i chunk:i"
+                 " chunks:i hits:i created_at:i updated_at:i model:t dimensions:i metadata:t"
+                 " content:t words:t embedding:e"},
     {"webhooks", "workspace:w id:u url:t events:t filter:t secret_ref:t enabled:f version:i"
                  " created_at:i updated_at:i"},
     {"webhook_deliveries", "id:u webhook:u session:s seq:i status:t attempts:i next_at:i"

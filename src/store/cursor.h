@@ -27,6 +27,7 @@ enum cursor_kind {
     CURSOR_INTERRUPTS,   /* a: created_at, key: interrupt id */
     CURSOR_FILES,        /* key: path */
     CURSOR_FILE,         /* a: version */
+    CURSOR_MEMORIES,     /* a: created_at, key: memory id */
     CURSOR_CATALOG,      /* a: kind, key: the object's id */
 };
 

@@ -117,11 +117,6 @@ void mem_session_remove(struct mem_data *d, struct mem_session *s)
         if (id_eq(c->row.session_id, s->row.id))
             mem_vec_remove(&d->commands, c, mem_cmp_command);
     }
-    for (size_t i = d->memories.count; i-- > 0;) {
-        struct mem_memory *m = (struct mem_memory *)d->memories.rows[i];
-        if (id_eq(m->row.session_id, s->row.id))
-            mem_vec_remove(&d->memories, m, mem_cmp_memory);
-    }
     table_remove(&d->sessions_by_id, s->row.id);
     mem_session_destroy(s);
 }
@@ -493,8 +488,12 @@ struct memory_row mem_copy_memory(struct arena *a, const struct memory_row *r)
     COPY(workspace);
     COPY(group_id);
     COPY(agent_id);
-    COPY(layer);
     COPY(content);
     COPY(metadata_json);
+    COPY(model);
+    if (row.embedding) {
+        size_t bytes = row.dimensions * sizeof(float);
+        row.embedding = memcpy(arena_alloc(a, bytes), row.embedding, bytes);
+    }
     return row;
 }

@@ -183,8 +183,13 @@ int mem_task_heartbeat(struct mem_data *d, struct store_task_heartbeat *h);
 int mem_task_get(struct mem_data *d, struct store_task_get *g);
 int mem_file_get(struct mem_data *d, struct store_file_get *g);
 int mem_file_list(struct mem_data *d, struct store_file_list *l);
-int mem_memory_put(struct mem_data *d, struct store_memory_put *p);
+int mem_memory_put(struct mem_data *d, struct store_memory_put *m); /* mem_memory.c */
 int mem_memory_query(struct mem_data *d, struct store_memory_query *m);
+int mem_memory_list(struct mem_data *d, struct store_memory_list *m);
+int mem_memory_get(struct mem_data *d, struct store_memory_get *m);
+int mem_memory_update(struct mem_data *d, struct store_memory_update *m);
+int mem_memory_age(struct mem_data *d, struct store_memory_age *m);
+int mem_memory_delete(struct mem_data *d, struct store_memory_delete *m);
 int mem_children_list(struct mem_data *d, struct store_children_list *l);
 /* mem_write.c: none of the keys is taken; they are. */
 bool mem_keys_are_free(const struct mem_data *d, const struct idempotency_row *rows);

@@ -558,6 +558,10 @@ int mem_read_run(struct mem_data *d, struct store_req *req)
         return mem_file_list(d, container_of(req, struct store_file_list, req));
     case STORE_MEMORY_QUERY:
         return mem_memory_query(d, container_of(req, struct store_memory_query, req));
+    case STORE_MEMORY_LIST:
+        return mem_memory_list(d, container_of(req, struct store_memory_list, req));
+    case STORE_MEMORY_GET:
+        return mem_memory_get(d, container_of(req, struct store_memory_get, req));
     case STORE_CHILDREN_LIST:
         return mem_children_list(d, container_of(req, struct store_children_list, req));
     case STORE_CATALOG_GET:
@@ -578,6 +582,9 @@ int mem_read_run(struct mem_data *d, struct store_req *req)
     case STORE_TASK_LEASE:
     case STORE_TASK_HEARTBEAT:
     case STORE_MEMORY_PUT:
+    case STORE_MEMORY_UPDATE:
+    case STORE_MEMORY_AGE:
+    case STORE_MEMORY_DELETE:
     case STORE_CATALOG_PUT:
     case STORE_CATALOG_DELETE:
     case STORE_USAGE_SUM:

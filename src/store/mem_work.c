@@ -314,47 +314,6 @@ int mem_file_list(struct mem_data *d, struct store_file_list *l)
     return 0;
 }
 
-/* ---- memories ---- */
-
-int mem_memory_put(struct mem_data *d, struct store_memory_put *p)
-{
-    struct memory_row in = p->row;
-
-    in.workspace = rules_workspace(in.workspace);
-    in.group_id = rules_text(in.group_id);
-    in.content = rules_text(in.content);
-    in.layer = in.layer.p ? in.layer : STR("hot");
-    in.metadata_json = in.metadata_json.p ? in.metadata_json : STR("{}");
-    if (!id_is_zero(in.session_id) && !mem_session_get(d, STR_NULL, in.session_id))
-        in.session_id = (struct id){{0}};
-    for (size_t i = 0; i < d->memories.count; i++)
-        if (id_eq(((struct mem_memory *)d->memories.rows[i])->row.id, in.id))
-            return err_set(&p->req.error, ERR_CONFLICT, "the memory is there already");
-    struct mem_memory *row = mem_row_create(sizeof(*row));
-    row->row = mem_copy_memory(&row->arena, &in);
-    mem_vec_put(&d->memories, row, mem_cmp_memory);
-    return 0;
-}
-
-int mem_memory_query(struct mem_data *d, struct store_memory_query *m)
-{
-    struct memory_row *all = NULL, **tail = &all;
-    int left = STORE_MEMORIES_EXAMINED;
-
-    for (size_t i = d->memories.count; i-- > 0 && left > 0;) {
-        const struct memory_row *row = &((struct mem_memory *)d->memories.rows[i])->row;
-        if (!str_eq(row->workspace, rules_workspace(m->workspace)) ||
-            !str_eq(row->group_id, rules_text(m->group_id)) || row->created_at <= m->created_after)
-            continue;
-        *tail = arena_alloc(&m->req.arena, sizeof(*row));
-        **tail = mem_copy_memory(&m->req.arena, row);
-        tail = &(*tail)->next;
-        left--;
-    }
-    m->rows = rules_memory_best(all, m);
-    return 0;
-}
-
 /* ---- children ---- */
 
 int mem_children_list(struct mem_data *d, struct store_children_list *l)

@@ -269,6 +269,12 @@ int mem_write_run(struct mem_data *d, struct store_req *req)
         return mem_task_heartbeat(d, container_of(req, struct store_task_heartbeat, req));
     case STORE_MEMORY_PUT:
         return mem_memory_put(d, container_of(req, struct store_memory_put, req));
+    case STORE_MEMORY_UPDATE:
+        return mem_memory_update(d, container_of(req, struct store_memory_update, req));
+    case STORE_MEMORY_AGE:
+        return mem_memory_age(d, container_of(req, struct store_memory_age, req));
+    case STORE_MEMORY_DELETE:
+        return mem_memory_delete(d, container_of(req, struct store_memory_delete, req));
     case STORE_CATALOG_PUT:
         return mem_catalog_put(d, container_of(req, struct store_catalog_put, req));
     case STORE_CATALOG_DELETE:
@@ -293,6 +299,8 @@ int mem_write_run(struct mem_data *d, struct store_req *req)
     case STORE_FILE_GET:
     case STORE_FILE_LIST:
     case STORE_MEMORY_QUERY:
+    case STORE_MEMORY_LIST:
+    case STORE_MEMORY_GET:
     case STORE_CHILDREN_LIST:
     case STORE_CATALOG_GET:
     case STORE_CATALOG_LIST:

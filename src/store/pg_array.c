@@ -149,3 +149,25 @@ void pg_rows_add(struct pg_rows *r, struct pg_conn *c)
     pg_rows_bind(r, &q);
     pgq_end(&q);
 }
+
+static uint32_t array_get32(const uint8_t *p)
+{
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+bool pg_floats_read(struct str bytes, float *out, unsigned count)
+{
+    const uint8_t *p = (const uint8_t *)bytes.p;
+
+    if (count == 0 || bytes.n != ARRAY_HEAD + (size_t)count * 8 || array_get32(p) != 1 ||
+        array_get32(p + 8) != 700 || array_get32(p + 12) != count)
+        return false;
+    for (unsigned i = 0; i < count; i++) {
+        const uint8_t *element = p + ARRAY_HEAD + (size_t)i * 8;
+        uint32_t bits = array_get32(element + 4);
+        if (array_get32(element) != sizeof(float))
+            return false;
+        memcpy(&out[i], &bits, sizeof(bits));
+    }
+    return true;
+}

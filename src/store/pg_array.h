@@ -45,4 +45,8 @@ void pg_rows_bind(struct pg_rows *r, struct pgq *q);
 /* The whole statement; nothing when there are no rows. */
 void pg_rows_add(struct pg_rows *r, struct pg_conn *c);
 
+/* The other way: a float4[] as the server sends it, of exactly `count` elements. False: it is none.
+ */
+bool pg_floats_read(struct str bytes, float *out, unsigned count);
+
 #endif

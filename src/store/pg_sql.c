@@ -186,6 +186,25 @@
 #define MAY_NAME(text)                                                                             \
     "(position('\"' || $2::text || '\"' IN " text ") > 0 OR position('\\u' IN " text ") > 0)"
 
+/* As memory_columns() of pg_memory.c reads them. */
+#define MEMORY_COLUMNS                                                                             \
+    "m.id, m.source_id, m.session_id, m.group_id, m.agent_id, m.content, m.metadata, m.tier,"      \
+    " m.chunk, m.chunks, m.model, m.dimensions, m.hits, m.created_at, m.updated_at"
+/* $3 tiers, $4 the agent or NULL, $5 whether only the group's, $6 the session or NULL, $7 $8 when.
+ */
+#define MEMORY_FILTERS                                                                             \
+    "(m.tier & $3::bigint) <> 0 AND ($4::text IS NULL OR m.agent_id = $4)"                         \
+    " AND (NOT $5::boolean OR m.agent_id IS NULL)"                                                 \
+    " AND ($6::uuid IS NULL OR m.session_id = $6) AND m.created_at > $7::bigint"                   \
+    " AND m.created_at < $8::bigint"
+/* $1 workspace, $2 the group, $3 the agent, $4 the session, $5 the source, or NULL, $6 tiers, $7 $8
+ * where the page begins. */
+#define MEMORIES_WALK(condition)                                                                   \
+    "SELECT " MEMORY_COLUMNS " FROM memories AS m WHERE m.workspace = $1::text AND " condition     \
+    " AND ($3::text IS NULL OR m.agent_id = $3) AND ($4::uuid IS NULL OR m.session_id = $4)"       \
+    " AND (m.tier & $6::bigint) <> 0 AND (m.created_at, m.id) < ($7::bigint, $8::uuid)"            \
+    " ORDER BY m.created_at DESC, m.id DESC LIMIT $9::bigint"
+
 const char *const pg_sql_texts[PG_SQL_COUNT] = {
     [PG_SETUP_WRITER] = "SELECT " SETUP ", set_config('synchronous_commit', 'on', false)",
     [PG_SETUP_READER] =
@@ -668,15 +687,43 @@ const char *const pg_sql_texts[PG_SQL_COUNT] = {
         "SELECT " FILE_COLUMNS " FROM session_files AS f WHERE f.session_id = $1::uuid"
         " AND f.path = $2::text AND f.version < $3::bigint AND f.seq <= $4::bigint"
         " ORDER BY f.version DESC LIMIT $5::bigint",
-    [PG_MEMORY_INSERT] =
-        "INSERT INTO memories (id, workspace, group_id, agent_id, session_id, layer, content,"
-        " metadata, created_at, updated_at) SELECT $1::uuid, $2::text, $3::text, $4::text,"
-        " (SELECT s.id FROM sessions AS s WHERE s.id = $5::uuid), $6::text, $7::text, $8::text,"
-        " $9::bigint, $9 ON CONFLICT DO NOTHING",
+    [PG_MEMORIES_INSERT] =
+        "INSERT INTO memories (id, source_id, workspace, group_id, agent_id, session_id, tier,"
+        " chunk, chunks, hits, created_at, updated_at, model, dimensions, metadata, content, words,"
+        " embedding) SELECT d.a, d.b, d.c, d.d, d.e, d.f, d.g, d.h, d.i, d.j, d.k, d.l, d.m, d.n,"
+        " d.o, d.p, d.q, d.r::float4[] FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[],"
+        " $5::text[], $6::uuid[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[],"
+        " $11::bigint[], $12::bigint[], $13::text[], $14::bigint[], $15::text[], $16::text[],"
+        " $17::text[], $18::text[]) AS d (a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r)"
+        " ON CONFLICT DO NOTHING",
     [PG_MEMORIES_NEWEST] =
-        "SELECT m.id, m.session_id, m.group_id, m.agent_id, m.layer, m.content, m.metadata,"
-        " m.created_at FROM memories AS m WHERE m.workspace = $1::text AND m.group_id = $2::text"
-        " AND m.created_at > $3::bigint ORDER BY m.created_at DESC LIMIT $4::bigint",
+        "SELECT " MEMORY_COLUMNS ", m.embedding FROM memories AS m"
+        " WHERE m.workspace = $1::text AND m.group_id = $2::text"
+        " AND " MEMORY_FILTERS " ORDER BY m.created_at DESC, m.id DESC LIMIT $9::bigint",
+    [PG_MEMORIES_LIST] = MEMORIES_WALK("$2::text IS NULL AND $5::uuid IS NULL"),
+    [PG_MEMORIES_OF_GROUP] = MEMORIES_WALK("m.group_id = $2::text AND $5::uuid IS NULL"),
+    [PG_MEMORIES_OF_SOURCE] =
+        MEMORIES_WALK("m.source_id = $5::uuid AND ($2::text IS NULL OR m.group_id = $2)"),
+    [PG_MEMORY_GET] = "SELECT " MEMORY_COLUMNS " FROM memories AS m"
+                      " WHERE m.id = $2::uuid AND m.workspace = $1::text",
+    [PG_MEMORIES_CHANGE] =
+        "UPDATE memories AS m SET updated_at = CASE WHEN $3::bigint IN (0, m.tier) THEN"
+        " m.updated_at ELSE $5::bigint END, tier = CASE WHEN $3::bigint = 0 THEN m.tier"
+        " ELSE $3::bigint END, hits = m.hits + $4::bigint WHERE m.id = ANY (ARRAY(SELECT o.id"
+        " FROM memories AS o WHERE o.id = ANY ($2::uuid[]) OR o.source_id = ANY ($2::uuid[])"
+        " ORDER BY o.id FOR UPDATE)) AND m.workspace = $1::text"
+        " AND ($4::bigint > 0 OR $3::bigint NOT IN (0, m.tier))",
+    [PG_MEMORIES_AGE] =
+        "UPDATE memories AS m SET tier = 4, updated_at = $1::bigint WHERE m.id = ANY (ARRAY("
+        "SELECT o.id FROM memories AS o WHERE o.tier = 2 AND o.updated_at < $2::bigint"
+        " ORDER BY o.id LIMIT $3::bigint FOR UPDATE SKIP LOCKED))",
+    [PG_MEMORIES_SHED] =
+        "UPDATE memories AS m SET tier = 4, updated_at = $1::bigint WHERE m.id = ANY (ARRAY("
+        "SELECT n.id FROM (SELECT o.id, row_number() OVER (PARTITION BY o.workspace, o.group_id"
+        " ORDER BY o.updated_at DESC, o.id DESC) AS n FROM memories AS o WHERE o.tier = 2) AS n"
+        " WHERE n.n > $2::bigint LIMIT $3::bigint)) AND m.tier = 2",
+    [PG_MEMORY_DELETE] = "DELETE FROM memories AS m WHERE m.workspace = $1::text"
+                         " AND (m.id = $2::uuid OR m.source_id = $2)",
     [PG_CHILDREN] =
         "SELECT " SESSION_COLUMNS("s") ", " DETAIL_COLUMNS " FROM sessions AS s" SESSION_DETAILS_S
                                        " WHERE s.parent_session = $1::uuid"

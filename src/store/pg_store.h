@@ -138,8 +138,6 @@ int pg_task_heartbeat_start(struct pg_job *j);
 int pg_task_get_start(struct pg_job *j);
 int pg_file_get_start(struct pg_job *j);
 int pg_file_list_start(struct pg_job *j);
-int pg_memory_put_start(struct pg_job *j);
-int pg_memory_query_start(struct pg_job *j);
 int pg_catalog_put_start(struct pg_job *j); /* pg_catalog.c */
 int pg_catalog_get_start(struct pg_job *j);
 int pg_catalog_list_start(struct pg_job *j);
@@ -160,5 +158,12 @@ void pg_rows_key(struct pg_rows *r, const struct idempotency_row *k);
 /* Moves the schema to `target` (migrate.h). */
 int pg_migrate_handle(PGconn *handle, int target, void (*say)(const char *line),
                       struct migrate_status *out, struct errbuf *e);
+int pg_memory_put_start(struct pg_job *j); /* pg_memory.c */
+int pg_memory_query_start(struct pg_job *j);
+int pg_memory_list_start(struct pg_job *j);
+int pg_memory_get_start(struct pg_job *j);
+int pg_memory_update_start(struct pg_job *j);
+int pg_memory_age_start(struct pg_job *j);
+int pg_memory_delete_start(struct pg_job *j);
 
 #endif

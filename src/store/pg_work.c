@@ -1,4 +1,4 @@
-/* What people and workers do with sessions: interrupts, tasks, files, memories. Times of leases are
+/* What people and workers do with sessions: interrupts, tasks, files. Times of leases are
  * the database's. */
 #include <assert.h>
 #include <string.h>
@@ -332,72 +332,4 @@ int pg_file_list_start(struct pg_job *j)
     pgq_i64(&q, page_of(l->limit).left + 1);
     pgq_end(&q);
     return pg_await(j, files_listed);
-}
-
-/* ---- memories ---- */
-
-static int memory_was_put(struct pg_job *j)
-{
-    if (pgr_changed(j->conn, 0) == 0 && !j->repeated)
-        return pg_refuse(j, ERR_CONFLICT, "the memory is there already");
-    return 0;
-}
-
-int pg_memory_put_start(struct pg_job *j)
-{
-    const struct memory_row *m = &container_of(j->req, struct store_memory_put, req)->row;
-    struct pgq q;
-
-    pgq_start(&q, j->conn, PG_MEMORY_INSERT);
-    pgq_id(&q, &m->id);
-    pgq_str(&q, rules_workspace(m->workspace));
-    pgq_str(&q, rules_text(m->group_id));
-    pgq_str(&q, m->agent_id);
-    pgq_id_or_null(&q, &m->session_id);
-    pgq_str(&q, m->layer.p ? m->layer : STR("hot"));
-    pgq_str(&q, rules_text(m->content));
-    pgq_str(&q, m->metadata_json.p ? m->metadata_json : STR("{}"));
-    pgq_i64(&q, m->created_at);
-    pgq_end(&q);
-    return pg_await(j, memory_was_put);
-}
-
-static int memories_read(struct pg_job *j)
-{
-    struct store_memory_query *m = container_of(j->req, struct store_memory_query, req);
-    struct memory_row *all = NULL, **tail = &all;
-    struct arena *a = &j->req->arena;
-    struct pgr r;
-
-    for (pgr_open(&r, j->conn, 0); pgr_next(&r); tail = &(*tail)->next) {
-        struct memory_row *row = *tail = arena_alloc(a, sizeof(*row));
-        row->workspace = rules_copy(a, rules_workspace(m->workspace));
-        pgr_id(&r, &row->id);
-        pgr_id(&r, &row->session_id);
-        row->group_id = pgr_str(&r, a);
-        row->agent_id = pgr_str(&r, a);
-        row->layer = pgr_str(&r, a);
-        row->content = pgr_str(&r, a);
-        row->metadata_json = pgr_json(&r, a);
-        row->created_at = pgr_i64(&r);
-    }
-    if (r.corrupt)
-        return pg_refuse(j, ERR_CORRUPT, "a memory does not read back");
-    m->rows = rules_memory_best(all, m);
-    return 0;
-}
-
-int pg_memory_query_start(struct pg_job *j)
-{
-    struct store_memory_query *m = container_of(j->req, struct store_memory_query, req);
-    struct pgq q;
-
-    m->rows = NULL;
-    pgq_start(&q, j->conn, PG_MEMORIES_NEWEST);
-    pgq_str(&q, rules_workspace(m->workspace));
-    pgq_str(&q, rules_text(m->group_id));
-    pgq_i64(&q, m->created_after);
-    pgq_i64(&q, STORE_MEMORIES_EXAMINED);
-    pgq_end(&q);
-    return pg_await(j, memories_read);
 }

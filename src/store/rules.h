@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "store/cursor.h"
+#include "store/rules_words.h"
 #include "store/store.h"
 
 /* Rows that one page of a filtered list may look at. */
@@ -52,20 +53,32 @@ bool rules_file_is_asked(const struct file_row *f, int64_t version);
 struct str rules_file_cursor(struct store_file_list *l, const struct file_row *last);
 int rules_file_cursor_read(const struct store_file_list *l, struct cursor *c, struct errbuf *e);
 
-/* How well a memory answers a query, 0 to 1 (rules_memory.c): mostly the share of the query's words
- * that it holds, a little its age. Words are folded to lower case; where a script has no spaces
- * (Chinese, Japanese, Korean) pairs of characters are words. */
-#define RULES_QUERY_WORDS_MAX 256
-struct memory_query {
-    uint64_t words[RULES_QUERY_WORDS_MAX]; /* hashes, ascending, each once */
+/* What is looked for in memories (rules_memory.c). A text answers by the share of the question's
+ * words that it holds; rare words count more than those that half of the group's texts have. */
+#define RULES_QUESTION_WORDS 64   /* distinct ones; further words are not looked for */
+#define RULES_COMMON         1000 /* texts: a word that more of them have is as common as can be */
+struct memory_question {
     int count;
-    int64_t newest_at; /* age is counted from here */
+    uint64_t hashes[RULES_QUESTION_WORDS]; /* ascending */
+    char words[RULES_QUESTION_WORDS][WORD_MAX + 1];
+    double weights[RULES_QUESTION_WORDS]; /* 1 each, until they are weighed */
 };
-void rules_memory_query(struct memory_query *q, struct str text, int64_t newest_at);
-/* 0: nothing in common. */
-double rules_memory_score(const struct memory_query *q, struct str content, int64_t created_at);
-/* The best of the rows, which are in order of age, the newest first; rows are moved, not copied. */
-struct memory_row *rules_memory_best(struct memory_row *rows, const struct store_memory_query *m);
+void rules_question_init(struct memory_question *q, struct str text);
+/* In how many texts of the group each word is, out of `texts`, both up to RULES_COMMON. */
+void rules_question_weigh(struct memory_question *q, const int64_t *found, int64_t texts);
+/* 0 to 1; below 0: nothing in common. */
+double rules_question_score(const struct memory_question *q, struct str content);
+/* The cosine between two vectors, 0 to 1 (what points away from each other is 0). */
+double rules_vector_score(const float *a, const float *b, unsigned dimensions);
+bool rules_memory_has_vector(const struct memory_row *row, const struct store_memory_query *m);
+bool rules_memory_matches(const struct memory_row *row, const struct store_memory_query *m);
+unsigned rules_memory_tiers(unsigned tiers); /* 0: working and long-term */
+/* Scores the rows, each with its content and (or NULL) its vector, and gives the best, moved, not
+ * copied. The only function that says what counts how much. */
+struct memory_row *rules_memory_best(struct memory_row *rows, const struct store_memory_query *m,
+                                     const struct memory_question *q);
+struct str rules_memory_cursor(struct arena *a, const struct memory_row *last);
+int rules_memory_cursor_read(struct str text, struct cursor *c, struct id *id, struct errbuf *e);
 
 /* Agents, groups and templates (rules_catalog.c). A page of them ends when their bodies have so
  * many bytes, too. */

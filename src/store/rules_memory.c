@@ -1,151 +1,30 @@
 /* Which memories answer a question: the same for every store, so that a session that moves to
- * another one remembers the same. No index: a group's newest few thousand are looked at. */
+ * another one remembers the same. A store finds those that may (by its indexes, each as it can
+ * best); how well they do is said here, from what they are. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
-#include "base/utf8.h"
 #include "store/rules.h"
 
-#define MEMORY_HALF_LIFE_MS (7.0 * 86400 * 1000)
-#define MEMORY_AGE_WEIGHT   0.15
-#define MEMORY_CONTENT_MAX  (64u << 10) /* bytes that are looked at */
-
-/* ---- characters ---- */
-
-static uint32_t memory_decode(const char *p, size_t n)
-{
-    const uint8_t *b = (const uint8_t *)p;
-
-    switch (n) {
-    case 1:
-        return b[0];
-    case 2:
-        return (b[0] & 0x1fu) << 6 | (b[1] & 0x3fu);
-    case 3:
-        return (b[0] & 0x0fu) << 12 | (b[1] & 0x3fu) << 6 | (b[2] & 0x3fu);
-    case 4:
-        return (b[0] & 0x07u) << 18 | (b[1] & 0x3fu) << 12 | (b[2] & 0x3fu) << 6 | (b[3] & 0x3fu);
-    default:
-        return ' '; /* not a character: it parts words */
-    }
-}
-
-/* Lower case of Latin, Greek and Cyrillic letters. */
-static uint32_t memory_fold(uint32_t c)
-{
-    if ((c >= 'A' && c <= 'Z') || (c >= 0xc0 && c <= 0xde && c != 0xd7) ||
-        (c >= 0x391 && c <= 0x3a9) || (c >= 0x410 && c <= 0x42f))
-        return c + 32;
-    if (c >= 0x400 && c <= 0x40f)
-        return c + 80;
-    if ((c >= 0x100 && c <= 0x137) || (c >= 0x14a && c <= 0x177) || (c >= 0x460 && c <= 0x4ff))
-        return c | 1;
-    return c;
-}
-
-/* Scripts that are written without spaces. */
-static bool memory_is_cjk(uint32_t c)
-{
-    return (c >= 0x3040 && c <= 0x30ff) || (c >= 0x3400 && c <= 0x9fff) ||
-           (c >= 0xac00 && c <= 0xd7af) || (c >= 0xf900 && c <= 0xfaff) ||
-           (c >= 0x20000 && c <= 0x3ffff);
-}
-
-static bool memory_is_letter(uint32_t c)
-{
-    if (c < 0x80)
-        return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
-    return c >= 0xc0 && c != 0xd7 && c != 0xf7 && !(c >= 0x2000 && c <= 0x2bff) &&
-           !(c >= 0x3000 && c <= 0x303f) && !(c >= 0xfe00 && c <= 0xfe0f) &&
-           !(c >= 0xff00 && c <= 0xff0f);
-}
+#define HALF_LIFE_MS   (7.0 * 86400 * 1000)
+#define AGE_WEIGHT     0.05 /* of two that answer the same, the newer */
+#define VECTOR_WEIGHT  0.6  /* where words and vectors are asked for */
+#define NO_VECTOR      0.7  /* what words alone say of a row whose vector is not comparable */
+#define OFTEN_WEIGHT   0.2  /* how often a word is in the text, rather than whether */
+#define LENGTH_TYPICAL 120.0
 
 /* ---- words ---- */
 
-struct memory_words {
-    struct str text;
-    size_t at;
-    uint32_t before; /* the CJK character that the next one makes a pair with; 0: none */
-};
-
-#define FNV_BEGIN 14695981039346656037u
-#define FNV(h, c) (((h) ^ (c)) * 1099511628211u)
-
-/* The next character, folded; its bytes are passed over. */
-static uint32_t memory_char(struct memory_words *w, size_t *bytes)
-{
-    size_t n = utf8_char_len(w->text.p + w->at, w->text.n - w->at);
-
-    *bytes = n ? n : 1;
-    return memory_fold(memory_decode(w->text.p + w->at, n));
-}
-
-/* The rest of a word that begins here. */
-static uint64_t memory_word(struct memory_words *w)
-{
-    uint64_t h = FNV_BEGIN;
-
-    while (w->at < w->text.n) {
-        size_t bytes;
-        uint32_t c = memory_char(w, &bytes);
-        if (!memory_is_letter(c) || memory_is_cjk(c))
-            break;
-        h = FNV(h, c);
-        w->at += bytes;
-    }
-    return h;
-}
-
-/* A character with the one before it; a single one between others is a word too. */
-static bool memory_pair(struct memory_words *w, uint32_t c, uint64_t *out)
-{
-    uint32_t before = w->before;
-    size_t bytes;
-
-    w->before = c;
-    if (before) {
-        *out = FNV(FNV(FNV_BEGIN, before), c);
-        return true;
-    }
-    if (w->at < w->text.n && memory_is_cjk(memory_char(w, &bytes)))
-        return false; /* the pair will be one */
-    *out = FNV(FNV_BEGIN, c);
-    return true;
-}
-
-static bool memory_next(struct memory_words *w, uint64_t *out)
-{
-    while (w->at < w->text.n) {
-        size_t bytes;
-        uint32_t c = memory_char(w, &bytes);
-        if (memory_is_cjk(c)) {
-            w->at += bytes;
-            if (memory_pair(w, c, out))
-                return true;
-            continue;
-        }
-        w->before = 0;
-        if (memory_is_letter(c)) {
-            *out = memory_word(w);
-            return true;
-        }
-        w->at += bytes;
-    }
-    return false;
-}
-
-/* ---- scores ---- */
-
 /* Where h is, or would be. */
-static int memory_place(const struct memory_query *q, uint64_t h)
+static int question_place(const struct memory_question *q, uint64_t h)
 {
     int low = 0, high = q->count;
 
     while (low < high) {
         int middle = low + (high - low) / 2;
-        if (q->words[middle] < h)
+        if (q->hashes[middle] < h)
             low = middle + 1;
         else
             high = middle;
@@ -153,45 +32,123 @@ static int memory_place(const struct memory_query *q, uint64_t h)
     return low;
 }
 
-void rules_memory_query(struct memory_query *q, struct str text, int64_t newest_at)
+void rules_question_init(struct memory_question *q, struct str text)
 {
-    struct memory_words w = {.text = text};
-    uint64_t h;
+    struct words w;
 
-    *q = (struct memory_query){.newest_at = newest_at};
-    while (q->count < RULES_QUERY_WORDS_MAX && memory_next(&w, &h)) {
-        int at = memory_place(q, h);
-        if (at < q->count && q->words[at] == h)
+    memset(q, 0, sizeof(*q));
+    words_init(&w, text, WORDS_OF_QUESTION);
+    while (q->count < RULES_QUESTION_WORDS && words_next(&w)) {
+        int at = question_place(q, w.hash);
+        size_t after = (size_t)(q->count - at);
+        if (after > 0 && q->hashes[at] == w.hash)
             continue;
-        for (int i = q->count++; i > at; i--)
-            q->words[i] = q->words[i - 1];
-        q->words[at] = h;
+        memmove(&q->hashes[at + 1], &q->hashes[at], after * sizeof(q->hashes[0]));
+        memmove(&q->words[at + 1], &q->words[at], after * sizeof(q->words[0]));
+        q->hashes[at] = w.hash;
+        memcpy(q->words[at], w.word.p, w.word.n);
+        q->words[at][w.word.n] = '\0';
+        q->weights[q->count++] = 1;
     }
 }
 
-double rules_memory_score(const struct memory_query *q, struct str content, int64_t created_at)
+void rules_question_weigh(struct memory_question *q, const int64_t *found, int64_t texts)
 {
-    double age = created_at < q->newest_at ? (double)(q->newest_at - created_at) : 0;
-    double recency = exp2(-age / MEMORY_HALF_LIFE_MS);
-    struct memory_words w = {.text = content};
-    bool seen[RULES_QUERY_WORDS_MAX] = {false};
-    int common = 0;
-    uint64_t h;
-
-    if (q->count == 0)
-        return recency;
-    if (w.text.n > MEMORY_CONTENT_MAX)
-        w.text.n = MEMORY_CONTENT_MAX;
-    while (common < q->count && memory_next(&w, &h)) {
-        int at = memory_place(q, h);
-        if (at == q->count || q->words[at] != h || seen[at])
-            continue;
-        seen[at] = true;
-        common++;
+    for (int i = 0; i < q->count; i++) {
+        double have = (double)(found[i] < texts ? found[i] : texts), all = (double)texts;
+        q->weights[i] = texts > 0 ? 0.1 + 0.9 * log((all + 1) / (have + 1)) / log(all + 1) : 1;
     }
-    if (common == 0)
-        return 0;
-    return (1 - MEMORY_AGE_WEIGHT) * common / q->count + MEMORY_AGE_WEIGHT * recency;
+}
+
+double rules_question_score(const struct memory_question *q, struct str content)
+{
+    int times[RULES_QUESTION_WORDS] = {0}, length = 0;
+    double all = 0, sum = 0;
+    struct words w;
+
+    words_init(&w, content, WORDS_OF_TEXT);
+    while (words_next(&w)) {
+        int at = question_place(q, w.hash);
+        length++;
+        if (at < q->count && q->hashes[at] == w.hash)
+            times[at]++;
+    }
+    double longer = 1.2 * (0.25 + 0.75 * length / LENGTH_TYPICAL); /* as in BM25 */
+    for (int i = 0; i < q->count; i++) {
+        all += q->weights[i];
+        if (times[i] > 0)
+            sum +=
+                q->weights[i] * (1 - OFTEN_WEIGHT + OFTEN_WEIGHT * times[i] / (times[i] + longer));
+    }
+    return sum > 0 ? sum / all : -1;
+}
+
+/* ---- vectors ---- */
+
+double rules_vector_score(const float *a, const float *b, unsigned dimensions)
+{
+    double dot = 0, aa = 0, bb = 0;
+
+    for (unsigned i = 0; i < dimensions; i++) {
+        dot += (double)a[i] * (double)b[i];
+        aa += (double)a[i] * (double)a[i];
+        bb += (double)b[i] * (double)b[i];
+    }
+    double cosine = aa > 0 && bb > 0 ? dot / sqrt(aa * bb) : 0;
+    return cosine > 0 ? (cosine < 1 ? cosine : 1) : 0; /* not a number: 0 */
+}
+
+bool rules_memory_has_vector(const struct memory_row *row, const struct store_memory_query *m)
+{
+    return m->embedding && row->dimensions == m->dimensions && row->model.p && m->model.p &&
+           str_eq(row->model, m->model);
+}
+
+/* ---- which ---- */
+
+unsigned rules_memory_tiers(unsigned tiers)
+{
+    return tiers ? tiers : MEMORY_WORKING | MEMORY_LONG_TERM;
+}
+
+bool rules_memory_matches(const struct memory_row *row, const struct store_memory_query *m)
+{
+    return str_eq(rules_workspace(row->workspace), rules_workspace(m->workspace)) &&
+           str_eq(row->group_id, rules_text(m->group_id)) &&
+           (rules_memory_tiers(m->tiers) & (unsigned)row->tier) != 0 &&
+           (!m->agent_id.p || (row->agent_id.p && str_eq(row->agent_id, m->agent_id))) &&
+           !(m->group_only && row->agent_id.p) &&
+           (id_is_zero(m->session_id) || id_eq(row->session_id, m->session_id)) &&
+           row->created_at > m->created_after &&
+           (m->created_before <= 0 || row->created_at < m->created_before);
+}
+
+static double memory_fused(const struct memory_row *row, const struct store_memory_query *m,
+                           const struct memory_question *q)
+{
+    double text = row->text_score > 0 ? row->text_score : 0;
+
+    if (q->count > 0 && m->embedding)
+        return row->vector_score < 0
+                   ? NO_VECTOR * text
+                   : (1 - VECTOR_WEIGHT) * text + VECTOR_WEIGHT * row->vector_score;
+    if (m->embedding)
+        return row->vector_score > 0 ? row->vector_score : 0;
+    return q->count > 0 ? text : 1;
+}
+
+static void memory_score(struct memory_row *row, const struct store_memory_query *m,
+                         const struct memory_question *q, int64_t newest_at)
+{
+    double recent = exp2(((double)row->created_at - (double)newest_at) / HALF_LIFE_MS);
+    bool asked = q->count > 0 || m->embedding;
+
+    row->text_score = q->count > 0 ? rules_question_score(q, row->content) : -1;
+    row->vector_score = row->embedding && rules_memory_has_vector(row, m)
+                            ? rules_vector_score(row->embedding, m->embedding, m->dimensions)
+                            : -1;
+    row->embedding = NULL;
+    row->score = asked ? memory_fused(row, m, q) * (1 - AGE_WEIGHT + AGE_WEIGHT * recent) : recent;
 }
 
 /* The better first; of equals the newer. */
@@ -207,31 +164,53 @@ static int memory_compare(const void *a, const void *b)
     return memcmp(y->id.b, x->id.b, sizeof(x->id.b));
 }
 
-struct memory_row *rules_memory_best(struct memory_row *rows, const struct store_memory_query *m)
+struct memory_row *rules_memory_best(struct memory_row *rows, const struct store_memory_query *m,
+                                     const struct memory_question *q)
 {
-    struct memory_row *best = NULL, **tail = &best;
-    struct memory_row **ranked;
-    int count = 0, total = 0;
-    struct memory_query q;
+    struct memory_row *best = NULL, **tail = &best, **ranked;
+    size_t count = 0, total = 0, left = (size_t)page_of(m->limit).left;
+    int64_t newest_at = INT64_MIN;
 
-    for (struct memory_row *row = rows; row; row = row->next)
+    for (struct memory_row *row = rows; row; row = row->next) {
+        newest_at = row->created_at > newest_at ? row->created_at : newest_at;
         total++;
+    }
     if (total == 0)
         return NULL;
-    rules_memory_query(&q, m->query, rows->created_at);
-    ranked = mem_alloc((size_t)total * sizeof(struct memory_row *));
+    ranked = mem_alloc(total * sizeof(struct memory_row *));
     for (struct memory_row *row = rows; row; row = row->next) {
-        row->score = rules_memory_score(&q, row->content, row->created_at);
+        memory_score(row, m, q, newest_at);
         if (row->score > 0 && row->score >= m->score_min)
             ranked[count++] = row;
     }
-    qsort(ranked, (size_t)count, sizeof(struct memory_row *), memory_compare);
-    int left = page_of(m->limit).left;
-    for (int i = 0; i < count && i < left; i++) {
+    qsort(ranked, count, sizeof(struct memory_row *), memory_compare);
+    for (size_t i = 0; i < count && i < left; i++) {
         *tail = ranked[i];
-        tail = &(*tail)->next;
+        tail = &ranked[i]->next;
     }
     *tail = NULL;
     free(ranked);
     return best;
+}
+
+/* ---- lists ---- */
+
+struct str rules_memory_cursor(struct arena *a, const struct memory_row *last)
+{
+    return cursor_encode(a, CURSOR_MEMORIES, last->created_at, 0,
+                         (struct str){(const char *)last->id.b, sizeof(last->id.b)});
+}
+
+int rules_memory_cursor_read(struct str text, struct cursor *c, struct id *id, struct errbuf *e)
+{
+    *c = (struct cursor){.a = INT64_MAX};
+    memset(id->b, 0xff, sizeof(id->b));
+    if (!text.p)
+        return 0;
+    int status = cursor_decode(text, CURSOR_MEMORIES, c, e);
+    if (status == 0 && c->key_bytes != sizeof(id->b))
+        return err_set(e, ERR_INVALID, "the cursor is none of ours");
+    if (status == 0)
+        memcpy(id->b, c->key, sizeof(id->b));
+    return status;
 }

@@ -374,6 +374,10 @@ int sqlite_read_run(struct sqlite_db *db, struct store_req *req)
         return sqlite_file_list(db, container_of(req, struct store_file_list, req));
     case STORE_MEMORY_QUERY:
         return sqlite_memory_query(db, container_of(req, struct store_memory_query, req));
+    case STORE_MEMORY_LIST:
+        return sqlite_memory_list(db, container_of(req, struct store_memory_list, req));
+    case STORE_MEMORY_GET:
+        return sqlite_memory_get(db, container_of(req, struct store_memory_get, req));
     case STORE_CHILDREN_LIST:
         return sqlite_children_list(db, container_of(req, struct store_children_list, req));
     case STORE_CATALOG_GET:
@@ -394,6 +398,9 @@ int sqlite_read_run(struct sqlite_db *db, struct store_req *req)
     case STORE_TASK_LEASE:
     case STORE_TASK_HEARTBEAT:
     case STORE_MEMORY_PUT:
+    case STORE_MEMORY_UPDATE:
+    case STORE_MEMORY_AGE:
+    case STORE_MEMORY_DELETE:
     case STORE_CATALOG_PUT:
     case STORE_CATALOG_DELETE:
     case STORE_USAGE_SUM:

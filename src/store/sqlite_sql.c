@@ -33,6 +33,29 @@
     "r.run_id, r.node_id, r.kind, r.iteration, r.attempt, r.status, r.branch, r.started_at,"       \
     " r.ended_at, r.output, r.error, r.interrupt"
 
+/* As memory_columns() of sqlite_memory.c reads them. */
+#define MEMORY_COLUMNS                                                                             \
+    "m.id, m.source_id, m.session_id, m.group_id, m.agent_id, m.content, m.metadata, m.tier,"      \
+    " m.chunk, m.chunks, m.model, m.dimensions, m.hits, m.created_at, m.updated_at"
+/* ?3 tiers, ?4 the agent or NULL, ?5 whether only the group's, ?6 the session or NULL, ?7 ?8 when.
+ */
+#define MEMORY_FILTERS                                                                             \
+    "(m.tier & ?3) <> 0 AND (?4 IS NULL OR m.agent_id = ?4) AND (?5 = 0 OR m.agent_id IS NULL)"    \
+    " AND (?6 IS NULL OR m.session_id = ?6) AND m.created_at > ?7 AND m.created_at < ?8"
+/* ?1 workspace, ?2 the group, ?3 the agent, ?4 the session, ?5 the source, or NULL, ?6 tiers, ?7 ?8
+ * where the page begins. */
+#define MEMORIES_WALK(index, condition)                                                            \
+    "SELECT " MEMORY_COLUMNS " FROM memories AS m INDEXED BY " index                               \
+    " WHERE m.workspace = ?1" condition " AND (?2 IS NULL OR m.group_id = ?2)"                     \
+    " AND (?3 IS NULL OR m.agent_id = ?3) AND (?4 IS NULL OR m.session_id = ?4)"                   \
+    " AND (?5 IS NULL OR m.source_id = ?5) AND (m.tier & ?6) <> 0"                                 \
+    " AND (m.created_at, m.id) < (?7, ?8) ORDER BY m.created_at DESC, m.id DESC LIMIT ?9"
+/* ?1 workspace, ?2 id, ?3 the tier or 0, ?4 hits more, ?5 now. */
+#define MEMORY_CHANGE(condition)                                                                   \
+    "UPDATE memories SET updated_at = CASE WHEN ?3 IN (0, tier) THEN updated_at ELSE ?5 END,"      \
+    " tier = CASE ?3 WHEN 0 THEN tier ELSE ?3 END, hits = hits + ?4"                               \
+    " WHERE " condition " AND workspace = ?1 AND (?4 > 0 OR ?3 NOT IN (0, tier))"
+
 /* As workflow_columns() of sqlite_workflow.c reads both. */
 #define WORKFLOW_COLUMNS                                                                           \
     "f.id, f.name, f.type, f.description, f.version, f.created_at, f.updated_at"
@@ -293,14 +316,30 @@ const char *const sqlite_sql_texts[SQL_COUNT] = {
         "SELECT " FILE_COLUMNS " FROM session_files AS f WHERE f.session = ?1 AND f.path = ?2"
         " AND f.version < ?3 AND f.seq <= ?4 ORDER BY f.version DESC LIMIT ?5",
     [SQL_MEMORY_INSERT] =
-        "INSERT INTO memories (id, workspace, group_id, agent_id, session, layer, content,"
-        " metadata, created_at, updated_at) VALUES (?1,?2,?3,?4,(SELECT s.key FROM sessions AS s"
-        " WHERE s.id = ?5),?6,?7,?8,?9,?9) ON CONFLICT DO NOTHING",
+        "INSERT INTO memories (id, source_id, workspace, group_id, agent_id, session_id, tier,"
+        " chunk, chunks, hits, created_at, updated_at, model, dimensions, metadata, content, words,"
+        " embedding) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING",
     [SQL_MEMORIES_NEWEST] =
-        "SELECT m.id, s.id, m.group_id, m.agent_id, m.layer, m.content, m.metadata, m.created_at"
-        " FROM memories AS m INDEXED BY memories_by_group"
-        " LEFT JOIN sessions AS s ON s.key = m.session WHERE m.workspace = ?1 AND m.group_id = ?2"
-        " AND m.created_at > ?3 ORDER BY m.created_at DESC LIMIT ?4",
+        "SELECT " MEMORY_COLUMNS ", m.embedding FROM memories AS m INDEXED BY memories_by_group"
+        " WHERE m.workspace = ?1 AND m.group_id = ?2 AND " MEMORY_FILTERS
+        " ORDER BY m.created_at DESC, m.id DESC LIMIT ?9",
+    [SQL_MEMORIES_LIST] = MEMORIES_WALK("memories_by_time", ""),
+    [SQL_MEMORIES_OF_GROUP] = MEMORIES_WALK("memories_by_group", " AND m.group_id = ?2"),
+    [SQL_MEMORIES_OF_SOURCE] = MEMORIES_WALK("memories_by_source", " AND m.source_id = ?5"),
+    [SQL_MEMORY_GET] = "SELECT " MEMORY_COLUMNS " FROM memories AS m"
+                       " WHERE m.id = ?2 AND m.workspace = ?1",
+    [SQL_MEMORY_CHANGE_ID] = MEMORY_CHANGE("id = ?2"),
+    [SQL_MEMORY_CHANGE_SOURCE] = MEMORY_CHANGE("source_id = ?2 AND id <> ?2"),
+    [SQL_MEMORIES_AGE] =
+        "UPDATE memories SET tier = 4, updated_at = ?1 WHERE key IN (SELECT o.key FROM memories AS"
+        " o INDEXED BY memories_working WHERE o.tier = 2 AND o.updated_at < ?2 LIMIT ?3)",
+    [SQL_MEMORIES_SHED] =
+        "UPDATE memories SET tier = 4, updated_at = ?1 WHERE key IN (SELECT n.key FROM (SELECT"
+        " o.key, row_number() OVER (PARTITION BY o.workspace, o.group_id ORDER BY o.updated_at"
+        " DESC, o.id DESC) AS n FROM memories AS o INDEXED BY memories_working WHERE o.tier = 2)"
+        " AS n WHERE n.n > ?2 LIMIT ?3)",
+    [SQL_MEMORY_DELETE] = "DELETE FROM memories WHERE workspace = ?1 AND (id = ?2 OR source_id ="
+                          " ?2)",
     [SQL_CHILDREN] = "SELECT " SESSION_COLUMNS " FROM sessions AS s INDEXED BY sessions_by_parent"
                      " CROSS JOIN workspaces AS w ON w.key = s.workspace"
                      " WHERE s.parent_session = ?1 AND s.parent_run IS NOT NULL"

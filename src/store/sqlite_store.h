@@ -152,8 +152,6 @@ int sqlite_task_heartbeat(struct sqlite_db *db, struct store_task_heartbeat *h);
 int sqlite_task_get(struct sqlite_db *db, struct store_task_get *g);
 int sqlite_file_get(struct sqlite_db *db, struct store_file_get *g);
 int sqlite_file_list(struct sqlite_db *db, struct store_file_list *l);
-int sqlite_memory_put(struct sqlite_db *db, struct store_memory_put *p);
-int sqlite_memory_query(struct sqlite_db *db, struct store_memory_query *m);
 int sqlite_retention(struct sqlite_db *db, struct store_retention *r); /* sqlite_retention.c */
 int sqlite_workflow_put(struct sqlite_db *db, struct store_workflow_put *p); /* sqlite_workflow.c */
 int sqlite_workflow_delete(struct sqlite_db *db, struct store_workflow_delete *d);
@@ -174,5 +172,14 @@ char *sqlite_path(const char *dir); /* free() it */
 /* Moves the schema, as migrate_run() does. The caller has locked the folder. */
 int sqlite_migrate_db(struct sqlite_db *db, int target, void (*say)(const char *line),
                       struct migrate_status *out, struct errbuf *e);
+
+/* sqlite_memory.c */
+int sqlite_memory_put(struct sqlite_db *db, struct store_memory_put *m);
+int sqlite_memory_query(struct sqlite_db *db, struct store_memory_query *m);
+int sqlite_memory_list(struct sqlite_db *db, struct store_memory_list *m);
+int sqlite_memory_get(struct sqlite_db *db, struct store_memory_get *m);
+int sqlite_memory_update(struct sqlite_db *db, struct store_memory_update *m);
+int sqlite_memory_age(struct sqlite_db *db, struct store_memory_age *m);
+int sqlite_memory_delete(struct sqlite_db *db, struct store_memory_delete *m);
 
 #endif

@@ -1,4 +1,4 @@
-/* What people and workers do with sessions: interrupts, tasks, files, memories. */
+/* What people and workers do with sessions: interrupts, tasks, files. */
 #include <assert.h>
 #include <string.h>
 
@@ -420,72 +420,4 @@ int sqlite_file_list(struct sqlite_db *db, struct store_file_list *l)
     sqlq_bind_i64(&q, l->until_seq > 0 ? l->until_seq : INT64_MAX);
     sqlq_bind_i64(&q, page_of(l->limit).left + 1);
     return files_read(&q, l);
-}
-
-/* ---- memories ---- */
-
-int sqlite_memory_put(struct sqlite_db *db, struct store_memory_put *p)
-{
-    const struct memory_row *m = &p->row;
-    int64_t workspace = 0;
-    struct sqlq q;
-
-    int status = sqlite_workspace_make(db, m->workspace, &workspace);
-    if (status < 0)
-        return status;
-    sqlq_start(&q, db, SQL_MEMORY_INSERT);
-    sqlq_bind_id(&q, &m->id);
-    sqlq_bind_i64(&q, workspace);
-    sqlq_bind_str(&q, rules_text(m->group_id));
-    sqlq_bind_str(&q, m->agent_id);
-    sqlq_bind_id_or_null(&q, &m->session_id);
-    sqlq_bind_str(&q, m->layer.p ? m->layer : STR("hot"));
-    sqlq_bind_str(&q, rules_text(m->content));
-    sqlq_bind_str(&q, m->metadata_json.p ? m->metadata_json : STR("{}"));
-    sqlq_bind_i64(&q, m->created_at);
-    status = sqlq_run(&q);
-    if (status == 0 && sqlite3_changes(db->handle) == 0)
-        return sqlite_db_refuse(db, ERR_CONFLICT, "the memory is there already");
-    return status;
-}
-
-static void memory_columns(struct sqlq *q, struct arena *a, struct memory_row *row)
-{
-    sqlq_id(q, &row->id);
-    sqlq_id(q, &row->session_id);
-    row->group_id = sqlq_str(q, a);
-    row->agent_id = sqlq_str(q, a);
-    row->layer = sqlq_str(q, a);
-    row->content = sqlq_str(q, a);
-    row->metadata_json = sqlq_json(q, a);
-    row->created_at = sqlq_i64(q);
-}
-
-int sqlite_memory_query(struct sqlite_db *db, struct store_memory_query *m)
-{
-    struct memory_row *all = NULL, **tail = &all;
-    int64_t workspace = 0;
-    struct sqlq q;
-    int more;
-
-    m->rows = NULL;
-    int status = sqlite_workspace_find(db, m->workspace, &workspace);
-    if (status < 0)
-        return status == ERR_NOT_FOUND ? 0 : status;
-    sqlq_start(&q, db, SQL_MEMORIES_NEWEST);
-    sqlq_bind_i64(&q, workspace);
-    sqlq_bind_str(&q, rules_text(m->group_id));
-    sqlq_bind_i64(&q, m->created_after);
-    sqlq_bind_i64(&q, STORE_MEMORIES_EXAMINED);
-    while ((more = sqlq_next(&q)) > 0) {
-        struct memory_row *row = arena_alloc(&m->req.arena, sizeof(*row));
-        row->workspace = rules_copy(&m->req.arena, rules_workspace(m->workspace));
-        memory_columns(&q, &m->req.arena, row);
-        *tail = row;
-        tail = &row->next;
-    }
-    if (more < 0 || q.corrupt)
-        return more < 0 ? more : sqlite_db_corrupt(db, "a memory does not read back");
-    m->rows = rules_memory_best(all, m);
-    return 0;
 }

@@ -116,6 +116,12 @@ int sqlite_write_run(struct sqlite_db *db, struct store_req *req)
         return sqlite_task_heartbeat(db, container_of(req, struct store_task_heartbeat, req));
     case STORE_MEMORY_PUT:
         return sqlite_memory_put(db, container_of(req, struct store_memory_put, req));
+    case STORE_MEMORY_UPDATE:
+        return sqlite_memory_update(db, container_of(req, struct store_memory_update, req));
+    case STORE_MEMORY_AGE:
+        return sqlite_memory_age(db, container_of(req, struct store_memory_age, req));
+    case STORE_MEMORY_DELETE:
+        return sqlite_memory_delete(db, container_of(req, struct store_memory_delete, req));
     case STORE_CATALOG_PUT:
         return sqlite_catalog_put(db, container_of(req, struct store_catalog_put, req));
     case STORE_CATALOG_DELETE:
@@ -140,6 +146,8 @@ int sqlite_write_run(struct sqlite_db *db, struct store_req *req)
     case STORE_FILE_GET:
     case STORE_FILE_LIST:
     case STORE_MEMORY_QUERY:
+    case STORE_MEMORY_LIST:
+    case STORE_MEMORY_GET:
     case STORE_CHILDREN_LIST:
     case STORE_CATALOG_GET:
     case STORE_CATALOG_LIST:

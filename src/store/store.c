@@ -30,6 +30,9 @@ bool store_op_is_write(const struct store_req *req)
     case STORE_TASK_LEASE:
     case STORE_TASK_HEARTBEAT:
     case STORE_MEMORY_PUT:
+    case STORE_MEMORY_UPDATE:
+    case STORE_MEMORY_AGE:
+    case STORE_MEMORY_DELETE:
     case STORE_CATALOG_PUT:
     case STORE_CATALOG_DELETE:
         return true;
@@ -55,6 +58,8 @@ bool store_op_is_write(const struct store_req *req)
     case STORE_FILE_GET:
     case STORE_FILE_LIST:
     case STORE_MEMORY_QUERY:
+    case STORE_MEMORY_LIST:
+    case STORE_MEMORY_GET:
     case STORE_CHILDREN_LIST:
     case STORE_CATALOG_GET:
     case STORE_CATALOG_LIST:

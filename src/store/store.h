@@ -66,6 +66,11 @@ enum store_op {
     STORE_FILE_LIST,
     STORE_MEMORY_PUT,
     STORE_MEMORY_QUERY,
+    STORE_MEMORY_LIST,
+    STORE_MEMORY_GET,
+    STORE_MEMORY_UPDATE,
+    STORE_MEMORY_AGE,
+    STORE_MEMORY_DELETE,
     STORE_CATALOG_PUT,
     STORE_CATALOG_GET,
     STORE_CATALOG_LIST,
@@ -351,29 +356,98 @@ struct store_file_list {
     struct str next_cursor;
 };
 
+/* ---- memories ---- */
+
+/* What a group remembers: a chunk of what was ingested, in one of three tiers.
+ *
+ *     quarantine ──(by hand, or by the group's rule)──> working ──(24 h, or by hand)──> long_term
+ *
+ * What stands in quarantine is found by no question unless it is asked for. */
+enum memory_tier { MEMORY_QUARANTINE = 1, MEMORY_WORKING = 2, MEMORY_LONG_TERM = 4 }; /* bit set */
+#define MEMORY_DIMENSIONS_MAX 4096
 struct memory_row {
     struct memory_row *next;
-    struct id id, session_id; /* session zero: of none */
-    struct str workspace, group_id, agent_id, layer, content, metadata_json;
-    int64_t created_at;
-    double score; /* out of a query: 0 to 1 */
+    struct id id;
+    struct id source_id;  /* the same for all chunks of one text */
+    struct id session_id; /* where it comes from; zero: from none */
+    struct str workspace, group_id, agent_id, content, metadata_json; /* agent NULL: the group's */
+    enum memory_tier tier;
+    int64_t chunk, chunks; /* 0 of 1 */
+    struct str model;      /* that made the vector; NULL: it has none */
+    const float
+        *embedding; /* `dimensions` of them, of length 1; in: the caller's; out: left NULL */
+    unsigned dimensions;
+    int64_t hits;                    /* how often it was found and used */
+    int64_t created_at, updated_at;  /* updated: when it came into its tier */
+    double score;                    /* out of a query: 0 to 1, both ways together */
+    double text_score, vector_score; /* each way's own; below 0: not found that way */
 };
-struct store_memory_put { /* a write */
+/* All rows in one transaction; a row whose id is there is left as it is. A write. */
+struct store_memory_put {
     struct store_req req;
-    struct memory_row row;
+    const struct memory_row *rows;             /* in */
+    const struct idempotency_row *idempotency; /* or NULL */
 };
-/* Of one group, the best first: by words in common with the query and by age (rules_memory.c), out
- * of the newest STORE_MEMORIES_EXAMINED. A query without words: by age alone. Vectors come with
- * the whole memory. */
-#define STORE_MEMORIES_EXAMINED 2000
+/* The best first. By words (full text) where `text` is given, by nearness where `embedding` is
+ * (only rows of the same model and dimensions), both fused where both are; by age alone where
+ * neither is. The same for every store, but for what HNSW misses (docs/PERFORMANCE.md). */
 struct store_memory_query {
     struct store_req req;
-    struct str workspace, group_id, query;
-    int64_t created_after; /* 0: any */
+    struct str workspace, group_id;
+    struct str agent_id;                   /* NULL: of everybody */
+    bool group_only;                       /* only what belongs to no agent */
+    struct id session_id;                  /* zero: of every session */
+    unsigned tiers;                        /* bits; 0: working and long-term */
+    int64_t created_after, created_before; /* 0: any */
+    struct str text, model;
+    const float *embedding;
+    unsigned dimensions;
     double score_min;
     int limit;
     struct memory_row *rows;
 };
+struct store_memory_list { /* the newest first */
+    struct store_req req;
+    struct str workspace, group_id, agent_id; /* agent NULL: all */
+    struct id session_id, source_id;          /* zero: all */
+    unsigned tiers;                           /* 0: all */
+    struct str cursor;
+    int limit;
+    struct memory_row *rows;
+    struct str next_cursor;
+};
+struct store_memory_get { /* ERR_NOT_FOUND */
+    struct store_req req;
+    struct str workspace;
+    struct id id;
+    struct memory_row row;
+};
+/* Moves chunks from tier to tier, or counts that they were used. A write. */
+struct store_memory_update {
+    struct store_req req;
+    struct str workspace;
+    const struct id *ids; /* of chunks, or of sources: all their chunks */
+    size_t count;
+    enum memory_tier tier; /* 0: stays */
+    bool hit;              /* one more hit */
+    int64_t now_ms;
+    int64_t changed; /* Out: rows */
+};
+/* Working memories that came there before `before`, or beyond the newest `keep` of their group, go
+ * to the long term. A write. */
+struct store_memory_age {
+    struct store_req req;
+    int64_t before, now_ms;
+    int keep, limit;
+    int64_t changed; /* Out */
+};
+struct store_memory_delete { /* ERR_NOT_FOUND. A write */
+    struct store_req req;
+    struct str workspace;
+    struct id id; /* of a chunk, or of a source: all its chunks */
+    int64_t changed;
+};
+
 /* ---- agents, groups, templates ---- */
 
 /* The object is its body, checked by the app; the other members say what lists look for. Those that

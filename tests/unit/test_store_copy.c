@@ -235,12 +235,13 @@ static void every_table_and_column_is_named(void **state)
 
     migrate(t->from);
     int64_t all = ask(t->from, "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name"
-                               " NOT LIKE 'sqlite_%' AND name NOT IN"
-                               " ('instances', 'schema_migrations')");
+                               " NOT LIKE 'sqlite_%' AND name NOT LIKE 'memory_words%'"
+                               " AND name NOT IN ('instances', 'schema_migrations')");
     assert_int_equal(all, count);
     for (int i = 0; i < count; i++) {
         /* sqlite's rows may have a key of their own, as workspaces do */
-        bool keyed = strcmp(tables[i].name, "workspaces") == 0;
+        bool keyed =
+            strcmp(tables[i].name, "workspaces") == 0 || strcmp(tables[i].name, "memories") == 0;
         snprintf(sql, sizeof(sql), "SELECT count(*) FROM pragma_table_info('%s')", tables[i].name);
         if (ask(t->from, sql) != tables[i].count + keyed)
             fail_msg("%s: a column is missing in copy_tables.c", tables[i].name);
@@ -498,10 +499,12 @@ static void down_and_up_keeps_what_both_know(void **state)
     assert_int_equal(sqlite_migrate_status(t->from, &status, &e), 0);
     for (int step = status.newest - 1; step >= 1; step--) {
         /* What is known at `step` is looked up in a store of its own. */
-        assert_int_equal(sqlite_migrate(t->to, step, NULL, NULL, &e), 0);
+        if (sqlite_migrate(t->to, step, NULL, NULL, &e) != 0)
+            fail_msg("%s", e.text);
         int count = known_tables(tables, sqlite_has, t->to);
         most = count > most ? count : most;
-        assert_int_equal(sqlite_migrate(t->from, 0, NULL, NULL, &e), 0);
+        if (sqlite_migrate(t->from, 0, NULL, NULL, &e) != 0)
+            fail_msg("%s", e.text);
         migrate(t->from);
         fill(t->from);
         sums_of(&sqlite_copy_end, t->from_url, tables, count, before);

@@ -1,4 +1,4 @@
-/* Interrupts, tasks, files, memories, children and progress, over every store. */
+/* Interrupts, tasks, files, children and progress, over every store. */
 #include "store/rules.h"
 #include "test_store_rig.h"
 
@@ -479,73 +479,6 @@ static void files_have_versions(void **state)
     store_req_deinit(&bad.req);
 }
 
-/* ---- memories ---- */
-
-static struct id memory_put(struct rig *r, const char *group, const char *content, int64_t at)
-{
-    RIG_REQ(store_memory_put, p, STORE_MEMORY_PUT);
-    p.row = (struct memory_row){.id = rig_id(r, at),
-                                .group_id = str_of(group),
-                                .content = str_of(content),
-                                .created_at = at};
-    assert_int_equal(rig_run(r, &p.req), 0);
-    store_req_deinit(&p.req);
-    RIG_REQ(store_memory_put, again, STORE_MEMORY_PUT);
-    again.row = p.row;
-    assert_int_equal(rig_run(r, &again.req), ERR_CONFLICT);
-    store_req_deinit(&again.req);
-    return p.row.id;
-}
-
-static void memory_expect(struct rig *r, const char *query, double score_min, int64_t after,
-                          const char *expected)
-{
-    char out[256] = "";
-    double last = 1;
-
-    RIG_REQ(store_memory_query, m, STORE_MEMORY_QUERY);
-    m.group_id = STR("g");
-    m.query = str_of(query);
-    m.score_min = score_min;
-    m.created_after = after;
-    m.limit = 3;
-    assert_int_equal(rig_run(r, &m.req), 0);
-    for (struct memory_row *row = m.rows; row; row = row->next) {
-        size_t n = strlen(out);
-        snprintf(out + n, sizeof(out) - n, "%lld ", (long long)((row->created_at - T0) / 86400000));
-        assert_true(row->score > 0 && row->score <= last);
-        assert_true(str_eqz(row->layer, "hot"));
-        last = row->score;
-    }
-    store_req_deinit(&m.req);
-    assert_string_equal(out, expected);
-}
-
-static void memories_are_found_by_words_and_age(void **state)
-{
-    static const char *const contents[] = {
-        "The launch is on Friday",                                      /* 0 */
-        "Ana likes tea, not coffee",                                    /* 1 */
-        "LAUNCH budget: 40 euros on friday",                            /* 2 */
-        "\xe4\xb8\x8a\xe6\xb5\xb7\xe7\x9a\x84\xe5\xa4\xa9\xe6\xb0\x94", /* 3: Shanghai's weather */
-        "\xc3\x84pfel und B\xc3\xa4ume",                                /* 4 */
-    };
-    struct rig *r = *state;
-
-    for (size_t i = 0; i < ROWS(contents); i++)
-        memory_put(r, "g", contents[i], T0 + (int64_t)i * 86400000);
-    memory_put(r, "other", "launch friday", T0);
-
-    memory_expect(r, "launch friday?", 0, 0, "2 0 "); /* the newer of two that have both */
-    memory_expect(r, "the LAUNCH is when", 0, 0, "0 2 ");
-    memory_expect(r, "\xe4\xb8\x8a\xe6\xb5\xb7", 0, 0, "3 ");
-    memory_expect(r, "\xc3\xa4pfel", 0, 0, "4 ");
-    memory_expect(r, "nothing of it", 0, 0, "");
-    memory_expect(r, "", 0, 0, "4 3 2 "); /* by age alone, the limit */
-    memory_expect(r, "launch tuesday evening", 0.5, 0, "");
-    memory_expect(r, "launch friday", 0, T0 + 86400000, "2 ");
-}
-
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -557,7 +490,6 @@ int main(void)
         EVERY(a_paused_sessions_tasks_are_kept_back),
         EVERY(what_hangs_on_a_session_goes_with_it),
         EVERY(files_have_versions),
-        EVERY(memories_are_found_by_words_and_age),
     };
     return RIG_RUN_TESTS(tests);
 }
