@@ -163,6 +163,8 @@ struct work *call_begin(struct session *s, unsigned n, enum work_kind kind, unsi
     w->key = call_key(ns, ordinal);
     if (kind == WORK_MODEL)
         w->message_id = call_message_id(s, ns, ordinal);
+    if (kind_hears(node_def(s, n)->kind))
+        w->said = s->said_seq;
     if (keeps_request(s, w))
         own_set(&w->request, request);
     work_attach(s, w);
@@ -406,8 +408,10 @@ void call_result(struct session *s, struct work *c, const struct engine_input *i
     if (!result_fits(c, in->kind))
         return;
     c->over = true;
-    if (r.kind == IN_MODEL_DONE)
+    if (r.kind == IN_MODEL_DONE) {
         model_usage(s, c, &r);
+        said_ended(s, c->said);
+    }
     result_judge(&r, &e);
     if (c->kind == WORK_TOOL && r.kind == IN_RUN_DONE)
         tool_done_inside(s, c, &r, &e);

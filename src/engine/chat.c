@@ -23,6 +23,8 @@ static bool number_get(struct json v, const char *key, int64_t least, int64_t *o
 static bool agent_get(struct json v, struct chat *c)
 {
     struct json tools = json_get_set(v, "tools");
+    c->said = 0;
+    json_i64(json_get_set(v, "said"), &c->said);
     c->tools = json_exists(tools) ? json_raw(tools) : STR_NULL;
     return (!c->tools.p || json_type(tools) == JSON_ARRAY) &&
            number_get(v, "rounds_max", 0, &c->rounds_max);
@@ -50,6 +52,7 @@ void chat_init(struct session *s, unsigned n, struct chat *c, const struct work 
                        .calls = STR("[]"),
                        .repairs = STR("[]"),
                        .at = call->ordinal,
+                       .said = call->said,
                        .message = -1};
 }
 
@@ -73,6 +76,8 @@ bool chat_save(struct session *s, unsigned n, const struct chat *c)
     jw_kv_i64(&w, "rounds", c->rounds);
     jw_kv_i64(&w, "at", c->at);
     jw_kv_i64(&w, "message", c->message);
+    if (c->said)
+        jw_kv_i64(&w, "said", c->said);
     jw_end(&w);
     bool fits = !buf_error(&b);
     if (fits)
@@ -96,6 +101,14 @@ struct str array_append(struct session *s, struct str array, struct str element)
     struct str out = tmp_copy(s, buf_str(&b));
     buf_deinit(&b);
     return out;
+}
+
+void chat_hear(struct session *s, struct chat *c)
+{
+    struct str message = said_message(s, c->said);
+    if (message.p)
+        c->messages = array_append(s, c->messages, message);
+    c->said = s->said_seq;
 }
 
 /* ---- asking ---- */

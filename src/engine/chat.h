@@ -5,7 +5,7 @@
  *      "messages": [what has come since: answers with tool calls, the tools' results],
  *      "calls":   [{"n": ordinal, "id", "name", "arguments", "content"?}]   of the newest round
  *      "repairs": [a wrong answer, what is wrong with it, and so on],
- *      "rounds": n, "at": n, "message": n,
+ *      "rounds": n, "at": n, "message": n, "said": n,
  *      "tools": [those of a stored agent], "rounds_max": n}   when the node has none of its own
  *
  * A round takes the ordinals after its model call's, one a tool call; the next model call follows.
@@ -24,6 +24,7 @@ struct chat {
     int64_t rounds;                      /* of tools, so far */
     int64_t at;                          /* ordinal of the model call that follows, or runs */
     int64_t message;                     /* ordinal whose message a repair fills again; -1: none */
+    int64_t said;                        /* what of people it has heard (said.c) */
     struct str tools;                    /* array: a stored agent's; or NULL: the node's own */
     int64_t rounds_max;                  /* the agent's; 0: it does not say */
 };
@@ -34,6 +35,8 @@ bool chat_load(struct session *s, unsigned n, struct chat *c);
 void chat_init(struct session *s, unsigned n, struct chat *c, const struct work *call);
 /* False: it is too large, and the node has failed. */
 bool chat_save(struct session *s, unsigned n, const struct chat *c);
+/* What was said since becomes a part of it. */
+void chat_hear(struct session *s, struct chat *c);
 /* Calls the model. */
 void chat_ask(struct session *s, unsigned n, const struct chat *c);
 bool chat_offers_tools(const struct session *s, unsigned n, const struct chat *c);

@@ -114,6 +114,14 @@ static void stream_write(const struct session *s, struct jw *w, const struct wor
         jw_kv_string(w, "text", buf_str(&work->text));
 }
 
+static void call_write(const struct session *s, struct jw *w, const struct work *c)
+{
+    stream_write(s, w, c);
+    meter_write(c, w);
+    if (c->said)
+        jw_kv_i64(w, "said", c->said);
+}
+
 /* A run's only call, under the run's own id, needs no list. */
 static bool call_is_plain(const struct node_state *ns)
 {
@@ -125,8 +133,7 @@ static bool call_is_plain(const struct node_state *ns)
 static void calls_write(const struct session *s, struct jw *w, const struct node_state *ns)
 {
     if (call_is_plain(ns)) {
-        stream_write(s, w, ns->work);
-        meter_write(ns->work, w);
+        call_write(s, w, ns->work);
         return;
     }
     jw_key(w, "calls");
@@ -137,8 +144,7 @@ static void calls_write(const struct session *s, struct jw *w, const struct node
         jw_kv_i64(w, "n", c->ordinal);
         if (work_speaks(c))
             id_write(w, "message", c->message_id);
-        stream_write(s, w, c);
-        meter_write(c, w);
+        call_write(s, w, c);
         jw_end(w);
     }
     jw_end(w);
@@ -318,6 +324,7 @@ static void state_write(struct session *s, struct jw *w)
         scopes_write(s, w);
         frozen_write(s, w);
         signals_write(s, w);
+        said_write(s, w);
     }
     jw_end(w);
     s->at = was;

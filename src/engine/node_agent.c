@@ -291,6 +291,7 @@ static void round_end(struct session *s, unsigned n, struct chat *c)
     while (json_iter_next(&it))
         c->messages = array_append(s, c->messages, result_message(s, it.value));
     c->calls = STR("[]");
+    chat_hear(s, c);
     if (chat_save(s, n, c))
         chat_ask(s, n, c);
 }

@@ -391,6 +391,9 @@ int human_say(struct session *s, const struct engine_input *in, struct errbuf *e
     if (waits)
         s->at = waits->scope;
     int rc = say_check(s, n, in, &data, e);
+    if (!rc && n < 0 && in->content.n > SAID_CONTENT_MAX)
+        rc = err_set(e, ERR_TOO_LARGE, "Nobody has asked, and models hear %u bytes at most.",
+                     SAID_CONTENT_MAX);
     if (rc)
         return rc;
     struct jw *w = event_begin(s, "user_input", n);
@@ -409,6 +412,8 @@ int human_say(struct session *s, const struct engine_input *in, struct errbuf *e
         human_resume(
             s, (unsigned)n,
             &(struct answer){.action = STR("submit"), .data = data, .reviewer = in->user_id});
+    else
+        said_push(s, in->content, in->user_id);
     return 0;
 }
 

@@ -158,6 +158,7 @@ static int messages_write(struct session *s, unsigned n, const struct context *x
         if (!rc)
             message_write(w, "user", text);
     }
+    said_write_message(s, n, 0, w);
     jw_end(w);
     return rc;
 }
@@ -219,6 +220,7 @@ static void chat_begin(struct session *s, unsigned n, const struct context *x, s
                      .calls = STR("[]"),
                      .repairs = STR("[]"),
                      .message = -1,
+                     .said = s->said_seq,
                      .tools = json_raw(tools_of(s, n, x))};
     json_i64(json_get_set(x->agent, "max_tool_rounds"), &c.rounds_max);
     if (c.rounds_max < 0 || c.rounds_max > AGENT_ROUNDS_MAX)
@@ -502,6 +504,7 @@ static void model_repair(struct session *s, unsigned n, struct work *c, const st
         model_reset(s, n, c->message_id, "repair");
     c->shown = false;
     buf_clear(&c->text);
+    chat_hear(s, &chat);
     if (chat_save(s, n, &chat))
         chat_ask(s, n, &chat);
 }

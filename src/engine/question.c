@@ -18,7 +18,7 @@ static void message_write(struct jw *w, const char *role, struct str content)
     jw_end(w);
 }
 
-static void request_write(struct jw *w, const struct question *a)
+static void request_write(struct session *s, unsigned n, struct jw *w, const struct question *a)
 {
     jw_object(w);
     if (json_type(a->provider) == JSON_STRING)
@@ -30,6 +30,7 @@ static void request_write(struct jw *w, const struct question *a)
     if (a->system.n)
         message_write(w, "system", a->system);
     message_write(w, "user", a->user);
+    said_write_message(s, n, 0, w);
     jw_end(w);
     if (json_type(a->temperature) == JSON_NUMBER)
         jw_kv_raw(w, "temperature", json_raw(a->temperature));
@@ -48,7 +49,7 @@ bool question_begin(struct session *s, unsigned n, unsigned base, const struct q
     struct jw w;
     buf_init(&b, ENGINE_REQUEST_BYTES_MAX);
     jw_init(&w, &b);
-    request_write(&w, a);
+    request_write(s, n, &w, a);
     bool fits = !buf_error(&b);
     if (fits)
         call_begin(s, n, WORK_MODEL, base, buf_str(&b));
@@ -74,14 +75,15 @@ bool question_keeps_request(const struct session *s, unsigned n)
 /* ---- the answer ---- */
 
 /* The request as it was, with the wrong answer and what is wrong with it. */
-static void repair_write(struct jw *w, struct json request, struct str answer, const char *why)
+static void repair_write(struct session *s, const struct work *c, struct jw *w, const char *why)
 {
+    struct str answer = call_text(c);
     struct json_iter it, messages;
     struct buf text;
     buf_init(&text, 4096);
     buf_printf(&text, "%s Answer again, with nothing but the JSON that was asked for.", why);
     jw_object(w);
-    json_iter_init(&it, request);
+    json_iter_init(&it, json_root(c->request));
     while (json_iter_next(&it)) {
         jw_key_str(w, it.key);
         if (!json_iter_key_is(&it, "messages")) {
@@ -94,6 +96,7 @@ static void repair_write(struct jw *w, struct json request, struct str answer, c
             jw_raw(w, json_raw(messages.value));
         message_write(w, "assistant", answer.n ? answer : STR("(nothing)"));
         message_write(w, "user", buf_str(&text));
+        said_write_message(s, c->node, c->said, w);
         jw_end(w);
     }
     jw_end(w);
@@ -117,7 +120,7 @@ static bool question_again(struct session *s, unsigned n, struct work *c, const 
         return false;
     buf_init(&b, ENGINE_REQUEST_BYTES_MAX);
     jw_init(&w, &b);
-    repair_write(&w, json_root(c->request), call_text(c), e->text);
+    repair_write(s, c, &w, e->text);
     bool fits = !buf_error(&b);
     if (fits) {
         question_void(s, n, c, "schema_mismatch");

@@ -152,6 +152,19 @@ static void run_show_again(struct session *s, unsigned n, const struct record *s
         show_again(s, n, r);
 }
 
+/* What its model calls had heard: what had been said when it began, and, where it used tools, when
+ * the last of them had ended. */
+static void run_hear_again(struct session *s, const struct work *w, const struct record *start)
+{
+    int64_t last = 0;
+    for (const struct record *r = start->shown; r; r = r->next_shown)
+        if (strcmp(r->type, "tool_execution") == 0)
+            last = r->seq;
+    said_ended(s, w->said);
+    if (kind_hears(node_def(s, w->node)->kind))
+        said_replayed(s, last);
+}
+
 /* ---- outcomes ---- */
 
 /* The way that a node took: by what its output says. */
@@ -200,6 +213,7 @@ static void apply_completed(struct session *s, const struct record *r)
     struct json output = json_get(r->data, "output");
     s->at = w->scope;
     unsigned n = w->node;
+    run_hear_again(s, w, r->start);
     run_show_again(s, n, r->start);
     if (s->at->nodes[n].phase == PHASE_SUSPENDED) {
         interrupt_put(s, n, "answered");
@@ -321,6 +335,7 @@ static void apply_said(struct session *s, const struct replay *p, const struct r
         *into[i] = (struct str){arena_strdup(&kept, buf_str(&b)), b.len};
     }
     in.data_json = raw_get(r->data, "payload");
+    s->replay->said_seq = r->seq;
     engine_step(s, &in, &e); /* refused: nobody waits for it any more */
     buf_deinit(&b);
     arena_deinit(&kept);

@@ -67,6 +67,7 @@ struct held_node {
 
 struct replay_run {
     struct record_log log;
+    int64_t said_seq; /* of what is being said again */
     /* Where a node was held back in this turn: there nothing else may follow from the step, for
      * the point lies in the middle of it. */
     const struct scope *refused_in;

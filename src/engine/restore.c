@@ -196,6 +196,7 @@ static int work_restore_effect(struct restore *r, struct work *w, struct json v)
     own_set(&w->request, json_raw(request));
     if (w->kind == WORK_CHILD)
         return child_restore(w) ? 0 : corrupt(r, "a child session has no id");
+    w->said = i64_get(v, "said", 0);
     w->ended = work_has_ended(r, w->id);
     w->lost = !w->ended;
     if (!work_speaks(w))
@@ -636,6 +637,8 @@ static int restore_state(struct restore *r)
         restore_scopes(r, json_get_set(state, "scopes")) || restore_timers(r, state) ||
         restore_signals(r, state))
         return ERR_CORRUPT;
+    if (!said_restore(s, state))
+        return corrupt(r, "what was said is damaged");
     s->root.end_ran = s->root.end_check = true; /* looked at again in the next drain */
     return 0;
 }

@@ -57,6 +57,7 @@ struct session *session_alloc(struct workflow *wf, struct expr_vm *vm)
     list_init(&s->timers);
     list_init(&s->withheld);
     list_init(&s->signals);
+    list_init(&s->said);
     out_reset(s);
     return s;
 }
@@ -126,6 +127,7 @@ static void session_free_lists(struct session *s)
     while ((l = list_pop(&s->withheld)))
         withheld_free(container_of(l, struct withheld, link));
     signals_free(s);
+    said_free(s);
 }
 
 static void scopes_free(struct session *s)
@@ -220,7 +222,8 @@ bool session_is_idle(const struct session *s)
 size_t session_bytes(const struct session *s)
 {
     size_t total = sizeof(*s) + s->arena.bytes + s->out.arena.bytes + s->out.events.cap +
-                   s->withheld_bytes + s->signal_bytes + s->output.n + s->error.n + s->vars_text.n;
+                   s->withheld_bytes + s->signal_bytes + s->said_bytes + s->output.n + s->error.n +
+                   s->vars_text.n;
     scopes_foreach(it, s)
     {
         const struct scope *c = scope_of(it);

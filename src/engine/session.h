@@ -11,6 +11,7 @@
  *     calls.c       its calls: ids, progress, to which kind a result goes
  *     node_task.c   work for workers outside
  *     files.c       what the session has written
+ *     said.c        what people say while nobody asks
  *     node_*.c      the kinds of nodes
  *     interrupt.c   what suspended nodes have asked, as rows
  *     node_map.c    containers: map, sequence
@@ -116,6 +117,7 @@ struct work {
     struct meter meter;
     bool deferred; /* over the budget: not begun, its request waits for the resume */
     struct text_watch *watch;
+    int64_t said; /* the newest of what people had said that its request has (said.c) */
     /* WORK_TASK: as row */
     struct task_row *task;
     /* WORK_HUMAN: as in run_row.interrupt_json */
@@ -283,6 +285,10 @@ struct session {
     struct list signals; /* those that came before their node, in order (node_signal.c) */
     unsigned signal_count;
     size_t signal_bytes;
+    struct list said; /* what waits for a model to hear it, in order (said.c) */
+    unsigned said_count;
+    size_t said_bytes;
+    int64_t said_seq;    /* of the newest, heard or not */
     unsigned busy_count; /* calls that the shell carries out */
 
     /* pause */
@@ -688,6 +694,25 @@ void signal_apply(struct session *s, const struct engine_input *in);
 void signal_push(struct session *s, struct str json);
 void signals_write(const struct session *s, struct jw *w);
 void signals_free(struct session *s);
+
+/* ---- said.c ---- */
+
+#define SAID_MAX         64 /* that wait, in one session; then the oldest go */
+#define SAID_BYTES_MAX   (256u << 10)
+#define SAID_CONTENT_MAX (64u << 10) /* of one */
+
+bool kind_hears(enum node_kind k);
+void said_push(struct session *s, struct str content, struct str user_id);
+/* One user message of all that is newer than `after`, in the step's memory; NULL: nothing is. */
+struct str said_message(struct session *s, int64_t after);
+/* The same into an array of messages, when the node's kind hears. */
+void said_write_message(struct session *s, unsigned n, int64_t after, struct jw *w);
+void said_ended(struct session *s, int64_t upto); /* a call that had these has ended */
+/* In a replay: one that began behind this event of the log has ended. */
+void said_replayed(struct session *s, int64_t before_seq);
+void said_write(const struct session *s, struct jw *w);
+bool said_restore(struct session *s, struct json state); /* false: damaged */
+void said_free(struct session *s);
 
 /* ---- node_stage.c ---- */
 

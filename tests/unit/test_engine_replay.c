@@ -431,6 +431,38 @@ static void damaged_logs_are_refused(void **state)
     fix_close(&f);
 }
 
+/* Said to nobody: who had heard it has heard it in the fork, too. */
+static void what_was_said_is_heard_once(void **state)
+{
+    static const char yaml[] =
+        "nodes:\n"
+        "  start: {type: start, next_ids: [a]}\n"
+        "  a: {type: agent, properties: {persona: P, prompt: A, tools: [{name: find, tool: "
+        "web_search}]}, next_ids: [b]}\n"
+        "  b: {type: llm, properties: {prompt: B}, next_ids: [end]}\n"
+        "  end: {type: end}\n";
+    static const char find[] = "[{\"id\":\"1\",\"name\":\"find\",\"arguments\":"
+                               "\"{\\\"query\\\":\\\"x\\\"}\"}]";
+    (void)state;
+    for (int late = 0; late < 2; late++) {
+        struct fix f, g;
+        fix_open(&f, yaml);
+        fix_call_says(&f, fix_call(&f, 0), "", find);
+        if (late) /* when a has its last round already */
+            fix_call_done(&f, fix_call(&f, 0), "\"found\"");
+        fix_step(&f, (struct engine_input){.kind = IN_USER_INPUT, .content = STR("Hear!")});
+        if (!late)
+            fix_call_done(&f, fix_call(&f, 0), "\"found\"");
+        fix_call_says(&f, fix_call(&f, 0), "Found.", NULL);
+        assert_int_equal(strstr(fix_call(&f, 0)->request, "Hear!") != NULL, late);
+        fork_at(&f, &g, (struct point){.after = session_last_seq(f.s)});
+        assert_non_null(strstr(fix_call(&g, 0)->request, "\"B\""));
+        assert_int_equal(strstr(fix_call(&g, 0)->request, "Hear!") != NULL, late);
+        fork_close(&g);
+        fix_close(&f);
+    }
+}
+
 /* ---- any graph, at any event ---- */
 
 /* Everybody's answers follow from who is asked and how often it has failed, and who answers next
@@ -702,6 +734,7 @@ int main(void)
         cmocka_unit_test(a_stream_that_had_not_ended_begins_anew),
         cmocka_unit_test(from_a_node_the_others_stay),
         cmocka_unit_test(answers_of_people_are_given_again),
+        cmocka_unit_test(what_was_said_is_heard_once),
         cmocka_unit_test(a_pause_is_not_replayed_nor_an_ending_from_outside),
         cmocka_unit_test(a_pure_failure_is_tried_again_with_other_variables),
         cmocka_unit_test(a_whole_session_is_copied_with_its_ending),
