@@ -97,7 +97,8 @@ static void prop_write(struct jw *w, const struct prop_def *def)
         ref_write(w, "model", or_null);
         break;
     case PROP_AGENT:
-        ref_write(w, "agent", or_null);
+    case PROP_MEMORY:
+        ref_write(w, def->type == PROP_AGENT ? "agent" : "memory", or_null);
         break;
     case PROP_INT:
     case PROP_NUMBER:
@@ -132,9 +133,6 @@ static void prop_write(struct jw *w, const struct prop_def *def)
         break;
     case PROP_VOTERS:
         list_write(w, "voter", PROP_VOTERS_MAX, or_null);
-        break;
-    case PROP_MEMORY:
-        ref_write(w, "memory", or_null);
         break;
     case PROP_CASES:
         list_write(w, "case", WORKFLOW_NODES_MAX, or_null);
