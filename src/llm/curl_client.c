@@ -10,7 +10,7 @@
 #include "base/sse.h"
 #include "llm/curl_provider.h"
 #include "llm/curl_retry.h"
-#include "llm/openai.h"
+#include "llm/dialect.h"
 
 #define BODY_BYTES_MAX    (64u << 20) /* of one request */
 #define ERROR_BYTES_MAX   (64u << 10) /* what is kept of an answer with an error status */
@@ -74,7 +74,7 @@ struct curl_call {
     size_t in_at;
     bool is_overflow; /* too much came */
     struct sse sse;
-    struct openai_decoder decoder;
+    struct llm_decoder decoder;
     struct buf late;   /* answer text of an event whose thinking brought a hold */
     size_t text_bytes; /* given out */
     struct buf tools;  /* llm_call.tool_calls */
@@ -234,7 +234,7 @@ static void curl_call_end_transfer(struct curl_call *call, CURLcode result)
 static void curl_call_free(struct curl_call *call)
 {
     sse_deinit(&call->sse);
-    openai_decoder_deinit(&call->decoder);
+    decoder_deinit(&call->decoder);
     buf_deinit(&call->body);
     buf_deinit(&call->in);
     buf_deinit(&call->late);
@@ -278,7 +278,7 @@ static void curl_call_finish(struct curl_call *call)
 static void curl_call_give_tools(struct curl_call *call)
 {
     struct llm_call *c = call->base.call;
-    if (openai_tool_calls_write(&call->decoder, &call->tools)) {
+    if (decoder_tools_write(&call->decoder, &call->tools)) {
         llm_call_fail(c, ERR_TOO_LARGE, "too_large", "the model's tool calls are too large");
         return;
     }
@@ -333,7 +333,7 @@ static void curl_call_fail_http(struct curl_call *call)
     struct errbuf said;
     char code[32];
     long status = call->http_status;
-    openai_error_text(buf_str(&call->in), &said);
+    decoder_error_text(buf_str(&call->in), &said);
     bool is_busy = curl_status_is_busy(status);
     snprintf(code, sizeof(code), is_busy ? "rate_limited" : "http_%ld", status);
     if (status >= 200 && status < 300) {
@@ -379,7 +379,7 @@ static bool curl_call_give(struct curl_call *call, struct str text, bool is_thin
     return !call->is_gone;
 }
 
-static bool curl_call_give_both(struct curl_call *call, const struct openai_delta *delta)
+static bool curl_call_give_both(struct curl_call *call, const struct llm_delta *delta)
 {
     if (!curl_call_give(call, delta->thinking, true))
         return false;
@@ -399,13 +399,17 @@ static bool curl_call_give_late(struct curl_call *call)
     return goes_on;
 }
 
-/* rc of openai_decode(); e has its sentence. */
+/* rc of decode(); e has its sentence. */
 static void curl_call_fail_decode(struct curl_call *call, int rc, const struct errbuf *e)
 {
     struct llm_call *c = call->base.call;
     bool is_large = rc == ERR_TOO_LARGE || rc == ERR_NOMEM;
     call->base.fault = is_large ? CIRCUIT_GOOD : CIRCUIT_FAILED;
-    if (rc == ERR_UPSTREAM)
+    if (rc == ERR_UPSTREAM && call->decoder.is_overloaded) {
+        call->base.fault = CIRCUIT_BUSY;
+        call->base.may_repeat = call->text_bytes == 0;
+        llm_call_fail(c, ERR_OVERLOAD, "rate_limited", "the model server reported: %s", e->text);
+    } else if (rc == ERR_UPSTREAM)
         llm_call_fail(c, rc, "model_error", "the model server reported: %s", e->text);
     else if (is_large)
         llm_call_fail(c, ERR_TOO_LARGE, "too_large", "the model's answer is too large: %s",
@@ -420,12 +424,8 @@ static void curl_call_fail_decode(struct curl_call *call, int rc, const struct e
 static bool curl_call_event(struct curl_call *call, const struct sse_event *ev)
 {
     struct errbuf e = {""};
-    struct openai_delta delta;
-    int rc = openai_decode(&call->decoder, ev->data, &delta, &e);
-    if (str_eqz(ev->name, "error") && rc != ERR_UPSTREAM) {
-        openai_error_text(ev->data, &e);
-        rc = ERR_UPSTREAM;
-    }
+    struct llm_delta delta;
+    int rc = call->provider->dialect->decode(&call->decoder, ev->name, ev->data, &delta, &e);
     if (rc) {
         curl_call_fail_decode(call, rc, &e);
         return false;
@@ -457,15 +457,22 @@ static bool curl_call_read_events(struct curl_call *call)
     return true;
 }
 
+/* May the stream end here? */
+static bool curl_call_is_whole(const struct curl_call *call)
+{
+    return call->decoder.is_done ||
+           (call->provider->dialect->ends_by_reason && call->decoder.finish_reason);
+}
+
 /* The rest of a stream that has ended: an event without its empty line, half a surrogate pair. A
  * cut event is no event. False: the call is over, or gone. */
 static bool curl_call_read_rest(struct curl_call *call)
 {
     struct sse_event ev;
-    struct openai_delta delta;
+    struct llm_delta delta;
     struct errbuf e;
     if (!call->decoder.is_done && sse_end(&call->sse, &ev)) {
-        int rc = openai_decode(&call->decoder, ev.data, &delta, &e);
+        int rc = call->provider->dialect->decode(&call->decoder, ev.name, ev.data, &delta, &e);
         if (rc == ERR_UPSTREAM) {
             curl_call_fail_decode(call, rc, &e);
             return false;
@@ -475,7 +482,7 @@ static bool curl_call_read_rest(struct curl_call *call)
     }
     if (call->base.is_held)
         return true;
-    openai_decode_end(&call->decoder, &delta);
+    decoder_end(&call->decoder, &delta);
     return curl_call_give_both(call, &delta);
 }
 
@@ -483,7 +490,7 @@ static void curl_call_conclude_events(struct curl_call *call)
 {
     if (!curl_call_read_rest(call) || call->base.is_held)
         return;
-    if (call->decoder.is_done || call->decoder.finish_reason) {
+    if (curl_call_is_whole(call)) {
         curl_call_succeed(call);
         return;
     }
@@ -497,7 +504,7 @@ static void curl_call_conclude_events(struct curl_call *call)
 static void curl_call_conclude_json(struct curl_call *call)
 {
     struct errbuf e = {""};
-    struct openai_delta delta;
+    struct llm_delta delta;
     if (call->result != CURLE_OK) {
         call->base.fault = CIRCUIT_FAILED;
         llm_call_fail(call->base.call, ERR_UPSTREAM, "truncated",
@@ -505,7 +512,8 @@ static void curl_call_conclude_json(struct curl_call *call)
         curl_call_finish(call);
         return;
     }
-    int rc = openai_decode(&call->decoder, buf_str(&call->in), &delta, &e);
+    int rc =
+        call->provider->dialect->decode(&call->decoder, STR(""), buf_str(&call->in), &delta, &e);
     buf_clear(&call->in);
     if (rc) {
         curl_call_fail_decode(call, rc, &e);
@@ -614,7 +622,7 @@ static void curl_client_kick_fired(uv_idle_t *kick)
 static void curl_call_expired(struct curl_call *call)
 {
     struct llm_call *c = call->base.call;
-    if (call->decoder.is_done || call->decoder.finish_reason) {
+    if (curl_call_is_whole(call)) {
         call->is_ended = true;
         call->result = CURLE_OK;
         curl_call_drop_transfer(call);
@@ -684,10 +692,10 @@ static int curl_client_prepare(void *self, size_t provider, struct llm_call *c,
 {
     struct curl_client *cl = self;
     struct curl_provider *p = &cl->providers[provider];
-    struct openai_encode_options options = {.model = c->model_used, .is_openai = p->is_openai};
+    struct dialect_options options = {.model = c->model_used, .is_openai = p->is_openai};
     struct curl_call *call = mem_zalloc(sizeof(*call));
     buf_init(&call->body, BODY_BYTES_MAX);
-    int rc = openai_encode(c->request, &options, &call->body, e);
+    int rc = p->dialect->encode(c->request, &options, &call->body, e);
     if (rc) {
         buf_deinit(&call->body);
         free(call);
@@ -701,7 +709,7 @@ static int curl_client_prepare(void *self, size_t provider, struct llm_call *c,
     buf_init(&call->late, LLM_TEXT_BYTES_MAX);
     buf_init(&call->tools, TOOLS_BYTES_MAX);
     sse_init(&call->sse, 0);
-    openai_decoder_init(&call->decoder);
+    decoder_init(&call->decoder);
     call->should_retry = -1;
     call->retry_after_ms = -1;
     char id[ID_TEXT_BYTES + 1];
@@ -823,8 +831,7 @@ int curl_client_open(struct curl_client **out, struct uv_loop_s *loop, const str
     int rc = 0;
     for (size_t i = 0; !rc && i < provider_count; i++)
         if (llm_provider_at(llm, i)->dialect != LLM_DEMO)
-            rc = curl_provider_init(&cl->providers[i], llm_provider_at(llm, i), "/chat/completions",
-                                    e);
+            rc = curl_provider_init(&cl->providers[i], llm_provider_at(llm, i), NULL, e);
     if (!rc)
         rc = curl_loop_open(&cl->io, loop, curl_client_settle, cl, e);
     if (rc) {

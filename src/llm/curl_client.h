@@ -1,4 +1,4 @@
-/* The backend of dialect `openai`: streamed chat completions over HTTP, by libcurl on the loop.
+/* The backend of the dialects over HTTP (dialect.h): streamed answers, by libcurl on the loop.
  *
  *     begin ─> request ─> reading ──[DONE], finish_reason, end of stream──> finished
  *                            │ ^
@@ -21,7 +21,7 @@ struct uv_loop_s;
 struct curl_client;
 extern const struct llm_backend curl_client_backend;
 
-/* Prepares all providers of dialect openai. ERR_INVALID: a base URL or key that cannot be used. */
+/* Prepares all providers over HTTP. ERR_INVALID: a base URL or key that cannot be used. */
 int curl_client_open(struct curl_client **out, struct uv_loop_s *loop, const struct llm *llm,
                      size_t provider_count, struct errbuf *e);
 

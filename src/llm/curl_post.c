@@ -6,7 +6,7 @@
 
 #include "base/mem.h"
 #include "llm/curl_retry.h"
-#include "llm/openai.h"
+#include "llm/decoder.h"
 
 struct curl_poster {
     struct curl_loop io;
@@ -86,7 +86,7 @@ static void curl_post_fail_http(struct curl_post *p)
     struct errbuf said;
     char code[32];
     bool is_busy = p->http_status == 429 || p->http_status == 529;
-    openai_error_text(buf_str(&p->in), &said);
+    decoder_error_text(buf_str(&p->in), &said);
     snprintf(code, sizeof(code), is_busy ? "rate_limited" : "http_%ld", p->http_status);
     curl_post_fail(p, is_busy ? ERR_OVERLOAD : ERR_UPSTREAM, code,
                    "the model server answered %ld%s%s", p->http_status, said.text[0] ? ": " : "",

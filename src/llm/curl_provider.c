@@ -72,7 +72,7 @@ static int curl_provider_add_key(struct curl_provider *p, struct errbuf *e)
                            p->config->id);
     struct buf line;
     buf_init(&line, URL_BYTES_MAX);
-    buf_append_z(&line, "Authorization: Bearer ");
+    buf_append_z(&line, p->dialect->key_header);
     buf_append_z(&line, key);
     int rc = buf_error(&line);
     if (rc)
@@ -89,9 +89,7 @@ int curl_provider_init(struct curl_provider *p, const struct llm_provider *confi
     memset(p, 0, sizeof(*p));
     list_init(&p->reading);
     p->config = config;
-    if (config->dialect == LLM_ANTHROPIC)
-        return err_set(e, ERR_INVALID, "provider \"%s\": dialect anthropic is not spoken yet",
-                       config->id);
+    p->dialect = dialect_of(config->dialect);
     int rc = curl_provider_parse_url(p, e);
     if (rc)
         return rc;
@@ -100,7 +98,7 @@ int curl_provider_init(struct curl_provider *p, const struct llm_provider *confi
     buf_append_z(&url, config->base_url);
     while (url.len && url.data[url.len - 1] == '/')
         buf_truncate(&url, url.len - 1);
-    buf_append_z(&url, path);
+    buf_append_z(&url, path ? path : p->dialect->path);
     rc = buf_error(&url);
     if (rc) {
         buf_deinit(&url);
@@ -110,6 +108,8 @@ int curl_provider_init(struct curl_provider *p, const struct llm_provider *confi
     if (curl_provider_add_header(p, "Content-Type: application/json") ||
         curl_provider_add_header(p, "Accept: text/event-stream, application/json") ||
         curl_provider_add_header(p, "Expect:")) /* no round trip before a large body */
+        rc = err_set(e, ERR_NOMEM, "out of memory");
+    if (!rc && p->dialect->header && curl_provider_add_header(p, p->dialect->header))
         rc = err_set(e, ERR_NOMEM, "out of memory");
     if (!rc)
         rc = curl_provider_add_key(p, e);

@@ -7,10 +7,12 @@
 
 #include "base/err.h"
 #include "base/list.h"
+#include "llm/dialect.h"
 #include "llm/llm.h"
 
 struct curl_provider {
     const struct llm_provider *config;
+    const struct dialect *dialect;
     char *url;
     struct curl_slist *headers; /* the same for every call */
     bool is_openai;             /* OpenAI itself */
@@ -18,8 +20,8 @@ struct curl_provider {
     struct list reading;        /* calls by the time of their last byte, oldest first */
 };
 
-/* path: behind the base URL. ERR_INVALID: e says what is wrong with base_url or api_key (without
- * the key). */
+/* path: behind the base URL; NULL: that of the dialect. ERR_INVALID: e says what is wrong with
+ * base_url or api_key (without the key). */
 int curl_provider_init(struct curl_provider *p, const struct llm_provider *config, const char *path,
                        struct errbuf *e);
 void curl_provider_deinit(struct curl_provider *p);

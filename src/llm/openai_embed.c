@@ -7,8 +7,8 @@
 
 #include "base/json.h"
 #include "base/utf8.h"
+#include "llm/decoder.h"
 #include "llm/llm.h"
-#include "llm/openai.h"
 
 #define ANSWER_BYTES_MAX (32u << 20)
 #define VECTOR_TEXT_MAX  (4u * LLM_EMBED_DIMENSIONS_MAX * 2) /* base64 of one, with room */
@@ -184,7 +184,7 @@ int openai_embed_decode(struct str body, struct openai_vectors *v, struct errbuf
     struct json root = json_root(body), usage = json_get(root, "usage");
     if (json_exists(json_get_set(root, "error"))) {
         struct errbuf said;
-        openai_error_text(body, &said);
+        decoder_error_text(body, &said);
         return err_set(e, ERR_UPSTREAM, "%s", said.text);
     }
     if (!json_i64(json_get(usage, "prompt_tokens"), &v->tokens))

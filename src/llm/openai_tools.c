@@ -4,8 +4,6 @@
 
 /* Tools over the wire: our neutral form is flat, theirs has a "function" around every name. */
 
-/* ---- The request ---- */
-
 static bool is_text(struct json v, const char *key)
 {
     return json_type(json_get(v, key)) == JSON_STRING;
@@ -119,25 +117,4 @@ int openai_encode_tools(struct jw *w, struct json tools, struct errbuf *e)
     }
     jw_end(w);
     return 0;
-}
-
-/* ---- The answer ---- */
-
-int openai_tool_calls_write(const struct openai_decoder *d, struct buf *out)
-{
-    struct jw w;
-    jw_init(&w, out);
-    jw_array(&w);
-    for (size_t i = 0; i < d->tool_call_count; i++) {
-        const struct openai_tool_call *call = &d->tool_calls[i];
-        if (!call->name[0])
-            continue; /* a hole among the indexes */
-        jw_object(&w);
-        jw_kv_stringz(&w, "id", call->id);
-        jw_kv_stringz(&w, "name", call->name);
-        jw_kv_string(&w, "arguments", call->arguments.len ? buf_str(&call->arguments) : STR(""));
-        jw_end(&w);
-    }
-    jw_end(&w);
-    return buf_error(out);
 }

@@ -12,18 +12,18 @@
 
 struct reading {
     struct sse sse;
-    struct openai_decoder decoder;
+    struct llm_decoder decoder;
     struct buf told; /* everything that came out, in words */
     int rc;
 };
 
 static void reading_event(struct reading *r, const struct sse_event *ev)
 {
-    struct openai_delta delta;
+    struct llm_delta delta;
     buf_append_str(&r->told, ev->name);
     buf_append_char(&r->told, '\x01');
     buf_append_str(&r->told, ev->data);
-    int rc = openai_decode(&r->decoder, ev->data, &delta, NULL);
+    int rc = openai_decode(&r->decoder, ev->name, ev->data, &delta, NULL);
     buf_append_char(&r->told, (char)(64 - rc));
     if (rc)
         return;
@@ -49,7 +49,7 @@ static void reading_feed(struct reading *r, struct str in)
 static void reading_init(struct reading *r)
 {
     sse_init(&r->sse, EVENT_BYTES_MAX);
-    openai_decoder_init(&r->decoder);
+    decoder_init(&r->decoder);
     buf_init(&r->told, SIZE_MAX);
     r->rc = 0;
 }
@@ -57,17 +57,17 @@ static void reading_init(struct reading *r)
 static void reading_finish(struct reading *r)
 {
     struct sse_event ev;
-    struct openai_delta delta;
+    struct llm_delta delta;
     if (r->rc < 0)
         return;
     if (sse_end(&r->sse, &ev) == 1)
         reading_event(r, &ev);
-    openai_decode_end(&r->decoder, &delta);
+    decoder_end(&r->decoder, &delta);
     buf_append_str(&r->told, delta.thinking);
     buf_append_str(&r->told, delta.text);
     struct buf tools;
     buf_init(&tools, SIZE_MAX);
-    FUZZ_CHECK(!openai_tool_calls_write(&r->decoder, &tools));
+    FUZZ_CHECK(!decoder_tools_write(&r->decoder, &tools));
     FUZZ_CHECK(!json_check(buf_str(&tools), NULL, NULL));
     buf_append_str(&r->told, buf_str(&tools));
     buf_deinit(&tools);
@@ -76,7 +76,7 @@ static void reading_finish(struct reading *r)
 static void reading_deinit(struct reading *r)
 {
     sse_deinit(&r->sse);
-    openai_decoder_deinit(&r->decoder);
+    decoder_deinit(&r->decoder);
     buf_deinit(&r->told);
 }
 

@@ -82,8 +82,8 @@ static void test_encode(void **state)
 {
     (void)state;
     for (size_t i = 0; i < ROWS(encodings); i++) {
-        struct openai_encode_options options = {.model = encodings[i].model,
-                                                .is_openai = encodings[i].is_openai};
+        struct dialect_options options = {.model = encodings[i].model,
+                                          .is_openai = encodings[i].is_openai};
         struct buf out;
         struct errbuf e = {""};
         struct str request = str_of(encodings[i].request);
@@ -105,7 +105,7 @@ static void test_encode(void **state)
 static void test_encode_too_large(void **state)
 {
     (void)state;
-    struct openai_encode_options options = {.model = "m"};
+    struct dialect_options options = {.model = "m"};
     struct buf out;
     buf_init(&out, 50);
     struct str request = STR("{\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}");
@@ -121,12 +121,12 @@ static void test_encode_too_large(void **state)
 
 struct decoded {
     struct buf text, thinking;
-    struct openai_decoder d;
+    struct llm_decoder d;
     struct errbuf e;
     int rc;
 };
 
-static void decoded_add(struct decoded *g, const struct openai_delta *delta)
+static void decoded_add(struct decoded *g, const struct llm_delta *delta)
 {
     buf_append_str(&g->text, delta->text);
     buf_append_str(&g->thinking, delta->thinking);
@@ -135,26 +135,26 @@ static void decoded_add(struct decoded *g, const struct openai_delta *delta)
 /* Until a NULL or an error. */
 static void decode_all(struct decoded *g, const char *const *events, size_t count)
 {
-    struct openai_delta delta;
+    struct llm_delta delta;
     buf_init(&g->text, 1 << 20);
     buf_init(&g->thinking, 1 << 20);
-    openai_decoder_init(&g->d);
+    decoder_init(&g->d);
     g->e.text[0] = '\0';
     g->rc = 0;
     for (size_t i = 0; i < count && events[i] && g->rc == 0; i++) {
-        g->rc = openai_decode(&g->d, str_of(events[i]), &delta, &g->e);
+        g->rc = openai_decode(&g->d, STR(""), str_of(events[i]), &delta, &g->e);
         if (g->rc == 0)
             decoded_add(g, &delta);
     }
     if (g->rc == 0) {
-        openai_decode_end(&g->d, &delta);
+        decoder_end(&g->d, &delta);
         decoded_add(g, &delta);
     }
 }
 
 static void decoded_free(struct decoded *g)
 {
-    openai_decoder_deinit(&g->d);
+    decoder_deinit(&g->d);
     buf_deinit(&g->text);
     buf_deinit(&g->thinking);
 }
@@ -325,12 +325,12 @@ static void test_long_model_is_cut_on_a_boundary(void **state)
     for (int i = 0; i < 64; i++)
         buf_append_z(&event, "\xC3\xA9");
     buf_append_z(&event, "\"}");
-    struct openai_decoder d;
-    struct openai_delta delta;
-    openai_decoder_init(&d);
-    assert_int_equal(openai_decode(&d, buf_str(&event), &delta, NULL), 0);
+    struct llm_decoder d;
+    struct llm_delta delta;
+    decoder_init(&d);
+    assert_int_equal(openai_decode(&d, STR(""), buf_str(&event), &delta, NULL), 0);
     assert_int_equal(strlen(d.model), 126);
-    openai_decoder_deinit(&d);
+    decoder_deinit(&d);
     buf_deinit(&event);
 }
 
@@ -376,7 +376,7 @@ static void test_tool_calls_as_json(void **state)
     (void)state;
     buf_init(&out, 1000);
     decode_all(&g, events, ROWS(events));
-    assert_int_equal(openai_tool_calls_write(&g.d, &out), 0);
+    assert_int_equal(decoder_tools_write(&g.d, &out), 0);
     assert_int_equal(json_check(buf_str(&out), NULL, &e), 0);
     assert_str(buf_str(&out),
                "[{\"id\":\"a\",\"name\":\"g\",\"arguments\":\"\"},{\"id\":\"c\",\"name\":\"f\","
@@ -388,13 +388,13 @@ static void test_tool_calls_as_json(void **state)
 /* Many calls, each within its bound. */
 static void test_tool_calls_are_bounded(void **state)
 {
-    struct openai_decoder d;
-    struct openai_delta delta;
+    struct llm_decoder d;
+    struct llm_delta delta;
     struct errbuf e;
     struct buf event;
     int rc = 0, i = 0;
     (void)state;
-    openai_decoder_init(&d);
+    decoder_init(&d);
     buf_init(&event, 1u << 20);
     for (; !rc && i < 64; i++) {
         buf_clear(&event);
@@ -405,24 +405,24 @@ static void test_tool_calls_are_bounded(void **state)
         for (int k = 0; k < 900000; k++)
             buf_append_char(&event, 'x');
         buf_append_z(&event, "\"}}]}}]}");
-        rc = openai_decode(&d, buf_str(&event), &delta, &e);
+        rc = openai_decode(&d, STR(""), buf_str(&event), &delta, &e);
     }
     assert_int_equal(rc, ERR_TOO_LARGE);
     assert_int_equal(i, 5);
-    openai_decoder_deinit(&d);
+    decoder_deinit(&d);
     buf_deinit(&event);
 }
 
 static void test_plain_text_is_not_copied(void **state)
 {
     (void)state;
-    struct openai_decoder d;
-    struct openai_delta delta;
+    struct llm_decoder d;
+    struct llm_delta delta;
     struct str event = STR(CONTENT("hello"));
-    openai_decoder_init(&d);
-    assert_int_equal(openai_decode(&d, event, &delta, NULL), 0);
+    decoder_init(&d);
+    assert_int_equal(openai_decode(&d, STR(""), event, &delta, NULL), 0);
     assert_true(delta.text.p > event.p && delta.text.p < event.p + event.n);
-    openai_decoder_deinit(&d);
+    decoder_deinit(&d);
 }
 
 static void test_error_texts(void **state)
@@ -439,7 +439,7 @@ static void test_error_texts(void **state)
     (void)state;
     for (size_t i = 0; i < ROWS(bodies); i++) {
         struct errbuf e;
-        openai_error_text(str_of(bodies[i][0]), &e);
+        decoder_error_text(str_of(bodies[i][0]), &e);
         assert_string_equal(e.text, bodies[i][1]);
     }
 }
