@@ -16,7 +16,6 @@
 #define GROUP_RESULTS      5
 #define AGENT_RESULTS      3
 #define RESULTS_MAX        50
-#define EXAMINED_MAX       500          /* of a group, until those of one speaker are chosen */
 #define QUERY_BYTES_MAX    4000         /* of the input, what memories are looked for by */
 #define MEMORIES_BYTES_MAX (256u << 10) /* of a list, as JSON */
 
@@ -113,14 +112,9 @@ static void memories_read(struct store_req *r, int which)
 {
     struct context_job *job = r->data;
     struct errbuf e = r->error;
-    int64_t left = which ? job->agent_results : job->group_results;
     int status = r->status;
-    for (const struct memory_row *m = job->memories.rows; !status && m && left; m = m->next) {
-        if (which ? !str_eq(m->agent_id, job->agent_id) : m->agent_id.p != NULL)
-            continue;
+    for (const struct memory_row *m = job->memories.rows; !status && m; m = m->next)
         memory_write(&job->lists[which], m);
-        left--;
-    }
     store_req_deinit(r);
     if (status)
         context_failed(job, status, &e);
@@ -153,8 +147,12 @@ static void memories_next(struct context_job *job, int which)
     store_req_init(&q->req, STORE_MEMORY_QUERY, which ? memories_of_agent : memories_of_group, job);
     q->workspace = job->workspace;
     q->group_id = job->group_id;
-    q->query = job->query;
-    q->limit = EXAMINED_MAX;
+    q->text = job->query;
+    if (which)
+        q->agent_id = job->agent_id;
+    else
+        q->group_only = true;
+    q->limit = (int)(which ? job->agent_results : job->group_results);
     store_submit(job->t->run.app->store, &q->req);
 }
 

@@ -49,14 +49,20 @@ static void remember(struct rig *r, uint8_t n, const char *agent, const char *co
     bool done = false;
     memset(&put, 0, sizeof(put));
     store_req_init(&put.req, STORE_MEMORY_PUT, stored, &done);
-    put.row = (struct memory_row){.id = {{n, 0, 0, 0, 0, 0, 0x70, 0, 0x80, 0, 0, 0, 0, 0, 0, n}},
-                                  .workspace = STR("default"),
-                                  .group_id = STR("cats"),
-                                  .agent_id = str_of(agent),
-                                  .layer = STR("hot"),
-                                  .content = str_of(content),
-                                  .metadata_json = STR("{}"),
-                                  .created_at = clock_wall_ms() - n};
+    struct id id = {{n, 0, 0, 0, 0, 0, 0x70, 0, 0x80, 0, 0, 0, 0, 0, 0, n}};
+    int64_t at = clock_wall_ms() - n;
+    struct memory_row row = {.id = id,
+                             .source_id = id,
+                             .workspace = STR("default"),
+                             .group_id = STR("cats"),
+                             .agent_id = str_of(agent),
+                             .tier = MEMORY_WORKING,
+                             .chunks = 1,
+                             .content = str_of(content),
+                             .metadata_json = STR("{}"),
+                             .created_at = at,
+                             .updated_at = at};
+    put.rows = &row;
     store_submit(r->store, &put.req);
     rig_until(r, done);
     assert_int_equal(put.req.status, 0);
