@@ -17,6 +17,7 @@ struct option_def {
 };
 
 struct args {
+    const char *group;   /* "session"; NULL: a command of its own */
     const char *command; /* its own word, "pause" of "session pause" */
     const char *words[ARGS_MAX];
     int word_count;

@@ -120,6 +120,57 @@ static const struct option_def flow_generate_options[] = {
     {0},
 };
 
+static const struct option_def catalog_list_options[] = {
+    {"category", "CATEGORY", "only those of this category", false},
+    {"q", "TEXT", "only those with this in their id, name or description", false},
+    {"limit", "N", "at most so many (100)", false},
+    {0},
+};
+static const struct option_def catalog_update_options[] = {
+    {"merge", NULL, "change only what the file has", false},
+    {0},
+};
+static const struct option_def catalog_delete_options[] = {
+    {"detach", NULL, "though it is in use; an agent is taken out of its groups", false},
+    {0},
+};
+static const struct option_def template_show_options[] = {
+    {"graph", NULL, "print the graph alone, as JSON", false},
+    {0},
+};
+static const struct option_def template_instantiate_options[] = {
+    {"id", "ID", "of the new workflow; else one is made", false},
+    {"name", "NAME", "of the new workflow; else the template's", false},
+    {"input", "KEY=VALUE", "the value of one parameter; may be repeated", true},
+    {"input-json", "FILE", "the values as JSON; - is standard input", false},
+    {0},
+};
+static const struct option_def template_save_options[] = {
+    {"id", "ID", "of the template; else the workflow's", false},
+    {"name", "NAME", "of the template; else the workflow's", false},
+    {"description", "TEXT", "of the template; else the workflow's", false},
+    {"category", "CATEGORY", "of the template", false},
+    {0},
+};
+
+#define CATALOG_COMMANDS(kind, a_kind, delete_text, show_options)                                  \
+    {kind,                                                                                         \
+     "list",                                                                                       \
+     "",                                                                                           \
+     "the " kind "s of the server",                                                                \
+     catalog_list_options,                                                                         \
+     0,                                                                                            \
+     0,                                                                                            \
+     catalog_list_command},                                                                        \
+        {kind, "show", "ID", "one " kind ", whole", show_options, 1, 1, catalog_show_command},     \
+        {kind,       "create", "FILE", "store " a_kind " " kind,                                   \
+         no_options, 1,        1,      catalog_create_command},                                    \
+        {kind, "update", "[ID] FILE",           "replace it, or make it", catalog_update_options,  \
+         1,    2,        catalog_update_command},                                                  \
+    {                                                                                              \
+        kind, "delete", "ID", delete_text, catalog_delete_options, 1, 1, catalog_delete_command    \
+    }
+
 static const struct command {
     const char *group; /* "session"; NULL: a command of its own */
     const char *name;
@@ -177,6 +228,14 @@ static const struct command {
      flow_generate_command},
     {"flow", "schema", "", "the JSON Schema of workflow files, for editors", no_options, 0, 0,
      flow_schema_command},
+    CATALOG_COMMANDS("agent", "an", "remove it, unless it is in use", no_options),
+    CATALOG_COMMANDS("group", "a", "remove it, unless it is in use", no_options),
+    CATALOG_COMMANDS("template", "a", "remove it; workflows made of it stay",
+                     template_show_options),
+    {"template", "instantiate", "ID", "store a workflow made of it", template_instantiate_options,
+     1, 1, template_instantiate_command},
+    {"template", "save", "WORKFLOW", "store a workflow as a template", template_save_options, 1, 1,
+     template_save_command},
     {"instance", "list", "", "the servers that share this one's store", no_options, 0, 0,
      instance_list_command},
 };
@@ -286,6 +345,7 @@ static int command_run(const struct command *cmd, int argc, char *const *argv)
     struct errbuf e = {{0}};
     if (args_parse(&a, argc, argv, tables, &e))
         return usage_tell(cmd, e.text);
+    a.group = cmd->group;
     a.command = cmd->name;
     if (args_has(&a, "help")) {
         help_command(stdout, cmd);
@@ -305,6 +365,14 @@ static int command_run(const struct command *cmd, int argc, char *const *argv)
     fflush(stdout);
     http_destroy(c.http);
     return rc;
+}
+
+static bool group_is_known(const char *word)
+{
+    for (size_t i = 0; i < COMMANDS; i++)
+        if (commands[i].group && strcmp(commands[i].group, word) == 0)
+            return true;
+    return false;
 }
 
 static int group_run(int argc, char **argv)
@@ -340,8 +408,7 @@ int cli_main(int argc, char **argv)
         printf("sluice %s\n", SLUICE_VERSION);
         return EXIT_DONE;
     }
-    if (strcmp(first, "session") == 0 || strcmp(first, "flow") == 0 ||
-        strcmp(first, "review") == 0 || strcmp(first, "instance") == 0)
+    if (group_is_known(first))
         return group_run(argc, argv);
     const struct command *cmd = command_find(NULL, first);
     if (cmd)

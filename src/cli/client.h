@@ -59,6 +59,14 @@ bool client_names_file(const char *word);
 int client_graph_from_file(const char *path, struct buf *graph);
 /* A workflow's text as JSON: YAML is converted, JSON checked. `name` is for sentences. */
 int workflow_to_json(struct str text, const char *name, struct buf *json, struct errbuf *e);
+/* A file as a body: the server reads YAML too, and tells its errors. */
+int client_send_file(struct client *c, const char *method, const char *path, const char *file,
+                     struct http_reply *r);
+int client_tell_stored(struct client *c, const struct http_reply *r); /* "ID version N" */
+/* `[ID] FILE`: the file to folder ("/workflows/") and the id, which is the file's unless it is
+ * given; tells what was stored. */
+int client_update(struct client *c, const struct args *a, const char *method, const char *folder);
+void client_show_nodes(struct client *c, struct json nodes); /* a graph's, as a table */
 /* --limit as a number; 0 when it is none (after telling). */
 long limit_of(const struct args *a, long otherwise);
 /* A member as text: strings as they are, null and nothing as "", others as JSON. free() it. */
@@ -95,6 +103,13 @@ int flow_diagram_command(struct client *c, const struct args *a);
 int flow_schema_command(struct client *c, const struct args *a);
 int flow_estimate_command(struct client *c, const struct args *a);
 int flow_generate_command(struct client *c, const struct args *a);
+int catalog_list_command(struct client *c, const struct args *a); /* agent, group, template */
+int catalog_show_command(struct client *c, const struct args *a);
+int catalog_create_command(struct client *c, const struct args *a);
+int catalog_update_command(struct client *c, const struct args *a);
+int catalog_delete_command(struct client *c, const struct args *a);
+int template_instantiate_command(struct client *c, const struct args *a);
+int template_save_command(struct client *c, const struct args *a);
 int review_list_command(struct client *c, const struct args *a);
 int review_show_command(struct client *c, const struct args *a);
 int review_answer_command(struct client *c, const struct args *a);

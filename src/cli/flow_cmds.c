@@ -82,7 +82,7 @@ static void targets_write(struct buf *out, struct json node)
     }
 }
 
-static void nodes_print(struct client *c, struct json nodes)
+void client_show_nodes(struct client *c, struct json nodes)
 {
     struct grid g;
     struct json_iter it;
@@ -123,7 +123,7 @@ static void workflow_print(struct client *c, struct json w)
         free(text);
     }
     fputc('\n', c->out.file);
-    nodes_print(c, json_get(json_get(w, "graph"), "nodes"));
+    client_show_nodes(c, json_get(json_get(w, "graph"), "nodes"));
 }
 
 static void workflow_path(struct buf *path, const char *id)
@@ -163,21 +163,33 @@ int flow_show_command(struct client *c, const struct args *a)
 
 /* ---- files to the server ---- */
 
-/* A file as a body: the server reads YAML too, and tells its errors. */
-static int definition_send(struct client *c, const char *method, const char *path, const char *file,
-                           struct http_reply *r)
+static int file_text(const char *file, struct buf *text)
 {
     struct errbuf e = {{0}};
-    struct buf text;
-    int rc = file_read(file, &text, &e);
-    if (rc) {
-        client_complain("%s", e.text);
-        return rc == ERR_NOT_FOUND ? EXIT_NOT_FOUND : EXIT_USAGE;
-    }
-    const char *start = text.data ? text.data : "";
+    int rc = file_read(file, text, &e);
+    if (!rc)
+        return 0;
+    client_complain("%s", e.text);
+    return rc == ERR_NOT_FOUND ? EXIT_NOT_FOUND : EXIT_USAGE;
+}
+
+static int text_send(struct client *c, const char *method, const char *path, const struct buf *text,
+                     struct http_reply *r)
+{
+    const char *start = text->data ? text->data : "";
     bool is_json = start[strspn(start, " \t\r\n")] == '{';
-    struct http_body body = {buf_str(&text), is_json ? "application/json" : "application/yaml"};
-    rc = client_call(c, method, path, &body, r);
+    struct http_body body = {buf_str(text), is_json ? "application/json" : "application/yaml"};
+    return client_call(c, method, path, &body, r);
+}
+
+int client_send_file(struct client *c, const char *method, const char *path, const char *file,
+                     struct http_reply *r)
+{
+    struct buf text;
+    int rc = file_text(file, &text);
+    if (rc)
+        return rc;
+    rc = text_send(c, method, path, &text, r);
     buf_deinit(&text);
     return rc;
 }
@@ -187,7 +199,7 @@ int flow_validate_command(struct client *c, const struct args *a)
     struct http_reply r;
     bool valid = false;
     http_reply_init(&r);
-    int rc = definition_send(c, "POST", "/workflows/validate", a->words[0], &r);
+    int rc = client_send_file(c, "POST", "/workflows/validate", a->words[0], &r);
     struct json verdict = rc ? JSON_ABSENT : json_root(buf_str(&r.body));
     if (!rc) {
         json_bool(json_get(verdict, "valid"), &valid);
@@ -203,7 +215,7 @@ int flow_validate_command(struct client *c, const struct args *a)
     return rc;
 }
 
-static int stored_tell(struct client *c, const struct http_reply *r)
+int client_tell_stored(struct client *c, const struct http_reply *r)
 {
     struct json w = json_root(buf_str(&r->body));
     char *id = member_text(w, "id"), *version = member_text(w, "version");
@@ -220,50 +232,56 @@ int flow_create_command(struct client *c, const struct args *a)
 {
     struct http_reply r;
     http_reply_init(&r);
-    int rc = definition_send(c, "POST", "/workflows", a->words[0], &r);
+    int rc = client_send_file(c, "POST", "/workflows", a->words[0], &r);
     if (!rc)
-        rc = stored_tell(c, &r);
+        rc = client_tell_stored(c, &r);
     http_reply_deinit(&r);
     return rc;
 }
 
-/* The id that stands in the file; NULL after telling. */
-static char *id_in_file(const char *file)
+static char *id_in_text(const struct args *a, const char *file, const struct buf *text)
 {
     struct errbuf e = {{0}};
-    struct buf text, json;
+    struct buf json;
     char *id = NULL;
-    if (file_read(file, &text, &e) == 0) {
-        if (workflow_to_json(buf_str(&text), file, &json, &e) == 0) {
-            id = json_strdup(json_get(json_root(buf_str(&json)), "id"));
-            if (!id)
-                err_set(&e, ERR_INVALID, "%s has no id: sluice flow update ID FILE", file);
-            buf_deinit(&json);
-        }
-        buf_deinit(&text);
+    if (workflow_to_json(buf_str(text), file, &json, &e) == 0) {
+        id = json_strdup(json_get(json_root(buf_str(&json)), "id"));
+        if (!id)
+            err_set(&e, ERR_INVALID, "%s has no id: sluice %s update ID FILE", file, a->group);
+        buf_deinit(&json);
     }
     if (!id)
         client_complain("%s", e.text);
     return id;
 }
 
-int flow_update_command(struct client *c, const struct args *a)
+int client_update(struct client *c, const struct args *a, const char *method, const char *folder)
 {
-    struct http_reply r;
-    struct buf path;
     const char *file = a->words[a->word_count - 1];
-    char *id = a->word_count == 2 ? strdup(a->words[0]) : id_in_file(file);
-    if (!id)
-        return EXIT_USAGE;
+    struct http_reply r;
+    struct buf path, text;
+    int rc = file_text(file, &text);
+    if (rc)
+        return rc;
+    char *id = a->word_count == 2 ? str_dup(str_of(a->words[0])) : id_in_text(a, file, &text);
     http_reply_init(&r);
-    workflow_path(&path, id);
-    int rc = definition_send(c, "PUT", path.data, file, &r);
+    buf_init(&path, 1u << 20);
+    buf_append_z(&path, folder);
+    if (id)
+        http_escape(&path, id);
+    rc = id ? text_send(c, method, path.data, &text, &r) : EXIT_USAGE;
     if (!rc)
-        rc = stored_tell(c, &r);
+        rc = client_tell_stored(c, &r);
     buf_deinit(&path);
+    buf_deinit(&text);
     http_reply_deinit(&r);
     free(id);
     return rc;
+}
+
+int flow_update_command(struct client *c, const struct args *a)
+{
+    return client_update(c, a, "PUT", "/workflows/");
 }
 
 int flow_delete_command(struct client *c, const struct args *a)

@@ -1,11 +1,12 @@
 // Agents, groups and templates over HTTP; on two instances where the store can be shared.
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { parse } from 'yaml';
-import { repo, Server } from './lib/server.mjs';
+import { repo, Server, sluiceBin } from './lib/server.mjs';
 import { Database, storeKind } from './lib/services.mjs';
 
 let server, other, database;
@@ -354,4 +355,69 @@ test('an agent goes while a group is made of it: one of the two is refused', asy
     await server.request('DELETE', '/groups/race');
     await server.request('DELETE', '/agents/racer');
   }
+});
+
+// ---- the command line ----
+
+const cli = (words, input) => {
+  const r = spawnSync(sluiceBin(), words, { env: { ...process.env, SLUICE_URL: server.url }, encoding: 'utf8', input });
+  return { code: r.status, out: r.stdout, err: r.stderr };
+};
+
+for (const kind of Object.keys(bodies)) {
+  const one = kind.slice(0, -1);
+  test(`sluice ${one}`, async () => {
+    const file = JSON.stringify(bodies[kind](`cli-${one}`));
+    assert.deepEqual(cli([one, 'create', '-'], file), { code: 0, out: `cli-${one} version 1\n`, err: '' });
+    assert.equal(cli([one, 'create', '-'], file).code, 4);
+    assert.deepEqual(cli([one, 'update', '-'], file).out, `cli-${one} version 2\n`);
+    const merged = cli([one, 'update', `cli-${one}`, '-', '--merge', '--json'], 'description: Merged\n');
+    assert.equal(merged.code, 0, merged.err);
+    assert.deepEqual([JSON.parse(merged.out).version, JSON.parse(merged.out).description, JSON.parse(merged.out).category], [3, 'Merged', 'tests']);
+    assert.equal(cli([one, 'update', '-', '--merge'], 'description: Whose?\n').code, 2);
+
+    const list = cli([one, 'list']);
+    assert.match(list.out, new RegExp(`cli-${one} +tests +\\S.*Merged`));
+    assert.match(list.out, / system /);
+    const filtered = JSON.parse(cli([one, 'list', '--q', 'MERGED', '--category', 'tests', '--json']).out);
+    assert.deepEqual((filtered.items ?? filtered).map((o) => o.id), [`cli-${one}`]);
+    assert.match(cli([one, 'list', '--q', 'nothing like it']).out, new RegExp(`no ${kind}`));
+
+    const shown = cli([one, 'show', `cli-${one}`]);
+    assert.equal(shown.code, 0);
+    assert.match(shown.out, /^description +Merged$/m);
+    assert.deepEqual(JSON.parse(cli([one, 'show', `cli-${one}`, '--json']).out), (await server.get(`/${kind}/cli-${one}`)).json);
+    assert.equal(cli([one, 'show', 'none']).code, 3);
+    const { id } = (await server.get(`/${kind}`)).json.items.find((o) => o.system);
+    assert.equal(cli([one, 'delete', id]).code, 6);
+    assert.equal(cli([one, 'create', '-'], 'name: [').code, 2);
+    assert.equal(cli([one, 'create', '-'], 'nmae: x').code, 2);
+    assert.deepEqual(cli([one, 'delete', `cli-${one}`]), { code: 0, out: `cli-${one} deleted\n`, err: '' });
+    assert.equal(cli([one, 'delete', `cli-${one}`]).code, 3);
+  });
+}
+
+test('sluice agent delete says by what it is used', () => {
+  cli(['agent', 'create', '-'], '{ "id": "used", "name": "Used" }');
+  cli(['group', 'create', '-'], '{ "id": "users", "name": "Users", "default_agent_ids": ["used"] }');
+  const refused = cli(['agent', 'delete', 'used']);
+  assert.equal(refused.code, 4);
+  assert.match(refused.err, /in use.*\n.*"groups":\["users"\]/s);
+  assert.equal(cli(['agent', 'delete', 'used', '--detach']).code, 0);
+  assert.equal(cli(['group', 'delete', 'users']).code, 0);
+});
+
+test('sluice template instantiate, run, save', () => {
+  const made = cli(['template', 'instantiate', 'quick-decision', '--id', 'by-cli', '--name', 'By hand', '--input', 'words=70']);
+  assert.deepEqual(made, { code: 0, out: 'by-cli version 1\n', err: '' });
+  assert.match(cli(['flow', 'show', 'by-cli', '--graph']).out, /at most 70 words/);
+  assert.equal(cli(['template', 'instantiate', 'quick-decision', '--input', 'words=7']).code, 2);
+  assert.equal(cli(['template', 'instantiate', 'none']).code, 3);
+  assert.match(cli(['template', 'show', 'quick-decision']).out, /^NODE +TYPE/m);
+  assert.equal(JSON.parse(cli(['template', 'show', 'quick-decision', '--graph']).out).nodes.pro.properties.agent_id, 'affirmative');
+  const saved = cli(['template', 'save', 'by-cli', '--id', 'cli-saved', '--category', 'mine', '--json']);
+  assert.equal(saved.code, 0, saved.err);
+  assert.deepEqual([JSON.parse(saved.out).id, JSON.parse(saved.out).name, JSON.parse(saved.out).category], ['cli-saved', 'By hand', 'mine']);
+  assert.equal(cli(['flow', 'delete', 'by-cli']).code, 0);
+  assert.equal(cli(['template', 'delete', 'cli-saved']).code, 0);
 });
