@@ -108,14 +108,21 @@ static unsigned target_soonest(const struct llm_task *t)
     return best;
 }
 
+/* The model to ask for; what a failed attempt reported goes with it. */
+static void task_name_model(struct llm_task *t)
+{
+    const char *model = task_target(t, t->target).model;
+    const struct llm_lane *l = task_lane(t, t->target);
+    t->call->model_used = model && model[0] ? model : l->config.default_model;
+}
+
 static void task_enter(struct llm_task *t, unsigned target)
 {
     struct llm_call *c = t->call;
     struct llm_lane *l = task_lane(t, target);
-    const char *model = task_target(t, target).model;
     t->target = target;
     t->repeats = t->busy = 0;
-    c->model_used = model && model[0] ? model : l->config.default_model;
+    task_name_model(t);
     c->provider_used = l->config.id;
     llm_job_enter(&t->job, (size_t)(l - t->job.llm->lanes));
     t->deadline_ms = t->job.ticket.deadline_ms;
@@ -352,6 +359,7 @@ static bool task_repeat(struct llm_task *t, enum circuit_result fault)
     int64_t asked = t->call->retry_after_ms, delay = task_delay(t, before);
     if (!is_busy && (before >= l->config.retries_max || asked > REPEAT_ASKED_MS_MAX))
         return false;
+    task_name_model(t);
     job->ticket.deadline_ms = t->deadline_ms;
     if (llm_now(job->llm) + (uint64_t)delay > t->deadline_ms || llm_job_is_hopeless(job))
         return false;
