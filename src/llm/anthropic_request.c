@@ -292,7 +292,8 @@ static int check_members(struct json root, struct errbuf *e)
         for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
             is_number = is_number || json_iter_key_is(&it, numbers[i]);
         if (type == JSON_NULL || json_iter_key_is(&it, "messages") ||
-            json_iter_key_is(&it, "tools"))
+            json_iter_key_is(&it, "tools") || json_iter_key_is(&it, "provider") ||
+            json_iter_key_is(&it, "model")) /* the last two said whom to ask: options->model */
             continue;
         if (json_iter_key_is(&it, "response_schema")) {
             if (type != JSON_OBJECT)

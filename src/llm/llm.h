@@ -67,7 +67,8 @@ struct llm_call {
     const struct llm_target *targets; /* in order; with target_count 0 the two above are the only */
     unsigned target_count;
     /* {"messages":[{"role","content"}…], "tools":[{"name","description"?,"parameters"?}…]?,
-     *  "temperature"?, "top_p"?, "max_tokens"?, "response_schema"?}; a message may also be
+     *  "temperature"?, "top_p"?, "max_tokens"?, "response_schema"?}; "provider" and "model", from
+     * which the targets were made, may stand there and are not looked at; a message may also be
      *  {"role":"assistant","content"?,"tool_calls":[{"id","name","arguments"}…]} or
      *  {"role":"tool","tool_call_id","content"}: checked JSON, in our own neutral form; the dialect
      * writes its own. */

@@ -37,8 +37,9 @@ static int openai_encode_member(struct jw *w, const struct json_iter *it, bool i
     enum json_type type = json_type(it->value);
     if (json_iter_key_is(it, "messages")) {
         openai_encode_messages(w, it->value);
-    } else if (type == JSON_NULL) {
-        return 0;
+    } else if (type == JSON_NULL || json_iter_key_is(it, "provider") ||
+               json_iter_key_is(it, "model")) {
+        return 0; /* whom to ask was decided from these: options->model */
     } else if (json_iter_key_is(it, "response_schema")) {
         if (type != JSON_OBJECT)
             return err_set(e, ERR_INVALID, "response_schema: must be an object");

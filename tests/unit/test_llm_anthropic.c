@@ -86,6 +86,8 @@ static const struct {
      "before or after it and without a code fence. It must be valid against this JSON Schema: "
      "{\\\"type\\\":\\\"array\\\"}\"}]," TOLD_HI STREAM,
      NULL},
+    {"{\"provider\":\"p\",\"model\":[\"a\",\"b\"],\"messages\":[" HI "]}", NULL,
+     "{" MAX8192 TOLD_HI STREAM, NULL},
     {"[]", "m", NULL, "the request must be an object"},
     {"{}", "m", NULL, "messages: must be an array that is not empty"},
     {"{\"messages\":[{\"role\":\"boss\",\"content\":\"\"}]}", "m", NULL,

@@ -39,6 +39,10 @@ static const struct {
      "\"response_format\":{\"type\":\"json_schema\",\"json_schema\":{\"name\":\"answer\","
      "\"schema\":{\"type\":\"object\"}}}," STREAM,
      NULL},
+    {"{\"provider\":\"p\",\"model\":[\"a\",\"b\"],\"messages\":[{\"role\":\"user\",\"content\":"
+     "\"hi\"}]}",
+     "a", false, "{\"model\":\"a\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]," STREAM,
+     NULL},
     {"[]", "m", false, NULL, "the request must be an object"},
     {"{}", "m", false, NULL, "messages: must be an array that is not empty"},
     {"{\"messages\":[]}", "m", false, NULL, "messages: must be an array that is not empty"},
