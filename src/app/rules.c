@@ -30,8 +30,19 @@ static bool rules_price(const void *data, struct str provider, struct str model,
     return true;
 }
 
+static void rules_names(const void *data, struct str *provider, struct str *model)
+{
+    const struct app *a = data;
+    const struct llm_provider *p = provider_find(&a->config, *provider);
+    if (!p)
+        return;
+    *provider = str_of(p->id);
+    if (!model->n && p->default_model)
+        *model = str_of(p->default_model);
+}
+
 void app_rules_init(struct app *a)
 {
-    a->rules =
-        (struct engine_rules){.price = rules_price, .data = a, .breakers = a->config.breakers};
+    a->rules = (struct engine_rules){
+        .price = rules_price, .names = rules_names, .data = a, .breakers = a->config.breakers};
 }

@@ -1,7 +1,9 @@
 #include "engine/budget.h"
 
 #include <math.h>
+#include <stdlib.h>
 
+#include "base/mem.h"
 #include "engine/model_list.h"
 #include "engine/session.h"
 
@@ -54,14 +56,18 @@ void budget_write(struct jw *w, const char *key, const struct budget *b)
     jw_end(w);
 }
 
-void usage_cost_write(const struct session *s, struct jw *w)
+void usage_totals_write(const struct session *s, struct jw *w)
 {
+    jw_kv_i64(w, "input_tokens", s->input_tokens);
+    jw_kv_i64(w, "output_tokens", s->output_tokens);
     if (s->spend.priced && !s->spend.unpriced) {
         micros_write(w, "cost_usd", s->spend.micros);
     } else {
         jw_key(w, "cost_usd");
         jw_null(w);
     }
+    if (s->spend.estimated)
+        jw_kv_i64(w, "estimated_calls", s->spend.estimated);
 }
 
 /* ---- counting ---- */
@@ -118,16 +124,58 @@ static bool price_find(const struct session *s, struct str provider, struct str 
 
 static struct str text_of(struct session *s, struct json v)
 {
-    return json_exists(v) ? json_text(s, v) : STR_NULL;
+    return json_type(v) == JSON_STRING ? json_text(s, v) : STR_NULL;
+}
+
+/* Whom a request asks; of a list the first. */
+static struct model_names request_names(struct session *s, struct str request)
+{
+    struct model_choice first;
+    struct json v = json_root(request);
+    model_list_at(v, 0, &first);
+    return (struct model_names){text_of(s, first.provider), text_of(s, first.model),
+                                json_length(json_get_set(v, "model")) > 1};
+}
+
+static bool names_eq(struct str a, struct str b)
+{
+    return !a.p == !b.p && (!a.p || str_eq(a, b));
+}
+
+/* Few sessions ask more than two or three: a list, in which meters have a number. */
+static uint8_t names_number(struct session *s, const struct model_names *m)
+{
+    for (unsigned i = 0; i < s->model_count; i++)
+        if (names_eq(s->models[i].provider, m->provider) &&
+            names_eq(s->models[i].model, m->model) && s->models[i].several == m->several)
+            return (uint8_t)(i + 1);
+    if (s->model_count == MODEL_NAMES_MAX)
+        return 0;
+    s->models = mem_realloc(s->models, (s->model_count + 1) * sizeof(*s->models));
+    struct model_names *new = &s->models[s->model_count++];
+    *new = *m;
+    if (m->provider.p)
+        new->provider.p = arena_strdup(&s->arena, m->provider);
+    if (m->model.p)
+        new->model.p = arena_strdup(&s->arena, m->model);
+    return (uint8_t)s->model_count;
+}
+
+static const struct model_names *meter_names(const struct session *s, const struct meter *m)
+{
+    static const struct model_names unknown;
+    return m->names && m->names <= s->model_count ? &s->models[m->names - 1] : &unknown;
 }
 
 static void meter_init(struct session *s, struct meter *m, struct str request)
 {
-    struct json v = json_root(request);
+    struct model_names asked = request_names(s, request);
+    const struct engine_rules *r = s->in ? s->in->rules : NULL;
     *m = (struct meter){.input = tokens_of((int64_t)request.n)};
-    struct model_choice first; /* what others would cost is seen when they answer */
-    model_list_at(v, 0, &first);
-    m->priced = price_find(s, text_of(s, first.provider), text_of(s, first.model), &m->price);
+    if (r && r->names)
+        r->names(r->data, &asked.provider, &asked.model);
+    m->priced = price_find(s, asked.provider, asked.model, &m->price);
+    m->names = names_number(s, &asked);
 }
 
 /* ---- the limit ---- */
@@ -140,12 +188,12 @@ struct limit_hit {
 
 static int64_t used_tokens(const struct session *s)
 {
-    return s->input_tokens + s->output_tokens + s->spend.guessed_tokens + s->spend.running_tokens;
+    return s->input_tokens + s->output_tokens + s->spend.running_tokens;
 }
 
 static int64_t used_micros(const struct session *s)
 {
-    return s->spend.micros + s->spend.guessed_micros + s->spend.running_micros;
+    return s->spend.micros + s->spend.running_micros;
 }
 
 /* Is a limit of `b` reached by what is used, and `next` on top of it? */
@@ -238,39 +286,64 @@ void budget_chunk(struct session *s, struct work *w, size_t bytes)
     budget_look(s, w->node);
 }
 
-void budget_drop(struct session *s, struct work *w)
+/* What a call has used becomes part of the session's totals. */
+static void used_add(struct session *s, const struct used *u)
 {
-    struct meter *m = &w->meter;
-    if (!m->on)
-        return;
-    meter_off(s, m);
-    if (m->shown_bytes > 0) {
-        s->spend.guessed_tokens += meter_tokens(m);
-        s->spend.guessed_micros += meter_micros(m);
-    }
+    s->input_tokens += u->input;
+    s->output_tokens += u->output;
+    if (u->micros >= 0)
+        s->spend.micros += u->micros;
+    s->spend.priced = s->spend.priced || u->micros >= 0;
+    s->spend.unpriced = s->spend.unpriced || u->micros < 0;
+    s->spend.estimated += u->estimated;
+    s->core_dirty = true;
 }
 
-int64_t budget_settle(struct session *s, struct work *w, const struct engine_input *in)
+bool budget_drop(struct session *s, struct work *w, struct used *out)
 {
     struct meter *m = &w->meter;
-    int64_t input = in->input_tokens, output = in->output_tokens, cost = -1;
-    bool told = input >= 0 && output >= 0;
-    struct price p = m->price;
-    bool priced = price_find(s, in->provider, in->model, &p) || m->priced;
+    const struct model_names *asked = meter_names(s, m);
+    if (!m->on)
+        return false;
     meter_off(s, m);
-    if (input < 0)
-        s->spend.guessed_tokens += input = m->input;
-    if (output < 0)
-        s->spend.guessed_tokens += output = tokens_of(m->shown_bytes);
-    if (priced && told)
-        s->spend.micros += cost = cost_of(&p, input, output);
-    else if (priced)
-        s->spend.guessed_micros += cost_of(&p, input, output);
-    if (cost >= 0)
-        s->spend.priced = true;
-    else
-        s->spend.unpriced = true;
-    return cost;
+    if (!m->shown_bytes)
+        return false;
+    *out = (struct used){.provider = asked->provider,
+                         .model = asked->model,
+                         .input = clamp(m->input, TOKENS_MAX),
+                         .output = clamp(tokens_of(m->shown_bytes), TOKENS_MAX),
+                         .micros = m->priced ? meter_micros(m) : -1,
+                         .estimated = true};
+    used_add(s, out);
+    return true;
+}
+
+/* The price of what really ran. A server may call its model by a name that no list has: then the
+ * price of what was asked for counts, unless another may have answered. */
+static bool price_of_answer(const struct session *s, const struct meter *m,
+                            const struct engine_input *in, struct price *p)
+{
+    const struct model_names *asked = meter_names(s, m);
+    if (price_find(s, in->provider, in->model, p))
+        return true;
+    *p = m->price;
+    return m->priced && !asked->several;
+}
+
+struct used budget_settle(struct session *s, struct work *w, const struct engine_input *in)
+{
+    struct meter *m = &w->meter;
+    struct used u = {.provider = in->provider, .model = in->model, .micros = -1};
+    struct price p;
+    meter_off(s, m);
+    u.estimated = in->input_tokens < 0 || in->output_tokens < 0;
+    u.input = clamp(in->input_tokens < 0 ? m->input : in->input_tokens, TOKENS_MAX);
+    u.output =
+        clamp(in->output_tokens < 0 ? tokens_of(m->shown_bytes) : in->output_tokens, TOKENS_MAX);
+    if (price_of_answer(s, m, in, &p))
+        u.micros = cost_of(&p, u.input, u.output);
+    used_add(s, &u);
+    return u;
 }
 
 /* ---- resume ---- */
@@ -321,15 +394,13 @@ void budget_saved(struct session *s)
 void spend_write(const struct session *s, struct jw *w)
 {
     const struct spend *p = &s->spend;
-    if (!p->priced && !p->unpriced && !p->guessed_tokens)
+    if (!p->priced && !p->unpriced)
         return;
     jw_key(w, "spend");
     jw_object(w);
     jw_kv_i64(w, "micros", p->micros);
     jw_kv_bool(w, "priced", p->priced);
     jw_kv_bool(w, "unpriced", p->unpriced);
-    jw_kv_i64(w, "guessed_tokens", p->guessed_tokens);
-    jw_kv_i64(w, "guessed_micros", p->guessed_micros);
     jw_end(w);
 }
 
@@ -346,8 +417,10 @@ void spend_restore(struct session *s, struct json usage, struct json state)
     struct spend *p = &s->spend;
     double usd;
     p->micros = amount_get(v, "micros");
-    p->guessed_tokens = amount_get(v, "guessed_tokens");
-    p->guessed_micros = amount_get(v, "guessed_micros");
+    p->estimated = amount_get(usage, "estimated_calls");
+    /* Earlier versions kept estimates apart from the totals. */
+    s->output_tokens += amount_get(v, "guessed_tokens");
+    p->micros += amount_get(v, "guessed_micros");
     json_bool(json_get_set(v, "priced"), &p->priced);
     json_bool(json_get_set(v, "unpriced"), &p->unpriced);
     if (!json_exists(v) && json_double(json_get_set(usage, "cost_usd"), &usd) && usd >= 0 &&
@@ -361,7 +434,7 @@ void spend_restore(struct session *s, struct json usage, struct json state)
     }
 }
 
-void meter_write(const struct work *w, struct jw *jw)
+void meter_write(const struct session *s, const struct work *w, struct jw *jw)
 {
     const struct meter *m = &w->meter;
     if (w->deferred)
@@ -372,6 +445,12 @@ void meter_write(const struct work *w, struct jw *jw)
     jw_object(jw);
     jw_kv_i64(jw, "input", m->input);
     jw_kv_i64(jw, "shown_bytes", m->shown_bytes);
+    if (meter_names(s, m)->provider.p)
+        jw_kv_string(jw, "provider", meter_names(s, m)->provider);
+    if (meter_names(s, m)->model.p)
+        jw_kv_string(jw, "model", meter_names(s, m)->model);
+    if (meter_names(s, m)->several)
+        jw_kv_bool(jw, "several", true);
     if (m->priced) {
         jw_kv_i64(jw, "price_input", m->price.input);
         jw_kv_i64(jw, "price_output", m->price.output);
@@ -388,6 +467,10 @@ void meter_restore(struct session *s, struct work *w, struct json v)
     w->meter.input = amount_get(m, "input");
     w->meter.shown_bytes = amount_get(m, "shown_bytes");
     w->meter.priced = json_exists(json_get_set(m, "price_input"));
+    struct model_names asked = {text_of(s, json_get_set(m, "provider")),
+                                text_of(s, json_get_set(m, "model")), false};
+    json_bool(json_get_set(m, "several"), &asked.several);
+    w->meter.names = names_number(s, &asked);
     w->meter.price.input = amount_get(m, "price_input");
     w->meter.price.output = amount_get(m, "price_output");
     if (!w->deferred)

@@ -226,7 +226,7 @@ void call_end(struct session *s, struct work *c, bool cancel)
         tool_event(s, c, "failed", STR_NULL,
                    error_json(s, "cancelled", STR("The call was cancelled."), NULL));
     table_remove(&s->runs, c->id);
-    budget_drop(s, c);
+    usage_drop(s, c);
     if (work_has_effect(c->kind)) {
         effect_finish(s, c, cancel);
         s->busy_count--;
@@ -409,8 +409,10 @@ void call_result(struct session *s, struct work *c, const struct engine_input *i
         return;
     c->over = true;
     if (r.kind == IN_MODEL_DONE) {
-        model_usage(s, c, &r);
+        usage_settle(s, c, &r);
         said_ended(s, c->said);
+    } else {
+        usage_drop(s, c);
     }
     result_judge(&r, &e);
     if (c->kind == WORK_TOOL && r.kind == IN_RUN_DONE)
@@ -453,7 +455,7 @@ void run_restart(struct session *s, unsigned n)
     for (struct work *w = calls; w; w = w->next) {
         if (w->lost) {
             table_remove(&s->runs, w->id);
-            budget_drop(s, w);
+            usage_drop(s, w);
             effect_finish(s, w, false);
         }
     }

@@ -84,9 +84,7 @@ static void waiting_write(struct session *s, struct jw *w)
 static void usage_write(const struct session *s, struct jw *w)
 {
     jw_object(w);
-    jw_kv_i64(w, "input_tokens", s->input_tokens);
-    jw_kv_i64(w, "output_tokens", s->output_tokens);
-    usage_cost_write(s, w);
+    usage_totals_write(s, w);
     if (s->budget.raised)
         budget_write(w, "budget", &s->budget);
     jw_end(w);
@@ -117,7 +115,7 @@ static void stream_write(const struct session *s, struct jw *w, const struct wor
 static void call_write(const struct session *s, struct jw *w, const struct work *c)
 {
     stream_write(s, w, c);
-    meter_write(c, w);
+    meter_write(s, c, w);
     if (c->said)
         jw_kv_i64(w, "said", c->said);
 }

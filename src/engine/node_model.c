@@ -367,51 +367,6 @@ void model_reset(struct session *s, unsigned n, struct id message_id, const char
     event_end(s);
 }
 
-static void tokens_write(struct jw *w, const char *key, int64_t tokens)
-{
-    jw_key(w, key);
-    if (tokens < 0)
-        jw_null(w);
-    else
-        jw_i64(w, tokens);
-}
-
-#define USAGE_TOKENS_MAX INT64_C(1000000000) /* of one call, told by a peer */
-
-static int64_t tokens_counted(int64_t tokens)
-{
-    if (tokens < 0)
-        return 0;
-    return tokens > USAGE_TOKENS_MAX ? USAGE_TOKENS_MAX : tokens;
-}
-
-void model_usage(struct session *s, struct work *c, const struct engine_input *in)
-{
-    int64_t cost = budget_settle(s, c, in);
-    s->input_tokens += tokens_counted(in->input_tokens);
-    s->output_tokens += tokens_counted(in->output_tokens);
-    struct jw *w = event_begin(s, "token_usage", (int)c->node);
-    write_text(w, "model", in->model);
-    write_text(w, "provider", in->provider);
-    tokens_write(w, "input_tokens", in->input_tokens);
-    tokens_write(w, "output_tokens", in->output_tokens);
-    if (cost >= 0) {
-        micros_write(w, "cost_usd", cost);
-    } else {
-        jw_key(w, "cost_usd");
-        jw_null(w);
-    }
-    jw_key(w, "session");
-    jw_object(w);
-    jw_kv_i64(w, "input_tokens", s->input_tokens);
-    jw_kv_i64(w, "output_tokens", s->output_tokens);
-    usage_cost_write(s, w);
-    jw_end(w);
-    event_end(s);
-    s->core_dirty = true;
-    budget_look(s, c->node);
-}
-
 /* ---- structured answers ---- */
 
 static struct str trim(struct str t)

@@ -27,6 +27,8 @@ struct breaker_limits {
 struct engine_rules {
     /* False: the price is not known. A name that is NULL stands for the default. */
     bool (*price)(const void *data, struct str provider, struct str model, struct price *out);
+    /* What names that are NULL stand for is put in their place, if it is known. NULL: nothing. */
+    void (*names)(const void *data, struct str *provider, struct str *model);
     const void *data;
     struct breaker_limits breakers;
 };

@@ -153,6 +153,7 @@ void session_destroy(struct session *s)
     session_free_lists(s);
     scopes_free(s);
     free(s->vars);
+    free(s->models);
     table_deinit(&s->runs);
     files_deinit(&s->files);
     buf_deinit(&s->out.events);

@@ -3,6 +3,7 @@
  *     step.c        one input: may it come now, and to whom does it go
  *     step_pause.c  pause, resume, and inputs that are withheld meanwhile
  *     budget.c      what calls use, and the limit;  breaker.c  what no sensible session does
+ *     usage.c       what an ended call has used, as a row and an event
  *     scope.c       a graph while it runs: the session's own, and those inside of containers
  *     scheduler.c   ready queue, edges, back edges, what is skipped, when the session ends
  *     join.c        may a waiting node start
@@ -262,6 +263,8 @@ struct session {
     int64_t input_tokens, output_tokens;
     struct budget budget;
     struct spend spend;
+    struct model_names *models; /* that calls were to ask (budget.c) */
+    unsigned model_count;
     struct breaker_state breaker;
     enum halt halt;
     const char *refusal; /* machine word of the refused command, or NULL */
@@ -635,7 +638,6 @@ bool model_goes_on(const struct session *s, unsigned n); /* more calls may follo
  * Markdown code fence. ERR_INVALID with a sentence that a model understands. */
 int answer_read(struct session *s, struct str text, struct json schema, struct str *out,
                 struct errbuf *e);
-void model_usage(struct session *s, struct work *c, const struct engine_input *in);
 /* The message of a model call: its event and row; its text is gone then. tokens: -1 unknown. */
 void model_message(struct session *s, struct work *c, struct str finish_reason, int64_t tokens);
 /* The chunks of that message so far are void. */

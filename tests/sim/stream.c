@@ -273,6 +273,24 @@ static void on_tool(struct stream *s, struct json d)
         s->leaving = true;
 }
 
+/* The totals are the sum of what each call used, told or estimated; nobody is told while paused,
+ * unless the runs are being ended. */
+static void on_usage(struct stream *s, struct json d)
+{
+    static const char *const keys[] = {"input_tokens", "output_tokens"};
+    struct json totals = json_get(d, "session");
+    for (size_t i = 0; i < 2; i++) {
+        s->tokens[i] += number_of(s, d, keys[i]);
+        if (number_of(s, totals, keys[i]) != s->tokens[i])
+            wrong(s, "the totals are not the sum");
+    }
+    if (s->status != SESSION_PAUSED)
+        return;
+    if (!json_exists(json_get(d, "estimated")))
+        wrong(s, "an event of a paused session");
+    s->leaving = true;
+}
+
 /* ---- interrupts ---- */
 
 static void on_interrupt(struct stream *s, struct json d, uintptr_t from, uintptr_t to)
@@ -298,7 +316,7 @@ static void on_event(struct stream *s, struct json e)
 {
     struct json type = json_get(e, "type"), d = json_get(e, "data");
     bool ending = json_string_eq(type, "node_state_change") || json_string_eq(type, "message") ||
-                  json_string_eq(type, "tool_execution");
+                  json_string_eq(type, "tool_execution") || json_string_eq(type, "token_usage");
     if (s->status == SESSION_PAUSED && !ending && !json_string_eq(type, "session_state_change"))
         wrong(s, "an event of a paused session");
     if (json_string_eq(type, "session_state_change"))
@@ -313,6 +331,8 @@ static void on_event(struct stream *s, struct json e)
         on_message(s, d);
     else if (json_string_eq(type, "tool_execution"))
         on_tool(s, d);
+    else if (json_string_eq(type, "token_usage"))
+        on_usage(s, d);
     else if (json_string_eq(type, "human_interaction_required"))
         on_interrupt(s, d, 0, 1);
     else if (json_string_eq(type, "node_resumed"))

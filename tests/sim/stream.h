@@ -20,6 +20,7 @@ struct stream {
     struct table messages;   /* struct stream_message by message id */
     struct table interrupts; /* by interrupt id: (void *)1 open, 2 answered, 3 expired */
     unsigned tools_open;
+    int64_t tokens[2];  /* in, out: of all calls so far */
     unsigned running;   /* runs that are running or suspended */
     unsigned cut;       /* runs that were cancelled last of all */
     uint64_t hash;      /* of all frames */

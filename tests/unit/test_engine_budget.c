@@ -57,6 +57,7 @@ static void fails_at_the_chunk_that_reaches_it(void **state)
     expect(&f, "say [0] \"eight!!!eight!!!\"\n"
                "say budget_reached \"tokens\" 17 17\n"
                "say message \"eight!!!eight!!!\" \"cancelled\"\n"
+               "say token_usage null 4\n"
                "say running>failed cancelled\n"
                "session running>failed budget_exceeded\n");
     expect_effects(&f, "cancel break");
@@ -262,8 +263,8 @@ static void guesses_are_replaced(void **state)
                                                .run_id = fix_run(&f, "a"),
                                                .input_tokens = -1,
                                                .output_tokens = -1});
-        assert_int_equal(f.s->spend.guessed_tokens, told ? 0 : guess);
-        assert_int_equal(f.s->input_tokens + f.s->output_tokens, told ? 8 : 0);
+        assert_int_equal(f.s->spend.estimated, told ? 0 : 1);
+        assert_int_equal(f.s->input_tokens + f.s->output_tokens, told ? 8 : guess);
         fix_close(&f);
     }
 }
@@ -282,7 +283,7 @@ static void crashes_forget_little(void **state)
     }
     assert_in_range(f.rows.core_writes - writes, 5, 12);
     fix_restart(&f);
-    assert_in_range(f.s->spend.guessed_tokens, 1013 - 102, 1013);
+    assert_in_range(f.s->input_tokens + f.s->output_tokens, 1013 - 102, 1013);
     fix_close(&f);
 }
 
@@ -384,8 +385,7 @@ static uint64_t dice(uint64_t *seed)
 
 static int64_t used(const struct fix *f)
 {
-    return f->s->input_tokens + f->s->output_tokens + f->s->spend.guessed_tokens +
-           f->s->spend.running_tokens;
+    return f->s->input_tokens + f->s->output_tokens + f->s->spend.running_tokens;
 }
 
 static void random_input(struct fix *f, uint64_t *seed)

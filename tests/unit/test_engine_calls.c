@@ -329,7 +329,8 @@ static void failed_model_call_goes_on_from_the_round(void **state)
     fix_step(&f, (struct engine_input){.kind = IN_CHUNK, .run_id = asked.id, .text = STR("ha")});
     fix_quiet(&f);
     fix_call_failed(&f, &asked, "truncated");
-    expect(&f, "a running>failed truncated\n"
+    expect(&f, "a token_usage null 1\n"
+               "a running>failed truncated\n"
                "a stream_reset \"truncated\"\n"
                "a log warn\n"
                "a#2 pending>running\n");

@@ -18,7 +18,8 @@ static void retry_resets_the_stream(void **state)
     struct id message = f.s->at->nodes[fix_node(&f, "say")].message_id;
     struct id key = f.s->at->nodes[fix_node(&f, "say")].logical_id;
     fix_fail(&f, "say", "truncated");
-    expect(&f, "say running>failed truncated\n"
+    expect(&f, "say token_usage null 1\n"
+               "say running>failed truncated\n"
                "say stream_reset \"truncated\"\n"
                "say log warn\n");
     expect_effects(&f, "set");
@@ -37,7 +38,8 @@ static void retry_resets_the_stream(void **state)
     fix_chunk(&f, "say", "whole");
     expect(&f, "say#3 pending>running\nsay [0] \"whole\"\n"); /* from index 0 again */
     fix_fail(&f, "say", "http_500");
-    expect(&f, "say message \"whole\" \"error\"\n"
+    expect(&f, "say token_usage null 2\n"
+               "say message \"whole\" \"error\"\n"
                "say#3 running>failed http_500\n"
                "session running>failed http_500\n");
     assert_null(f.rows.timers);
@@ -157,6 +159,7 @@ static void failure_cancels_the_others(void **state)
     fix_fail(&f, "b", "bad");
     expect(&f, "b running>failed bad\n"
                "a message \"some\" \"cancelled\"\n"
+               "a token_usage null 1\n"
                "a running>failed cancelled\n"
                "r suspended>failed cancelled\n"
                "w running>failed cancelled\n"
@@ -177,7 +180,10 @@ static void timeouts(void **state)
     expect_effects(&f, "model set");
     fix_quiet(&f);
     fix_fire(&f);
-    expect(&f, "say running>failed timeout\nsay stream_reset \"timeout\"\nsay log warn\n");
+    expect(&f, "say token_usage null 1\n"
+               "say running>failed timeout\n"
+               "say stream_reset \"timeout\"\n"
+               "say log warn\n");
     expect_effects(&f, "clear cancel set");
     fix_fire(&f);
     fix_fire(&f);

@@ -63,6 +63,7 @@ static void rest_is_cut_at_the_end(void **state)
                "end pending>running\n"
                "end running>completed \"A\"\n"
                "b message \"half\" \"cancelled\"\n"
+               "b token_usage null 1\n"
                "b running>failed cancelled\n"
                "d pending>skipped\n"
                "session running>completed \"A\"\n");

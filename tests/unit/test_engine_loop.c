@@ -123,6 +123,7 @@ static void running_work_is_superseded(void **state)
                "r suspended>running\n"
                "r running>completed {\"action\":\"reject\",\"data\":null,\"reviewer\":\"ann\"}\n"
                "a message \"some\" \"cancelled\"\n"
+               "a token_usage null 1\n"
                "a running>failed superseded\n"
                "top@2 pending>running\n"
                "top@2 running>completed 1\n"

@@ -20,7 +20,8 @@ static void running_stream_starts_again(void **state)
     struct id old = fix_run(&f, "say");
     fix_quiet(&f);
     fix_restart(&f);
-    expect(&f, "say running>failed interrupted\n"
+    expect(&f, "say token_usage null 2\n"
+               "say running>failed interrupted\n"
                "say stream_reset \"server_restarted\"\n"
                "say#2 pending>running\n");
     expect_effects(&f, "set clear model set");
@@ -56,6 +57,7 @@ static void paused_stream_waits_for_the_resume(void **state)
     assert_true(session_is_idle(f.s));
     fix_step(&f, (struct engine_input){.kind = IN_RESUME});
     expect(&f, "session paused>running\n"
+               "say token_usage null 2\n"
                "say running>failed interrupted\n"
                "say stream_reset \"server_restarted\"\n"
                "say#2 pending>running\n");
@@ -76,6 +78,7 @@ static void cancel_after_a_restart_keeps_the_text(void **state)
     fix_restart(&f);
     fix_step(&f, (struct engine_input){.kind = IN_CANCEL});
     expect(&f, "say message \"seen \" \"cancelled\"\n"
+               "say token_usage null 2\n"
                "say running>failed cancelled\n"
                "session paused>cancelled\n");
     assert_null(f.rows.withheld);

@@ -189,6 +189,7 @@ static void cancel_keeps_the_text(void **state)
     struct id run = fix_run(&f, "say");
     fix_step(&f, (struct engine_input){.kind = IN_CANCEL, .reason = STR("enough")});
     expect(&f, "say message \"half a\" \"cancelled\"\n"
+               "say token_usage null 2\n"
                "say running>failed cancelled\n"
                "session running>cancelled enough\n");
     expect_effects(&f, "cancel break");
@@ -228,6 +229,7 @@ static void stop_fails_the_session(void **state)
     fix_quiet(&f);
     fix_step(&f, (struct engine_input){.kind = IN_STOP});
     expect(&f, "say message \"seen\" \"cancelled\"\n"
+               "say token_usage null 1\n"
                "say running>failed cancelled\n"
                "session paused>failed stopped\n");
     assert_null(f.rows.withheld);
@@ -244,7 +246,8 @@ static void failure_fails_the_session(void **state)
     fix_chunk(&f, "say", "half");
     fix_quiet(&f);
     fix_fail(&f, "say", "http_500");
-    expect(&f, "say message \"half\" \"error\"\n"
+    expect(&f, "say token_usage null 1\n"
+               "say message \"half\" \"error\"\n"
                "say running>failed http_500\n"
                "session running>failed http_500\n");
     assert_str(f.rows.row.core.error_json,
