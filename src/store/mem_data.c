@@ -135,6 +135,7 @@ void mem_data_deinit(struct mem_data *d)
     mem_vec_clear(&d->commands);
     mem_vec_clear(&d->memories);
     mem_vec_clear(&d->catalog);
+    mem_vec_clear(&d->usage);
     table_deinit(&d->sessions_by_id);
 }
 
@@ -213,6 +214,11 @@ int mem_cmp_workflow(const struct mem_row *a, const struct mem_row *b)
 int mem_cmp_version(const struct mem_row *a, const struct mem_row *b)
 {
     return cmp_i64(AS(mem_version, a)->row.version, AS(mem_version, b)->row.version);
+}
+
+int mem_cmp_usage(const struct mem_row *a, const struct mem_row *b)
+{
+    return cmp_id(&AS(mem_usage, a)->row.call_id, &AS(mem_usage, b)->row.call_id);
 }
 
 int mem_cmp_catalog(const struct mem_row *a, const struct mem_row *b)
@@ -359,6 +365,8 @@ struct message_row mem_copy_message(struct arena *a, const struct message_row *r
     row.content = row.content.p ? row.content : STR("");
     COPY(content);
     COPY(finish_reason);
+    COPY(thinking);
+    COPY(tool_calls_json);
     return row;
 }
 

@@ -64,6 +64,12 @@ struct mem_catalog {
     enum catalog_kind kind;
     struct catalog_row row;
 };
+struct mem_usage {
+    struct arena arena;
+    struct str workspace, group_id;
+    struct id session_id;
+    struct usage_row row;
+};
 struct mem_withheld {
     struct arena arena;
     struct withheld_row row;
@@ -115,6 +121,7 @@ struct mem_data {
     struct mem_vec instances, commands; /* by id */
     struct mem_vec memories;            /* by created_at, id */
     struct mem_vec catalog;             /* by workspace, kind, id */
+    struct mem_vec usage;               /* by call_id */
     int64_t last_key;
     int64_t time; /* the clock for leases; 0: the system's */
 };
@@ -124,7 +131,7 @@ void mem_session_remove(struct mem_data *d, struct mem_session *s);
 
 mem_cmp mem_cmp_events, mem_cmp_run, mem_cmp_effect, mem_cmp_timer, mem_cmp_message,
     mem_cmp_withheld, mem_cmp_session, mem_cmp_workflow, mem_cmp_version, mem_cmp_idempotency,
-    mem_cmp_instance, mem_cmp_command, mem_cmp_interrupt, mem_cmp_task, mem_cmp_file,
+    mem_cmp_instance, mem_cmp_command, mem_cmp_interrupt, mem_cmp_task, mem_cmp_file, mem_cmp_usage,
     mem_cmp_memory, mem_cmp_catalog;
 
 /* Copies with all strings, into the arena. */
@@ -198,6 +205,9 @@ int mem_catalog_put(struct mem_data *d, struct store_catalog_put *p); /* mem_cat
 int mem_catalog_get(struct mem_data *d, struct store_catalog_get *g);
 int mem_catalog_list(struct mem_data *d, struct store_catalog_list *l);
 int mem_catalog_delete(struct mem_data *d, struct store_catalog_delete *r);
+/* mem_usage.c */
+void mem_commit_usage(struct mem_data *d, const struct mem_session *s, const struct delta *delta);
+int mem_usage_sum(struct mem_data *d, struct store_usage_sum *u);
 int mem_retention(struct mem_data *d, struct store_retention *r); /* mem_retention.c */
 int mem_session_load(struct mem_data *d, struct store_session_load *l);
 

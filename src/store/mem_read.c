@@ -361,6 +361,13 @@ static int read_events(struct mem_data *d, struct store_events_read *r)
     return 0;
 }
 
+static bool message_matches(const struct store_messages_list *l, const struct message_row *m)
+{
+    return (!l->node_id.p || (m->node_id.p && str_eq(l->node_id, m->node_id))) &&
+           (!l->agent_id.p || (m->agent_id.p && str_eq(l->agent_id, m->agent_id))) &&
+           (!l->role.p || (m->role.p && str_eq(l->role, m->role)));
+}
+
 static int read_messages(struct mem_data *d, struct store_messages_list *l)
 {
     const struct mem_session *s = mem_session_get(d, STR_NULL, l->session_id);
@@ -383,6 +390,9 @@ static int read_messages(struct mem_data *d, struct store_messages_list *l)
         return read_no_session(&l->req);
     size_t at = mem_vec_find(&s->messages, &key, mem_cmp_message, &found);
     for (at += found; at < s->messages.count; at++) {
+        const struct message_row *row = &((struct mem_message *)s->messages.rows[at])->row;
+        if (!message_matches(l, row))
+            continue;
         if (page_see(&page, true) == PAGE_STOP) {
             assert(last);
             l->next_cursor =
@@ -391,7 +401,7 @@ static int read_messages(struct mem_data *d, struct store_messages_list *l)
             break;
         }
         last = *tail = arena_alloc(&l->req.arena, sizeof(**tail));
-        *last = mem_copy_message(&l->req.arena, &((struct mem_message *)s->messages.rows[at])->row);
+        *last = mem_copy_message(&l->req.arena, row);
         tail = &last->next;
     }
     return 0;
@@ -568,6 +578,8 @@ int mem_read_run(struct mem_data *d, struct store_req *req)
         return mem_catalog_get(d, container_of(req, struct store_catalog_get, req));
     case STORE_CATALOG_LIST:
         return mem_catalog_list(d, container_of(req, struct store_catalog_list, req));
+    case STORE_USAGE_SUM:
+        return mem_usage_sum(d, container_of(req, struct store_usage_sum, req));
     case STORE_COMMIT:
     case STORE_WORKFLOW_PUT:
     case STORE_WORKFLOW_DELETE:
@@ -587,7 +599,6 @@ int mem_read_run(struct mem_data *d, struct store_req *req)
     case STORE_MEMORY_DELETE:
     case STORE_CATALOG_PUT:
     case STORE_CATALOG_DELETE:
-    case STORE_USAGE_SUM:
     case STORE_OP_COUNT:
         break;
     }

@@ -149,6 +149,7 @@ static int write_commit(struct mem_data *d, struct store_commit *c)
         commit_work(s, delta);
         commit_rest(s, delta);
         mem_commit_work(s, delta);
+        mem_commit_usage(d, s, delta);
         mem_commands_answer(d, delta->session_id, delta->commands_done);
         mem_keys_write(d, delta->idempotency);
     }

@@ -49,6 +49,7 @@ enum commit_part {
     PART_TASKS,
     PART_TASKS_DONE,
     PART_FILES,
+    PART_USAGE,
     PART_COUNT,
 };
 
@@ -66,7 +67,7 @@ static const struct {
     [PART_EFFECTS_DONE] = {PG_EFFECTS_DELETE, "uu"},
     [PART_TIMERS] = {PG_TIMERS_UPSERT, "uuiti"},
     [PART_TIMERS_DONE] = {PG_TIMERS_DELETE, "uu"},
-    [PART_MESSAGES] = {PG_MESSAGES_INSERT, "uiiuuttttit"},
+    [PART_MESSAGES] = {PG_MESSAGES_INSERT, "uiiuuttttittt"},
     [PART_WITHHELD_CLEAR] = {PG_WITHHELD_CLEAR, "u"},
     [PART_WITHHELD] = {PG_WITHHELD_INSERT, "uit"},
     [PART_KEYS] = {PG_KEYS_INSERT, "ttiiiti"},
@@ -76,6 +77,7 @@ static const struct {
     [PART_TASKS] = {PG_TASKS_INSERT, "uuutttii"},
     [PART_TASKS_DONE] = {PG_TASKS_DELETE, "uu"},
     [PART_FILES] = {PG_FILES_INSERT, "utiiutttiibiy"},
+    [PART_USAGE] = {PG_USAGE_INSERT, "uuuttttiiibi"},
 };
 
 /* What is to be done with a delta. */
@@ -303,6 +305,8 @@ static void commit_messages(struct pg_commit *c, const struct delta *d)
         pg_rows_str(r, m->finish_reason);
         pg_rows_i64(r, m->token_count);
         pg_rows_str(r, commit_or(m->content, STR("")));
+        pg_rows_str(r, m->thinking);
+        pg_rows_str(r, m->tool_calls_json);
     }
 }
 
@@ -426,6 +430,27 @@ static void commit_files(struct pg_commit *c, const struct delta *d)
     }
 }
 
+static void commit_usage(struct pg_commit *c, const struct delta *d)
+{
+    struct pg_rows *r = &c->parts[PART_USAGE];
+
+    for (const struct usage_row *u = d->usage; u; u = u->next) {
+        pg_rows_begin(r);
+        pg_rows_id(r, &d->session_id);
+        pg_rows_id(r, &u->call_id);
+        pg_rows_id(r, &u->run_id);
+        pg_rows_str(r, u->node_id);
+        pg_rows_str(r, u->agent_id);
+        pg_rows_str(r, u->provider);
+        pg_rows_str(r, u->model);
+        pg_rows_i64(r, u->input_tokens);
+        pg_rows_i64(r, u->output_tokens);
+        pg_rows_i64(r, u->cost_micros);
+        pg_rows_bool(r, u->estimated);
+        pg_rows_i64(r, u->created_at);
+    }
+}
+
 static void commit_delta(struct pg_commit *c, const struct delta *d)
 {
     if (d->is_new) {
@@ -446,6 +471,7 @@ static void commit_delta(struct pg_commit *c, const struct delta *d)
     commit_interrupts(c, d);
     commit_tasks(c, d);
     commit_files(c, d);
+    commit_usage(c, d);
 }
 
 /* ---- batches ---- */

@@ -51,6 +51,7 @@ static int (*const job_starts[STORE_OP_COUNT])(struct pg_job *j) = {
     [STORE_MEMORY_UPDATE] = pg_memory_update_start,
     [STORE_MEMORY_AGE] = pg_memory_age_start,
     [STORE_MEMORY_DELETE] = pg_memory_delete_start,
+    [STORE_USAGE_SUM] = pg_usage_sum_start,
     [STORE_CATALOG_PUT] = pg_catalog_put_start,
     [STORE_CATALOG_GET] = pg_catalog_get_start,
     [STORE_CATALOG_LIST] = pg_catalog_list_start,

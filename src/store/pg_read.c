@@ -135,6 +135,8 @@ static void read_message(struct pgr *r, struct arena *a, struct message_row *row
     row->finish_reason = pgr_str(r, a);
     row->token_count = pgr_i64(r);
     row->content = pgr_str(r, a);
+    row->thinking = pgr_str(r, a);
+    row->tool_calls_json = pgr_json(r, a);
 }
 
 static int messages_listed(struct pg_job *j)
@@ -192,6 +194,9 @@ int pg_messages_start(struct pg_job *j)
     pgq_i64(&q, c.b);
     pgq_id(&q, &after);
     pgq_i64(&q, page_of(l->limit).left + 1);
+    pgq_str(&q, l->node_id);
+    pgq_str(&q, l->agent_id);
+    pgq_str(&q, l->role);
     pgq_end(&q);
     return pg_await(j, messages_listed);
 }

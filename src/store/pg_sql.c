@@ -205,6 +205,25 @@
     " AND (m.tier & $6::bigint) <> 0 AND (m.created_at, m.id) < ($7::bigint, $8::uuid)"            \
     " ORDER BY m.created_at DESC, m.id DESC LIMIT $9::bigint"
 
+/* $1 to $5: by day, group, node, agent, model or not. $6 workspace, $7 session, $8 group or NULL,
+ * $9 from, $10 until, $11 rows. */
+#define USAGE_SUM(condition)                                                                       \
+    "SELECT q.* FROM (SELECT CASE WHEN $1::boolean THEN u.created_at - u.created_at % 86400000"    \
+    " END AS day, CASE WHEN $2::boolean THEN u.group_id END AS group_id,"                          \
+    " CASE WHEN $3::boolean THEN u.node_id END AS node_id,"                                        \
+    " CASE WHEN $4::boolean THEN u.agent_id END AS agent_id,"                                      \
+    " CASE WHEN $5::boolean THEN u.provider END AS provider,"                                      \
+    " CASE WHEN $5::boolean THEN u.model END AS model, count(*),"                                  \
+    " sum(u.input_tokens)::bigint, sum(u.output_tokens)::bigint, sum(u.cost_micros)::bigint,"      \
+    " count(*) - count(u.cost_micros), count(*) FILTER (WHERE u.estimated)"                        \
+    " FROM llm_usage AS u WHERE " condition " AND u.workspace = $6::text"                          \
+    " AND ($8::text IS NULL OR u.group_id = $8::text)"                                             \
+    " AND u.created_at >= $9::bigint AND u.created_at < $10::bigint"                               \
+    " GROUP BY 1, 2, 3, 4, 5, 6) AS q ORDER BY q.day NULLS FIRST,"                                 \
+    " q.group_id COLLATE \"C\" NULLS FIRST, q.node_id COLLATE \"C\" NULLS FIRST,"                  \
+    " q.agent_id COLLATE \"C\" NULLS FIRST, q.provider COLLATE \"C\" NULLS FIRST,"                 \
+    " q.model COLLATE \"C\" NULLS FIRST LIMIT $11::bigint"
+
 const char *const pg_sql_texts[PG_SQL_COUNT] = {
     [PG_SETUP_WRITER] = "SELECT " SETUP ", set_config('synchronous_commit', 'on', false)",
     [PG_SETUP_READER] =
@@ -327,9 +346,10 @@ const char *const pg_sql_texts[PG_SQL_COUNT] = {
                                  "o.session_id = d.session_id AND o.timer_id = d.timer_id"),
     [PG_MESSAGES_INSERT] =
         "INSERT INTO session_messages (session_id, created_at, seq, message_id, run_id, node_id,"
-        " role, agent_id, finish_reason, token_count, content)"
+        " role, agent_id, finish_reason, token_count, content, thinking, tool_calls)"
         " SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::uuid[], $5::uuid[],"
-        " $6::text[], $7::text[], $8::text[], $9::text[], $10::bigint[], $11::text[])"
+        " $6::text[], $7::text[], $8::text[], $9::text[], $10::bigint[], $11::text[],"
+        " $12::text[], $13::text[])"
         " ON CONFLICT DO NOTHING",
     [PG_WITHHELD_CLEAR] = "DELETE FROM withheld_inputs AS w WHERE w.session_id = ANY ($1::uuid[])",
     [PG_WITHHELD_INSERT] = "INSERT INTO withheld_inputs (session_id, ord, input)"
@@ -384,6 +404,18 @@ const char *const pg_sql_texts[PG_SQL_COUNT] = {
         " $7::text[], $8::text[], $9::bigint[], $10::bigint[], $11::boolean[], $12::bigint[],"
         " $13::bytea[]) AS d (session_id, path, version, from_version, run_id, author, reason,"
         " media_type, size, seq, deleted, created_at, content) ON CONFLICT DO NOTHING",
+    [PG_USAGE_INSERT] =
+        "INSERT INTO llm_usage (id, workspace, session_id, group_id, workflow_id, run_id, node_id,"
+        " agent_id, provider, model, input_tokens, output_tokens, cost_micros, estimated,"
+        " created_at)"
+        " SELECT d.id, s.workspace, s.id, s.group_id, s.workflow_id, d.run_id, d.node_id,"
+        " d.agent_id, d.provider, d.model, d.input_tokens, d.output_tokens,"
+        " nullif(d.cost_micros, -1), d.estimated, d.created_at"
+        " FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[],"
+        " $7::text[], $8::bigint[], $9::bigint[], $10::bigint[], $11::boolean[], $12::bigint[])"
+        " AS d (session_id, id, run_id, node_id, agent_id, provider, model, input_tokens,"
+        " output_tokens, cost_micros, estimated, created_at)"
+        " JOIN sessions AS s ON s.id = d.session_id ON CONFLICT DO NOTHING",
 
     /* Retention. $1 before, $2 sessions, $3 rows of events that are counted at most. */
     [PG_ENDED_WHOLE] = ENDED("s.folded_seq <= 0"),
@@ -507,10 +539,15 @@ const char *const pg_sql_texts[PG_SQL_COUNT] = {
                   " (SELECT max(n.due_at) FROM n HAVING count(*) = 1000))",
     [PG_MESSAGES_LIST] =
         "SELECT m.created_at, m.seq, m.message_id, m.run_id, m.node_id, m.role, m.agent_id,"
-        " m.finish_reason, m.token_count, m.content FROM session_messages AS m"
-        " WHERE m.session_id = $1::uuid"
+        " m.finish_reason, m.token_count, m.content, m.thinking, m.tool_calls"
+        " FROM session_messages AS m WHERE m.session_id = $1::uuid"
+        " AND ($6::text IS NULL OR m.node_id = $6::text)"
+        " AND ($7::text IS NULL OR m.agent_id = $7::text)"
+        " AND ($8::text IS NULL OR m.role = $8::text)"
         " AND (m.created_at, m.seq, m.message_id) > ($2::bigint, $3::bigint, $4::uuid)"
         " ORDER BY m.created_at, m.seq, m.message_id LIMIT $5::bigint",
+    [PG_USAGE_OF_SESSION] = USAGE_SUM("u.session_id = $7::uuid"),
+    [PG_USAGE_BY_TIME] = USAGE_SUM("$7::uuid IS NULL"),
     [PG_WITHHELD_LOAD] = "SELECT w.ord, w.input FROM withheld_inputs AS w"
                          " WHERE w.session_id = $1::uuid ORDER BY w.ord",
 

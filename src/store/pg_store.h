@@ -138,6 +138,7 @@ int pg_task_heartbeat_start(struct pg_job *j);
 int pg_task_get_start(struct pg_job *j);
 int pg_file_get_start(struct pg_job *j);
 int pg_file_list_start(struct pg_job *j);
+int pg_usage_sum_start(struct pg_job *j);   /* pg_usage.c */
 int pg_catalog_put_start(struct pg_job *j); /* pg_catalog.c */
 int pg_catalog_get_start(struct pg_job *j);
 int pg_catalog_list_start(struct pg_job *j);

@@ -202,6 +202,8 @@ static int commit_messages(struct sqlite_db *db, const struct delta *d, int64_t 
         sqlq_bind_str(&q, m->finish_reason);
         sqlq_bind_i64(&q, m->token_count);
         sqlq_bind_str(&q, commit_or(m->content, STR("")));
+        sqlq_bind_str(&q, m->thinking);
+        sqlq_bind_str(&q, m->tool_calls_json);
         status = sqlq_run(&q);
     }
     return status;
@@ -261,6 +263,8 @@ static int commit_parts(struct sqlite_db *db, const struct delta *d, int64_t key
         status = commit_withheld(db, d, key);
     if (status == 0)
         status = sqlite_commit_work(db, d, key);
+    if (status == 0)
+        status = sqlite_commit_usage(db, d, key);
     if (status == 0)
         status = sqlite_commands_answer(db, key, d->at, d->commands_done);
     if (status == 0)

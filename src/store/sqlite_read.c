@@ -126,6 +126,8 @@ static int read_message_row(struct sqlq *q, struct store_messages_list *l, struc
     row->finish_reason = sqlq_str(q, a);
     row->token_count = sqlq_i64(q);
     row->content = sqlq_str(q, a);
+    row->thinking = sqlq_str(q, a);
+    row->tool_calls_json = sqlq_json(q, a);
     return q->corrupt ? read_corrupt(q, &l->session_id, "message", &row->message_id) : 0;
 }
 
@@ -189,6 +191,9 @@ static int read_messages(struct sqlite_db *db, struct store_messages_list *l)
     sqlq_bind_i64(&q, c.a);
     sqlq_bind_i64(&q, c.b);
     sqlq_bind_id(&q, &after);
+    sqlq_bind_str(&q, l->node_id);
+    sqlq_bind_str(&q, l->agent_id);
+    sqlq_bind_str(&q, l->role);
     return read_messages_page(&q, l);
 }
 
@@ -384,6 +389,8 @@ int sqlite_read_run(struct sqlite_db *db, struct store_req *req)
         return sqlite_catalog_get(db, container_of(req, struct store_catalog_get, req));
     case STORE_CATALOG_LIST:
         return sqlite_catalog_list(db, container_of(req, struct store_catalog_list, req));
+    case STORE_USAGE_SUM:
+        return sqlite_usage_sum(db, container_of(req, struct store_usage_sum, req));
     case STORE_COMMIT:
     case STORE_WORKFLOW_PUT:
     case STORE_WORKFLOW_DELETE:
@@ -403,7 +410,6 @@ int sqlite_read_run(struct sqlite_db *db, struct store_req *req)
     case STORE_MEMORY_DELETE:
     case STORE_CATALOG_PUT:
     case STORE_CATALOG_DELETE:
-    case STORE_USAGE_SUM:
     case STORE_OP_COUNT:
         break;
     }

@@ -87,6 +87,18 @@
     "= " folded " AND ended_at > 0 AND ended_at < ?1 ORDER BY ended_at LIMIT ?2"
 
 /* As catalog_columns() of sqlite_catalog.c reads them. */
+/* ?1 to ?5: by day, group, node, agent, model or not. ?6 workspace, ?7 session, ?8 group or NULL,
+ * ?9 from, ?10 until, ?11 rows. */
+#define USAGE_SUM(index, condition)                                                                \
+    "SELECT CASE WHEN ?1 THEN created_at - created_at % 86400000 END,"                             \
+    " CASE WHEN ?2 THEN group_id END, CASE WHEN ?3 THEN node_id END,"                              \
+    " CASE WHEN ?4 THEN agent_id END, CASE WHEN ?5 THEN provider END,"                             \
+    " CASE WHEN ?5 THEN model END, count(*), sum(input_tokens), sum(output_tokens),"               \
+    " sum(cost_micros), count(*) - count(cost_micros), sum(estimated)"                             \
+    " FROM llm_usage INDEXED BY " index " WHERE " condition " AND workspace = ?6"                  \
+    " AND (?8 IS NULL OR group_id = ?8) AND created_at >= ?9 AND created_at < ?10"                 \
+    " GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1, 2, 3, 4, 5, 6 LIMIT ?11"
+
 #define CATALOG_COLUMNS "id, name, description, category, version, created_at, updated_at, body"
 #define CATALOG_GET(table)                                                                         \
     "SELECT " CATALOG_COLUMNS " FROM " table " WHERE workspace = ?1 AND id = ?2"
@@ -203,13 +215,24 @@ const char *const sqlite_sql_texts[SQL_COUNT] = {
                         " ORDER BY t.due_at LIMIT 1",
     [SQL_MESSAGE_INSERT] =
         "INSERT INTO session_messages (session, created_at, seq, message_id, run_id, node_id, role,"
-        " agent_id, finish_reason, token_count, content) VALUES (?,?,?,?,?,?,?,?,?,?,?)"
-        " ON CONFLICT DO NOTHING",
+        " agent_id, finish_reason, token_count, content, thinking, tool_calls)"
+        " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING",
     [SQL_MESSAGES_LIST] =
         "SELECT created_at, seq, message_id, run_id, node_id, role, agent_id, finish_reason,"
-        " token_count, content FROM session_messages INDEXED BY session_messages_by_time"
+        " token_count, content, thinking, tool_calls"
+        " FROM session_messages INDEXED BY session_messages_by_time"
         " WHERE session = ?1 AND (created_at, seq, message_id) > (?2, ?3, ?4)"
+        " AND (?5 IS NULL OR node_id = ?5) AND (?6 IS NULL OR agent_id = ?6)"
+        " AND (?7 IS NULL OR role = ?7)"
         " ORDER BY created_at, seq, message_id",
+    [SQL_USAGE_INSERT] =
+        "INSERT INTO llm_usage (id, workspace, session_id, group_id, workflow_id, run_id, node_id,"
+        " agent_id, provider, model, input_tokens, output_tokens, cost_micros, estimated,"
+        " created_at) SELECT ?2, s.workspace, s.id, s.group_id, s.workflow_id, ?3, ?4, ?5, ?6, ?7,"
+        " ?8, ?9, nullif(?10, -1), ?11, ?12 FROM sessions AS s WHERE s.key = ?1"
+        " ON CONFLICT DO NOTHING",
+    [SQL_USAGE_OF_SESSION] = USAGE_SUM("llm_usage_by_session", "session_id = ?7"),
+    [SQL_USAGE_BY_TIME] = USAGE_SUM("llm_usage_by_time", "?7 IS NULL"),
     [SQL_WITHHELD_INSERT] = "INSERT INTO withheld_inputs (session, ord, input) VALUES (?,?,?)"
                             " ON CONFLICT (session, ord) DO NOTHING",
     [SQL_WITHHELD_CLEAR] = "DELETE FROM withheld_inputs WHERE session = ?1",

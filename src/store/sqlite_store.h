@@ -158,6 +158,9 @@ int sqlite_workflow_delete(struct sqlite_db *db, struct store_workflow_delete *d
 int sqlite_workflow_get(struct sqlite_db *db, struct store_workflow_get *g);
 int sqlite_workflow_list(struct sqlite_db *db, struct store_workflow_list *l);
 int sqlite_workflow_versions(struct sqlite_db *db, struct store_workflow_versions *l);
+/* sqlite_usage.c */
+int sqlite_commit_usage(struct sqlite_db *db, const struct delta *d, int64_t key);
+int sqlite_usage_sum(struct sqlite_db *db, struct store_usage_sum *u);
 int sqlite_catalog_put(struct sqlite_db *db, struct store_catalog_put *p); /* sqlite_catalog.c */
 int sqlite_catalog_get(struct sqlite_db *db, struct store_catalog_get *g);
 int sqlite_catalog_list(struct sqlite_db *db, struct store_catalog_list *l);

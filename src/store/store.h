@@ -246,6 +246,7 @@ struct store_events_read {
 struct store_messages_list { /* by created_at, seq */
     struct store_req req;
     struct id session_id;
+    struct str node_id, agent_id, role; /* NULL: any */
     struct str cursor;
     int limit;
     struct message_row *rows;

@@ -437,6 +437,24 @@ static void runs_are_listed_with_all_attempts(void **state)
     rig_delta_deinit(&x);
 }
 
+/* By node, agent, role: one that is there, one that is not. */
+static void expect_message_filters(struct rig *r, struct id session)
+{
+    for (int i = 0; i < 6; i++) {
+        RIG_REQ(store_messages_list, l, STORE_MESSAGES_LIST);
+        struct str *const filters[] = {&l.node_id, &l.agent_id, &l.role};
+        l.session_id = session;
+        *filters[i % 3] =
+            i < 3 ? (struct str[]){STR("judge"), STR("con"), STR("assistant")}[i] : STR("nobody");
+        assert_int_equal(rig_run(r, &l.req), 0);
+        int found = 0;
+        for (struct message_row *row = l.rows; row; row = row->next)
+            found++;
+        assert_int_equal(found, i == 2 ? 4 : i < 3);
+        store_req_deinit(&l.req);
+    }
+}
+
 static void messages_are_listed_by_time(void **state)
 {
     struct rig *r = *state;
@@ -458,6 +476,8 @@ static void messages_are_listed_by_time(void **state)
     m[3].node_id = STR("judge");
     m[3].agent_id = STR("con");
     m[3].finish_reason = STR("stop");
+    m[3].thinking = STR("hm\xe2\x80\xa6");
+    m[3].tool_calls_json = STR("[{\"id\":\"c1\",\"name\":\"http\",\"arguments\":{}}]");
     rig_new_session(r, &x, "running", T0);
     x.d.messages = m;
     assert_int_equal(rig_commit(r, &x, NULL), 0);
@@ -481,11 +501,15 @@ static void messages_are_listed_by_time(void **state)
             assert_true(str_eq(row->node_id, want->node_id));
             assert_true(str_eq(row->agent_id, want->agent_id));
             assert_true(str_eq(row->finish_reason, want->finish_reason));
+            assert_true(str_eq(row->thinking, want->thinking));
+            assert_true(str_eq(row->tool_calls_json, want->tool_calls_json));
+            assert_true(!row->thinking.p == !want->thinking.p);
         }
         snprintf(cursor, sizeof(cursor), "%.*s", STR_FMT(l.next_cursor));
         store_req_deinit(&l.req);
     } while (*cursor);
     assert_int_equal(seen, 4);
+    expect_message_filters(r, x.d.session_id);
     rig_delta_deinit(&x);
 
     RIG_REQ(store_messages_list, l, STORE_MESSAGES_LIST);
