@@ -68,6 +68,8 @@ static int json_write_string_between(struct buf *b, char before, struct str s, c
 {
     size_t i = 0;
 
+    if (!s.p) /* of a buf that nothing was appended to */
+        s.p = "";
     for (bool is_first = true;; is_first = false) {
         size_t run = json_copyable(s.p + i, s.n - i);
         size_t escape_bytes = json_escape_bytes(s, i + run);
