@@ -35,6 +35,7 @@ void app_init(struct app *a)
     children_open(&a->children, a);
     handover_open(&a->handover, a);
     generate_open(&a->generate, a);
+    memory_open(&a->memory, a);
     uv_timer_init(&a->loop, &a->evict_timer);
 }
 
@@ -61,6 +62,7 @@ void app_close_handles(struct app *a)
     inbox_close(&a->inbox);
     children_close(&a->children);
     handover_close(&a->handover);
+    memory_close(&a->memory);
     uv_close((uv_handle_t *)&a->evict_timer, NULL);
 }
 

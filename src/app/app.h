@@ -20,6 +20,7 @@
 #include "app/inbox.h"
 #include "app/instances.h"
 #include "app/journal.h"
+#include "app/memory.h"
 #include "app/plans.h"
 #include "app/recovery.h"
 #include "app/remote.h"
@@ -73,6 +74,7 @@ struct app {
     struct children children;
     struct handover handover;
     struct generate generate;
+    struct memory memory;
     uv_timer_t evict_timer;
     bool evict_armed;
     size_t evicted; /* since memory was given back */
@@ -151,6 +153,15 @@ void svc_files(struct app *a, struct svc_req *req);
 void svc_file_history(struct app *a, struct svc_req *req);
 void svc_file_content(struct app *a, struct svc_req *req);
 void svc_file_diff(struct app *a, struct svc_req *req);
+
+/* service_memory.c, service_knowledge.c */
+void svc_memory_ingest(struct app *a, struct svc_req *req);
+void svc_memory_query(struct app *a, struct svc_req *req);
+void svc_memory_list(struct app *a, struct svc_req *req);
+void svc_memory_get(struct app *a, struct svc_req *req);
+void svc_memory_delete(struct app *a, struct svc_req *req);
+void svc_memory_promote(struct app *a, struct svc_req *req);
+void svc_knowledge(struct app *a, struct svc_req *req);
 
 /* idempotency.c: lets the first request with a key pass, answers repeats from what was stored. */
 void idempotency_check(struct app *a, struct svc_req *req,

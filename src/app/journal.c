@@ -145,7 +145,10 @@ static void journal_settle(struct journal *j, struct live *l)
     if (l->lost) {
         live_lose(l);
     } else if (over && !pending) {
+        const struct session_meta *meta = session_meta_of(l->session);
         j->app->sessions_ended++;
+        memory_session_ended(&j->app->memory, meta->workspace, l->id, meta->group_id,
+                             session_status_of(l->session) == SESSION_COMPLETED);
         retention_note(&j->app->retention);
         live_destroy(l);
     } else if (j->app->handover.active) {

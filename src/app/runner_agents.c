@@ -25,7 +25,9 @@ struct context_job {
     struct str workspace, agent_id, group_id, query; /* ids may be NULL */
     struct str ids[1];                               /* of the lookup under way */
     struct catalog_lookup lookup;
-    struct store_memory_query memories;
+    struct id session_id;
+    struct memory_query memories;
+    int which;                            /* of the lists is asked for */
     char *agent;                          /* its body, or NULL */
     char *prompt;                         /* of the group, or NULL */
     int64_t group_results, agent_results; /* -1: not said so far */
@@ -108,33 +110,23 @@ static void memory_write(struct buf *list, const struct memory_row *m)
     buf_deinit(&out);
 }
 
-static void memories_read(struct store_req *r, int which)
+static void memories_read(struct memory_query *q)
 {
-    struct context_job *job = r->data;
-    struct errbuf e = r->error;
-    int status = r->status;
-    for (const struct memory_row *m = job->memories.rows; !status && m; m = m->next)
+    struct context_job *job = container_of(q, struct context_job, memories);
+    struct errbuf e = q->error;
+    int status = q->status, which = job->which;
+    for (const struct memory_row *m = q->rows; m; m = m->next)
         memory_write(&job->lists[which], m);
-    store_req_deinit(r);
+    memory_query_deinit(q);
     if (status)
         context_failed(job, status, &e);
     else
         memories_next(job, which + 1);
 }
 
-static void memories_of_group(struct store_req *r)
-{
-    memories_read(r, 0);
-}
-
-static void memories_of_agent(struct store_req *r)
-{
-    memories_read(r, 1);
-}
-
 static void memories_next(struct context_job *job, int which)
 {
-    struct store_memory_query *q = &job->memories;
+    struct memory_query *q = &job->memories;
     if (which == 0 && (!job->group_id.n || job->group_results <= 0))
         which = 1;
     if (which == 1 && (!job->group_id.n || !job->agent_id.n || job->agent_results <= 0))
@@ -143,17 +135,18 @@ static void memories_next(struct context_job *job, int which)
         context_answer(job);
         return;
     }
-    memset(q, 0, sizeof(*q));
-    store_req_init(&q->req, STORE_MEMORY_QUERY, which ? memories_of_agent : memories_of_group, job);
-    q->workspace = job->workspace;
-    q->group_id = job->group_id;
-    q->text = job->query;
+    job->which = which;
+    *q = (struct memory_query){.workspace = job->workspace,
+                               .group_id = job->group_id,
+                               .text = job->query,
+                               .limit = (int)(which ? job->agent_results : job->group_results),
+                               .fair_key = job->session_id,
+                               .done = memories_read};
     if (which)
         q->agent_id = job->agent_id;
     else
         q->group_only = true;
-    q->limit = (int)(which ? job->agent_results : job->group_results);
-    store_submit(job->t->run.app->store, &q->req);
+    memory_query_start(job->t->run.app, q);
 }
 
 /* ---- agent and group ---- */
@@ -262,6 +255,7 @@ void recall_agent(struct tool_run *t)
     buf_init(&job->lists[0], MEMORIES_BYTES_MAX);
     buf_init(&job->lists[1], MEMORIES_BYTES_MAX);
     job->workspace = (struct str){arena_strdup(&job->arena, workspace), workspace.n};
+    job->session_id = job->t->run.live->id;
     job->agent_id = text_keep(job, json_get_set(a, "agent_id"));
     job->group_id = text_keep(job, json_get_set(a, "group_id"));
     job->query = text_keep(job, json_get_set(a, "query"));

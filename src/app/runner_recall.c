@@ -1,4 +1,4 @@
-/* What memory_retrieval and context_synth ask: answered from the store. Only the engine itself may
+/* What context_synth asks: answered from the store. Only the engine itself may
  * ask so (`internal`): a tool of this name in a workflow, or in a model's hands, is unknown. */
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +9,6 @@
 
 #define MESSAGES_PAGE      500
 #define MESSAGES_BYTES_MAX (3u << 20) /* the newest; what is older is left out */
-#define MEMORIES_MAX       100
 
 bool recall_allowed(struct tool_run *t)
 {
@@ -29,84 +28,6 @@ static bool recall_failed(struct tool_run *t, struct store_req *r)
     store_req_deinit(r);
     tool_run_failed(t, err_word(status), e.text);
     return true;
-}
-
-/* ---- memories ---- */
-
-struct memories_job {
-    struct tool_run *t;
-    struct store_memory_query query;
-};
-
-static void memory_write(struct jw *w, const struct memory_row *m)
-{
-    char id[ID_TEXT_BYTES + 1];
-    jw_object(w);
-    id_format(m->id, id);
-    jw_kv_stringz(w, "id", id);
-    jw_kv_string(w, "content", m->content);
-    if (m->agent_id.p)
-        jw_kv_string(w, "agent_id", m->agent_id);
-    jw_kv_stringz(w, "source", "cold");
-    jw_kv_double(w, "score", m->score);
-    jw_kv_time(w, "created_at", m->created_at);
-    jw_end(w);
-}
-
-static void memories_read(struct store_req *r)
-{
-    struct memories_job *job = r->data;
-    struct tool_run *t = job->t;
-    struct buf out;
-    struct jw w;
-    if (recall_failed(t, r)) {
-        free(job);
-        return;
-    }
-    buf_init(&out, SVC_BODY_MAX);
-    jw_init(&w, &out);
-    jw_object(&w);
-    jw_key(&w, "items");
-    jw_array(&w);
-    for (const struct memory_row *m = job->query.rows; m; m = m->next)
-        memory_write(&w, m);
-    jw_end(&w);
-    jw_end(&w);
-    store_req_deinit(r);
-    free(job);
-    tool_run_done(t, buf_str(&out));
-    buf_deinit(&out);
-}
-
-static struct str recall_text(struct store_req *r, struct json v)
-{
-    char *text = json_strdup(v);
-    if (!text)
-        return STR_NULL;
-    struct str kept = str_of(arena_strdup(&r->arena, str_of(text)));
-    free(text);
-    return kept;
-}
-
-void recall_memories(struct tool_run *t)
-{
-    if (!recall_allowed(t))
-        return;
-    struct memories_job *job = mem_zalloc(sizeof(*job));
-    struct json a = tool_run_arguments(t);
-    struct store_memory_query *q = &job->query;
-    int64_t limit = 5;
-    job->t = t;
-    store_req_init(&q->req, STORE_MEMORY_QUERY, memories_read, job);
-    q->workspace = session_meta_of(t->run.live->session)->workspace;
-    q->workspace = (struct str){arena_strdup(&q->req.arena, q->workspace), q->workspace.n};
-    q->group_id = recall_text(&q->req, json_get(a, "group_id"));
-    q->text = recall_text(&q->req, json_get(a, "query"));
-    json_i64(json_get(a, "created_after"), &q->created_after);
-    json_double(json_get(a, "relevance_threshold"), &q->score_min);
-    json_i64(json_get(a, "max_results"), &limit);
-    q->limit = limit < 1 ? 1 : limit > MEMORIES_MAX ? MEMORIES_MAX : (int)limit;
-    store_submit(t->run.app->store, &q->req);
 }
 
 /* ---- messages ---- */

@@ -16,13 +16,10 @@ struct app_tool {
 
 /* Answered from the store, before src/tools is asked. One line a tool. */
 static const struct app_tool app_tools[] = {
-    {"read_file", file_tool_read},
-    {"write_file", file_tool_inside},
-    {"list_files", file_tool_inside},
-    {"memory_query", recall_memories},
-    {"session_messages", recall_messages},
-    {"agent_context", recall_agent},
-    {NULL, NULL},
+    {"read_file", file_tool_read},         {"write_file", file_tool_inside},
+    {"list_files", file_tool_inside},      {"memory_query", memory_tool_query},
+    {"memory_ingest", memory_tool_ingest}, {"session_messages", recall_messages},
+    {"agent_context", recall_agent},       {NULL, NULL},
 };
 
 struct json tool_run_arguments(const struct tool_run *t)
@@ -86,22 +83,27 @@ static void app_tool_cancel(struct run *r)
     list_remove(&r->link);
 }
 
-/* An agent's tool of that name, when the workflow itself says where to and with which headers: then
- * a model has no say in where a secret goes. */
-static struct json agent_tool(struct json node, struct json name)
+/* What the workflow fixes of the arguments of an agent's tool of that name. */
+static struct json agent_fixed(struct json node, struct json name)
 {
     struct json_iter it;
     json_iter_init(&it, json_get_set(json_get_set(node, "properties"), "tools"));
     while (json_iter_next(&it)) {
-        struct json fixed = json_get_set(it.value, "arguments");
         struct json own = json_get_set(it.value, "name");
         if (!json_exists(own))
             own = json_get_set(it.value, "tool");
         if (json_exists(own) && json_eq(own, name))
-            return json_exists(json_get_set(fixed, "url")) ? json_get_set(fixed, "headers")
-                                                           : JSON_ABSENT;
+            return json_get_set(it.value, "arguments");
     }
     return JSON_ABSENT;
+}
+
+/* The headers of an agent's tool, when the workflow itself says where to: then a model has no say
+ * in where a secret goes. */
+static struct json agent_headers(struct json node, struct json name)
+{
+    struct json fixed = agent_fixed(node, name);
+    return json_exists(json_get_set(fixed, "url")) ? json_get_set(fixed, "headers") : JSON_ABSENT;
 }
 
 /* The node that calls, as its author wrote it: nodes stand under their ids, or in a list. */
@@ -130,9 +132,17 @@ static void tool_job_limits(struct tool_job *j, struct json node, struct json re
 {
     int64_t ms = 0;
     bool is_node = json_string_eq(json_get_set(node, "type"), "tool");
-    j->secrets_of = json_raw(is_node ? node : agent_tool(node, json_get_set(request, "name")));
+    j->secrets_of = json_raw(is_node ? node : agent_headers(node, json_get_set(request, "name")));
     if (is_node && json_i64(json_get_set(node, "timeout_ms"), &ms) && ms > 0)
         j->timeout_ms = ms + TIMEOUT_BEHIND_MS;
+}
+
+bool tool_run_is_authored(const struct tool_run *t, const char *key)
+{
+    struct json request = json_root(t->run.request), node = tool_node(t->run.live, request);
+    struct json fixed = agent_fixed(node, json_get_set(request, "name"));
+    return json_string_eq(json_get_set(node, "type"), "tool") ||
+           json_exists(json_get_set(fixed, key));
 }
 
 static void tool_job_of(struct tool_run *t, const struct effect *ef)
@@ -175,6 +185,7 @@ void runner_tool_start(struct live *l, const struct effect *ef)
     t->tool = json_strdup(json_get_set(request, "tool"));
     t->server = json_strdup(json_get_set(request, "server"));
     t->name = json_strdup(json_get_set(request, "name"));
+    t->key = ef->idempotency_key;
     t->run.cancel = app_tool_cancel;
     for (const struct app_tool *a = app_tools; t->tool && a->name; a++)
         if (strcmp(a->name, t->tool) == 0) {

@@ -14,11 +14,14 @@
 struct tool_run {
     struct run run;
     char *tool, *server, *name;
+    struct id key;       /* the same on every attempt */
     struct tool_job job; /* of src/tools alone */
 };
 
 /* The `arguments` object of the request, or JSON_ABSENT. Lives as long as the run. */
 struct json tool_run_arguments(const struct tool_run *t);
+/* Whether the workflow's author gave that argument, and not a model. */
+bool tool_run_is_authored(const struct tool_run *t, const char *key);
 /* Both end the run; t is gone afterwards. */
 void tool_run_done(struct tool_run *t, struct str output_json);
 void tool_run_failed(struct tool_run *t, const char *code, const char *text);
@@ -28,7 +31,9 @@ bool recall_allowed(struct tool_run *t);
 /* runner_agents.c: who speaks. */
 void recall_agent(struct tool_run *t);
 /* runner_recall.c: what nodes of their own kind ask the store. */
-void recall_memories(struct tool_run *t);
 void recall_messages(struct tool_run *t);
+/* memory_tools.c */
+void memory_tool_query(struct tool_run *t);
+void memory_tool_ingest(struct tool_run *t);
 
 #endif

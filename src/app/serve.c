@@ -99,6 +99,7 @@ static void server_signal(uv_signal_t *h, int signum)
     inbox_stop(&s->app.inbox);
     tasks_stop(&s->app.tasks);
     generate_stop(&s->app.generate);
+    memory_stop(&s->app.memory);
     if (instances_has_company(&s->app.instances)) {
         s->ending = 2;
         handover_begin(&s->app.handover, s->app.config.drain_ms, server_close_parts, s);
@@ -135,6 +136,7 @@ static void server_recovered(struct app *a)
 static void server_registered(struct app *a)
 {
     recovery_start(&a->recovery, server_recovered);
+    memory_start(&a->memory);
 }
 
 static void server_register(struct app *a)

@@ -76,6 +76,9 @@ static bool svc_is_read(enum svc_op op)
     case SVC_CATALOG_PATCH:
     case SVC_CATALOG_DELETE:
     case SVC_TEMPLATE_INSTANTIATE:
+    case SVC_MEMORY_INGEST:
+    case SVC_MEMORY_DELETE:
+    case SVC_MEMORY_PROMOTE:
         return false;
     case SVC_CATALOG_LIST:
     case SVC_CATALOG_GET:
@@ -101,6 +104,10 @@ static bool svc_is_read(enum svc_op op)
     case SVC_FILE_HISTORY:
     case SVC_FILE_CONTENT:
     case SVC_FILE_DIFF:
+    case SVC_MEMORY_QUERY:
+    case SVC_MEMORY_LIST:
+    case SVC_MEMORY_GET:
+    case SVC_KNOWLEDGE:
     case SVC_INSTANCES:
     case SVC_READY:
     case SVC_METRICS:
@@ -162,6 +169,13 @@ static const svc_handler svc_handlers[SVC_OP_COUNT] = {
     [SVC_CATALOG_PATCH] = svc_catalog_patch,
     [SVC_CATALOG_DELETE] = svc_catalog_delete,
     [SVC_TEMPLATE_INSTANTIATE] = svc_template_instantiate,
+    [SVC_MEMORY_INGEST] = svc_memory_ingest,
+    [SVC_MEMORY_QUERY] = svc_memory_query,
+    [SVC_MEMORY_LIST] = svc_memory_list,
+    [SVC_MEMORY_GET] = svc_memory_get,
+    [SVC_MEMORY_DELETE] = svc_memory_delete,
+    [SVC_MEMORY_PROMOTE] = svc_memory_promote,
+    [SVC_KNOWLEDGE] = svc_knowledge,
     [SVC_INSTANCES] = svc_instances,
     [SVC_READY] = svc_ready,
     [SVC_METRICS] = svc_metrics,

@@ -391,11 +391,13 @@ static void tool_done_inside(struct session *s, const struct work *c, struct eng
 static void tool_ended(struct session *s, const struct work *c, const struct engine_input *r)
 {
     char code[65];
-    if (r->kind == IN_RUN_DONE)
+    if (r->kind == IN_RUN_DONE) {
         tool_event(s, c, "completed", r->output_json, STR_NULL);
-    else
-        tool_event(s, c, "failed", STR_NULL,
-                   error_json(s, call_error_code(r, code), r->error_text, NULL));
+        recall_told(s, c, r->output_json);
+        return;
+    }
+    tool_event(s, c, "failed", STR_NULL,
+               error_json(s, call_error_code(r, code), r->error_text, NULL));
 }
 
 void call_result(struct session *s, struct work *c, const struct engine_input *in)

@@ -53,8 +53,11 @@ static struct str group_of(struct session *s, unsigned n, struct errbuf *e)
 void node_start_memory(struct session *s, unsigned n)
 {
     struct errbuf e = {{0}};
-    struct str query = STR_NULL, group;
+    struct str query = STR_NULL, group, agent = STR_NULL;
+    struct json of = prop(s, n, "agent_id");
     int rc = text_or_input(s, n, "query", &query, &e);
+    if (!rc && json_type(of) == JSON_STRING)
+        rc = eval_template(s, n, json_text(s, of), &agent, &e);
     if (rc) {
         node_failz(s, n, rc == ERR_TOO_LARGE ? "too_large" : "invalid_template", e.text);
         return;
@@ -72,6 +75,8 @@ void node_start_memory(struct session *s, unsigned n)
     jw_object(&w);
     jw_kv_string(&w, "group_id", group);
     jw_kv_string(&w, "query", query);
+    if (agent.n)
+        jw_kv_string(&w, "agent_id", agent);
     jw_kv_i64(&w, "max_results", (int64_t)number_or(s, n, "max_results", 5));
     jw_kv_double(&w, "relevance_threshold", number_or(s, n, "relevance_threshold", 0));
     jw_kv_i64(&w, "created_after", days > 0 ? s->now - (int64_t)(days * DAY_MS) : 0);
@@ -80,18 +85,33 @@ void node_start_memory(struct session *s, unsigned n)
     buf_deinit(&b);
 }
 
-static void memory_event(struct session *s, unsigned n, struct json items)
+/* list: of ids, or of objects that have one. */
+static void memory_event(struct session *s, unsigned n, const char *type, struct json list)
 {
     struct json_iter it;
-    struct jw *w = event_begin(s, "memory_retrieved", (int)n);
-    jw_kv_u64(w, "count", json_length(items));
+    struct jw *w = event_begin(s, type, (int)n);
+    jw_kv_u64(w, "count", json_length(list));
     jw_key(w, "ids");
     jw_array(w);
-    json_iter_init(&it, items);
+    json_iter_init(&it, list);
     while (json_iter_next(&it))
-        jw_raw(w, json_raw(json_get(it.value, "id")));
+        jw_raw(w,
+               json_raw(json_type(it.value) == JSON_OBJECT ? json_get(it.value, "id") : it.value));
     jw_end(w);
     event_end(s);
+}
+
+void recall_told(struct session *s, const struct work *c, struct str output_json)
+{
+    struct json request = json_root(c->request), tool = json_get_set(request, "tool");
+    struct json output = json_root(output_json);
+    struct json items = json_get_set(output, "items"), ids = json_get_set(output, "ids");
+    if (json_exists(json_get_set(request, "internal")))
+        return; /* the node tells it itself */
+    if (json_string_eq(tool, "memory_query") && json_type(items) == JSON_ARRAY)
+        memory_event(s, c->node, "memory_retrieved", items);
+    else if (json_string_eq(tool, "memory_ingest") && json_type(ids) == JSON_ARRAY)
+        memory_event(s, c->node, "knowledge_updated", ids);
 }
 
 /* One line each, the best first. */
@@ -118,7 +138,7 @@ void memory_done(struct session *s, unsigned n, struct work *c, const struct eng
     (void)c;
     if (json_type(items) != JSON_ARRAY)
         items = json_root(STR("[]"));
-    memory_event(s, n, items);
+    memory_event(s, n, "memory_retrieved", items);
     buf_init(&history, ENGINE_OUTPUT_BYTES_MAX);
     history_write(s, items, &history);
     buf_init(&out, ENGINE_REQUEST_BYTES_MAX);

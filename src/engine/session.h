@@ -607,6 +607,8 @@ void facts_failed(struct session *s, unsigned n, struct work *c, const struct en
 void node_start_synth(struct session *s, unsigned n);
 void synth_done(struct session *s, unsigned n, struct work *c, const struct engine_input *in);
 void node_start_memory(struct session *s, unsigned n);
+/* The events of a tool that has asked a memory, or written to one. */
+void recall_told(struct session *s, const struct work *c, struct str output_json);
 void memory_done(struct session *s, unsigned n, struct work *c, const struct engine_input *in);
 
 /* ---- node kinds ---- */

@@ -190,6 +190,7 @@ static const struct prop_def synth_props[] = {
 static const struct prop_def memory_props[] = {
     {.name = "query", .type = PROP_TEMPLATE},
     {.name = "group_id", .type = PROP_TEMPLATE},
+    {.name = "agent_id", .type = PROP_TEMPLATE},
     {.name = "max_results", .type = PROP_INT, .min = 1, .max = 100},
     {.name = "time_range_days", .type = PROP_NUMBER, .max = 36500},
     {.name = "relevance_threshold", .type = PROP_NUMBER, .max = 1},

@@ -13,9 +13,10 @@ _Static_assert(SVC_OP_COUNT <= 128, "operations are bits of params[].ops");
 #define LISTS                                                                                      \
     (OPS(SVC_WORKFLOW_LIST) | OPS(SVC_WORKFLOW_VERSIONS) | OPS(SVC_SESSION_LIST) |                 \
      OPS(SVC_MESSAGES) | OPS(SVC_NODES) | OPS(SVC_INSTANCES) | REVIEWS | OPS(SVC_STAGE_LIST) |     \
-     OPS(SVC_FILES) | OPS(SVC_FILE_HISTORY) | CATALOG)
+     OPS(SVC_FILES) | OPS(SVC_FILE_HISTORY) | CATALOG | MEMORIES | OPS(SVC_KNOWLEDGE))
 #define CATALOG  OPS(SVC_CATALOG_LIST)
 #define SESSIONS OPS(SVC_SESSION_LIST)
+#define MEMORIES OPS(SVC_MEMORY_LIST)
 #define REVIEWS  OPS(SVC_REVIEW_LIST)
 #define DIAGRAMS (OPS(SVC_WORKFLOW_DIAGRAM) | OPS(SVC_SESSION_DIAGRAM))
 
@@ -46,7 +47,8 @@ struct query_param {
 static const struct query_param params[] = {
     PARAM("limit", LISTS, QUERY_LIMIT, list.limit),
     PARAM("cursor", LISTS, QUERY_TEXT, list.cursor),
-    PARAM("q", OPS(SVC_WORKFLOW_LIST) | SESSIONS | CATALOG, QUERY_TEXT, list.q),
+    PARAM("q", OPS(SVC_WORKFLOW_LIST) | SESSIONS | CATALOG | OPS(SVC_KNOWLEDGE), QUERY_TEXT,
+          list.q),
     PARAM("type", OPS(SVC_WORKFLOW_LIST), QUERY_TEXT, list.type),
     PARAM("status", SESSIONS | REVIEWS, QUERY_TEXT, list.status),
     PARAM("kind", REVIEWS, QUERY_TEXT, list.kind),
@@ -66,6 +68,11 @@ static const struct query_param params[] = {
     PARAM("to", OPS(SVC_FILE_DIFF), QUERY_NUMBER, file.to),
     PARAM("category", CATALOG, QUERY_TEXT, list.category),
     PARAM("detach", OPS(SVC_CATALOG_DELETE), QUERY_BOOL, catalog.detach),
+    PARAM("group_id", MEMORIES, QUERY_TEXT, memory.group_id),
+    PARAM("agent_id", MEMORIES, QUERY_TEXT, memory.agent_id),
+    PARAM("session_id", MEMORIES, QUERY_ID, memory.session_id),
+    PARAM("tier", MEMORIES, QUERY_TEXT, memory.tier),
+    PARAM("layer", OPS(SVC_KNOWLEDGE), QUERY_TEXT, memory.tier),
     PARAM("force", OPS(SVC_SESSION_DELETE), QUERY_BOOL, force),
     PARAM("after", OPS(SVC_EVENTS), QUERY_NUMBER, events.after),
     PARAM("cursor", OPS(SVC_EVENTS), QUERY_NUMBER, events.after),

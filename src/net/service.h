@@ -73,6 +73,13 @@ enum svc_op {
     SVC_CATALOG_PATCH,        /* the same: merged into what is there */
     SVC_CATALOG_DELETE,       /* catalog.kind, name, catalog.detach, if_match */
     SVC_TEMPLATE_INSTANTIATE, /* name, catalog.new_id, new_name, values_json */
+    SVC_MEMORY_INGEST,  /* memory: group_id, content, agent_id, session_id, metadata_json, tier */
+    SVC_MEMORY_QUERY,   /* memory: group_id, query and what narrows it */
+    SVC_MEMORY_LIST,    /* memory: group_id, agent_id, session_id, tier; list */
+    SVC_MEMORY_GET,     /* memory.id */
+    SVC_MEMORY_DELETE,  /* memory.id */
+    SVC_MEMORY_PROMOTE, /* memory: id, tier */
+    SVC_KNOWLEDGE,      /* session_id, memory.tier, list */
     SVC_INSTANCES,
     SVC_READY,   /* is the store writable? */
     SVC_METRICS, /* body: Prometheus text */
@@ -151,6 +158,16 @@ struct svc_req {
     struct {
         struct str prompt, provider, model; /* NULL: the default ones */
     } generate;
+    struct {
+        struct id id;                  /* of a chunk or of a source */
+        struct id session_id;          /* zero: none, any */
+        struct str group_id, agent_id; /* agent NULL: the group's, any */
+        struct str content, metadata_json, query;
+        struct str tier; /* word; NULL: as usual */
+        /* JSON of what was given, else NULL: an array of words, numbers, times */
+        struct str tiers_json, days_json, threshold_json, after_json, before_json;
+        int64_t max_results; /* 0: not given */
+    } memory;
     struct {
         int64_t after;
         int limit;

@@ -22,6 +22,10 @@
 #define WIRE_TASKS_MAX     32    /* of one lease */
 #define WIRE_TASK_WAIT_MAX 60000 /* ms */
 #define WIRE_PROMPT_MAX    20000
+#define WIRE_MEMORY_MAX    (4u << 20) /* the app says what it takes of it */
+#define WIRE_QUERY_MAX     20000
+#define WIRE_TIERS_MAX     8
+#define WIRE_MEMORIES_MAX  100 /* of one query */
 
 /* Writers: one JSON value each. */
 void wire_session(struct jw *w, const struct session_row *row);

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "base/clock.h"
+
 #define FIELD(name, kind, member, ...)                                                             \
     {                                                                                              \
         .key = name, .type = kind, .offset = offsetof(struct svc_req, member), __VA_ARGS__         \
@@ -197,6 +199,76 @@ static const struct wire_field instantiate_fields[] = {
 };
 #define RETRY_FIELDS (MESSAGE_FIELDS + 1)
 
+/* ---- memory: what the words and numbers mean is the app's to say ---- */
+
+static int check_words(const char *key, struct json v, struct errbuf *e)
+{
+    struct json_iter it;
+
+    if (json_type(v) != JSON_ARRAY || json_length(v) > WIRE_TIERS_MAX)
+        return err_set(e, ERR_INVALID, "%s: expected an array of at most %d words", key,
+                       WIRE_TIERS_MAX);
+    json_iter_init(&it, v);
+    while (json_iter_next(&it))
+        if (json_type(it.value) != JSON_STRING || it.value.n - 2 > WIRE_TAG_MAX)
+            return err_set(e, ERR_INVALID, "%s[%zu]: expected a word", key, it.index);
+    return 0;
+}
+
+static int check_positive(const char *key, struct json v, struct errbuf *e)
+{
+    double d;
+
+    if (!json_double(v, &d) || d < 0 || d > 1e9)
+        return err_set(e, ERR_INVALID, "%s: expected a number from 0", key);
+    return 0;
+}
+
+static int check_share(const char *key, struct json v, struct errbuf *e)
+{
+    double d;
+
+    if (!json_double(v, &d) || d < 0 || d > 1)
+        return err_set(e, ERR_INVALID, "%s: expected a number from 0 to 1", key);
+    return 0;
+}
+
+static int check_time(const char *key, struct json v, struct errbuf *e)
+{
+    int64_t ms;
+
+    if (json_type(v) != JSON_STRING || !clock_parse_rfc3339((struct str){v.p + 1, v.n - 2}, &ms))
+        return err_set(e, ERR_INVALID, "%s: expected a time as 2026-01-31T12:00:00Z", key);
+    return 0;
+}
+
+static const struct wire_field ingest_fields[] = {
+    IN_MESSAGE,
+    FIELD("session_id", WIRE_UUID, memory.session_id),
+    FIELD("group_id", WIRE_NAME, memory.group_id, .required = true),
+    FIELD("agent_id", WIRE_NAME, memory.agent_id),
+    FIELD("content", WIRE_TEXT, memory.content, .max = WIRE_MEMORY_MAX, .required = true),
+    FIELD("metadata", WIRE_OBJECT, memory.metadata_json),
+    FIELD("tier", WIRE_TEXT, memory.tier, .max = WIRE_TAG_MAX),
+};
+static const struct wire_field memory_query_fields[] = {
+    IN_MESSAGE,
+    FIELD("session_id", WIRE_UUID, memory.session_id),
+    FIELD("group_id", WIRE_NAME, memory.group_id, .required = true),
+    FIELD("agent_id", WIRE_NAME, memory.agent_id),
+    FIELD("query", WIRE_TEXT, memory.query, .max = WIRE_QUERY_MAX, .required = true),
+    FIELD("max_results", WIRE_NUMBER, memory.max_results, .max = WIRE_MEMORIES_MAX),
+    FIELD("tiers", WIRE_CHECK, memory.tiers_json, .check = check_words),
+    FIELD("time_range_days", WIRE_CHECK, memory.days_json, .check = check_positive),
+    FIELD("relevance_threshold", WIRE_CHECK, memory.threshold_json, .check = check_share),
+    FIELD("created_after", WIRE_CHECK, memory.after_json, .check = check_time),
+    FIELD("created_before", WIRE_CHECK, memory.before_json, .check = check_time),
+};
+static const struct wire_field promote_fields[] = {
+    IN_MESSAGE,
+    FIELD("tier", WIRE_TEXT, memory.tier, .max = WIRE_TAG_MAX, .required = true),
+};
+
 struct wire_table {
     const struct wire_field *fields;
     size_t count;
@@ -240,6 +312,12 @@ static struct wire_table fields_of(enum svc_op op, bool in_message)
         t = (struct wire_table){fork_fields, COUNT(fork_fields)};
     else if (op == SVC_RETRY)
         t = (struct wire_table){fork_fields, RETRY_FIELDS};
+    else if (op == SVC_MEMORY_INGEST)
+        t = (struct wire_table){ingest_fields, COUNT(ingest_fields)};
+    else if (op == SVC_MEMORY_QUERY)
+        t = (struct wire_table){memory_query_fields, COUNT(memory_query_fields)};
+    else if (op == SVC_MEMORY_PROMOTE)
+        t = (struct wire_table){promote_fields, COUNT(promote_fields)};
     if (!in_message) {
         t.fields += MESSAGE_FIELDS;
         t.count -= MESSAGE_FIELDS;

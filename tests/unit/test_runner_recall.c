@@ -93,22 +93,27 @@ static void messages_of_the_session_are_there(void **state)
     rig_close(&r);
 }
 
-/* A group is no secret to be asked for by a tool. */
-static void tools_of_that_name_are_unknown(void **state)
+/* What is internal cannot be asked for by a tool, and the group is the session's, whatever the
+ * arguments say: this session has none. */
+static void tools_have_no_other_group(void **state)
 {
-    static const char *const names[] = {"memory_query", "session_messages", "agent_context"};
+    static const char *const tools[][2] = {{"memory_query", "\"code\":\"no_group\""},
+                                           {"memory_ingest", "\"code\":\"no_group\""},
+                                           {"session_messages", "\"code\":\"unknown_tool\""},
+                                           {"agent_context", "\"code\":\"unknown_tool\""}};
     struct rig r;
     (void)state;
     rig_open(&r, 1, false);
-    for (size_t i = 0; i < ROWS(names); i++) {
+    remember(&r, 1, "cats", "The purring noise means that all is well.", clock_wall_ms());
+    for (size_t i = 0; i < ROWS(tools); i++) {
         char graph[1000];
         snprintf(graph, sizeof(graph),
                  "{\"nodes\":{\"start\":{\"type\":\"start\",\"next_ids\":[\"t\"]},"
                  "\"t\":{\"type\":\"tool\",\"properties\":{\"tool\":\"%s\",\"arguments\":{"
-                 "\"group_id\":\"cats\",\"internal\":true}},\"next_ids\":[\"end\"]},"
-                 "\"end\":{\"type\":\"end\"}}}",
-                 names[i]);
-        ends_with(&r, graph, "\"code\":\"unknown_tool\"", NULL);
+                 "\"group_id\":\"cats\",\"query\":\"noise\",\"content\":\"x\",\"internal\":true}},"
+                 "\"next_ids\":[\"end\"]},\"end\":{\"type\":\"end\"}}}",
+                 tools[i][0]);
+        ends_with(&r, graph, tools[i][1], "purring");
     }
     rig_close(&r);
 }
@@ -118,7 +123,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(memories_of_the_group_are_found),
         cmocka_unit_test(messages_of_the_session_are_there),
-        cmocka_unit_test(tools_of_that_name_are_unknown),
+        cmocka_unit_test(tools_have_no_other_group),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
