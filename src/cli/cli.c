@@ -171,6 +171,30 @@ static const struct option_def template_save_options[] = {
         kind, "delete", "ID", delete_text, catalog_delete_options, 1, 1, catalog_delete_command    \
     }
 
+static const struct option_def memory_ingest_options[] = {
+    {"agent", "ID", "the agent that it belongs to; else the group", false},
+    {"session", "SESSION", "the session that it comes from", false},
+    {"tier", "TIER", "quarantine, working (default) or long_term", false},
+    {"metadata", "JSON", "an object that is kept with it", false},
+    {0},
+};
+static const struct option_def memory_query_options[] = {
+    {"agent", "ID", "only what belongs to this agent", false},
+    {"tier", "TIER", "only this tier; may be repeated", true},
+    {"days", "N", "nothing older than that", false},
+    {"min-score", "X", "nothing below that, 0 to 1", false},
+    {"limit", "N", "at most so many (5)", false},
+    {0},
+};
+static const struct option_def memory_list_options[] = {
+    {"group", "ID", "only those of this group", false},
+    {"agent", "ID", "only those of this agent", false},
+    {"tier", "TIER", "only this tier", false},
+    {"session", "SESSION", "only those of this session", false},
+    {"limit", "N", "at most so many (50)", false},
+    {0},
+};
+
 static const struct command {
     const char *group; /* "session"; NULL: a command of its own */
     const char *name;
@@ -236,6 +260,16 @@ static const struct command {
      1, 1, template_instantiate_command},
     {"template", "save", "WORKFLOW", "store a workflow as a template", template_save_options, 1, 1,
      template_save_command},
+    {"memory", "ingest", "GROUP FILE", "remember a text; - is standard input",
+     memory_ingest_options, 2, 2, memory_ingest_command},
+    {"memory", "query", "GROUP QUESTION", "what a group remembers", memory_query_options, 2,
+     ARGS_MAX, memory_query_command},
+    {"memory", "list", "", "memories, the newest first", memory_list_options, 0, 0,
+     memory_list_command},
+    {"memory", "promote", "MEMORY TIER", "move it to another tier", no_options, 2, 2,
+     memory_promote_command},
+    {"memory", "delete", "MEMORY", "forget a chunk, or a whole text", no_options, 1, 1,
+     memory_delete_command},
     {"instance", "list", "", "the servers that share this one's store", no_options, 0, 0,
      instance_list_command},
 };
