@@ -286,6 +286,21 @@ static double velocity(struct session *s, size_t bytes)
     return (double)sum / 4 / BREAKER_WINDOW_S;
 }
 
+/* After the session was out of memory: what had come before `text`, as far as the message has it.
+ */
+static struct text_watch *watch_again(const struct work *w, struct str text,
+                                      const struct breaker_limits *l)
+{
+    struct text_watch *t = text_watch_create();
+    struct str all = buf_str(&w->text);
+    double value;
+    bool is_in = all.n >= text.n && memcmp(all.p + all.n - text.n, text.p, text.n) == 0;
+    size_t end = is_in ? all.n - text.n : all.n; /* thinking is no part of the message */
+    if (end > w->watch_from)
+        text_watch_feed(t, (struct str){all.p + w->watch_from, end - w->watch_from}, l, &value);
+    return t;
+}
+
 void breaker_chunk(struct session *s, struct work *w, struct str text)
 {
     struct breaker_limits l = limits_of(s);
@@ -302,7 +317,7 @@ void breaker_chunk(struct session *s, struct work *w, struct str text)
     if (l.repetition <= 0 && l.variety <= 0)
         return;
     if (!w->watch)
-        w->watch = text_watch_create();
+        w->watch = watch_again(w, text, &l);
     enum breaker b = text_watch_feed(w->watch, text, &l, &value);
     if (b != BREAKER_NONE)
         trip(s, w->node, b, value, b == BREAKER_REPETITION ? l.repetition : l.variety);
@@ -348,6 +363,7 @@ void breaker_unlock(struct session *s, const struct engine_input *in)
         struct work *w = slot->value;
         text_watch_free(w->watch);
         w->watch = NULL;
+        w->watch_from = w->text.len;
     }
     s->core_dirty = true;
 }

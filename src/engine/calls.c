@@ -183,6 +183,7 @@ static void call_again(struct session *s, struct work *w)
     buf_clear(&w->text);
     text_watch_free(w->watch);
     w->watch = NULL;
+    w->watch_from = 0;
     work_attach(s, w);
     effect_start(s, w, worker_request(s, w));
     if (w->kind == WORK_TOOL)

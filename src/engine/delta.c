@@ -110,6 +110,8 @@ static void stream_write(const struct session *s, struct jw *w, const struct wor
     jw_kv_i64(w, "index", work->next_index);
     if (work->text.len)
         jw_kv_string(w, "text", buf_str(&work->text));
+    if (work->watch_from)
+        jw_kv_i64(w, "watched_from", (int64_t)work->watch_from);
 }
 
 static void call_write(const struct session *s, struct jw *w, const struct work *c)

@@ -205,6 +205,9 @@ static int work_restore_effect(struct restore *r, struct work *w, struct json v)
     w->shown = true; /* chunks cost no row of their own: some may be out */
     if (json_type(text) == JSON_STRING)
         json_string(text, &w->text);
+    int64_t from = i64_get(v, "watched_from", 0);
+    w->watch_from =
+        from > 0 && (size_t)from <= w->text.len ? (size_t)from : w->text.len * (from > 0);
     meter_restore(r->s, w, v);
     w->lost = w->lost && !w->deferred;
     return 0;

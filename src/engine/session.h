@@ -2,6 +2,7 @@
  *
  *     step.c        one input: may it come now, and to whom does it go
  *     step_pause.c  pause, resume, and inputs that are withheld meanwhile
+ *     parked.c      paused, and its state out of memory while its calls run on
  *     budget.c      what calls use, and the limit;  breaker.c  what no sensible session does
  *     usage.c       what an ended call has used, as a row and an event
  *     scope.c       a graph while it runs: the session's own, and those inside of containers
@@ -119,6 +120,7 @@ struct work {
     bool deferred; /* over the budget: not begun, its request waits for the resume */
     struct text_watch *watch;
     int64_t said; /* the newest of what people had said that its request has (said.c) */
+    size_t watch_from; /* of text: what the detectors have seen since they were unlocked */
     /* WORK_TASK: as row */
     struct task_row *task;
     /* WORK_HUMAN: as in run_row.interrupt_json */
@@ -739,7 +741,15 @@ void session_halt(struct session *s); /* carries s->halt out */
 void lost_restart(struct session *s);
 void withhold(struct session *s, const struct engine_input *in);
 void withheld_drop(struct session *s); /* memory and rows */
+/* False: it says nothing. Its texts may point into *e. */
+bool withheld_judge(struct engine_input *in, struct errbuf *e);
+struct withheld *withheld_new(const struct engine_input *in, int64_t ord);
+bool withheld_may_grow(const struct withheld *w, const struct engine_input *in);
+void withheld_grow(struct withheld *w, struct str text); /* a chunk's */
+void withheld_adopt(struct session *s, struct withheld *w);
 void withheld_free(struct withheld *w);
+/* Has it a budget? Then it may stop at each chunk, and none are put together. */
+bool session_counts_chunks(const struct session *s);
 /* `in` made the last item longer: its row is in the store already when `stored`. */
 bool withheld_extend(struct session *s, const struct engine_input *in, bool stored);
 bool withheld_parse(struct str text, struct session *s, struct engine_input *out);

@@ -73,9 +73,8 @@ static void withheld_write(struct buf *b, const struct engine_input *in)
         if (in->is_final)
             jw_kv_bool(&w, "final", true);
     }
-    if (in->kind == IN_RUN_DONE)
-        if (in->kind == IN_RUN_DONE || in->kind == IN_SAVED)
-            jw_kv_raw(&w, "output", in->output_json);
+    if (in->kind == IN_RUN_DONE || in->kind == IN_SAVED)
+        jw_kv_raw(&w, "output", in->output_json);
     if (in->is_thinking)
         jw_kv_bool(&w, "is_thinking", true);
     string_write(&w, "text", in->text);
@@ -148,15 +147,58 @@ static void chunk_grow(struct buf *json, struct str text)
     buf_append_char(json, '}');
 }
 
+/* Rows hold checked JSON only, of which no more is made than a row can be deep. */
+bool withheld_judge(struct engine_input *in, struct errbuf *e)
+{
+    static const struct json_limits limits = {.bytes_max = ENGINE_OUTPUT_BYTES_MAX,
+                                              .depth_max = JSON_DEPTH_MAX - 8};
+    if (in->kind == IN_CHUNK)
+        return in->text.n > 0;
+    if (in->kind == IN_SAVED) {
+        if (json_check(in->output_json, &limits, e))
+            return false;
+        in->output_json = json_raw(json_root(in->output_json));
+    }
+    result_judge(in, e);
+    return true;
+}
+
+struct withheld *withheld_new(const struct engine_input *in, int64_t ord)
+{
+    struct withheld *w = mem_zalloc(sizeof(*w));
+    w->ord = ord;
+    w->kind = in->kind;
+    w->run_id = in->run_id;
+    w->is_thinking = in->is_thinking;
+    buf_init(&w->json, ENGINE_REQUEST_BYTES_MAX * 6);
+    withheld_write(&w->json, in);
+    return w;
+}
+
+/* Is it the beginning of the same message? */
+bool withheld_may_grow(const struct withheld *w, const struct engine_input *in)
+{
+    return in->kind == IN_CHUNK && w->kind == IN_CHUNK && w->is_thinking == in->is_thinking &&
+           id_eq(w->run_id, in->run_id) && w->json.len <= (64u << 10);
+}
+
+void withheld_grow(struct withheld *w, struct str text)
+{
+    chunk_grow(&w->json, text);
+}
+
+bool session_counts_chunks(const struct session *s)
+{
+    return s->budget.tokens || s->budget.micros;
+}
+
 /* The last withheld input is a chunk of the same message: it grows. */
 bool withheld_extend(struct session *s, const struct engine_input *in, bool stored)
 {
-    bool is_counted = s->budget.tokens || s->budget.micros; /* then it may stop at each of them */
-    if (in->kind != IN_CHUNK || list_empty(&s->withheld) || is_counted)
+    if (list_empty(&s->withheld) || session_counts_chunks(s))
         return false;
     struct withheld *w = container_of(s->withheld.prev, struct withheld, link);
-    if (w->kind != IN_CHUNK || w->is_thinking != in->is_thinking || !id_eq(w->run_id, in->run_id) ||
-        w->json.len > (64u << 10))
+    if (!withheld_may_grow(w, in))
         return false;
     size_t before = w->json.len;
     chunk_grow(&w->json, in->text);
@@ -174,6 +216,25 @@ bool withheld_extend(struct session *s, const struct engine_input *in, bool stor
     return true;
 }
 
+/* One more has come in. */
+static void withheld_note(struct session *s, enum input_kind kind, struct id run_id)
+{
+    struct work *work = table_get(&s->runs, run_id);
+    if (work && (kind == IN_MODEL_DONE || kind == IN_RUN_DONE || kind == IN_RUN_FAILED))
+        work->ended = true;
+    s->out_any = true;
+    if (s->withheld_bytes > ENGINE_WITHHELD_BYTES_MAX)
+        effect_hold_all(s, true);
+}
+
+/* As the newest; it is not stored yet. */
+void withheld_adopt(struct session *s, struct withheld *w)
+{
+    s->withheld_bytes += w->json.len;
+    list_append(&s->withheld, &w->link);
+    withheld_note(s, w->kind, w->run_id);
+}
+
 static bool withhold_wanted(struct session *s, const struct engine_input *in)
 {
     if (in->kind == IN_SIGNAL)
@@ -181,33 +242,19 @@ static bool withhold_wanted(struct session *s, const struct engine_input *in)
     if (in->kind == IN_TIMER)
         return timer_find(s, in->timer_id) != NULL; /* frozen ones start again at the resume */
     struct work *w = table_get(&s->runs, in->run_id);
-    return w && !w->lost && !(in->kind == IN_CHUNK && !in->text.n);
+    return w && !w->lost;
 }
 
 void withhold(struct session *s, const struct engine_input *given)
 {
     struct engine_input judged = *given, *in = &judged;
     struct errbuf e;
-    if (!withhold_wanted(s, in))
+    if (!withhold_wanted(s, in) || !withheld_judge(in, &e))
         return;
-    result_judge(in, &e); /* rows hold checked JSON only */
-    struct work *work = table_get(&s->runs, in->run_id);
-    if (work && (in->kind == IN_MODEL_DONE || in->kind == IN_RUN_DONE || in->kind == IN_RUN_FAILED))
-        work->ended = true;
-    s->out_any = true;
-    if (!withheld_extend(s, in, false)) {
-        struct withheld *w = mem_zalloc(sizeof(*w));
-        w->ord = ++s->next_ord;
-        w->kind = in->kind;
-        w->run_id = in->run_id;
-        w->is_thinking = in->is_thinking;
-        buf_init(&w->json, ENGINE_REQUEST_BYTES_MAX * 6);
-        withheld_write(&w->json, in);
-        s->withheld_bytes += w->json.len;
-        list_append(&s->withheld, &w->link);
-    }
-    if (s->withheld_bytes > ENGINE_WITHHELD_BYTES_MAX)
-        effect_hold_all(s, true);
+    if (withheld_extend(s, in, false))
+        withheld_note(s, in->kind, in->run_id);
+    else
+        withheld_adopt(s, withheld_new(in, ++s->next_ord));
 }
 
 /* Also those that never became rows. */

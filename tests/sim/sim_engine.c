@@ -20,6 +20,7 @@
 #include "base/list.h"
 #include "base/mem.h"
 #include "engine/expr.h"
+#include "engine/parked.h"
 #include "graph.h"
 #include "stream.h"
 
@@ -58,7 +59,8 @@ struct live {
     struct list link;
     struct id id;
     struct workflow *wf;
-    struct session *s; /* NULL: not in memory */
+    struct session *s; /* NULL: not in memory, or */
+    struct parked *parked;
     struct rows rows;
     size_t released; /* bytes of rows.events that readers may see */
     bool gate_closed, ended;
@@ -89,7 +91,7 @@ struct world {
     bool batch;
     bool calm; /* no more faults or new sessions */
     unsigned long long crashes, sessions, chunks, commits, answers, signals, paused, evicted,
-        completed, tasks;
+        parked, completed, tasks;
     uint64_t hash;
 };
 
@@ -139,19 +141,35 @@ static int live_step(struct world *w, struct live *l, struct engine_input in)
     struct errbuf e;
     in.now_ms = w->now;
     in.ids = &w->ids;
+    if (l->parked) {
+        parked_step(l->parked, &in);
+        return 0;
+    }
     int rc = engine_step(l->s, &in, &e);
     session_check(l->s);
     return rc;
 }
+
+static void batch_apply(struct world *w);
+static void batch_release(struct world *w);
 
 static void live_load(struct world *w, struct live *l)
 {
     struct errbuf e = {{0}};
     if (l->s)
         return;
+    if (l->parked && l->in_batch) { /* what is on its way is waited for */
+        batch_apply(w);
+        batch_release(w);
+    }
     if (rows_restore(&l->rows, l->wf, w->vm, &l->s, &e)) {
         fprintf(stderr, "restore: %s\n%.*s\n", e.text, STR_FMT(l->rows.row.core.state_json));
         abort();
+    }
+    if (l->parked) {
+        session_unpark(l->s, l->parked);
+        parked_destroy(l->parked);
+        l->parked = NULL;
     }
     session_check(l->s);
     live_step(w, l, (struct engine_input){.kind = IN_RECOVER});
@@ -279,7 +297,8 @@ static void batch_take(struct world *w)
     list_foreach(it, &w->lives)
     {
         struct live *l = container_of(it, struct live, link);
-        if (l->s && engine_take_delta(l->s, w->now, &l->delta, &l->effects)) {
+        if ((l->s && engine_take_delta(l->s, w->now, &l->delta, &l->effects)) ||
+            (l->parked && parked_take_delta(l->parked, w->now, &l->delta, &l->effects))) {
             l->in_batch = w->batch = true;
             l->acks_in_batch = l->ack_count;
         }
@@ -295,7 +314,7 @@ static void live_release(struct world *w, struct live *l)
         l->acks[i].durable = true;
     delta_drop(l);
     w->commits++;
-    if (session_status_is_terminal(session_status_of(l->s)) && !session_has_output(l->s)) {
+    if (l->s && session_status_is_terminal(session_status_of(l->s)) && !session_has_output(l->s)) {
         w->completed += session_status_of(l->s) == SESSION_COMPLETED;
         session_destroy(l->s);
         l->s = NULL;
@@ -346,7 +365,9 @@ static void batch_turn(struct world *w)
 static void live_forget(struct live *l)
 {
     session_destroy(l->s);
+    parked_destroy(l->parked);
     l->s = NULL;
+    l->parked = NULL;
     l->gate_closed = false;
     if (l->in_batch)
         delta_drop(l);
@@ -698,6 +719,20 @@ static void do_evict(struct world *w)
     w->evicted++;
 }
 
+/* Paused, and its calls run on without it. */
+static void do_park(struct world *w)
+{
+    list_foreach(it, &w->lives)
+    {
+        struct live *l = container_of(it, struct live, link);
+        if (!l->s || l->in_batch || !(l->parked = session_park(l->s)))
+            continue;
+        session_destroy(l->s);
+        l->s = NULL;
+        w->parked++;
+    }
+}
+
 /* ---- what the world does ---- */
 
 static struct job *job_any(struct world *w)
@@ -778,7 +813,7 @@ static void do_work(struct world *w)
     struct job *j = job_any(w);
     if (!j || j->held || (j->stalled && !w->calm))
         return;
-    assert(j->live->s);
+    assert(j->live->s || j->live->parked);
     if (j->doomed && !w->calm && dice_chance(&w->dice, 20)) {
         job_fail(w, j);
     } else if (j->is_model) {
@@ -854,6 +889,8 @@ static void step(struct world *w)
         do_end(w);
     else if (roll < 938)
         do_evict(w);
+    else if (roll < 952)
+        do_park(w);
     else if (roll < 994)
         do_read(w);
     else if (!w->calm)
@@ -959,9 +996,9 @@ static uint64_t simulate(uint64_t seed, unsigned steps, bool loud)
     if (loud)
         printf("%llu sessions (%llu completed), %llu chunks, %llu commits, %llu answers, %llu "
                "signals, %llu tasks, "
-               "%llu pauses, %llu evictions, %llu crashes\n",
+               "%llu pauses, %llu evictions, %llu parked, %llu crashes\n",
                w.sessions, w.completed, w.chunks, w.commits, w.answers, w.signals, w.tasks,
-               w.paused, w.evicted, w.crashes);
+               w.paused, w.evicted, w.parked, w.crashes);
     lists_drop(&w);
     while (!list_empty(&w.lives))
         live_free(container_of(w.lives.next, struct live, link));
