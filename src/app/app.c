@@ -1,5 +1,7 @@
 #include "app/app.h"
 
+#include <stdlib.h>
+
 #include "engine/expr.h"
 
 static void app_timer_fired(struct timers *t, struct id session_id, struct id timer_id)
@@ -17,6 +19,7 @@ void app_init(struct app *a)
     uv_loop_init(&a->loop);
     id_source_init_random(&a->ids);
     table_init(&a->live);
+    table_init(&a->parked);
     list_init(&a->loads);
     list_init(&a->keys_in_flight);
     plans_init(&a->plans);
@@ -37,17 +40,16 @@ void app_init(struct app *a)
     generate_open(&a->generate, a);
     memory_open(&a->memory, a);
     uv_timer_init(&a->loop, &a->evict_timer);
+    uv_timer_init(&a->loop, &a->park_timer);
 }
 
 void app_drop_sessions(struct app *a)
 {
-    for (size_t i = 0; i < a->live.cap; i++) {
-        struct live *l = a->live.slots[i].value;
-        if (!l)
-            continue;
-        live_destroy(l);
-        i = (size_t)-1; /* removal moves slots: look from the first again */
-    }
+    size_t n;
+    struct live **all = live_all(a, &n);
+    for (size_t i = 0; i < n; i++)
+        live_destroy(all[i]);
+    free(all);
 }
 
 void app_close_handles(struct app *a)
@@ -64,6 +66,7 @@ void app_close_handles(struct app *a)
     handover_close(&a->handover);
     memory_close(&a->memory);
     uv_close((uv_handle_t *)&a->evict_timer, NULL);
+    uv_close((uv_handle_t *)&a->park_timer, NULL);
 }
 
 void app_deinit(struct app *a)
@@ -74,6 +77,7 @@ void app_deinit(struct app *a)
     plans_deinit(&a->plans);
     log_hub_destroy(a->log);
     table_deinit(&a->live);
+    table_deinit(&a->parked);
     expr_vm_destroy(a->vm);
     if (uv_loop_close(&a->loop) != 0)
         log_error("app", "the loop did not close clean");

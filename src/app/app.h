@@ -42,6 +42,7 @@
 
 #define APP_SESSIONS_MAX  100000 /* live at once; more: 429 */
 #define APP_IDLE_EVICT_MS 30000  /* a session that only waits leaves memory after so long */
+#define APP_PARK_MS       2000   /* one that is paused while calls of it run is parked */
 
 struct app {
     uv_loop_t loop;
@@ -60,6 +61,7 @@ struct app {
     struct service service;
     struct log_reader reader;
     struct table live;          /* struct live by session id */
+    struct table parked;        /* those that are parked, by session id (park.h) */
     struct list loads;          /* sessions on their way into memory; few and short-lived */
     struct list keys_in_flight; /* Idempotency-Keys whose first request is under way */
     struct journal journal;
@@ -75,8 +77,8 @@ struct app {
     struct handover handover;
     struct generate generate;
     struct memory memory;
-    uv_timer_t evict_timer;
-    bool evict_armed;
+    uv_timer_t evict_timer, park_timer;
+    bool evict_armed, park_armed;
     size_t evicted; /* since memory was given back */
     bool stopping;
     unsigned long long sessions_started, sessions_ended;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "app/app.h"
+#include "app/park.h"
 #include "app/runner.h"
 #include "base/mem.h"
 
@@ -62,7 +63,7 @@ void handover_try(struct live *l)
 {
     struct handover *h = &l->app->handover;
     struct id id = l->id;
-    if (!live_is_quiet(l) || session_has_output(l->session))
+    if (!live_is_quiet(l) || (l->session && session_has_output(l->session)))
         return;
     timers_drop_session(&l->app->timers, id);
     live_destroy(l);
@@ -75,7 +76,7 @@ bool handover_gives_up(struct app *a, struct id session_id)
         return false;
     if (!a->handover.active || a->handover.removing)
         return true;
-    if (live_find(a, session_id))
+    if (live_find(a, session_id) || park_find(a, session_id))
         return false;
     handover_release(&a->handover, session_id);
     return true;
@@ -91,7 +92,7 @@ static void handover_done(void *data)
 void handover_check(struct handover *h)
 {
     struct app *a = h->app;
-    if (!h->active || h->removing || a->live.count > 0 || h->count > 0 || h->releasing > 0)
+    if (!h->active || h->removing || live_count(a) > 0 || h->count > 0 || h->releasing > 0)
         return;
     h->removing = true;
     uv_timer_stop(&h->deadline);
@@ -101,9 +102,8 @@ void handover_check(struct handover *h)
 static void handover_try_all(struct handover *h, bool cut)
 {
     struct app *a = h->app;
-    struct live **all = mem_calloc(a->live.count + 1, sizeof(*all));
-    size_t n = 0;
-    table_foreach(slot, &a->live) all[n++] = slot->value;
+    size_t n;
+    struct live **all = live_all(a, &n);
     for (size_t i = 0; i < n; i++) {
         if (cut)
             runner_cancel_all(all[i]);
@@ -116,11 +116,11 @@ static void handover_try_all(struct handover *h, bool cut)
 static void handover_deadline(uv_timer_t *t)
 {
     struct handover *h = t->data;
-    if (h->app->live.count > 0)
+    if (live_count(h->app) > 0)
         log_info("handover",
                  "the deadline is over: %zu sessions are cut in running work and go on "
                  "elsewhere",
-                 h->app->live.count);
+                 live_count(h->app));
     handover_try_all(h, true);
 }
 

@@ -440,7 +440,7 @@ static void instances_put(struct instances *in)
     in->put.row.address = str_of(in->address);
     in->put.row.version = STR(SLUICE_VERSION);
     in->put.row.leaving = in->leaving;
-    in->put.row.sessions = (int64_t)in->app->live.count;
+    in->put.row.sessions = (int64_t)live_count(in->app);
     in->put.lease_ms = in->shared ? in->lease_ms : LEASE_ALONE_MS;
     in->put.must_exist = !in->joining;
     in->putting = true;

@@ -5,6 +5,7 @@
 
 #include "app/app.h"
 #include "app/inbox.h"
+#include "app/park.h"
 #include "app/runner.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -97,7 +98,7 @@ static void journal_collect(struct journal *j)
     while (j->count < JOURNAL_BATCH_MAX && (it = list_pop(&j->marked)) != NULL) {
         struct live *l = container_of(it, struct live, marked);
         struct journal_entry *en = &j->entries[j->count];
-        if (!engine_take_delta(l->session, now, &en->delta, &en->effects)) {
+        if (!live_take(l, now, &en->delta, &en->effects)) {
             journal_answer(&l->replies); /* what they tell was durable before */
             continue;
         }
@@ -140,6 +141,10 @@ static void journal_refused(struct journal *j, struct live *l, struct list *repl
 
 static void journal_settle(struct journal *j, struct live *l)
 {
+    if (!l->session) {
+        park_settle(l);
+        return;
+    }
     bool over = session_status_is_terminal(session_status_of(l->session));
     bool pending = !list_empty(&l->replies) || session_has_output(l->session);
     if (l->lost) {
@@ -158,6 +163,9 @@ static void journal_settle(struct journal *j, struct live *l)
         live_arm_eviction(j->app);
     } else if (session_status_of(l->session) == SESSION_PAUSED) {
         log_rest(j->app->log, l->id);
+        park_consider(l);
+    } else {
+        l->paused_at = 0;
     }
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "app/app.h"
+#include "app/park.h"
 #include "app/runner.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -20,6 +21,7 @@ struct loading {
     struct list wants; /* struct live_want */
     struct list link;
     struct workflow *workflow;
+    bool is_submitted;
 };
 
 struct live *live_find(struct app *a, struct id session_id)
@@ -57,12 +59,29 @@ void live_destroy(struct live *l)
 {
     runner_cancel_all(l);
     list_remove(&l->marked);
-    table_remove(&l->app->live, l->id);
+    table_remove(l->session ? &l->app->live : &l->app->parked, l->id);
     log_forget(l->app->log, l->id);
     gate_break(l->gate);
     gate_unref(l->gate);
     session_destroy(l->session);
+    parked_destroy(l->parked);
+    live_load_waiting(l);
     free(l);
+}
+
+struct live **live_all(struct app *a, size_t *count)
+{
+    struct live **all = mem_calloc(live_count(a) + 1, sizeof(*all));
+    size_t n = 0;
+    table_foreach(slot, &a->live) all[n++] = slot->value;
+    table_foreach(slot, &a->parked) all[n++] = slot->value;
+    *count = n;
+    return all;
+}
+
+size_t live_count(const struct app *a)
+{
+    return a->live.count + a->parked.count;
 }
 
 int live_step(struct live *l, struct engine_input *in, struct errbuf *e)
@@ -71,10 +90,23 @@ int live_step(struct live *l, struct engine_input *in, struct errbuf *e)
     in->ids = &l->app->ids;
     in->rules = &l->app->rules;
     l->touched_at = in->now_ms;
+    if (!l->session) {
+        parked_step(l->parked, in);
+        if (parked_has_output(l->parked) && !l->waking)
+            journal_mark(&l->app->journal, l);
+        return 0;
+    }
     int rc = engine_step(l->session, in, e);
     if (session_has_output(l->session))
         journal_mark(&l->app->journal, l);
     return rc;
+}
+
+bool live_take(struct live *l, int64_t now, struct delta *d, struct effect **effects)
+{
+    if (!l->session)
+        return parked_take_delta(l->parked, now, d, effects);
+    return engine_take_delta(l->session, now, d, effects);
 }
 
 void live_add_reply(struct live *l, struct svc_req *req, const struct idempotency_row *row)
@@ -154,7 +186,11 @@ static int loading_restore(struct loading *ld, struct live **out, struct errbuf 
     rc = session_restore(&s, ld->workflow, ld->app->vm, load->row.epoch, &image, e);
     if (rc)
         return rc;
-    struct live *l = live_put(ld->app, load->row.id, s, load->row.epoch);
+    struct live *l = park_find(ld->app, load->row.id);
+    if (l)
+        live_wake(l, s);
+    else
+        l = live_put(ld->app, load->row.id, s, load->row.epoch);
     if (session_status_of(s) == SESSION_PAUSED)
         gate_close(l->gate);
     struct engine_input in = {.kind = IN_RECOVER};
@@ -195,8 +231,9 @@ static void loading_read(struct store_req *req)
     }
     if (rc == 0)
         rc = loading_check(ld, &e);
-    if (rc == 0)
-        rc = loading_restore(ld, &l, &e);
+    park_looked_at(a, ld->load.id, rc, ld->load.row.epoch);
+    if (rc == 0 && (rc = loading_restore(ld, &l, &e)))
+        park_looked_at(a, ld->load.id, rc, ld->load.row.epoch); /* it stays as it is */
     if (rc == ERR_CORRUPT)
         log_error("app", "%s", e.text);
     loading_finish(ld, l, rc, &e);
@@ -205,6 +242,7 @@ static void loading_read(struct store_req *req)
 static void loading_submit(struct loading *ld)
 {
     struct id session_id = ld->load.id;
+    ld->is_submitted = true;
     memset(&ld->load, 0, sizeof(ld->load));
     store_req_init(&ld->load.req, STORE_SESSION_LOAD, loading_read, ld);
     ld->load.id = session_id;
@@ -235,7 +273,31 @@ void live_want(struct app *a, struct id session_id, struct live_want *w)
     list_append(&ld->wants, &w->link);
     list_append(&a->loads, &ld->link);
     ld->load.id = session_id;
+    l = park_find(a, session_id);
+    if (l)
+        l->waking = true; /* what comes in from now on is kept for the session */
+    if (l && (l->lost || !live_is_durable(l)))
+        return; /* live_load_waiting() goes on */
     loading_submit(ld);
+}
+
+void live_load_waiting(struct live *l)
+{
+    struct errbuf e;
+    if (!l->waking || l->uncommitted > 0)
+        return;
+    list_foreach(it, &l->app->loads)
+    {
+        struct loading *ld = container_of(it, struct loading, link);
+        if (!id_eq(ld->load.id, l->id) || ld->is_submitted)
+            continue;
+        if (l->app->stopping)
+            loading_finish(ld, NULL, err_set(&e, ERR_UNAVAILABLE, "the server is shutting down"),
+                           &e);
+        else
+            loading_submit(ld);
+        return;
+    }
 }
 
 /* ---- losing ---- */
@@ -257,9 +319,8 @@ void live_lose(struct live *l)
 
 void live_lose_all(struct app *a)
 {
-    struct live **all = mem_calloc(a->live.count + 1, sizeof(*all));
-    size_t n = 0;
-    table_foreach(slot, &a->live) all[n++] = slot->value;
+    size_t n;
+    struct live **all = live_all(a, &n);
     for (size_t i = 0; i < n; i++)
         live_lose(all[i]);
     free(all);

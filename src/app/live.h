@@ -1,7 +1,13 @@
 /* A session in memory: the engine's state machine with what the shell keeps around it.
  *
  *     (not in memory) ── live_want: load, restore ──> live ── ended and committed ──> gone
- *                                                      └─── idle for a while ───────> gone
+ *                                                      │└─── idle for a while ──────> gone
+ *                              paused, its calls run on│ ^
+ *                                                      v │ live_want       the last has ended
+ *                                                    parked ────────────────────────> gone
+ *
+ * One that is parked (park.h) keeps its calls and its gate, and nothing else; for live_find() it is
+ * not in memory.
  *
  * A live session is marked when a step may have produced something; the journal takes the marked
  * ones at the end of the loop turn.
@@ -19,7 +25,9 @@ struct app;
 struct live {
     struct app *app;
     struct id id;
-    struct session *session;
+    struct session *session; /* NULL while it is parked */
+    struct parked *parked;   /* else NULL */
+    bool waking;             /* parked, and it is being loaded */
     struct gate *gate;
     uint64_t epoch;
     struct list marked;   /* in journal.marked while it may have something */
@@ -28,6 +36,7 @@ struct live {
     unsigned uncommitted; /* entries of the journal under way */
     bool lost;            /* another instance may have it: nothing of it is written any more */
     int64_t touched_at;   /* last step; for eviction */
+    int64_t paused_at;    /* seen to be paused, since when; 0: it is not; for parking */
 };
 
 /* An answer that is given when the steps before it are durable. */
@@ -77,6 +86,16 @@ bool live_is_quiet(const struct live *l);
 /* Drops sessions that only wait and were not touched for APP_IDLE_EVICT_MS before `now`. What wakes
  * them is durable: an answer finds them by live_want(), a timer by recovery. */
 void live_evict_idle(struct app *a, int64_t now);
+/* The parked one is restored: its calls go on with it. */
+void live_wake(struct live *l, struct session *s);
+/* All that its steps made since the last take; false: nothing. */
+bool live_take(struct live *l, int64_t now, struct delta *d, struct effect **effects);
+/* Live and parked ones; free() it. */
+struct live **live_all(struct app *a, size_t *count);
+size_t live_count(const struct app *a);
+/* What waits for a parked session is loaded now, when all that it has written is durable. */
+void live_load_waiting(struct live *l);
+
 /* Starts the clock of eviction when there is something to evict later. */
 void live_arm_eviction(struct app *a);
 

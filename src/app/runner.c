@@ -15,7 +15,7 @@ struct model_run {
     struct run run;
     struct llm_target targets[LLM_TARGETS_MAX]; /* strings are ours */
     struct llm_call call;
-    struct describe describe; /* of MCP tools, before the call */
+    struct describe *describe; /* of MCP tools, before the call; or NULL */
     bool is_called;
 };
 
@@ -74,14 +74,28 @@ void run_failed(struct run *r, const char *code, const char *text, int64_t retry
 
 /* ---- models ---- */
 
+static void model_set_request(struct model_run *m, struct str request)
+{
+    free((char *)m->run.request.p);
+    m->run.request = m->call.request = request;
+}
+
+static void model_forget_describe(struct model_run *m)
+{
+    if (m->describe)
+        describe_cancel(m->describe);
+    free(m->describe);
+    m->describe = NULL;
+}
+
 static void model_run_destroy(struct model_run *m)
 {
+    model_forget_describe(m);
     run_deinit(&m->run);
     for (unsigned i = 0; i < m->call.target_count; i++) {
         free((char *)m->targets[i].provider);
         free((char *)m->targets[i].model);
     }
-    describe_cancel(&m->describe);
     free(m);
 }
 
@@ -89,6 +103,8 @@ static void model_delta(struct llm_call *c, struct str utf8, bool is_thinking)
 {
     struct model_run *m = container_of(c, struct model_run, call);
     struct engine_input in = {.kind = IN_CHUNK, .text = utf8, .is_thinking = is_thinking};
+    if (m->run.request.p) /* it may be long, and so may the answer take */
+        model_set_request(m, STR_NULL);
     run_input(&m->run, &in);
 }
 
@@ -148,14 +164,17 @@ static void model_call(struct model_run *m)
 
 static void model_described(struct describe *d)
 {
-    struct model_run *m = container_of(d, struct model_run, describe);
+    struct model_run *m = d->data;
     const struct tool_job *j = &d->job;
     if (j->status) {
         run_failed(&m->run, j->error_code, j->error.text, j->retry_after_ms);
         model_run_destroy(m);
         return;
     }
-    m->call.request = buf_str(&d->text);
+    struct str request;
+    request.p = buf_steal(&d->text, &request.n);
+    model_set_request(m, request);
+    model_forget_describe(m);
     model_call(m);
 }
 
@@ -189,9 +208,11 @@ static void model_start(struct live *l, const struct effect *ef)
         model_call(m);
         return;
     }
-    m->describe.request = m->run.request;
-    m->describe.done = model_described;
-    describe_start(&m->describe, l->app->tools);
+    m->describe = mem_zalloc(sizeof(*m->describe));
+    m->describe->request = m->run.request;
+    m->describe->done = model_described;
+    m->describe->data = m;
+    describe_start(m->describe, l->app->tools);
 }
 
 /* ---- scripts, plugins ---- */
@@ -375,15 +396,16 @@ static void run_set_hold(struct run *r, bool by_session, bool by_store)
 
 void runner_hold_all(struct app *a, bool hold)
 {
-    table_foreach(slot, &a->live)
-    {
-        struct live *l = slot->value;
-        list_foreach(it, &l->runs)
+    size_t n;
+    struct live **all = live_all(a, &n);
+    for (size_t i = 0; i < n; i++) {
+        list_foreach(it, &all[i]->runs)
         {
             struct run *r = container_of(it, struct run, link);
             run_set_hold(r, r->held_by_session, hold);
         }
     }
+    free(all);
 }
 
 static void runner_run_effect(struct live *l, const struct effect *ef)

@@ -258,6 +258,8 @@ void svc_metrics(struct app *a, struct svc_req *req)
         cache_stats(a->cache, &cache);
     const struct metric rows[] = {
         {"sluice_sessions_live", "gauge", "sessions in memory", (double)a->live.count},
+        {"sluice_sessions_parked", "gauge", "paused ones, of which only their calls are in memory",
+         (double)a->parked.count},
         {"sluice_sessions_started_total", "counter", "sessions begun here",
          (double)a->sessions_started},
         {"sluice_sessions_ended_total", "counter", "sessions ended here",

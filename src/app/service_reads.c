@@ -152,7 +152,7 @@ static void instance_write(struct jw *w, const struct instances *in, const struc
     jw_kv_bool(w, "self", self);
     jw_kv_bool(w, "leaving", row->leaving);
     jw_kv_stringz(w, "lease", held ? "held" : "over");
-    jw_kv_i64(w, "sessions", self ? (int64_t)in->app->live.count : row->sessions);
+    jw_kv_i64(w, "sessions", self ? (int64_t)live_count(in->app) : row->sessions);
     jw_kv_time(w, "started_at", row->started_at);
     jw_kv_time(w, "seen_at", row->seen_at);
     jw_end(w);

@@ -173,7 +173,7 @@ static void execute_found(struct store_req *r)
 
 void svc_execute(struct app *a, struct svc_req *req)
 {
-    if (a->live.count >= APP_SESSIONS_MAX) {
+    if (live_count(a) >= APP_SESSIONS_MAX) {
         app_fail(req, ERR_OVERLOAD, "too many sessions are live (%d); try again later",
                  APP_SESSIONS_MAX);
         return;

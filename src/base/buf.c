@@ -182,6 +182,16 @@ void buf_truncate(struct buf *b, size_t len)
         b->data[len] = '\0';
 }
 
+void buf_fit(struct buf *b)
+{
+    char *data = b->cap > b->len + 1 ? realloc(b->data, b->len + 1) : NULL;
+
+    if (!data)
+        return;
+    b->data = data;
+    b->cap = b->len + 1;
+}
+
 int buf_error(const struct buf *b)
 {
     return b->error;

@@ -57,6 +57,7 @@ int buf_reserve(struct buf *b, size_t n);
 void buf_consume(struct buf *b, size_t n); /* drops the first n bytes */
 void buf_truncate(struct buf *b, size_t len);
 int buf_error(const struct buf *b);
+void buf_fit(struct buf *b); /* gives back what it has room for and does not use */
 struct str buf_str(const struct buf *b);
 /* Gives the bytes away (free() them, *len may be NULL) and leaves the buf empty. Never NULL. */
 char *buf_steal(struct buf *b, size_t *len);

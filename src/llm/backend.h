@@ -21,7 +21,8 @@ struct llm_impl {
 };
 
 struct llm_backend {
-    /* Checks the request and sets *out. c->model_used is the model to ask for, or NULL. */
+    /* Checks the request and sets *out; the request is not looked at afterwards. c->model_used is
+     * the model to ask for, or NULL. */
     int (*prepare)(void *self, size_t provider, struct llm_call *c, struct llm_impl **out,
                    struct errbuf *e);
     /* May not call back before it returned; a failure here comes by llm_call_finish(), later. */

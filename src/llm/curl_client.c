@@ -59,6 +59,7 @@ struct curl_call {
     struct buf body;
     struct curl_slist key_header; /* in front of the provider's */
     char key_text[sizeof("Idempotency-Key: ") + ID_TEXT_BYTES];
+    bool has_offer; /* of tools */
 
     CURL *easy;     /* NULL: no transfer under way */
     bool is_paused; /* libcurl does not read */
@@ -291,11 +292,10 @@ static void curl_call_succeed(struct curl_call *call)
     struct llm_call *c = call->base.call;
     const char *reason = call->decoder.finish_reason;
     bool says_tools = reason && strcmp(reason, "tool_calls") == 0;
-    bool has_offer = json_exists(json_get_set(json_root(c->request), "tools"));
     c->finish_reason = reason && !says_tools ? reason : "stop";
-    if (has_offer && call->decoder.tool_call_count)
+    if (call->has_offer && call->decoder.tool_call_count)
         curl_call_give_tools(call);
-    else if (says_tools && !has_offer)
+    else if (says_tools && !call->has_offer)
         llm_call_fail(c, ERR_UPSTREAM, "unexpected_tool_calls",
                       "the model asked for tool \"%s\", but it was offered none",
                       call->decoder.tool_call_count ? call->decoder.tool_calls[0].name : "");
@@ -703,6 +703,7 @@ static int curl_client_prepare(void *self, size_t provider, struct llm_call *c,
     }
     call->client = cl;
     call->provider = p;
+    call->has_offer = json_exists(json_get_set(json_root(c->request), "tools"));
     list_init(&call->ready);
     list_init(&call->link);
     buf_init(&call->in, ANSWER_BYTES_MAX);

@@ -187,6 +187,8 @@ static int demo_prepare(void *self, size_t provider, struct llm_call *c, struct 
         free(call);
         return err_set(e, ERR_INVALID, "response_schema: the smallest answer is too large");
     }
+    buf_fit(&call->text);
+    buf_fit(&call->tools);
     if (!c->model_used)
         c->model_used = "demo";
     *out = &call->base;

@@ -5,7 +5,8 @@
  *            └── llm_call_hold / unhold: stops reading, so that TCP holds the model back
  *
  * Ownership: the caller owns struct llm_call and everything In points to, until on_done has started
- * or llm_call_cancel() has returned. All functions and callbacks are on the loop's thread.
+ * or llm_call_cancel() has returned; the request only until on_delta has started. All functions and
+ * callbacks are on the loop's thread.
  *
  * Dialects: openai (chat completions over HTTP, any base URL) and demo (offline, canned, says so).
  * A call waits for a slot of its provider; callers take turns (fair_key). While no delta was given
