@@ -50,3 +50,32 @@ int64_t sim_budget(struct dice *d, char json[100])
              dice_chance(d, 15) ? "fail" : "pause");
     return tokens;
 }
+
+void sim_words(struct dice *d, struct buf *out)
+{
+    static const char *const words[] = {
+        "cats ", "purr", "\n",          "\"quoted\" ", "\xc3\xa9t\xc3\xa9 ", "\xf0\x9f\x90\xb1",
+        "\\n ",  "a",    " and so on, "};
+    for (unsigned n = dice_below(d, 30); n; n--)
+        buf_append_z(out, words[dice_below(d, 9)]);
+}
+
+const char *sim_tool_calls(struct dice *d)
+{
+    static const char *const calls[] = {
+        "[{\"id\":\"a\",\"name\":\"find\",\"arguments\":\"{}\"}]",
+        "[{\"id\":\"a\",\"name\":\"find\",\"arguments\":\"{}\"},"
+        "{\"id\":\"b\",\"name\":\"find\",\"arguments\":\"{\\\"q\\\":1}\"}]",
+        "[{\"id\":\"a\",\"name\":\"lose\",\"arguments\":\"{}\"}]",
+        "[{\"id\":\"a\",\"name\":\"lose\",\"arguments\":\"\"},"
+        "{\"id\":\"b\",\"name\":\"find\",\"arguments\":\"{\"}]"};
+    return calls[dice_below(d, 4)];
+}
+
+struct str sim_cut(struct str text, size_t most)
+{
+    size_t n = text.n < most ? text.n : most;
+    while (n < text.n && ((unsigned char)text.p[n] & 0xc0) == 0x80)
+        n++;
+    return (struct str){text.p, n};
+}

@@ -1,7 +1,10 @@
 #include "graph.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "engine/workflow.h"
 
 /* Built from the end: a block is told what follows it, and gives the id that it is entered by. */
 
@@ -315,4 +318,22 @@ void graph_random(struct dice *d, struct buf *json)
                dice_chance(d, 20) ? ",\"properties\":{\"prompt\":\"Sum up\"}" : "");
     struct node_id first = block(&g, sequence(&g, end, 3), 3);
     buf_printf(json, ",\"start\":{\"type\":\"start\",\"next_ids\":[\"%s\"]}}}", first.text);
+}
+
+struct workflow *graph_workflow(struct dice *d, struct expr_vm *vm)
+{
+    struct buf json;
+    struct workflow *wf = NULL;
+    struct workflow_issues issues;
+    buf_init(&json, 1u << 20);
+    workflow_issues_init(&issues);
+    graph_random(d, &json);
+    if (workflow_parse(buf_str(&json), vm, &wf, &issues)) {
+        fprintf(stderr, "%.*s: %.*s\n%s\n", STR_FMT(issues.items[0].path),
+                STR_FMT(issues.items[0].message), json.data);
+        abort();
+    }
+    workflow_issues_deinit(&issues);
+    buf_deinit(&json);
+    return wf;
 }

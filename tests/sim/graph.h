@@ -9,4 +9,9 @@
 /* Appends the JSON of a workflow. */
 void graph_random(struct dice *d, struct buf *json);
 
+struct expr_vm;
+struct workflow;
+/* The same, parsed; a reference. */
+struct workflow *graph_workflow(struct dice *d, struct expr_vm *vm);
+
 #endif

@@ -199,9 +199,6 @@ static void job_end(struct job *j)
 
 static void job_start(struct world *w, struct live *l, const struct effect *e)
 {
-    static const char *const words[] = {
-        "cats ", "purr", "\n",          "\"quoted\" ", "\xc3\xa9t\xc3\xa9 ", "\xf0\x9f\x90\xb1",
-        "\\n ",  "a",    " and so on, "};
     struct job *j = mem_zalloc(sizeof(*j));
     j->live = l;
     j->run_id = e->run_id;
@@ -214,8 +211,7 @@ static void job_start(struct world *w, struct live *l, const struct effect *e)
     if (wants_json && dice_chance(&w->dice, 85))
         buf_append_z(&j->text, sim_answer(&w->dice, e->request_json));
     else
-        for (unsigned n = dice_below(&w->dice, 30); n; n--)
-            buf_append_z(&j->text, words[dice_below(&w->dice, 9)]);
+        sim_words(&w->dice, &j->text);
     j->calls_tools = j->is_model && dice_chance(&w->dice, 60) &&
                      memmem(e->request_json.p, e->request_json.n, "\"tools\":[", 9);
     list_append(&w->jobs, &j->link);
@@ -450,31 +446,13 @@ static struct live *live_any(struct world *w, bool open)
     return NULL;
 }
 
-static struct workflow *workflow_random(struct world *w)
-{
-    struct buf json;
-    struct workflow *wf = NULL;
-    struct workflow_issues issues;
-    buf_init(&json, 1u << 20);
-    workflow_issues_init(&issues);
-    graph_random(&w->dice, &json);
-    if (workflow_parse(buf_str(&json), w->vm, &wf, &issues)) {
-        fprintf(stderr, "%.*s: %.*s\n%s\n", STR_FMT(issues.items[0].path),
-                STR_FMT(issues.items[0].message), json.data);
-        abort();
-    }
-    workflow_issues_deinit(&issues);
-    buf_deinit(&json);
-    return wf;
-}
-
 static void do_execute(struct world *w)
 {
     if (w->open >= SESSIONS_MAX || w->calm)
         return;
     struct live *l = mem_zalloc(sizeof(*l));
     l->id = id_new(&w->ids, (uint64_t)w->now);
-    l->wf = workflow_random(w);
+    l->wf = graph_workflow(&w->dice, w->vm);
     rows_init(&l->rows);
     for (unsigned i = 0; i < READERS; i++) {
         stream_init(&l->readers[i].stream, l->id);
@@ -748,15 +726,6 @@ static struct job *job_any(struct world *w)
     return container_of(it, struct job, link);
 }
 
-/* Up to `most` bytes, never in the middle of a character. */
-static struct str text_cut(struct str text, size_t most)
-{
-    size_t n = text.n < most ? text.n : most;
-    while (n < text.n && ((unsigned char)text.p[n] & 0xc0) == 0x80)
-        n++;
-    return (struct str){text.p, n};
-}
-
 static void job_fail(struct world *w, struct job *j)
 {
     struct engine_input in = {.kind = IN_RUN_FAILED,
@@ -769,20 +738,12 @@ static void job_fail(struct world *w, struct job *j)
     live_step(w, l, in);
 }
 
-static const char *const tool_calls[] = {
-    "[{\"id\":\"a\",\"name\":\"find\",\"arguments\":\"{}\"}]",
-    "[{\"id\":\"a\",\"name\":\"find\",\"arguments\":\"{}\"},"
-    "{\"id\":\"b\",\"name\":\"find\",\"arguments\":\"{\\\"q\\\":1}\"}]",
-    "[{\"id\":\"a\",\"name\":\"lose\",\"arguments\":\"{}\"}]",
-    "[{\"id\":\"a\",\"name\":\"lose\",\"arguments\":\"\"},"
-    "{\"id\":\"b\",\"name\":\"find\",\"arguments\":\"{\"}]"};
-
 static void model_goes_on(struct world *w, struct job *j)
 {
     struct str all = j->text.data ? buf_str(&j->text) : STR("");
     struct str left = {all.p + j->said, all.n - j->said};
     if (left.n) {
-        struct str chunk = text_cut(left, dice_between(&w->dice, 1, 12));
+        struct str chunk = sim_cut(left, dice_between(&w->dice, 1, 12));
         j->said += chunk.n;
         w->chunks++;
         live_step(w, j->live,
@@ -803,7 +764,7 @@ static void model_goes_on(struct world *w, struct job *j)
                               .output_tokens = (int64_t)all.n};
     struct live *l = j->live;
     if (j->calls_tools)
-        in.tool_calls_json = str_of(tool_calls[dice_below(&w->dice, 4)]);
+        in.tool_calls_json = str_of(sim_tool_calls(&w->dice));
     job_end(j);
     live_step(w, l, in);
 }
