@@ -75,8 +75,10 @@ void session_unpark(struct session *s, struct parked *p)
             continue; /* its end is among the rows */
         w->lost = false;
         w->shown = w->next_index > 0;
+        s->at = w->scope;
         call_drop_request(s, w);
     }
+    s->at = &s->root;
     s->held = p->held;
     if (p->next_ord > s->next_ord)
         s->next_ord = p->next_ord;
