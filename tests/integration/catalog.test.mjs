@@ -408,16 +408,22 @@ test('sluice agent delete says by what it is used', () => {
 });
 
 test('sluice template instantiate, run, save', () => {
-  const made = cli(['template', 'instantiate', 'quick-decision', '--id', 'by-cli', '--name', 'By hand', '--input', 'words=70']);
+  const parameters = { type: 'object', required: ['tone'], properties: { words: { type: 'integer', minimum: 50, default: 100 }, tone: { type: 'string' } } };
+  const body = { ...bodies.templates('cli-words'), parameters };
+  body.graph.nodes.a.properties.prompt = 'In {{ param.tone }} words, at most {{ param.words }}.';
+  assert.equal(cli(['template', 'create', '-'], JSON.stringify(body)).code, 0);
+  const made = cli(['template', 'instantiate', 'cli-words', '--id', 'by-cli', '--name', 'By hand', '--input', 'words=70', '--input', 'tone=7']);
   assert.deepEqual(made, { code: 0, out: 'by-cli version 1\n', err: '' });
-  assert.match(cli(['flow', 'show', 'by-cli', '--graph']).out, /at most 70 words/);
-  assert.equal(cli(['template', 'instantiate', 'quick-decision', '--input', 'words=7']).code, 2);
+  assert.match(cli(['flow', 'show', 'by-cli', '--graph']).out, /In 7 words, at most 70\./);
+  assert.equal(cli(['template', 'instantiate', 'cli-words', '--input', 'tone=x', '--input', 'words=7']).code, 2);
+  assert.equal(cli(['template', 'instantiate', 'cli-words']).code, 2); // tone is missing, and nobody to ask
+  assert.equal(cli(['template', 'instantiate', 'cli-words', '--id', 'by-cli', '--input', 'tone=x']).code, 4);
   assert.equal(cli(['template', 'instantiate', 'none']).code, 3);
-  assert.match(cli(['template', 'show', 'quick-decision']).out, /^NODE +TYPE/m);
-  assert.equal(JSON.parse(cli(['template', 'show', 'quick-decision', '--graph']).out).nodes.pro.properties.agent_id, 'affirmative');
+  assert.match(cli(['template', 'show', 'cli-words']).out, /^NODE +TYPE/m);
+  assert.equal(JSON.parse(cli(['template', 'show', 'cli-words', '--graph']).out).nodes.a.properties.agent_id, 'editor');
   const saved = cli(['template', 'save', 'by-cli', '--id', 'cli-saved', '--category', 'mine', '--json']);
   assert.equal(saved.code, 0, saved.err);
   assert.deepEqual([JSON.parse(saved.out).id, JSON.parse(saved.out).name, JSON.parse(saved.out).category], ['cli-saved', 'By hand', 'mine']);
   assert.equal(cli(['flow', 'delete', 'by-cli']).code, 0);
-  assert.equal(cli(['template', 'delete', 'cli-saved']).code, 0);
+  for (const id of ['cli-saved', 'cli-words']) assert.equal(cli(['template', 'delete', id]).code, 0);
 });

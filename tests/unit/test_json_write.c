@@ -11,7 +11,6 @@ static const struct {
     struct str in;
     const char *out;
 } strings[] = {
-    {STR_NULL, "\"\""}, /* of a buf that nothing was appended to */
     {{"", 0}, "\"\""},
     {{NULL, 0}, "\"\""},
     {{"plain text", 10}, "\"plain text\""},

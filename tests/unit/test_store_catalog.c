@@ -311,6 +311,39 @@ static void group_session(struct rig *r, const char *status)
     rig_delta_deinit(&x);
 }
 
+static void group_memory(struct rig *r, const char *group)
+{
+    struct memory_row m = {.id = rig_id(r, T0),
+                           .workspace = STR("default"),
+                           .group_id = str_of(group),
+                           .content = STR("We chose tea."),
+                           .metadata_json = STR("{}"),
+                           .tier = MEMORY_WORKING,
+                           .chunks = 1,
+                           .created_at = T0,
+                           .updated_at = T0};
+    RIG_REQ(store_memory_put, p, STORE_MEMORY_PUT);
+
+    m.source_id = m.id;
+    p.rows = &m;
+    assert_int_equal(rig_run(r, &p.req), 0);
+    store_req_deinit(&p.req);
+}
+
+static void a_group_that_remembers_stays(void **state)
+{
+    struct rig *r = *state;
+    char used[4000];
+
+    put(r, CATALOG_GROUP, "g", "{}", 0, true, NULL);
+    group_memory(r, "g");
+    group_memory(r, "g");
+    group_memory(r, "another");
+    assert_int_equal(drop(r, CATALOG_GROUP, "g", false, 0, used), ERR_CONFLICT);
+    assert_string_equal(used, "{\"memories\":2,\"sessions\":0}");
+    assert_int_equal(drop(r, CATALOG_GROUP, "g", true, 0, used), 0);
+}
+
 static void a_group_in_use_stays(void **state)
 {
     struct rig *r = *state;
@@ -338,6 +371,7 @@ int main(void)
         EVERY(many_are_looked_up_at_once),         EVERY(lists_go_by_id_in_pages),
         EVERY(a_page_of_large_bodies_is_short),    EVERY(an_agent_in_use_stays),
         EVERY(a_voter_that_is_a_node_is_no_agent), EVERY(a_group_in_use_stays),
+        EVERY(a_group_that_remembers_stays),
     };
 
     return RIG_RUN_TESTS(tests);
