@@ -2,6 +2,7 @@
  */
 #include <stdlib.h>
 
+#include "app/agents.h"
 #include "app/app.h"
 #include "base/mem.h"
 #include "engine/workflow_diagram.h"
@@ -174,13 +175,47 @@ void svc_workflow_schema(struct app *a, struct svc_req *req)
 
 /* ---- estimates ---- */
 
-static void estimate_answer(struct author_job *job, struct workflow *w)
+struct estimate_job {
+    struct app *app;
+    struct svc_req *req;
+    struct agents_find find;
+};
+
+static struct json estimate_agent(void *data, struct str id)
 {
+    const struct catalog_row *row = agents_found(data, id);
+    return row ? json_root(row->body_json) : JSON_ABSENT;
+}
+
+static void estimate_agents_found(struct agents_find *f)
+{
+    struct estimate_job *job = f->data;
     struct svc_req *req = job->req;
-    struct estimate_params p = {
-        .vm = job->app->vm, .input_json = req->execute.input_json, .rules = &job->app->rules};
-    workflow_estimate_write(w, &p, &req->body);
-    app_done(req);
+    struct estimate_params p = {.vm = job->app->vm,
+                                .input_json = req->execute.input_json,
+                                .rules = &job->app->rules,
+                                .agent = estimate_agent,
+                                .agent_data = f};
+    if (f->lookup.status) {
+        app_fail(req, f->lookup.status, "%s", f->lookup.error.text);
+    } else {
+        workflow_estimate_write(f->workflow, &p, &req->body);
+        app_done(req);
+    }
+    agents_find_deinit(f);
+    free(job);
+}
+
+static void estimate_answer(struct author_job *author, struct workflow *w)
+{
+    struct estimate_job *job = mem_zalloc(sizeof(*job));
+    job->app = author->app;
+    job->req = author->req;
+    job->find = (struct agents_find){.workflow = w,
+                                     .workspace = author->req->workspace,
+                                     .done = estimate_agents_found,
+                                     .data = job};
+    agents_find(author->app, &job->find);
 }
 
 void svc_workflow_estimate(struct app *a, struct svc_req *req)

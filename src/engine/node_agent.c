@@ -33,6 +33,13 @@ static struct str or_empty(struct str text)
     return text.p ? text : STR("");
 }
 
+/* A stored agent may have anything there. */
+static struct json object_get(struct json v, const char *key)
+{
+    struct json m = json_get_set(v, key);
+    return json_type(m) == JSON_OBJECT ? m : JSON_ABSENT;
+}
+
 /* A name alone, or an object. */
 static void spec_read(struct session *s, struct json v, struct tool_spec *out)
 {
@@ -44,11 +51,11 @@ static void spec_read(struct session *s, struct json v, struct tool_spec *out)
         out->name = text_get(s, v, "name");
         out->description = text_get(s, v, "description");
         out->server = text_get(s, v, "server");
-        out->arguments = json_get_set(v, "arguments");
-        out->parameters = json_get_set(v, "parameters");
+        out->arguments = object_get(v, "arguments");
+        out->parameters = object_get(v, "parameters");
     }
-    if (!out->name.p)
-        out->name = out->tool;
+    if (!out->name.p || !out->tool.n)
+        out->name = out->tool; /* without a tool there is none of that name */
     const struct tool_doc *doc = tool_doc_find(out->tool);
     if (doc && !out->description.p)
         out->description = str_of(doc->description);
@@ -66,6 +73,7 @@ static bool spec_find(struct session *s, unsigned n, const struct chat *c, struc
         if (out->name.n && str_eq(out->name, name))
             return true;
     }
+    *out = (struct tool_spec){.tool = name};
     return false;
 }
 

@@ -15,6 +15,7 @@
 #include <stdbool.h>
 
 #include "base/buf.h"
+#include "base/json.h"
 #include "engine/expr.h"
 #include "engine/rules.h"
 #include "engine/workflow.h"
@@ -28,6 +29,9 @@ struct estimate_params {
     struct expr_vm *vm;
     struct str input_json;            /* object; NULL: made up from the input_schema */
     const struct engine_rules *rules; /* for prices; NULL: none is known */
+    /* The stored agent of that id, as JSON that lasts until the end, or absent; NULL: none. */
+    struct json (*agent)(void *data, struct str id);
+    void *agent_data;
 };
 
 /* Appends {tokens:{input,output,total}, cost_usd, seconds, nodes:[{node_id, runs, calls, tokens,

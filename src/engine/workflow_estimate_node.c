@@ -15,10 +15,24 @@
 #define OTHER_TOKENS       50.0  /* an output that only the run can tell */
 
 /* A property of an agent: inline under `agent`, or beside it. */
-static struct json agent_prop(const struct estimate *s, unsigned n, const char *key)
+static struct json inline_prop(const struct estimate *s, unsigned n, const char *key)
 {
     struct json v = json_get_set(est_prop(s, n, "agent"), key);
     return json_exists(v) ? v : est_prop(s, n, key);
+}
+
+static struct json stored_agent(const struct estimate *s, struct str id)
+{
+    return id.p && s->p->agent ? s->p->agent(s->p->agent_data, id) : JSON_ABSENT;
+}
+
+/* The same, or the stored agent's. */
+static struct json agent_prop(const struct estimate *s, unsigned n, const char *key)
+{
+    struct json v = inline_prop(s, n, key);
+    if (json_exists(v))
+        return v;
+    return json_get_set(stored_agent(s, workflow_node_agent(&s->w->nodes[n])), key);
 }
 
 static struct str name_of(struct json v)
@@ -33,6 +47,16 @@ static void model_set(struct est_node *e, struct json provider, struct json mode
     model_list_pick(provider, model, 0, &first);
     e->provider = name_of(first.provider);
     e->model = name_of(first.model);
+}
+
+/* A node that names a provider or a model takes neither from the stored agent. */
+static void agent_model_set(const struct estimate *s, unsigned n, struct est_node *e)
+{
+    struct json provider = inline_prop(s, n, "provider"), model = inline_prop(s, n, "model");
+    if (json_exists(provider) || json_exists(model))
+        model_set(e, provider, model);
+    else
+        model_set(e, agent_prop(s, n, "provider"), agent_prop(s, n, "model"));
 }
 
 static double number_or(struct json v, double otherwise)
@@ -62,7 +86,7 @@ void est_node_prepare(struct estimate *s, unsigned n)
         e->result = est_stand_in(s, e->output);
     }
     e->result_tokens = e->output;
-    model_set(e, agent_prop(s, n, "provider"), agent_prop(s, n, "model"));
+    agent_model_set(s, n, e);
     if (s->w->nodes[n].kind == KIND_AGENT) {
         e->agent = name_of(est_prop(s, n, "agent_id"));
         if (!e->agent.p)
@@ -94,13 +118,33 @@ static double default_prompt_tokens(struct estimate *s, unsigned n)
     return tokens;
 }
 
-static double prompt_tokens(struct estimate *s, unsigned n)
+/* A stored persona is text, whatever stands in it. */
+static double stored_persona_tokens(struct estimate *s, struct json agent)
+{
+    return est_tokens(est_text(s, json_get_set(agent, "persona")));
+}
+
+static void stored_warn(struct estimate *s, unsigned n, struct str id)
+{
+    if (s->p->agent && id.p && !json_exists(stored_agent(s, id)))
+        est_warn(s, (int)n, "unknown_agent", "there is no agent \"%.*s\"", STR_FMT(id));
+}
+
+static double system_tokens(struct estimate *s, unsigned n)
 {
     bool is_agent = s->w->nodes[n].kind == KIND_AGENT;
-    struct json system = is_agent ? agent_prop(s, n, "persona") : est_prop(s, n, "system");
+    struct json system = is_agent ? inline_prop(s, n, "persona") : est_prop(s, n, "system");
+    struct str stored = workflow_node_agent(&s->w->nodes[n]);
+    if (stored.p)
+        return MESSAGE_TOKENS + stored_persona_tokens(s, stored_agent(s, stored));
+    return json_exists(system) ? MESSAGE_TOKENS + est_template(s, system) : 0;
+}
+
+static double prompt_tokens(struct estimate *s, unsigned n)
+{
     struct json list = est_prop(s, n, "messages"), prompt = est_prop(s, n, "prompt");
     struct json schema = est_prop(s, n, "response_schema");
-    double tokens = json_exists(system) ? MESSAGE_TOKENS + est_template(s, system) : 0;
+    double tokens = system_tokens(s, n);
     if (json_type(list) == JSON_ARRAY)
         tokens += messages_tokens(s, list);
     else if (json_type(prompt) == JSON_STRING)
@@ -122,8 +166,8 @@ static void price_set(struct estimate *s, struct est_node *e)
 /* Each round of tools repeats the conversation, longer by what was called and answered. */
 static void tools_add(struct estimate *s, unsigned n, struct est_node *e)
 {
-    struct json tools = est_prop(s, n, "tools");
-    double rounds = number_or(est_prop(s, n, "max_tool_rounds"), TOOL_ROUNDS);
+    struct json tools = agent_prop(s, n, "tools");
+    double rounds = number_or(agent_prop(s, n, "max_tool_rounds"), TOOL_ROUNDS);
     if (!json_length(tools) || rounds < 1)
         return;
     double growth = TOOL_CALL_TOKENS + TOOL_RESULT_TOKENS;
@@ -138,6 +182,7 @@ static void model_visit(struct estimate *s, unsigned n)
 {
     struct est_node *e = &s->nodes[n];
     e->calls = 1;
+    stored_warn(s, n, workflow_node_agent(&s->w->nodes[n]));
     e->input = prompt_tokens(s, n);
     tools_add(s, n, e);
     e->seconds = e->calls * ESTIMATE_CALL_S + e->output / ESTIMATE_TOKENS_PER_S;
@@ -168,7 +213,16 @@ static struct json voter_prop(const struct estimate *s, unsigned n, struct json 
     int agent = json_type(voter) == JSON_STRING ? workflow_find(s->w, name_of(voter)) : -1;
     if (agent >= 0 && s->w->nodes[agent].kind == KIND_AGENT)
         v = agent_prop(s, (unsigned)agent, key);
+    else if (json_type(voter) == JSON_STRING)
+        v = json_get_set(stored_agent(s, name_of(voter)), key);
     return json_exists(v) ? v : est_prop(s, n, key);
+}
+
+static double voter_persona_tokens(struct estimate *s, unsigned n, struct json voter)
+{
+    struct str stored = workflow_voter_agent(s->w, voter);
+    return stored.p ? stored_persona_tokens(s, stored_agent(s, stored))
+                    : est_template(s, voter_prop(s, n, voter, "persona"));
 }
 
 static void vote_visit(struct estimate *s, unsigned n)
@@ -183,7 +237,8 @@ static void vote_visit(struct estimate *s, unsigned n)
         struct est_node voter = {.output = VERDICT_TOKENS};
         model_set(&voter, voter_prop(s, n, it.value, "provider"),
                   voter_prop(s, n, it.value, "model"));
-        voter.input = asked + est_template(s, voter_prop(s, n, it.value, "persona"));
+        stored_warn(s, n, workflow_voter_agent(s->w, it.value));
+        voter.input = asked + voter_persona_tokens(s, n, it.value);
         question_add(s, e, voter);
         price_set(s, &voter);
         struct json name = json_get_set(it.value, "name");

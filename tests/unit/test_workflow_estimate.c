@@ -21,13 +21,29 @@ static bool price(const void *data, struct str provider, struct str model, struc
 }
 static const struct engine_rules rules = {.price = price};
 
+/* Who is stored. */
+static struct json agent_of(void *data, struct str id)
+{
+    (void)data;
+    if (str_eqz(id, "ada")) /* a persona of 92 bytes, which is no template */
+        return json_root(
+            STR("{\"persona\":\"{{ nonsense }} 45678901234567890123456789012345678901234"
+                "567890123456789012345678901234567890\",\"model\":[\"dear\",\"x\"],"
+                "\"max_tokens\":50}"));
+    if (str_eqz(id, "tim"))
+        return json_root(
+            STR("{\"persona\":\"1234\",\"tools\":[\"web_search\"],\"max_tool_rounds\":2}"));
+    return JSON_ABSENT;
+}
+
 static void est_open(struct est *t, const char *yaml, const char *input)
 {
     struct errbuf e = {{0}};
     t->vm = expr_vm_create();
     t->wf = fix_parse(t->vm, yaml);
     buf_init(&t->out, 4u << 20);
-    struct estimate_params p = {.vm = t->vm, .input_json = str_of(input), .rules = &rules};
+    struct estimate_params p = {
+        .vm = t->vm, .input_json = str_of(input), .rules = &rules, .agent = agent_of};
     workflow_estimate_write(t->wf, &p, &t->out);
     if (json_check(buf_str(&t->out), NULL, &e))
         fail_msg("%s in %s", e.text, t->out.data);
@@ -306,6 +322,31 @@ static void test_votes_count_their_voters(void **state)
     est_close(&t);
 }
 
+static void test_stored_agents_bring_their_own(void **state)
+{
+    (void)state;
+    struct est t;
+    est_open(&t,
+             "nodes:\n"
+             "  start: {type: start, next_ids: [a]}\n"
+             "  a: {type: agent, properties: {agent_id: ada, prompt: '1234'}, next_ids: [b]}\n"
+             "  b: {type: agent, properties: {agent_id: ada, prompt: '1234', model: cheap,\n"
+             "      max_tokens: 7}, next_ids: [c]}\n"
+             "  c: {type: agent, properties: {agent_id: tim, prompt: '1234'}, next_ids: [v]}\n"
+             "  v: {type: vote, properties: {voters: [ada, zoe], question: '1234'},\n"
+             "      next_ids: [end]}\n"
+             "  end: {type: end}\n",
+             "{}");
+    assert_int_equal(input_of(&t, "a"), 4 + 23 + 4 + 1);
+    assert_int_equal(output_of(&t, "a"), 50);
+    assert_int_equal(output_of(&t, "b"), 7);
+    assert_true(number(node_of(&t, "a"), "cost_usd") > 5 * number(node_of(&t, "b"), "cost_usd"));
+    assert_int_equal(number(node_of(&t, "c"), "calls"), 3);
+    assert_int_equal(input_of(&t, "v"), 2 * (120 + 1) + 23);
+    assert_non_null(strstr(t.out.data, "{\"node_id\":\"v\",\"code\":\"unknown_agent\""));
+    est_close(&t);
+}
+
 static void test_what_is_not_counted_is_said(void **state)
 {
     (void)state;
@@ -412,6 +453,7 @@ int main(void)
         cmocka_unit_test(test_what_the_input_tells_of_a_loop),
         cmocka_unit_test(test_what_a_schema_tells),
         cmocka_unit_test(test_votes_count_their_voters),
+        cmocka_unit_test(test_stored_agents_bring_their_own),
         cmocka_unit_test(test_agents_with_tools_count_their_rounds),
         cmocka_unit_test(test_what_is_not_counted_is_said),
         cmocka_unit_test(test_input_from_the_schema),
