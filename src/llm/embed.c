@@ -203,9 +203,17 @@ static struct embed_job *embed_lane_choose(const struct embed_lane *lane)
     return container_of(lane->waiting.next, struct embed_job, link);
 }
 
-static void embed_lane_advance(struct embed_lane *lane)
+/* A small server of one's own may take one at a time. */
+static unsigned embed_slots(const struct llm_provider *p)
 {
-    while (lane->active < EMBED_SLOTS && !list_empty(&lane->waiting)) {
+    return p->max_concurrent < EMBED_SLOTS ? p->max_concurrent : EMBED_SLOTS;
+}
+
+static void embed_lane_advance(struct embedder *em, size_t provider)
+{
+    struct embed_lane *lane = &em->lanes[provider];
+    unsigned slots = embed_slots(llm_provider_at(em->llm, provider));
+    while (lane->active < slots && !list_empty(&lane->waiting)) {
         struct embed_job *job = embed_lane_choose(lane);
         list_remove(&job->link);
         embed_job_begin(job);
@@ -220,7 +228,7 @@ static void embed_job_release(struct embed_job *job)
         lane->active--;
     job->has_slot = false;
     job->c->impl = NULL;
-    embed_lane_advance(lane);
+    embed_lane_advance(job->em, job->provider);
 }
 
 static void embedder_kick_fired(uv_idle_t *kick)
@@ -285,7 +293,7 @@ int embedder_start(struct embedder *em, size_t provider, struct llm_embed *c, st
     list_init(&job->link);
     c->impl = job;
     list_append(&em->lanes[provider].waiting, &job->link);
-    embed_lane_advance(&em->lanes[provider]);
+    embed_lane_advance(em, provider);
     return 0;
 }
 

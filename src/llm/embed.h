@@ -11,7 +11,7 @@
 
 #include "llm/backend.h"
 
-#define EMBED_SLOTS       8  /* of one provider */
+#define EMBED_SLOTS       8  /* of one provider, and at most its max_concurrent */
 #define EMBED_BATCH_TEXTS 32 /* of one POST; some servers take no more */
 
 struct uv_loop_s;

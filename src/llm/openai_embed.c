@@ -185,7 +185,7 @@ int openai_embed_decode(struct str body, struct openai_vectors *v, struct errbuf
     if (json_exists(json_get_set(root, "error"))) {
         struct errbuf said;
         decoder_error_text(body, &said);
-        return err_set(e, ERR_UPSTREAM, "%s", said.text);
+        return err_set(e, ERR_UPSTREAM, "%s", said.text[0] ? said.text : "an error");
     }
     if (!json_i64(json_get(usage, "prompt_tokens"), &v->tokens))
         json_i64(json_get(usage, "total_tokens"), &v->tokens);
