@@ -3,7 +3,8 @@
  *
  * Who puts a group holds its agents by a key-share lock until the commit, and who deletes an agent
  * locks it before it looks for groups: of two instances that do this at once one waits, and then
- * sees what the other has done. */
+ * sees what the other has done. Agents are locked before groups, so that neither waits for the
+ * other for ever. */
 #include "store/cursor.h"
 #include "store/pg_array.h"
 #include "store/pg_store.h"
@@ -138,25 +139,24 @@ int pg_catalog_list_start(struct pg_job *j)
 
 /* ---- writes ---- */
 
-/* Begins a transaction and locks the object. */
+/* Locks the object. */
 static void catalog_add_find(struct pg_job *j, enum catalog_kind kind, struct str workspace,
                              struct str id)
 {
     struct pgq q;
 
-    pg_conn_add(j->conn, PG_BEGIN);
     pgq_start(&q, j->conn, catalog_sql(PG_AGENT_FIND, kind));
     pgq_str(&q, rules_workspace(workspace));
     pgq_str(&q, id);
     pgq_end(&q);
 }
 
-/* What that found. */
-static bool catalog_found(struct pg_job *j, struct str workspace, struct catalog_row *row)
+/* What that found, as the n-th statement. */
+static bool catalog_found(struct pg_job *j, int n, struct str workspace, struct catalog_row *row)
 {
     struct pgr r;
 
-    pgr_open(&r, j->conn, 1);
+    pgr_open(&r, j->conn, n);
     if (!pgr_next(&r))
         return false;
     catalog_columns(&r, &j->req->arena, workspace, row);
@@ -224,8 +224,8 @@ static int catalog_put_found(struct pg_job *j)
 {
     struct store_catalog_put *p = container_of(j->req, struct store_catalog_put, req);
     struct catalog_row now;
-    bool found = catalog_found(j, p->row.workspace, &now), key_taken = false;
-    int next = 2;
+    int at = p->agent_count > 0 ? 2 : 1; /* after BEGIN, and the agents */
+    bool found = catalog_found(j, at, p->row.workspace, &now), key_taken = false;
     struct pgr r;
 
     /* Written by the try before: puts of one moment are one. */
@@ -237,11 +237,11 @@ static int catalog_put_found(struct pg_job *j)
     }
     int status = rules_catalog_put_check(p, found ? &now : NULL, &j->req->error);
     if (status == 0 && p->agent_count > 0)
-        status = catalog_agents_check(j, p, next++);
+        status = catalog_agents_check(j, p, 1);
     if (status < 0)
         return status;
     if (p->idempotency) {
-        pgr_open(&r, j->conn, next);
+        pgr_open(&r, j->conn, at + 1);
         key_taken = pgr_next(&r);
     }
     if (key_taken)
@@ -260,12 +260,13 @@ int pg_catalog_put_start(struct pg_job *j)
     struct pg_rows keys;
     struct pgq q;
 
-    catalog_add_find(j, p->kind, p->row.workspace, p->row.id);
+    pg_conn_add(j->conn, PG_BEGIN);
     if (p->agent_count > 0) {
         pgq_start(&q, j->conn, PG_AGENTS_HOLD);
         pgq_str(&q, rules_workspace(p->row.workspace));
         catalog_bind_names(&q, p->agents, p->agent_count);
     }
+    catalog_add_find(j, p->kind, p->row.workspace, p->row.id);
     pg_rows_init(&keys, PG_COMMIT_KEYS_TAKEN, "tt");
     for (const struct idempotency_row *k = p->idempotency; k; k = k->next) {
         pg_rows_begin(&keys);
@@ -377,7 +378,7 @@ static int catalog_delete_found(struct pg_job *j)
 {
     struct store_catalog_delete *d = container_of(j->req, struct store_catalog_delete, req);
     struct catalog_row now;
-    bool found = catalog_found(j, d->workspace, &now);
+    bool found = catalog_found(j, 1, d->workspace, &now);
 
     if (!found && j->repeated)
         return 0; /* by the try before */
@@ -403,6 +404,7 @@ int pg_catalog_delete_start(struct pg_job *j)
 {
     struct store_catalog_delete *d = container_of(j->req, struct store_catalog_delete, req);
 
+    pg_conn_add(j->conn, PG_BEGIN);
     catalog_add_find(j, d->kind, d->workspace, d->id);
     return pg_await(j, catalog_delete_found);
 }

@@ -1,4 +1,5 @@
 /* Who uses a stored object: read out of bodies and graphs, the same way for every store. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"
@@ -65,44 +66,54 @@ void rules_group_drop_agent(struct str body, struct str id, struct buf *out)
     jw_end(&w);
 }
 
-/* A stored agent is meant where no persona stands beside its id. */
-static bool object_names(struct json v, struct str id)
+/* As workflow_agent_next() of the engine, which has the workflow parsed: an agent node with an id
+ * and no persona; a voter who is a name alone, and not that of an agent node. */
+static bool node_names(struct json props, struct str id)
 {
-    return catalog_is(json_get_set(v, "agent_id"), id) && !json_exists(json_get_set(v, "persona"));
+    struct json inside = json_get_set(props, "agent");
+
+    return catalog_is(json_get_set(props, "agent_id"), id) &&
+           !json_exists(json_get_set(props, "persona")) &&
+           !json_exists(json_get_set(inside, "persona"));
 }
 
-/* A voter that is a name means the workflow's node of that name, if there is one. */
-static bool voters_name(struct json graph, struct json voters, struct str id)
+static bool is_agent_node(struct json nodes, struct str id)
 {
-    struct json_iter it, nodes;
+    struct json_iter it;
+    char *key = str_dup(id);
+    bool found = false;
+
+    json_iter_init(&it, nodes);
+    while (!found && json_iter_next(&it)) /* an object by id, or a list of nodes with ids */
+        found = (json_type(nodes) == JSON_OBJECT ? json_iter_key_is(&it, key)
+                                                 : catalog_is(json_get(it.value, "id"), id)) &&
+                json_string_eq(json_get(it.value, "type"), "agent");
+    free(key);
+    return found;
+}
+
+static bool voters_name(struct json nodes, struct json voters, struct str id)
+{
+    struct json_iter it;
 
     json_iter_init(&it, voters);
-    while (json_iter_next(&it)) {
-        if (object_names(it.value, id))
-            return true;
-        if (!catalog_is(it.value, id))
-            continue;
-        bool is_node = false;
-        json_iter_init(&nodes, json_get(graph, "nodes"));
-        while (!is_node && json_iter_next(&nodes))
-            is_node = nodes.key.n == id.n && memcmp(nodes.key.p, id.p, id.n) == 0;
-        if (!is_node)
-            return true;
-    }
+    while (json_iter_next(&it))
+        if (catalog_is(it.value, id))
+            return !is_agent_node(nodes, id);
     return false;
 }
 
 bool rules_graph_has_agent(struct json graph, struct str id)
 {
+    struct json nodes = json_get(graph, "nodes");
     struct json_iter it;
 
-    json_iter_init(&it, json_get(graph, "nodes"));
+    json_iter_init(&it, nodes);
     while (json_iter_next(&it)) {
+        struct json type = json_get(it.value, "type");
         struct json props = json_get_set(it.value, "properties");
-        struct json agent = json_get_set(props, "agent");
-        bool inline_persona = json_exists(json_get_set(agent, "persona"));
-        if ((!inline_persona && object_names(props, id)) || object_names(agent, id) ||
-            voters_name(graph, json_get_set(props, "voters"), id))
+        if ((json_string_eq(type, "agent") && node_names(props, id)) ||
+            (json_string_eq(type, "vote") && voters_name(nodes, json_get(props, "voters"), id)))
             return true;
     }
     return false;

@@ -1,7 +1,8 @@
 // Agents, groups and templates over HTTP; on two instances where the store can be shared.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { Ajv2020 } from 'ajv/dist/2020.js';
@@ -9,16 +10,20 @@ import { parse } from 'yaml';
 import { repo, Server, sluiceBin } from './lib/server.mjs';
 import { Database, storeKind } from './lib/services.mjs';
 
-let server, other, database;
+let server, other, database, scratch;
 before(async () => {
   if (storeKind() === 'postgres') database = new Database();
-  server = await new Server({ database }).start();
-  other = database ? await new Server({ database }).start() : server; // what one writes, the other sees
+  scratch = mkdtempSync(join(tmpdir(), 'sluice-catalog-'));
+  writeFileSync(join(scratch, 'sluice.yaml'), 'providers: [{ id: demo, dialect: demo, tokens_per_s: 20000 }]\n');
+  const args = ['--config', join(scratch, 'sluice.yaml')];
+  server = await new Server({ database, args }).start();
+  other = database ? await new Server({ database, args }).start() : server; // what one writes, the other sees
 });
 after(async () => {
   await other?.close();
   if (other !== server) await server?.close();
   database?.drop();
+  rmSync(scratch, { recursive: true, force: true });
 });
 
 // ---- the contract ----
@@ -354,6 +359,21 @@ test('an agent goes while a group is made of it: one of the two is refused', asy
     assert.deepEqual([group.status, gone.status].sort(), group.status === 201 ? [201, 409] : [204, 422], `${group.text} ${gone.text}`);
     await server.request('DELETE', '/groups/race');
     await server.request('DELETE', '/agents/racer');
+  }
+  for (let i = 0; i < 12; i++) { // the group is there: both lock both
+    await server.post('/agents', { id: 'racer', name: 'Racer' });
+    await server.request('PUT', '/groups/race', { name: 'Race' });
+    const began = Date.now();
+    const [group, gone] = await Promise.all([
+      other.request('PUT', '/groups/race', { name: 'Race', default_agent_ids: ['racer'] }),
+      server.request('DELETE', '/agents/racer?detach=true'),
+    ]);
+    assert.equal(gone.status, 204, gone.text);
+    assert.ok([200, 422].includes(group.status), group.text);
+    const now = (await server.get('/groups/race')).json;
+    assert.deepEqual(now.default_agent_ids ?? [], []);
+    assert.ok(Date.now() - began < 900, 'no deadlock that PostgreSQL must find');
+    await server.request('DELETE', '/groups/race');
   }
 });
 

@@ -257,7 +257,9 @@ static void put_workflow(struct rig *r, const char *id, const char *graph)
     store_req_deinit(&p.req);
 }
 
-#define NODES(agent) "{\"nodes\":{\"n\":{\"type\":\"agent\",\"properties\":" agent "}}}"
+#define NODE(type, properties)                                                                     \
+    "{\"nodes\":{\"n\":{\"type\":\"" type "\",\"properties\":" properties "}}}"
+#define NODES(agent) NODE("agent", agent)
 
 static void an_agent_in_use_stays(void **state)
 {
@@ -276,9 +278,9 @@ static void an_agent_in_use_stays(void **state)
     put_workflow(r, "inline", NODES("{\"agent_id\":\"pro\",\"persona\":\"I am another.\"}"));
     put_workflow(r, "older", NODES("{\"agent_id\":\"pro\"}"));
     put_workflow(r, "older", NODES("{\"agent_id\":\"con\"}"));
-    put_workflow(r, "escaped", NODES("{\"voters\":[\"p\\u0072o\"]}"));
-    put(r, CATALOG_TEMPLATE, "t", "{\"graph\":" NODES("{\"voters\":[{\"agent_id\":\"pro\"}]}") "}",
-        0, true, NULL);
+    put_workflow(r, "escaped", NODE("vote", "{\"voters\":[\"x\",\"p\\u0072o\"]}"));
+    put(r, CATALOG_TEMPLATE, "t", "{\"graph\":" NODE("vote", "{\"voters\":[\"pro\"]}") "}", 0, true,
+        NULL);
     put(r, CATALOG_TEMPLATE, "u", "{\"name\":\"pro\",\"graph\":" NODES("{}") "}", 0, true, NULL);
 
     assert_int_equal(drop(r, CATALOG_AGENT, "pro", false, 0, used), ERR_CONFLICT);
@@ -297,8 +299,18 @@ static void a_voter_that_is_a_node_is_no_agent(void **state)
     struct rig *r = *state;
 
     put(r, CATALOG_AGENT, "n", "{}", 0, true, NULL);
-    put_workflow(r, "w", NODES("{\"voters\":[\"n\"]}"));
+    put_workflow(r, "w",
+                 "{\"nodes\":{\"n\":{\"type\":\"agent\",\"properties\":{\"persona\":\"I am n.\"}},"
+                 "\"v\":{\"type\":\"vote\",\"properties\":{\"voters\":[\"n\"]}}}}");
+    put_workflow(r, "list",
+                 "{\"nodes\":[{\"id\":\"v\",\"type\":\"vote\",\"properties\":{\"voters\":[\"n\"]}},"
+                 "{\"id\":\"n\",\"type\":\"agent\",\"properties\":{\"agent\":{\"persona\":\"x\"},"
+                 "\"agent_id\":\"n\"}}]}");
     assert_int_equal(drop(r, CATALOG_AGENT, "n", false, 0, NULL), 0);
+
+    put(r, CATALOG_AGENT, "n", "{}", 0, true, NULL); /* a node of another kind has no persona */
+    put_workflow(r, "w", NODE("vote", "{\"voters\":[\"n\"]}"));
+    assert_int_equal(drop(r, CATALOG_AGENT, "n", false, 0, NULL), ERR_CONFLICT);
 }
 
 static void group_session(struct rig *r, const char *status)
