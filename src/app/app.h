@@ -150,6 +150,11 @@ void svc_catalog_put(struct app *a, struct svc_req *req); /* create and put */
 void svc_catalog_patch(struct app *a, struct svc_req *req);
 void svc_catalog_delete(struct app *a, struct svc_req *req);
 void svc_template_instantiate(struct app *a, struct svc_req *req); /* service_templates.c */
+/* service_models.c */
+void svc_llm_providers(struct app *a, struct svc_req *req);
+void svc_models_pricing(struct app *a, struct svc_req *req);
+void llm_metrics_write(const struct llm *llm, struct buf *out); /* Prometheus text */
+
 /* service_files.c */
 void svc_files(struct app *a, struct svc_req *req);
 void svc_file_history(struct app *a, struct svc_req *req);

@@ -5,13 +5,13 @@
 #include <string.h>
 
 #include "app/config_embedding.h"
+#include "app/config_providers.h"
 #include "app/config_rules.h"
 #include "app/config_tools.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/yaml.h"
 
-#define DEMO_RATE_MAX         100000 /* tokens a second */
 #define CONFIG_FILE_BYTES_MAX (1u << 20)
 
 /* Where a value came from, weakest first. */
@@ -47,6 +47,7 @@ enum {
     S_RETAIN_KEYS,
     S_DRAIN,
     S_QUEUE_TIMEOUT,
+    S_PRICES,
     S_TOOL_ALLOW,
     S_PRINT,
     S_COUNT,
@@ -80,6 +81,8 @@ static const struct setting settings[S_COUNT] = {
                  "at a shutdown, how long running model calls may go on before they move"},
     [S_QUEUE_TIMEOUT] = {"queue-timeout", SETTING_TEXT, "10m", "TIME",
                          "how long a model call may wait for a provider that takes no more"},
+    [S_PRICES] = {"prices", SETTING_TEXT, NULL, "FILE",
+                  "what models cost, in YAML or JSON, before the settings' and our own list"},
     [S_TOOL_ALLOW] = {"tool-allow", SETTING_TEXT, NULL, "LIST",
                       "addresses inside that the tool http may reach: 10.0.0.0/8, host:port"},
     [S_PRINT] = {"print-config", SETTING_BOOL, "false", NULL, "print the settings and end"},
@@ -182,103 +185,23 @@ static void loader_environment(struct loader *l)
 
 /* ---- the file ---- */
 
-/* The first of the list is what a node gets that names none. */
-static bool file_models(struct config *c, struct json v, struct llm_provider *p)
-{
-    struct json_iter it;
-    if (json_type(v) != JSON_ARRAY)
-        return false;
-    json_iter_init(&it, v);
-    while (json_iter_next(&it)) {
-        char *text = json_strdup(it.value);
-        if (!text)
-            return false;
-        if (it.index == 0)
-            p->default_model = config_keep(c, str_of(text));
-        free(text);
-    }
-    return true;
-}
-
-static int file_provider(struct loader *l, struct json v, unsigned index)
-{
-    struct config *c = l->c;
-    if (c->provider_count == CONFIG_PROVIDERS_MAX)
-        return err_set(l->e, ERR_TOO_LARGE, "providers: at most %d", CONFIG_PROVIDERS_MAX);
-    if (json_type(v) != JSON_OBJECT)
-        return err_set(l->e, ERR_INVALID, "providers[%u]: must be an object", index);
-    struct llm_provider *p = &c->providers[c->provider_count];
-    *p = (struct llm_provider){.retries_max = 2};
-    struct json_iter it;
-    json_iter_init(&it, v);
-    while (json_iter_next(&it)) {
-        char *text = json_strdup(it.value);
-        char *kept = text ? config_keep(c, str_of(text)) : NULL;
-        free(text);
-        int64_t n = 0;
-        bool ok = true;
-        if (json_iter_key_is(&it, "id"))
-            ok = (p->id = kept) != NULL;
-        else if (json_iter_key_is(&it, "dialect") && kept && strcmp(kept, "demo") == 0)
-            p->dialect = LLM_DEMO;
-        else if (json_iter_key_is(&it, "dialect") && kept && strcmp(kept, "anthropic") == 0)
-            p->dialect = LLM_ANTHROPIC;
-        else if (json_iter_key_is(&it, "dialect"))
-            ok = kept && strcmp(kept, "openai") == 0;
-        else if (json_iter_key_is(&it, "base_url"))
-            ok = (p->base_url = kept) != NULL;
-        else if (json_iter_key_is(&it, "api_key_env"))
-            ok = kept && ((p->api_key = getenv(kept)), true);
-        else if (json_iter_key_is(&it, "models"))
-            ok = file_models(c, it.value, p);
-        else if (json_iter_key_is(&it, "max_concurrent"))
-            ok = json_i64(it.value, &n) && n > 0 && ((p->max_concurrent = (unsigned)n), true);
-        else if (json_iter_key_is(&it, "queue_timeout_ms"))
-            ok = json_i64(it.value, &n) && n > 0 && n <= INT32_MAX &&
-                 ((p->queue_timeout_ms = n), true);
-        else if (json_iter_key_is(&it, "tokens_per_s")) /* of the demo provider */
-            ok = json_i64(it.value, &n) && n > 0 && n <= DEMO_RATE_MAX &&
-                 ((p->demo_tokens_per_s = (unsigned)n), true);
-        else if (json_iter_key_is(&it, "seed")) /* the same */
-            ok = json_i64(it.value, &n) && n > 0 && n <= INT32_MAX &&
-                 ((p->demo_seed = (unsigned)n), true);
-        else
-            ok = false;
-        if (!ok)
-            return err_set(l->e, ERR_INVALID, "providers[%u].%.*s: unknown key or bad value", index,
-                           STR_FMT(it.key));
-    }
-    if (!p->id || (p->dialect != LLM_DEMO && !p->base_url))
-        return err_set(l->e, ERR_INVALID, "providers[%u]: id and base_url are required", index);
-    c->provider_count++;
-    return 0;
-}
-
 static int file_setting(struct loader *l, const struct json_iter *it)
 {
     if (json_iter_key_is(it, "prices"))
-        return config_prices(l->c, it->value, l->e);
+        return config_prices(l->c, it->value, LLM_PRICE_SETTINGS, l->e);
     if (json_iter_key_is(it, "embedding"))
         return config_embedding(l->c, it->value, l->e);
     if (json_iter_key_is(it, "breakers"))
         return config_breakers(l->c, it->value, l->e);
-    if (json_iter_key_is(it, "providers")) {
-        struct json_iter p;
-        json_iter_init(&p, it->value);
-        while (json_iter_next(&p)) {
-            int rc = file_provider(l, p.value, (unsigned)p.index);
-            if (rc)
-                return rc;
-        }
-        return 0;
-    }
+    if (json_iter_key_is(it, "providers"))
+        return config_providers_file(l->c, it->value, l->e);
     int handled = config_tools_file(l->c, it, l->e);
     if (handled)
         return handled < 0 ? handled : 0;
     for (int k = 0; k < S_COUNT; k++) {
         char name[64];
         setting_spelling(&settings[k], false, name);
-        if (!json_iter_key_is(it, name) || k == S_CONFIG || k == S_PRINT)
+        if (!json_iter_key_is(it, name) || k == S_CONFIG || k == S_PRICES || k == S_PRINT)
             continue;
         char *text = json_strdup(it->value);
         struct str raw = text ? str_of(text) : json_raw(it->value);
@@ -296,19 +219,53 @@ static int file_setting(struct loader *l, const struct json_iter *it)
     return err_set(l->e, ERR_INVALID, "unknown setting: %.*s", STR_FMT(it->key));
 }
 
+/* A file in YAML, as JSON. The sentence has the path in front. */
+static int yaml_read(const char *path, struct buf *json, struct errbuf *e)
+{
+    struct errbuf why = {""};
+    struct buf yaml;
+    buf_init(&yaml, CONFIG_FILE_BYTES_MAX);
+    int rc = file_append(path, &yaml, e);
+    if (rc == 0) {
+        rc = yaml_to_json(buf_str(&yaml), NULL, json, &why);
+        if (rc)
+            err_set(e, rc, "%s: %s", path, why.text);
+    }
+    buf_deinit(&yaml);
+    return rc;
+}
+
+static int loader_prices(struct loader *l, const char *path)
+{
+    struct buf json;
+    struct errbuf why = {""};
+    if (!path)
+        return 0;
+    buf_init(&json, 4 * CONFIG_FILE_BYTES_MAX);
+    int rc = yaml_read(path, &json, &why);
+    if (rc) {
+        err_set(l->e, ERR_INVALID, "--prices: %s", why.text);
+    } else {
+        struct json v = json_root(buf_str(&json));
+        v = json_type(v) == JSON_OBJECT ? json_get(v, "prices") : v;
+        rc = config_prices(l->c, v, LLM_PRICE_FILE, &why);
+        if (rc)
+            err_set(l->e, ERR_INVALID, "--prices: %s: %s", path, why.text);
+    }
+    buf_deinit(&json);
+    return rc ? ERR_INVALID : 0;
+}
+
 static int loader_file(struct loader *l, const char *path)
 {
-    struct buf yaml, json;
+    struct buf json;
     struct errbuf why = {""};
-    buf_init(&yaml, CONFIG_FILE_BYTES_MAX);
     buf_init(&json, 4 * CONFIG_FILE_BYTES_MAX);
-    int rc = file_append(path, &yaml, &why);
+    int rc = yaml_read(path, &json, &why);
     if (rc) {
-        buf_deinit(&yaml);
+        buf_deinit(&json);
         return err_set(l->e, ERR_INVALID, "--config: %s", why.text);
     }
-    if (rc == 0)
-        rc = yaml_to_json(buf_str(&yaml), NULL, &json, &why);
     if (rc == 0 && json_type(json_root(buf_str(&json))) != JSON_OBJECT)
         rc = err_set(&why, ERR_INVALID, "must be a mapping");
     if (rc == 0) {
@@ -320,7 +277,6 @@ static int loader_file(struct loader *l, const char *path)
             rc = file_setting(l, &it);
         l->e = outer;
     }
-    buf_deinit(&yaml);
     buf_deinit(&json);
     return rc ? err_set(l->e, ERR_INVALID, "%s: %s", path, why.text) : 0;
 }
@@ -392,31 +348,6 @@ static int config_data(struct config *c, struct errbuf *e)
         return err_set(e, ERR_INVALID, "--data: wanted, because HOME is not set");
     c->data = config_keep(c, str_of(path));
     return 0;
-}
-
-/* The default provider from the environment; `demo` is always there, and first when nothing else
- * is. */
-static void config_providers(struct config *c)
-{
-    const char *key = getenv("OPENAI_API_KEY"), *url = getenv("OPENAI_BASE_URL");
-    const char *model = getenv("SLUICE_MODEL");
-    if ((key && *key) || (url && *url)) {
-        memmove(&c->providers[1], &c->providers[0], c->provider_count * sizeof(c->providers[0]));
-        c->providers[0] = (struct llm_provider){
-            .id = "default",
-            .dialect = LLM_OPENAI,
-            .base_url = url && *url ? url : "https://api.openai.com/v1",
-            .api_key = key && *key ? key : NULL,
-            .default_model = model && *model ? model : "gpt-4o-mini",
-            .retries_max = 2,
-        };
-        c->provider_count++;
-    }
-    for (unsigned i = 0; i < c->provider_count; i++)
-        if (strcmp(c->providers[i].id, "demo") == 0)
-            return;
-    c->providers[c->provider_count++] = (struct llm_provider){
-        .id = "demo", .dialect = LLM_DEMO, .default_model = "demo", .max_concurrent = 10000};
 }
 
 /* 30s, 10m, 12h, 7d; a number alone is days; off. */
@@ -507,7 +438,7 @@ static int config_values(struct loader *l)
         return err_set(l->e, ERR_INVALID, "--store: wants postgres:// or postgresql://");
     if (c->cache && !config_is_cache(c->cache))
         return err_set(l->e, ERR_INVALID, "--cache: wants redis://, rediss:// or unix://");
-    config_providers(c);
+    config_providers_rest(c);
     config_tools_allow(c, l->values[S_TOOL_ALLOW]);
     int rc = config_embedding_finish(c, l->e);
     if (rc == 0)
@@ -520,6 +451,10 @@ static int config_values(struct loader *l)
         rc = config_time("drain", l->values[S_DRAIN], &c->drain_ms, l->e);
     if (rc == 0)
         rc = config_queue(l);
+    if (rc == 0)
+        rc = loader_prices(l, l->values[S_PRICES]);
+    if (rc == 0)
+        config_prices_join(c);
     if (rc == 0)
         rc = config_data(c, l->e);
     if (rc == 0)
@@ -634,19 +569,7 @@ void config_print(const struct config *c, struct buf *out)
     buf_printf(out, "drain: %lldms # %s\n", (long long)c->drain_ms, c->from[S_DRAIN]);
     buf_printf(out, "queue_timeout: %lldms # %s\n", (long long)c->queue_timeout_ms,
                c->from[S_QUEUE_TIMEOUT]);
-    buf_append_z(out, "providers:\n");
-    for (unsigned i = 0; i < c->provider_count; i++) {
-        const struct llm_provider *p = &c->providers[i];
-        buf_printf(out, "  - id: %s\n    dialect: %s\n", p->id, llm_dialect_name(p->dialect));
-        if (p->base_url) {
-            buf_append_z(out, "    base_url: ");
-            json_write_string(out, str_of(p->base_url));
-            buf_append_z(out, "\n");
-        }
-        if (p->default_model)
-            buf_printf(out, "    model: %s\n", p->default_model);
-        buf_printf(out, "    api_key: %s\n", p->api_key ? "(hidden)" : "null");
-    }
+    config_providers_print(c, out);
     config_embedding_print(c, out);
     config_rules_print(c, out);
     config_tools_print(c, out);

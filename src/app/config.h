@@ -48,7 +48,9 @@ struct config {
     struct llm_provider providers[CONFIG_PROVIDERS_MAX + 2]; /* + the environment's and demo */
     unsigned provider_count;
     struct config_embedding embedding;
-    struct llm_prices prices;       /* those that come before the known ones */
+    struct llm_prices prices;                       /* those that come before the known ones */
+    struct llm_price_row *prices_file, *prices_set; /* of --prices, of the settings; or NULL */
+    unsigned prices_file_count, prices_set_count;
     struct breaker_limits breakers; /* of workflows that say nothing */
     struct tools_settings tools;
     struct arena arena; /* of every string above */

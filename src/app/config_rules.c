@@ -1,58 +1,25 @@
 /* The settings `prices` and `breakers` of the file. */
 #include "app/config_rules.h"
 
-#include <math.h>
-#include <stdlib.h>
-
-static char *keep_text(struct config *c, struct json v)
+int config_prices(struct config *c, struct json list, enum llm_price_source source,
+                  struct errbuf *e)
 {
-    char *text = json_strdup(v), *kept = text ? arena_strdup(&c->arena, str_of(text)) : NULL;
-    free(text);
-    return kept;
+    bool is_file = source == LLM_PRICE_FILE;
+    struct llm_price_row **rows = is_file ? &c->prices_file : &c->prices_set;
+    if (!*rows)
+        *rows = arena_calloc(&c->arena, LLM_PRICES_MAX, sizeof(**rows));
+    return llm_prices_read(list, source, &c->arena, *rows,
+                           is_file ? &c->prices_file_count : &c->prices_set_count, e);
 }
 
-/* Dollars for a million tokens. */
-static bool price_read(struct json v, int64_t *out)
+void config_prices_join(struct config *c)
 {
-    double usd;
-    if (!json_double(v, &usd) || usd < 0 || usd > 1000)
-        return false;
-    *out = (int64_t)llround(usd * 1e6);
-    return true;
-}
-
-static bool price_member(struct config *c, struct llm_price_row *row, const struct json_iter *it)
-{
-    if (json_iter_key_is(it, "provider"))
-        return (row->provider = keep_text(c, it->value)) != NULL;
-    if (json_iter_key_is(it, "model"))
-        return (row->model = keep_text(c, it->value)) != NULL;
-    if (json_iter_key_is(it, "input"))
-        return price_read(it->value, &row->price.input);
-    if (json_iter_key_is(it, "output"))
-        return price_read(it->value, &row->price.output);
-    return false;
-}
-
-int config_prices(struct config *c, struct json list, struct errbuf *e)
-{
-    struct json_iter rows, it;
-    if (json_type(list) != JSON_ARRAY || json_length(list) > LLM_PRICES_MAX)
-        return err_set(e, ERR_INVALID, "prices: wants a list of at most %d", LLM_PRICES_MAX);
-    json_iter_init(&rows, list);
-    while (json_iter_next(&rows)) {
-        struct llm_price_row row = {.price = {-1, -1}};
-        json_iter_init(&it, rows.value);
-        while (json_iter_next(&it))
-            if (!price_member(c, &row, &it))
-                return err_set(e, ERR_INVALID, "prices[%zu].%.*s: unknown key or bad value",
-                               rows.index, STR_FMT(it.key));
-        if (!row.model || row.price.input < 0 || row.price.output < 0)
-            return err_set(e, ERR_INVALID, "prices[%zu]: model, input and output are required",
-                           rows.index);
-        c->prices.rows[c->prices.count++] = row;
-    }
-    return 0;
+    unsigned count = c->prices_file_count + c->prices_set_count;
+    struct llm_price_row *rows = arena_calloc(&c->arena, count + 1, sizeof(*rows));
+    for (unsigned i = 0; i < count; i++)
+        rows[i] =
+            i < c->prices_file_count ? c->prices_file[i] : c->prices_set[i - c->prices_file_count];
+    c->prices = (struct llm_prices){rows, count};
 }
 
 int config_breakers(struct config *c, struct json v, struct errbuf *e)
@@ -94,7 +61,9 @@ void config_rules_print(const struct config *c, struct buf *out)
             buf_append_z(out, "\n    provider: ");
             json_write_string(out, str_of(r->provider));
         }
-        buf_printf(out, "\n    input: %g\n    output: %g\n", (double)r->price.input / 1e6,
-                   (double)r->price.output / 1e6);
+        char input[LLM_PRICE_TEXT_BYTES], output[LLM_PRICE_TEXT_BYTES];
+        llm_price_text(r->price.input, input);
+        llm_price_text(r->price.output, output);
+        buf_printf(out, "\n    input: %s\n    output: %s\n", input, output);
     }
 }

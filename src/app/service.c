@@ -108,6 +108,8 @@ static bool svc_is_read(enum svc_op op)
     case SVC_MEMORY_LIST:
     case SVC_MEMORY_GET:
     case SVC_KNOWLEDGE:
+    case SVC_LLM_PROVIDERS:
+    case SVC_MODELS_PRICING:
     case SVC_INSTANCES:
     case SVC_READY:
     case SVC_METRICS:
@@ -176,6 +178,8 @@ static const svc_handler svc_handlers[SVC_OP_COUNT] = {
     [SVC_MEMORY_DELETE] = svc_memory_delete,
     [SVC_MEMORY_PROMOTE] = svc_memory_promote,
     [SVC_KNOWLEDGE] = svc_knowledge,
+    [SVC_LLM_PROVIDERS] = svc_llm_providers,
+    [SVC_MODELS_PRICING] = svc_models_pricing,
     [SVC_INSTANCES] = svc_instances,
     [SVC_READY] = svc_ready,
     [SVC_METRICS] = svc_metrics,
@@ -313,5 +317,6 @@ void svc_metrics(struct app *a, struct svc_req *req)
          (double)a->remote.feed_reads},
         {"sluice_store_writable", "gauge", "1 while commits succeed", a->journal.failing ? 0 : 1},
     };
+    llm_metrics_write(a->llm, &req->body);
     metrics_answer(req, rows, sizeof(rows) / sizeof(rows[0]));
 }

@@ -38,6 +38,7 @@ struct llm_provider {
     const char *id; /* "default", "demo", … */
     enum llm_dialect dialect;
     const char *base_url;       /* with its /v1, no trailing slash; NULL for demo */
+    const char *api_key_file;   /* where its key is read, or NULL: for lists */
     const char *api_key;        /* NULL: no Authorization header. Never logged. */
     const char *default_model;  /* used when a call names none */
     unsigned max_concurrent;    /* calls at once; more wait in order; 0: 512 */

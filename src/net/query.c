@@ -13,7 +13,8 @@ _Static_assert(SVC_OP_COUNT <= 128, "operations are bits of params[].ops");
 #define LISTS                                                                                      \
     (OPS(SVC_WORKFLOW_LIST) | OPS(SVC_WORKFLOW_VERSIONS) | OPS(SVC_SESSION_LIST) |                 \
      OPS(SVC_MESSAGES) | OPS(SVC_NODES) | OPS(SVC_INSTANCES) | REVIEWS | OPS(SVC_STAGE_LIST) |     \
-     OPS(SVC_FILES) | OPS(SVC_FILE_HISTORY) | CATALOG | MEMORIES | OPS(SVC_KNOWLEDGE))
+     OPS(SVC_FILES) | OPS(SVC_FILE_HISTORY) | CATALOG | MEMORIES | OPS(SVC_KNOWLEDGE) |            \
+     OPS(SVC_LLM_PROVIDERS) | OPS(SVC_MODELS_PRICING))
 #define CATALOG  OPS(SVC_CATALOG_LIST)
 #define SESSIONS OPS(SVC_SESSION_LIST)
 #define MEMORIES OPS(SVC_MEMORY_LIST)

@@ -98,6 +98,8 @@ const struct route routes[] = {
     SERVICE(HTTP_GET, "/readyz", SVC_READY, BODY_NONE),
     SERVICE(HTTP_GET, "/metrics", SVC_METRICS, BODY_NONE),
     SERVICE(HTTP_GET, "/instances", SVC_INSTANCES, BODY_NONE),
+    SERVICE(HTTP_GET, "/llm/providers", SVC_LLM_PROVIDERS, BODY_NONE),
+    SERVICE(HTTP_GET, "/models/pricing", SVC_MODELS_PRICING, BODY_NONE),
     OTHER("/version", ROUTE_VERSION),
     OTHER("/openapi.json", ROUTE_OPENAPI),
     OTHER("/asyncapi.json", ROUTE_ASYNCAPI),

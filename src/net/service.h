@@ -80,6 +80,8 @@ enum svc_op {
     SVC_MEMORY_DELETE,  /* memory.id */
     SVC_MEMORY_PROMOTE, /* memory: id, tier */
     SVC_KNOWLEDGE,      /* session_id, memory.tier, list */
+    SVC_LLM_PROVIDERS,  /* list */
+    SVC_MODELS_PRICING, /* list */
     SVC_INSTANCES,
     SVC_READY,   /* is the store writable? */
     SVC_METRICS, /* body: Prometheus text */

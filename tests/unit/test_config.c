@@ -256,7 +256,30 @@ static void test_bad_files(void **state)
         {"lisen: x\n", "unknown setting: lisen"},
         {"- a\n", "must be a mapping"},
         {"a: [\n", "line"},
-        {"providers:\n  - {id: x}\n", "providers[0]: id and base_url are required"},
+        {"providers:\n  - {id: x}\n", "providers[0]: base_url is required"},
+        {"providers:\n  - {base_url: x}\n", "providers[0]: id is required"},
+        {"providers: {id: x}\n", "providers: wants a list"},
+        {"providers: [x]\n", "providers[0]: must be an object"},
+        {"providers:\n  - {id: 7}\n", "providers[0].id: wants text"},
+        {"providers:\n  - {dialect: latin}\n",
+         "providers[0].dialect: wants openai, anthropic or demo"},
+        {"providers:\n  - {api_key: sk-123}\n",
+         "providers[0].api_key: a key does not stand in the settings: give api_key_env or "
+         "api_key_file"},
+        {"providers:\n  - {api_key_env: SLUICE_NO_SUCH_KEY}\n",
+         "providers[0].api_key_env: the variable SLUICE_NO_SUCH_KEY is not set"},
+        {"providers:\n  - {api_key_file: /no/such/file}\n",
+         "providers[0].api_key_file: /no/such/file"},
+        {"providers:\n  - {api_key_file: /dev/null}\n",
+         "providers[0].api_key_file: /dev/null: there is no key in it"},
+        {"providers:\n  - {models: []}\n", "providers[0].models: wants a list of 1 to 500 names"},
+        {"providers:\n  - {models: [a, 7]}\n", "providers[0].models: wants names"},
+        {"providers:\n  - {max_concurrent: 0}\n",
+         "providers[0].max_concurrent: wants a whole number from 1 to 100000"},
+        {"providers:\n  - {queue_timeout_ms: 1.5}\n",
+         "providers[0].queue_timeout_ms: wants a whole number"},
+        {"queue_timeout: soon\n", "--queue-timeout soon: wants a time"},
+        {"prices: [{model: m, input: 0.0000001, output: 1}]\n", "prices[0].input"},
         {"providers:\n  - {id: x, base_url: y, colour: z}\n", "providers[0].colour"},
     };
     (void)state;
@@ -271,6 +294,74 @@ static void test_bad_files(void **state)
         config_deinit(&c);
         unlink(path);
     }
+}
+
+static void test_key_of_a_file(void **state)
+{
+    struct config c;
+    struct errbuf e;
+    struct buf out;
+    char key[64], text[256];
+    (void)state;
+    clean_environment();
+    strcpy(key, write_file("\n  sk-very-secret-key \n"));
+    snprintf(text, sizeof(text),
+             "providers:\n  - {id: a, dialect: anthropic, base_url: 'http://x', api_key_file: %s,"
+             " models: [m1, m2], queue_timeout_ms: 5000}\n"
+             "  - {id: b, base_url: 'http://y/v1', max_concurrent: 4}\n",
+             key);
+    char *path = write_file(text);
+    assert_int_equal(load(&c, &e, 4, "--config", path, "--queue-timeout", "20s"), 0);
+    assert_string_equal(c.providers[0].api_key, "sk-very-secret-key");
+    assert_string_equal(c.providers[0].api_key_file, key);
+    assert_int_equal(c.providers[0].dialect, LLM_ANTHROPIC);
+    assert_int_equal(c.providers[0].model_count, 2);
+    assert_string_equal(c.providers[0].models[1], "m2");
+    assert_string_equal(c.providers[0].default_model, "m1");
+    assert_int_equal(c.providers[0].queue_timeout_ms, 5000);
+    assert_int_equal(c.providers[1].queue_timeout_ms, 20000);
+    buf_init(&out, 1u << 20);
+    config_print(&c, &out);
+    assert_null(strstr(out.data, "very-secret"));
+    assert_non_null(strstr(out.data, "api_key: (hidden)"));
+    assert_non_null(strstr(out.data, "models: [\"m1\", \"m2\"]"));
+    buf_deinit(&out);
+    config_deinit(&c);
+    unlink(path);
+    unlink(key);
+}
+
+static void test_prices_of_a_file(void **state)
+{
+    static const char *const good[] = {"[{model: m, input: 1, output: 2}]\n",
+                                       "prices: [{model: m, input: 1.0, output: 2}]\n"};
+    struct config c;
+    struct errbuf e;
+    char settings[64];
+    (void)state;
+    clean_environment();
+    strcpy(settings, write_file("prices: [{model: m, input: 3, output: 4},"
+                                " {model: n, provider: p, input: 5, output: 6}]\n"));
+    for (size_t i = 0; i < ROWS(good); i++) {
+        char *path = write_file(good[i]);
+        assert_int_equal(load(&c, &e, 4, "--config", settings, "--prices", path), 0);
+        assert_int_equal(c.prices.count, 3);
+        assert_int_equal(c.prices.rows[0].source, LLM_PRICE_FILE);
+        assert_int_equal(c.prices.rows[0].price.input, 1000000);
+        assert_int_equal(c.prices.rows[2].source, LLM_PRICE_SETTINGS);
+        assert_string_equal(c.prices.rows[2].provider, "p");
+        config_deinit(&c);
+        unlink(path);
+    }
+    char *path = write_file("prices: [{input: 1}]\n");
+    assert_int_equal(load(&c, &e, 2, "--prices", path), ERR_INVALID);
+    assert_non_null(strstr(e.text, "--prices: /tmp/"));
+    assert_non_null(strstr(e.text, "prices[0]: model, input and output are required"));
+    config_deinit(&c);
+    unlink(path);
+    assert_int_equal(load(&c, &e, 2, "--prices", "/no/such"), ERR_INVALID);
+    config_deinit(&c);
+    unlink(settings);
 }
 
 static void test_hosts(void **state)
@@ -367,6 +458,8 @@ int main(void)
         cmocka_unit_test(test_hosts),
         cmocka_unit_test(test_passwords_are_not_printed),
         cmocka_unit_test(test_prices_and_breakers),
+        cmocka_unit_test(test_key_of_a_file),
+        cmocka_unit_test(test_prices_of_a_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
