@@ -270,6 +270,10 @@ static const struct command {
      memory_promote_command},
     {"memory", "delete", "MEMORY", "forget a chunk, or a whole text", no_options, 1, 1,
      memory_delete_command},
+    {"model", "list", "", "the models that may be chosen", no_options, 0, 0, model_list_command},
+    {"model", "providers", "", "who is asked, and how busy they are", no_options, 0, 0,
+     model_providers_command},
+    {"model", "prices", "", "what models cost", no_options, 0, 0, model_prices_command},
     {"instance", "list", "", "the servers that share this one's store", no_options, 0, 0,
      instance_list_command},
 };

@@ -119,5 +119,8 @@ int review_list_command(struct client *c, const struct args *a);
 int review_show_command(struct client *c, const struct args *a);
 int review_answer_command(struct client *c, const struct args *a);
 int instance_list_command(struct client *c, const struct args *a);
+int model_list_command(struct client *c, const struct args *a);
+int model_providers_command(struct client *c, const struct args *a);
+int model_prices_command(struct client *c, const struct args *a);
 
 #endif
