@@ -230,14 +230,13 @@ static void server_init(struct server *s)
     }
 }
 
-static int serve_print(const struct config *c)
+static void serve_print(const struct config *c)
 {
     struct buf out;
     buf_init(&out, 1u << 20);
     config_print(c, &out);
     fputs(out.data, stdout);
     buf_deinit(&out);
-    return 0;
 }
 
 int serve_main(int argc, char **argv)
@@ -254,12 +253,16 @@ int serve_main(int argc, char **argv)
             free(s);
             return 0;
         }
-    if (config_load(&s->app.config, argc, argv, &e)) {
+    int rc = config_load(&s->app.config, argc, argv, &e);
+    if (rc)
         fprintf(stderr, "sluice serve: %s\n", e.text);
-        return 2;
+    else if (s->app.config.print)
+        serve_print(&s->app.config);
+    if (rc || s->app.config.print) {
+        config_deinit(&s->app.config);
+        free(s);
+        return rc ? 2 : 0;
     }
-    if (s->app.config.print)
-        return serve_print(&s->app.config);
     log_configure(s->app.config.log_level, s->app.config.log_json);
     server_raise_limits();
     server_init(s);
