@@ -143,6 +143,8 @@ void svc_write_issues(struct jw *w, const struct workflow_issues *issues);
 /* 422, with all of them. */
 void svc_workflow_refuse(struct svc_req *req, const struct workflow_issues *issues);
 
+void svc_session_usage(struct app *a, struct svc_req *req); /* service_usage.c */
+void svc_usage(struct app *a, struct svc_req *req);
 /* service_catalog.c: agents, groups, templates */
 void svc_catalog_list(struct app *a, struct svc_req *req);
 void svc_catalog_get(struct app *a, struct svc_req *req);

@@ -94,6 +94,8 @@ static bool svc_is_read(enum svc_op op)
     case SVC_SESSION_GET:
     case SVC_EVENTS:
     case SVC_MESSAGES:
+    case SVC_SESSION_USAGE:
+    case SVC_USAGE:
     case SVC_NODES:
     case SVC_SESSION_DIAGRAM:
     case SVC_REVIEW_LIST:
@@ -148,6 +150,8 @@ static const svc_handler svc_handlers[SVC_OP_COUNT] = {
     [SVC_RETRY] = svc_fork,
     [SVC_EVENTS] = svc_events,
     [SVC_MESSAGES] = svc_messages,
+    [SVC_SESSION_USAGE] = svc_session_usage,
+    [SVC_USAGE] = svc_usage,
     [SVC_NODES] = svc_nodes,
     [SVC_SESSION_DIAGRAM] = svc_session_diagram,
     [SVC_REVIEW_LIST] = svc_review_list,

@@ -270,6 +270,9 @@ void svc_messages(struct app *a, struct svc_req *req)
     job->u.messages.session_id = req->session_id;
     job->u.messages.cursor = req->list.cursor;
     job->u.messages.limit = req->list.limit;
+    job->u.messages.node_id = req->list.node_id;
+    job->u.messages.agent_id = req->list.agent_id;
+    job->u.messages.role = req->list.role;
     read_submit(job);
 }
 

@@ -10,7 +10,7 @@
  * chunk that reaches the limit the session halts (step_pause.c): paused, or failed. A call that
  * would reach it by what it sends is not made: it is deferred until the session is resumed.
  *
- * Money is in micro-dollars. Only for the engine's own files.
+ * Money is in micro-dollars. Only for the engine's own files, but for micros_write().
  */
 #ifndef SLUICE_ENGINE_BUDGET_H
 #define SLUICE_ENGINE_BUDGET_H

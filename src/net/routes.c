@@ -34,6 +34,8 @@ const struct route routes[] = {
     SERVICE(HTTP_GET, "/sessions/{session_id}/events", SVC_EVENTS, BODY_NONE),
     OTHER("/sessions/{session_id}/stream", ROUTE_STREAM),
     SERVICE(HTTP_GET, "/sessions/{session_id}/messages", SVC_MESSAGES, BODY_NONE),
+    SERVICE(HTTP_GET, "/sessions/{session_id}/usage", SVC_SESSION_USAGE, BODY_NONE),
+    SERVICE(HTTP_GET, "/usage", SVC_USAGE, BODY_NONE),
     SERVICE(HTTP_GET, "/sessions/{session_id}/nodes", SVC_NODES, BODY_NONE),
     SERVICE(HTTP_GET, "/sessions/{session_id}/diagram", SVC_SESSION_DIAGRAM, BODY_NONE),
     SERVICE(HTTP_GET, "/sessions/{session_id}/stages", SVC_STAGE_LIST, BODY_NONE),

@@ -45,7 +45,9 @@ enum svc_op {
     SVC_SIGNAL,               /* session_id, signal */
     SVC_INPUT,                /* session_id, input */
     SVC_EVENTS,               /* session_id, events */
-    SVC_MESSAGES,             /* session_id, list */
+    SVC_MESSAGES,             /* session_id, list: node_id, agent_id, role, too */
+    SVC_SESSION_USAGE,        /* session_id */
+    SVC_USAGE,                /* usage */
     SVC_NODES,                /* session_id, list */
     SVC_SESSION_DIAGRAM,      /* session_id, diagram */
     SVC_REVIEW_LIST,          /* list, session_id (zero: of all) */
@@ -158,6 +160,10 @@ struct svc_req {
         struct str input_json, vars_json; /* or NULL */
     } fork;
     struct {
+        struct str group_id, by; /* or NULL; by: "day,group,agent,model" or some of them */
+        int64_t from, until;     /* 0: not given */
+    } usage;
+    struct {
         struct str prompt, provider, model; /* NULL: the default ones */
     } generate;
     struct {
@@ -178,6 +184,7 @@ struct svc_req {
     struct {
         int limit; /* 1 to 500 */
         struct str cursor, q, type, status, kind, workflow_id, group_id, user_id, tag, category;
+        struct str node_id, agent_id, role;
         int64_t created_after, created_before;
         bool ascending;
     } list;

@@ -71,6 +71,8 @@ static void wire_session_usage(struct jw *w, const struct session_row *row)
     jw_object(w);
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
         jw_kv_raw(w, keys[i], json_raw(json_get(usage, keys[i])));
+    if (json_exists(json_get_set(usage, "estimated_calls")))
+        jw_kv_raw(w, "estimated_calls", json_raw(json_get(usage, "estimated_calls")));
     jw_end(w);
     wire_json(w, "budget", json_exists(raised) ? json_raw(raised) : row->meta.budget_json, "null");
 }
