@@ -187,6 +187,7 @@ static void peer_drop(struct peer *p, const char *why)
     in->peer_count--;
     p->gone = true;
     recovery_rescan(&in->app->recovery);
+    memory_start(&in->app->memory);
 }
 
 static void peer_removed(struct store_req *r)

@@ -143,7 +143,8 @@ struct memory {
     int64_t due_at, noted_at;
 };
 void memory_open(struct memory *m, struct app *a);
-/* Once the store can be asked: takes up what was left when a process ended. */
+/* Once the store can be asked, and when another instance is gone: takes up what a process that
+ * ended has left. */
 void memory_start(struct memory *m);
 void memory_stop(struct memory *m); /* no more calls of models; what waits for one fails */
 void memory_close(struct memory *m);

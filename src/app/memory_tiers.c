@@ -250,9 +250,10 @@ void memory_session_ended(struct memory *m, struct str workspace, struct id sess
 
 /* ---- after a start ---- */
 
-/* A process may have ended between the end of a session and its release, and whoever aged the
- * working memory may be gone. Looks at the newest of what stands in quarantine; a session that did
- * not complete, or whose group is manual, is looked at again at the next start. */
+/* A process, this one or another instance, may have ended between the end of a session and its
+ * release, and whoever aged the working memory may be gone. Looks at the newest of what stands in
+ * quarantine; a session that did not complete, or whose group is manual, is looked at again at the
+ * next start. */
 struct sweep {
     struct app *app;
     struct store_memory_list list;
@@ -348,6 +349,8 @@ static void look_done(struct store_req *req)
 
 void memory_start(struct memory *m)
 {
+    if (m->app->stopping)
+        return;
     struct look *l = mem_zalloc(sizeof(*l));
     l->memory = m;
     store_req_init(&l->list.req, STORE_MEMORY_LIST, look_done, l);

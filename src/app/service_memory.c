@@ -17,8 +17,10 @@ struct memory_job {
         struct store_memory_get get;
         struct store_memory_update update;
         struct store_memory_delete gone;
+        struct store_idempotency_put kept;
     } u;
     struct id id;
+    int64_t changed;
 };
 
 static struct memory_job *job_create(struct app *a, struct svc_req *req, enum store_op op,
@@ -305,7 +307,7 @@ void svc_memory_get(struct app *a, struct svc_req *req)
     store_submit(a->store, &job->u.base);
 }
 
-/* ---- moved, gone ---- */
+/* ---- gone ---- */
 
 static void changed(void *data)
 {
@@ -331,25 +333,104 @@ void svc_memory_delete(struct app *a, struct svc_req *req)
     store_submit(a->store, &job->u.base);
 }
 
-static void promoted(struct store_req *r)
+/* ---- moved ---- */
+
+static void job_next(struct memory_job *job, enum store_op op, void (*done)(struct store_req *))
+{
+    store_req_deinit(&job->u.base);
+    memset(&job->u, 0, sizeof(job->u));
+    store_req_init(&job->u.base, op, done, job);
+}
+
+static void promote_kept(struct store_req *r)
 {
     struct memory_job *job = r->data;
     struct svc_req *req = job->req;
-    if (r->status == 0 && job->u.update.changed == 0) {
-        app_fail(req, ERR_NOT_FOUND, "there is no such memory");
-    } else if (!app_failed_store(req, r, "there is no such memory")) {
-        struct jw w;
-        jw_init(&w, &req->body);
-        jw_object(&w);
-        kv_id(&w, "id", req->memory.id);
-        jw_kv_string(&w, "tier", req->memory.tier);
-        jw_kv_i64(&w, "changed", job->u.update.changed);
-        jw_end(&w);
-        if (job->u.update.tier == MEMORY_WORKING)
-            memory_note(&job->app->memory);
-        memory_hot_changed(job->app, req->workspace, changed, req);
-    }
+    if (r->status) /* a repeat moves what is moved already: only the number differs */
+        log_warn("memory", "an Idempotency-Key was not kept: %s", r->error.text);
     job_destroy(job);
+    app_done(req);
+}
+
+/* The answer is kept for a repeat with the same key. */
+static void promote_seen(void *data)
+{
+    struct memory_job *job = data;
+    struct svc_req *req = job->req;
+    if (!req->idempotency_key.p || job->app->stopping) {
+        job_destroy(job);
+        app_done(req);
+        return;
+    }
+    job_next(job, STORE_IDEMPOTENCY_PUT, promote_kept);
+    job->u.kept.row = *idempotency_row_of(req, &req->arena);
+    store_submit(job->app->store, &job->u.base);
+}
+
+static void promote_answer(struct memory_job *job)
+{
+    struct svc_req *req = job->req;
+    struct jw w;
+    jw_init(&w, &req->body);
+    jw_object(&w);
+    kv_id(&w, "id", req->memory.id);
+    jw_kv_string(&w, "tier", req->memory.tier);
+    jw_kv_i64(&w, "changed", job->changed);
+    jw_end(&w);
+    if (memory_tier_of(req->memory.tier) == MEMORY_WORKING)
+        memory_note(&job->app->memory);
+    memory_hot_changed(job->app, req->workspace, promote_seen, job);
+}
+
+static void promote_listed(struct store_req *r)
+{
+    struct memory_job *job = r->data;
+    bool is_there = r->status == 0 && job->u.list.rows;
+    if (is_there) {
+        promote_answer(job);
+        return;
+    }
+    if (r->status == 0)
+        app_fail(job->req, ERR_NOT_FOUND, "there is no such memory");
+    else
+        app_failed_store(job->req, r, "");
+    job_destroy(job);
+}
+
+static void promote_looked(struct store_req *r)
+{
+    struct memory_job *job = r->data;
+    if (r->status == 0) {
+        promote_answer(job);
+    } else if (r->status == ERR_NOT_FOUND) {
+        job_next(job, STORE_MEMORY_LIST, promote_listed);
+        job->u.list.workspace = job->req->workspace;
+        job->u.list.source_id = job->id;
+        job->u.list.limit = 1;
+        store_submit(job->app->store, &job->u.base);
+    } else {
+        app_failed_store(job->req, r, "");
+        job_destroy(job);
+    }
+}
+
+/* Nothing was moved: it is there already, or it is nowhere. */
+static void promoted(struct store_req *r)
+{
+    struct memory_job *job = r->data;
+    if (app_failed_store(job->req, r, "there is no such memory")) {
+        job_destroy(job);
+        return;
+    }
+    job->changed = job->u.update.changed;
+    if (job->changed) {
+        promote_answer(job);
+        return;
+    }
+    job_next(job, STORE_MEMORY_GET, promote_looked);
+    job->u.get.workspace = job->req->workspace;
+    job->u.get.id = job->id;
+    store_submit(job->app->store, &job->u.base);
 }
 
 void svc_memory_promote(struct app *a, struct svc_req *req)

@@ -26,19 +26,14 @@ static const struct tool_doc docs[] = {
      "\"path\":{\"type\":\"string\",\"description\":\"relative\"},"
      "\"content\":{\"type\":[\"string\",\"null\"],\"description\":\"null deletes the file\"},"
      "\"reason\":{\"type\":\"string\",\"description\":\"why, for people\"}}}"},
+    /* What else they take is for the workflow's author to fix, or to offer by `parameters`. */
     {"memory_query", "Searches what the group of this session remembers.",
      "{\"type\":\"object\",\"required\":[\"query\"],\"properties\":{"
      "\"query\":{\"type\":\"string\"},"
-     "\"agent_id\":{\"type\":\"string\",\"description\":\"only what belongs to this agent\"},"
-     "\"max_results\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":100},"
-     "\"time_range_days\":{\"type\":\"number\",\"minimum\":0},"
-     "\"relevance_threshold\":{\"type\":\"number\",\"minimum\":0,\"maximum\":1}}}"},
+     "\"max_results\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":100}}}"},
     {"memory_ingest", "Remembers a text for the group of this session.",
      "{\"type\":\"object\",\"required\":[\"content\"],\"properties\":{"
-     "\"content\":{\"type\":\"string\",\"description\":\"text or Markdown\"},"
-     "\"agent_id\":{\"type\":\"string\",\"description\":\"the agent that it belongs to; the "
-     "group if left out\"},"
-     "\"metadata\":{\"type\":\"object\"}}}"},
+     "\"content\":{\"type\":\"string\",\"description\":\"text or Markdown\"}}}"},
     {"list_files", "Lists the files of this session.", "{\"type\":\"object\",\"properties\":{}}"},
 };
 

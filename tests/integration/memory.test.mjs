@@ -108,8 +108,14 @@ for (const embedding of [false, true]) {
 
       const moved = await server.post(`/memories/${made.json.id}/promote`, { tier: 'long_term' });
       assert.deepEqual([moved.status, moved.json], [200, { id: made.json.id, tier: 'long_term', changed: made.json.chunks }]);
+      assert.deepEqual((await server.post(`/memories/${made.json.id}/promote`, { tier: 'long_term' })).json.changed, 0);
+      assert.deepEqual((await server.post(`/memories/${made.json.ids[0]}/promote`, { tier: 'long_term' })).json.changed, 0);
       assert.equal((await ask()).items[0].source, 'cold');
-      await server.post(`/memories/${made.json.ids[0]}/promote`, { tier: 'quarantine' });
+      const kept = { 'idempotency-key': `p-${embedding}` };
+      for (let i = 0; i < 2; i++) {
+        const r = await server.post(`/memories/${made.json.ids[0]}/promote`, { tier: 'quarantine' }, kept);
+        assert.deepEqual([r.status, r.json.changed], [200, 1]);
+      }
       assert.equal((await server.get(`/memories/${made.json.ids[0]}`)).json.tier, 'quarantine');
       assert.equal((await ask({ max_results: 100 })).items.some((m) => m.id === made.json.ids[0]), false);
       assert.equal((await server.request('DELETE', `/memories/${made.json.ids[0]}`)).status, 204);
@@ -136,6 +142,43 @@ describe('rules', () => {
     assert.equal((await server.post(`/memories/${row.id}/promote`, { tier: 'working' })).json.changed, 1);
     const { session: then } = await ended(server, await server.execute(recalls('something that went wrong'), {}, { group_id: 'failed' }));
     assert.equal(then.output.items[0].id, row.id);
+  });
+
+  test('a manual group waits for a hand, an automatic one does not', async () => {
+    for (const promote of ['manual', 'auto']) {
+      const group = `rule-${promote}`;
+      assert.equal((await server.post('/groups', { id: group, name: group, memory: { promote } })).status, 201);
+      const { session } = await ended(server, await server.execute(writes(`Written for the ${promote} group.`), {}, { group_id: group }));
+      assert.equal(session.status, 'completed');
+    }
+    await until(server, '/memories?group_id=rule-auto', (items) => items[0]?.tier === 'working');
+    assert.equal((await server.get('/memories?group_id=rule-manual')).json.items[0].tier, 'quarantine');
+    await server.kill('SIGKILL');
+    await server.start();
+    assert.equal((await server.get('/memories?group_id=rule-manual')).json.items[0].tier, 'quarantine');
+  });
+
+  test('an author may name a tier, in a tool node and for an agent; a model may not', async () => {
+    const graph = (tools) => ({ nodes: {
+      start: { type: 'start', next_ids: ['a'] },
+      a: { type: 'agent', properties: { name: 'A', persona: 'You keep notes.', prompt: 'Keep a note with memory_ingest.', tools }, next_ids: ['end'] },
+      end: { type: 'end' } } });
+    const authored = writes('Said by the author.');
+    authored.nodes.w.properties.arguments.tier = 'long_term';
+    await ended(server, await server.execute(authored, {}, { group_id: 'author' }));
+    assert.equal((await server.get('/memories?group_id=author')).json.items[0].tier, 'long_term');
+    for (const [group, tools, tier] of [
+      ['plain', ['memory_ingest'], 'quarantine'],
+      ['model', [{ tool: 'memory_ingest', parameters: { type: 'object', required: ['content', 'tier'], properties: { content: { type: 'string' }, tier: { const: 'working' } } } }], 'quarantine'],
+      ['fixed', [{ tool: 'memory_ingest', arguments: { tier: 'long_term' } }], 'long_term'],
+    ]) {
+      const { events } = await ended(server, await server.execute(graph(tools), {}, { group_id: group }));
+      const done = events.find((e) => e.type === 'tool_execution' && e.data.status === 'completed');
+      assert.equal(done.data.tool, 'memory_ingest');
+      assert.equal(done.data.input.tier, { plain: undefined, model: 'working', fixed: 'long_term' }[group]);
+      assert.equal(done.data.output.tier, tier);
+      assert.deepEqual(events.find((e) => e.type === 'knowledge_updated').data.ids, done.data.output.ids);
+    }
   });
 
   test('working memory keeps the newest fifty of a group', async () => {
