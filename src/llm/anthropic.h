@@ -10,6 +10,8 @@
  *   message.
  * - Results of tools that follow each other are one message of the user. Ids of tool calls have a
  *   plain alphabet: what another server gave is written in it.
+ * - Messages that speak of tool calls need tools: where none are offered any more, those that were
+ *   called are named, and forbidden.
  */
 #ifndef SLUICE_LLM_ANTHROPIC_H
 #define SLUICE_LLM_ANTHROPIC_H

@@ -7,6 +7,7 @@
 #include "llm/openai.h"
 
 #define ID_BYTES_MAX 128
+#define TOOLS_MAX    64 /* that are named because they were called before */
 
 /* ---- Messages ---- */
 
@@ -252,6 +253,44 @@ static void write_answer_tool(struct jw *w, struct json schema)
     jw_end(w);
 }
 
+/* The names of tools that were called before, each once: messages that speak of calls are refused
+ * beside no tools at all, and after its last round an agent is offered none. */
+static size_t called_tools(struct json messages, struct json names[TOOLS_MAX])
+{
+    struct json_iter it, call;
+    size_t count = 0, i;
+    json_iter_init(&it, messages);
+    while (json_iter_next(&it)) {
+        json_iter_init(&call, json_get_set(it.value, "tool_calls"));
+        while (count < TOOLS_MAX && json_iter_next(&call)) {
+            struct json name = json_get(call.value, "name");
+            for (i = 0; i < count && !json_eq(names[i], name); i++)
+                ;
+            if (i == count)
+                names[count++] = name;
+        }
+    }
+    return count;
+}
+
+static void write_called_tools(struct jw *w, struct json messages)
+{
+    struct json names[TOOLS_MAX];
+    size_t count = called_tools(messages, names);
+    if (count == 0)
+        return;
+    jw_key(w, "tools");
+    jw_array(w);
+    for (size_t i = 0; i < count; i++) {
+        jw_object(w);
+        jw_kv_raw(w, "name", json_raw(names[i]));
+        jw_kv_raw(w, "input_schema", STR("{\"type\":\"object\"}"));
+        jw_end(w);
+    }
+    jw_end(w);
+    jw_kv_raw(w, "tool_choice", STR("{\"type\":\"none\"}"));
+}
+
 /* schema: an object's, or absent. */
 static int write_tools(struct jw *w, struct json tools, struct json schema, struct errbuf *e)
 {
@@ -326,7 +365,7 @@ int anthropic_encode(struct str request, const struct dialect_options *options, 
     if (json_type(root) != JSON_OBJECT)
         return err_set(e, ERR_INVALID, "the request must be an object");
     struct json messages = json_get(root, "messages"), absent = JSON_ABSENT;
-    struct json schema = json_get_set(root, "response_schema");
+    struct json schema = json_get_set(root, "response_schema"), tools = json_get_set(root, "tools");
     bool by_tool = schema_is_object(schema);
     int rc = openai_check_messages(messages, e);
     if (!rc)
@@ -341,9 +380,11 @@ int anthropic_encode(struct str request, const struct dialect_options *options, 
     write_numbers(&w, root);
     rc = encode_messages(&w, messages, by_tool ? absent : schema, e);
     if (!rc)
-        rc = write_tools(&w, json_get_set(root, "tools"), by_tool ? schema : absent, e);
+        rc = write_tools(&w, tools, by_tool ? schema : absent, e);
     if (rc)
         return rc;
+    if (!json_exists(tools) && !by_tool)
+        write_called_tools(&w, messages);
     jw_kv_bool(&w, "stream", true);
     jw_end(&w);
     rc = buf_error(out);

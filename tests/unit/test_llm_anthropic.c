@@ -67,6 +67,22 @@ static const struct {
      "\"tools\":[{\"name\":\"add\",\"description\":\"Adds\",\"input_schema\":{\"type\":\"object\","
      "\"properties\":{}}},{\"name\":\"now\",\"input_schema\":{\"type\":\"object\"}}]" STREAM,
      NULL},
+    /* No tools are offered any more, but some were called: they must be named. */
+    {"{\"messages\":[" HI ",{\"role\":\"assistant\",\"tool_calls\":["
+     "{\"id\":\"1\",\"name\":\"f\",\"arguments\":\"{}\"},"
+     "{\"id\":\"2\",\"name\":\"f\",\"arguments\":\"{}\"},"
+     "{\"id\":\"3\",\"name\":\"g\",\"arguments\":\"{}\"}]}]}",
+     NULL,
+     "{" MAX8192
+     "\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"hi\"}]},"
+     "{\"role\":\"assistant\",\"content\":["
+     "{\"type\":\"tool_use\",\"id\":\"1\",\"name\":\"f\",\"input\":{}},"
+     "{\"type\":\"tool_use\",\"id\":\"2\",\"name\":\"f\",\"input\":{}},"
+     "{\"type\":\"tool_use\",\"id\":\"3\",\"name\":\"g\",\"input\":{}}]}],"
+     "\"tools\":[{\"name\":\"f\",\"input_schema\":{\"type\":\"object\"}},"
+     "{\"name\":\"g\",\"input_schema\":{\"type\":\"object\"}}],"
+     "\"tool_choice\":{\"type\":\"none\"}" STREAM,
+     NULL},
     /* A schema: by a tool that must be called, beside others by any, else in words. */
     {"{\"messages\":[" HI "],\"response_schema\":{\"type\":\"object\"}}", NULL,
      "{" MAX8192 TOLD_HI ",\"tools\":[{\"name\":\"structured_answer\",\"description\":\"Gives the "
