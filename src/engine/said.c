@@ -148,6 +148,29 @@ void said_replayed(struct session *s, int64_t before_seq)
     }
 }
 
+int said_verify(const struct session *s, struct errbuf *e)
+{
+    unsigned count = 0;
+    size_t bytes = 0;
+    int64_t last = 0;
+    list_foreach(it, &s->said)
+    {
+        if (said_of(it)->n <= last)
+            return err_set(e, ERR_CORRUPT, "what was said is not in order");
+        last = said_of(it)->n;
+        bytes += said_of(it)->json.n;
+        count++;
+    }
+    if (count != s->said_count || bytes != s->said_bytes || last > s->said_seq)
+        return err_set(e, ERR_CORRUPT, "what was said is not counted right");
+    table_foreach(slot, &s->runs)
+    {
+        if (((const struct work *)slot->value)->said > s->said_seq)
+            return err_set(e, ERR_CORRUPT, "a call has heard what nobody has said");
+    }
+    return 0;
+}
+
 /* ---- stored ---- */
 
 void said_write(const struct session *s, struct jw *w)

@@ -119,7 +119,7 @@ struct work {
     struct meter meter;
     bool deferred; /* over the budget: not begun, its request waits for the resume */
     struct text_watch *watch;
-    int64_t said; /* the newest of what people had said that its request has (said.c) */
+    int64_t said;      /* the newest of what people had said that its request has (said.c) */
     size_t watch_from; /* of text: what the detectors have seen since they were unlocked */
     /* WORK_TASK: as row */
     struct task_row *task;
@@ -717,7 +717,8 @@ void said_ended(struct session *s, int64_t upto); /* a call that had these has e
 /* In a replay: one that began behind this event of the log has ended. */
 void said_replayed(struct session *s, int64_t before_seq);
 void said_write(const struct session *s, struct jw *w);
-bool said_restore(struct session *s, struct json state); /* false: damaged */
+bool said_restore(struct session *s, struct json state);    /* false: damaged */
+int said_verify(const struct session *s, struct errbuf *e); /* 0, ERR_CORRUPT */
 void said_free(struct session *s);
 
 /* ---- node_stage.c ---- */

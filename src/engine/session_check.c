@@ -269,6 +269,8 @@ int session_verify(const struct session *s, struct errbuf *e)
         rc = counts_verify(s, e);
     if (!rc)
         rc = meters_verify(s, e);
+    if (!rc)
+        rc = said_verify(s, e);
     if (!rc && session_over(s))
         rc = terminal_verify(s, e);
     return rc;

@@ -85,6 +85,32 @@ test('a stored agent speaks in its group, and stays who it was over a kill', asy
   assert.equal(events.filter((e) => e.type === 'tool_execution').length, 0);
 });
 
+test('what group and agent remember goes into the prompt', async () => {
+  await put('/groups/rememberers', { name: 'R', system_prompt: 'We remember.' });
+  await put('/agents/mia', { name: 'Mia', persona: 'You are Mia.', memory: { group_results: 1 } });
+  const remember = async (content, agent_id) => {
+    const r = await server.post('/memory/ingest', { group_id: 'rememberers', content, ...(agent_id ? { agent_id } : {}) });
+    assert.ok([200, 201].includes(r.status), r.text);
+  };
+  await remember('Cats purr when the plan is good.');
+  await remember('Nothing about anything.');
+  await remember('Cats like Mia.', 'mia');
+  await remember('Cats like Max.', 'max');
+  const id = await server.execute({ nodes: chain(agent('mia')) }, { topic: 'Cats purr' }, { group_id: 'rememberers' });
+  const { request, say } = await nextAsked();
+  const [system, user] = request.messages;
+  assert.equal(system.content.replaceAll(/\(\d{4}-\d\d-\d\d\)/g, '(day)'), [
+    '## The group', 'We remember.', '## Who you are', 'You are Mia.', '## What the group remembers', '- (day) Cats purr when the plan is good.',
+    '## What you remember', '- (day) Cats like Mia.'].join('\n\n'));
+  assert.equal(user.content, 'On Cats purr.');
+  const reader = new Reader(server, id);
+  say('Purr.');
+  await reader.until((r) => r.done);
+  reader.close();
+  const told = (await server.events(id)).filter((e) => e.type === 'memory_retrieved');
+  assert.deepEqual(told.map((e) => [e.node_id, e.data.count]), [['mia', 2]]);
+});
+
 test('whoever nobody knows is told before anything runs', async () => {
   const vote = ['v', { type: 'vote', properties: { voters: ['ada', 'bob', { name: 'eve' }] } }];
   const before_ = (await server.get('/sessions')).json.items.length;
