@@ -46,80 +46,39 @@ static void svc_ready(struct app *a, struct svc_req *req)
     app_done(req);
 }
 
-static bool svc_is_read(enum svc_op op)
-{
-    switch (op) {
-    case SVC_WORKFLOW_CREATE:
-    case SVC_WORKFLOW_PUT:
-    case SVC_WORKFLOW_DELETE:
-    case SVC_EXECUTE:
-    case SVC_SESSION_DELETE:
-    case SVC_PAUSE:
-    case SVC_RESUME:
-    case SVC_CANCEL:
-    case SVC_STOP:
-    case SVC_NODE_RESUME:
-    case SVC_SIGNAL:
-    case SVC_INPUT:
-    case SVC_STAGE_UPDATE:
-    case SVC_STAGE_COMPLETE:
-    case SVC_TASK_LEASE:
-    case SVC_TASK_HEARTBEAT:
-    case SVC_TASK_COMPLETE:
-    case SVC_TASK_FAIL:
-    case SVC_FORK:
-    case SVC_RETRY:
-    case SVC_CHILD_ENDED:
-    case SVC_CHILD_RESUME:
-    case SVC_CATALOG_CREATE:
-    case SVC_CATALOG_PUT:
-    case SVC_CATALOG_PATCH:
-    case SVC_CATALOG_DELETE:
-    case SVC_TEMPLATE_INSTANTIATE:
-    case SVC_MEMORY_INGEST:
-    case SVC_MEMORY_DELETE:
-    case SVC_MEMORY_PROMOTE:
-        return false;
-    case SVC_CATALOG_LIST:
-    case SVC_CATALOG_GET:
-    case SVC_WORKFLOW_LIST:
-    case SVC_WORKFLOW_GET:
-    case SVC_WORKFLOW_VERSIONS:
-    case SVC_WORKFLOW_VALIDATE:
-    case SVC_WORKFLOW_DIAGRAM:
-    case SVC_WORKFLOW_SCHEMA:
-    case SVC_WORKFLOW_ESTIMATE:
-    case SVC_WORKFLOW_GENERATE:
-    case SVC_SESSION_LIST:
-    case SVC_SESSION_GET:
-    case SVC_EVENTS:
-    case SVC_MESSAGES:
-    case SVC_SESSION_USAGE:
-    case SVC_USAGE:
-    case SVC_NODES:
-    case SVC_SESSION_DIAGRAM:
-    case SVC_REVIEW_LIST:
-    case SVC_REVIEW_GET:
-    case SVC_STAGE_LIST:
-    case SVC_STAGE_GET:
-    case SVC_FILES:
-    case SVC_FILE_HISTORY:
-    case SVC_FILE_CONTENT:
-    case SVC_FILE_DIFF:
-    case SVC_MEMORY_QUERY:
-    case SVC_MEMORY_LIST:
-    case SVC_MEMORY_GET:
-    case SVC_KNOWLEDGE:
-    case SVC_LLM_PROVIDERS:
-    case SVC_MODELS_PRICING:
-    case SVC_INSTANCES:
-    case SVC_READY:
-    case SVC_METRICS:
-    case SVC_OP_COUNT:
-        return true;
-    }
-    return true;
-}
+/* Those that change something; they go by Idempotency-Keys, and not while the store fails. */
+static const bool svc_changes[SVC_OP_COUNT] = {
+    [SVC_WORKFLOW_CREATE] = true,
+    [SVC_WORKFLOW_PUT] = true,
+    [SVC_WORKFLOW_DELETE] = true,
+    [SVC_EXECUTE] = true,
+    [SVC_SESSION_DELETE] = true,
+    [SVC_PAUSE] = true,
+    [SVC_RESUME] = true,
+    [SVC_CANCEL] = true,
+    [SVC_STOP] = true,
+    [SVC_NODE_RESUME] = true,
+    [SVC_SIGNAL] = true,
+    [SVC_INPUT] = true,
+    [SVC_STAGE_UPDATE] = true,
+    [SVC_STAGE_COMPLETE] = true,
+    [SVC_TASK_LEASE] = true,
+    [SVC_TASK_HEARTBEAT] = true,
+    [SVC_TASK_COMPLETE] = true,
+    [SVC_TASK_FAIL] = true,
+    [SVC_FORK] = true,
+    [SVC_RETRY] = true,
+    [SVC_CHILD_ENDED] = true,
+    [SVC_CHILD_RESUME] = true,
+    [SVC_CATALOG_CREATE] = true,
+    [SVC_CATALOG_PUT] = true,
+    [SVC_CATALOG_PATCH] = true,
+    [SVC_CATALOG_DELETE] = true,
+    [SVC_TEMPLATE_INSTANTIATE] = true,
+    [SVC_MEMORY_INGEST] = true,
+    [SVC_MEMORY_DELETE] = true,
+    [SVC_MEMORY_PROMOTE] = true,
+};
 
 typedef void (*svc_handler)(struct app *a, struct svc_req *req);
 
@@ -222,7 +181,7 @@ void service_again_all(struct app *a, struct list *replies)
 static void app_submit(struct service *s, struct svc_req *req)
 {
     struct app *a = container_of(s, struct app, service);
-    if (svc_is_read(req->op))
+    if (!svc_changes[req->op])
         svc_pass(a, req);
     else if (a->stopping)
         app_fail(req, ERR_UNAVAILABLE, "the server is shutting down");
