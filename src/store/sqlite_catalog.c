@@ -161,7 +161,7 @@ static int catalog_agents_check(struct sqlite_db *db, const struct store_catalog
 int sqlite_catalog_put(struct sqlite_db *db, struct store_catalog_put *p)
 {
     struct arena *a = &p->req.arena;
-    struct catalog_row now;
+    struct catalog_row now = {.next = NULL};
     int64_t workspace = 0;
     int found = 0;
 
@@ -260,28 +260,27 @@ static int catalog_detach(struct sqlite_db *db, struct store_catalog_delete *d, 
         row->next = rows;
         rows = row;
     }
-    for (int status = more; rows; rows = rows->next) {
-        if (status == 0)
-            status = catalog_find(db, a, CATALOG_GROUP, workspace, d->workspace, rows->id, &group);
-        if (status < 0)
-            return status;
+    for (; more == 0 && rows; rows = rows->next) {
+        int found = catalog_find(db, a, CATALOG_GROUP, workspace, d->workspace, rows->id, &group);
+        if (found < 0)
+            return found;
+        if (found == 0)
+            continue;
         struct buf body;
         buf_init(&body, SIZE_MAX);
         rules_group_drop_agent(group.body_json, d->id, &body);
         group.body_json = buf_str(&body);
         group.version++;
         group.updated_at = d->now_ms;
-        status = catalog_write(db, CATALOG_GROUP, workspace, &group);
+        more = catalog_write(db, CATALOG_GROUP, workspace, &group);
         buf_deinit(&body);
-        if (status < 0)
-            return status;
     }
     return more;
 }
 
 int sqlite_catalog_delete(struct sqlite_db *db, struct store_catalog_delete *d)
 {
-    struct catalog_row now;
+    struct catalog_row now = {.next = NULL};
     int64_t workspace = 0;
     bool used = false;
     struct sqlq q;

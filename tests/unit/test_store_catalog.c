@@ -274,6 +274,8 @@ static void an_agent_in_use_stays(void **state)
     assert_int_equal(put_group(r, "h", "{}", ghost, 2), ERR_INVALID);
     assert_int_equal(version_of(r, CATALOG_GROUP, "h", NULL), 0);
 
+    assert_int_equal(put_group(r, "g2", "{\"default_agent_ids\":[\"pro\"]}", agents, 1), 0);
+
     put_workflow(r, "w", NODES("{\"agent_id\":\"pro\"}"));
     put_workflow(r, "inline", NODES("{\"agent_id\":\"pro\",\"persona\":\"I am another.\"}"));
     put_workflow(r, "older", NODES("{\"agent_id\":\"pro\"}"));
@@ -285,13 +287,16 @@ static void an_agent_in_use_stays(void **state)
 
     assert_int_equal(drop(r, CATALOG_AGENT, "pro", false, 0, used), ERR_CONFLICT);
     assert_string_equal(
-        used, "{\"groups\":[\"g\"],\"workflows\":[\"escaped\",\"w\"],\"templates\":[\"t\"]}");
+        used,
+        "{\"groups\":[\"g\",\"g2\"],\"workflows\":[\"escaped\",\"w\"],\"templates\":[\"t\"]}");
     assert_int_equal(version_of(r, CATALOG_AGENT, "pro", NULL), 1);
 
     assert_int_equal(drop(r, CATALOG_AGENT, "pro", true, 0, used), 0);
     assert_int_equal(version_of(r, CATALOG_AGENT, "pro", NULL), 0);
     assert_int_equal(version_of(r, CATALOG_GROUP, "g", body), 2);
     assert_string_equal(body, "{\"default_agent_ids\":[\"con\"],\"x\":1}");
+    assert_int_equal(version_of(r, CATALOG_GROUP, "g2", body), 2);
+    assert_string_equal(body, "{\"default_agent_ids\":[]}");
 }
 
 static void a_voter_that_is_a_node_is_no_agent(void **state)
