@@ -542,38 +542,22 @@ int mem_read_run(struct mem_data *d, struct store_req *req)
         READ(STORE_SESSION_LOAD, store_session_load, mem_session_load);
         READ(STORE_EVENTS_READ, store_events_read, read_events);
         READ(STORE_MESSAGES_LIST, store_messages_list, read_messages);
-    case STORE_RUNS_LIST:
-        return read_runs(d, container_of(req, struct store_runs_list, req));
-    case STORE_SCAN_BUSY:
-        return read_busy(d, container_of(req, struct store_scan_busy, req));
-    case STORE_SCAN_TIMERS:
-        return read_timers(d, container_of(req, struct store_scan_timers, req));
-    case STORE_IDEMPOTENCY_GET:
-        return read_idempotency(d, container_of(req, struct store_idempotency_get, req));
-    case STORE_INSTANCE_LIST:
-        return mem_instance_list(d, container_of(req, struct store_instance_list, req));
-    case STORE_COMMAND_GET:
-        return mem_command_get(d, container_of(req, struct store_command_get, req));
-    case STORE_COMMAND_LIST:
-        return mem_command_list(d, container_of(req, struct store_command_list, req));
-    case STORE_INTERRUPT_GET:
-        return mem_interrupt_get(d, container_of(req, struct store_interrupt_get, req));
-    case STORE_INTERRUPT_LIST:
-        return mem_interrupt_list(d, container_of(req, struct store_interrupt_list, req));
-    case STORE_TASK_GET:
-        return mem_task_get(d, container_of(req, struct store_task_get, req));
-    case STORE_FILE_GET:
-        return mem_file_get(d, container_of(req, struct store_file_get, req));
-    case STORE_FILE_LIST:
-        return mem_file_list(d, container_of(req, struct store_file_list, req));
-    case STORE_MEMORY_QUERY:
-        return mem_memory_query(d, container_of(req, struct store_memory_query, req));
-    case STORE_MEMORY_LIST:
-        return mem_memory_list(d, container_of(req, struct store_memory_list, req));
-    case STORE_MEMORY_GET:
-        return mem_memory_get(d, container_of(req, struct store_memory_get, req));
-    case STORE_CHILDREN_LIST:
-        return mem_children_list(d, container_of(req, struct store_children_list, req));
+        READ(STORE_RUNS_LIST, store_runs_list, read_runs);
+        READ(STORE_SCAN_BUSY, store_scan_busy, read_busy);
+        READ(STORE_SCAN_TIMERS, store_scan_timers, read_timers);
+        READ(STORE_IDEMPOTENCY_GET, store_idempotency_get, read_idempotency);
+        READ(STORE_INSTANCE_LIST, store_instance_list, mem_instance_list);
+        READ(STORE_COMMAND_GET, store_command_get, mem_command_get);
+        READ(STORE_COMMAND_LIST, store_command_list, mem_command_list);
+        READ(STORE_INTERRUPT_GET, store_interrupt_get, mem_interrupt_get);
+        READ(STORE_INTERRUPT_LIST, store_interrupt_list, mem_interrupt_list);
+        READ(STORE_TASK_GET, store_task_get, mem_task_get);
+        READ(STORE_FILE_GET, store_file_get, mem_file_get);
+        READ(STORE_FILE_LIST, store_file_list, mem_file_list);
+        READ(STORE_MEMORY_QUERY, store_memory_query, mem_memory_query);
+        READ(STORE_MEMORY_LIST, store_memory_list, mem_memory_list);
+        READ(STORE_MEMORY_GET, store_memory_get, mem_memory_get);
+        READ(STORE_CHILDREN_LIST, store_children_list, mem_children_list);
     case STORE_CATALOG_GET:
         return mem_catalog_get(d, container_of(req, struct store_catalog_get, req));
     case STORE_CATALOG_LIST:

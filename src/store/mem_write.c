@@ -237,41 +237,29 @@ static int write_idempotency(struct mem_data *d, struct store_idempotency_put *p
     return 0;
 }
 
+#define WRITE(op, type, run)                                                                       \
+    case op:                                                                                       \
+        return run(d, container_of(req, struct type, req))
+
 int mem_write_run(struct mem_data *d, struct store_req *req)
 {
     switch (req->op) {
-    case STORE_COMMIT:
-        return write_commit(d, container_of(req, struct store_commit, req));
-    case STORE_WORKFLOW_PUT:
-        return write_workflow_put(d, container_of(req, struct store_workflow_put, req));
-    case STORE_WORKFLOW_DELETE:
-        return write_workflow_delete(d, container_of(req, struct store_workflow_delete, req));
-    case STORE_SESSION_DELETE:
-        return write_session_delete(d, container_of(req, struct store_session_delete, req));
-    case STORE_SESSION_LOAD:
-        return mem_session_load(d, container_of(req, struct store_session_load, req));
-    case STORE_IDEMPOTENCY_PUT:
-        return write_idempotency(d, container_of(req, struct store_idempotency_put, req));
-    case STORE_SESSION_RELEASE:
-        return mem_session_release(d, container_of(req, struct store_session_release, req));
-    case STORE_INSTANCE_PUT:
-        return mem_instance_put(d, container_of(req, struct store_instance_put, req));
-    case STORE_INSTANCE_REMOVE:
-        return mem_instance_remove(d, container_of(req, struct store_instance_remove, req));
-    case STORE_COMMAND_PUT:
-        return mem_command_put(d, container_of(req, struct store_command_put, req));
-    case STORE_COMMAND_DONE:
-        return mem_command_done(d, container_of(req, struct store_command_done, req));
-    case STORE_RETENTION:
-        return mem_retention(d, container_of(req, struct store_retention, req));
-    case STORE_TASK_LEASE:
-        return mem_task_lease(d, container_of(req, struct store_task_lease, req));
-    case STORE_TASK_HEARTBEAT:
-        return mem_task_heartbeat(d, container_of(req, struct store_task_heartbeat, req));
-    case STORE_MEMORY_PUT:
-        return mem_memory_put(d, container_of(req, struct store_memory_put, req));
-    case STORE_MEMORY_UPDATE:
-        return mem_memory_update(d, container_of(req, struct store_memory_update, req));
+        WRITE(STORE_COMMIT, store_commit, write_commit);
+        WRITE(STORE_WORKFLOW_PUT, store_workflow_put, write_workflow_put);
+        WRITE(STORE_WORKFLOW_DELETE, store_workflow_delete, write_workflow_delete);
+        WRITE(STORE_SESSION_DELETE, store_session_delete, write_session_delete);
+        WRITE(STORE_SESSION_LOAD, store_session_load, mem_session_load);
+        WRITE(STORE_IDEMPOTENCY_PUT, store_idempotency_put, write_idempotency);
+        WRITE(STORE_SESSION_RELEASE, store_session_release, mem_session_release);
+        WRITE(STORE_INSTANCE_PUT, store_instance_put, mem_instance_put);
+        WRITE(STORE_INSTANCE_REMOVE, store_instance_remove, mem_instance_remove);
+        WRITE(STORE_COMMAND_PUT, store_command_put, mem_command_put);
+        WRITE(STORE_COMMAND_DONE, store_command_done, mem_command_done);
+        WRITE(STORE_RETENTION, store_retention, mem_retention);
+        WRITE(STORE_TASK_LEASE, store_task_lease, mem_task_lease);
+        WRITE(STORE_TASK_HEARTBEAT, store_task_heartbeat, mem_task_heartbeat);
+        WRITE(STORE_MEMORY_PUT, store_memory_put, mem_memory_put);
+        WRITE(STORE_MEMORY_UPDATE, store_memory_update, mem_memory_update);
     case STORE_MEMORY_AGE:
         return mem_memory_age(d, container_of(req, struct store_memory_age, req));
     case STORE_MEMORY_DELETE:

@@ -351,42 +351,26 @@ int sqlite_read_run(struct sqlite_db *db, struct store_req *req)
         READ(STORE_SESSION_LOAD, store_session_load, sqlite_session_load);
         READ(STORE_EVENTS_READ, store_events_read, read_events);
         READ(STORE_MESSAGES_LIST, store_messages_list, read_messages);
-    case STORE_RUNS_LIST:
-        return read_runs(db, container_of(req, struct store_runs_list, req));
-    case STORE_SCAN_BUSY:
-        return read_busy(db, container_of(req, struct store_scan_busy, req));
-    case STORE_SCAN_TIMERS:
-        return read_timers(db, container_of(req, struct store_scan_timers, req));
+        READ(STORE_RUNS_LIST, store_runs_list, read_runs);
+        READ(STORE_SCAN_BUSY, store_scan_busy, read_busy);
+        READ(STORE_SCAN_TIMERS, store_scan_timers, read_timers);
     case STORE_IDEMPOTENCY_GET: {
         struct store_idempotency_get *g = container_of(req, struct store_idempotency_get, req);
         return sqlite_idempotency_get(db, &req->arena, g->workspace, g->key, &g->row);
     }
-    case STORE_INSTANCE_LIST:
-        return sqlite_instance_list(db, container_of(req, struct store_instance_list, req));
-    case STORE_COMMAND_GET:
-        return sqlite_command_get(db, container_of(req, struct store_command_get, req));
-    case STORE_COMMAND_LIST:
-        return sqlite_command_list(db, container_of(req, struct store_command_list, req));
-    case STORE_INTERRUPT_GET:
-        return sqlite_interrupt_get(db, container_of(req, struct store_interrupt_get, req));
-    case STORE_INTERRUPT_LIST:
-        return sqlite_interrupt_list(db, container_of(req, struct store_interrupt_list, req));
-    case STORE_TASK_GET:
-        return sqlite_task_get(db, container_of(req, struct store_task_get, req));
-    case STORE_FILE_GET:
-        return sqlite_file_get(db, container_of(req, struct store_file_get, req));
-    case STORE_FILE_LIST:
-        return sqlite_file_list(db, container_of(req, struct store_file_list, req));
-    case STORE_MEMORY_QUERY:
-        return sqlite_memory_query(db, container_of(req, struct store_memory_query, req));
-    case STORE_MEMORY_LIST:
-        return sqlite_memory_list(db, container_of(req, struct store_memory_list, req));
-    case STORE_MEMORY_GET:
-        return sqlite_memory_get(db, container_of(req, struct store_memory_get, req));
-    case STORE_CHILDREN_LIST:
-        return sqlite_children_list(db, container_of(req, struct store_children_list, req));
-    case STORE_CATALOG_GET:
-        return sqlite_catalog_get(db, container_of(req, struct store_catalog_get, req));
+        READ(STORE_INSTANCE_LIST, store_instance_list, sqlite_instance_list);
+        READ(STORE_COMMAND_GET, store_command_get, sqlite_command_get);
+        READ(STORE_COMMAND_LIST, store_command_list, sqlite_command_list);
+        READ(STORE_INTERRUPT_GET, store_interrupt_get, sqlite_interrupt_get);
+        READ(STORE_INTERRUPT_LIST, store_interrupt_list, sqlite_interrupt_list);
+        READ(STORE_TASK_GET, store_task_get, sqlite_task_get);
+        READ(STORE_FILE_GET, store_file_get, sqlite_file_get);
+        READ(STORE_FILE_LIST, store_file_list, sqlite_file_list);
+        READ(STORE_MEMORY_QUERY, store_memory_query, sqlite_memory_query);
+        READ(STORE_MEMORY_LIST, store_memory_list, sqlite_memory_list);
+        READ(STORE_MEMORY_GET, store_memory_get, sqlite_memory_get);
+        READ(STORE_CHILDREN_LIST, store_children_list, sqlite_children_list);
+        READ(STORE_CATALOG_GET, store_catalog_get, sqlite_catalog_get);
     case STORE_CATALOG_LIST:
         return sqlite_catalog_list(db, container_of(req, struct store_catalog_list, req));
     case STORE_USAGE_SUM:

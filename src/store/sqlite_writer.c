@@ -83,41 +83,29 @@ static int write_session_delete(struct sqlite_db *db, struct store_session_delet
     return sqlq_run(&q);
 }
 
+#define WRITE(op, type, run)                                                                       \
+    case op:                                                                                       \
+        return run(db, container_of(req, struct type, req))
+
 int sqlite_write_run(struct sqlite_db *db, struct store_req *req)
 {
     switch (req->op) {
-    case STORE_COMMIT:
-        return sqlite_commit_run(db, container_of(req, struct store_commit, req));
-    case STORE_WORKFLOW_PUT:
-        return sqlite_workflow_put(db, container_of(req, struct store_workflow_put, req));
-    case STORE_WORKFLOW_DELETE:
-        return sqlite_workflow_delete(db, container_of(req, struct store_workflow_delete, req));
-    case STORE_SESSION_DELETE:
-        return write_session_delete(db, container_of(req, struct store_session_delete, req));
-    case STORE_SESSION_LOAD:
-        return sqlite_session_load(db, container_of(req, struct store_session_load, req));
-    case STORE_IDEMPOTENCY_PUT:
-        return write_idempotency(db, container_of(req, struct store_idempotency_put, req));
-    case STORE_SESSION_RELEASE:
-        return sqlite_session_release(db, container_of(req, struct store_session_release, req));
-    case STORE_INSTANCE_PUT:
-        return sqlite_instance_put(db, container_of(req, struct store_instance_put, req));
-    case STORE_INSTANCE_REMOVE:
-        return sqlite_instance_remove(db, container_of(req, struct store_instance_remove, req));
-    case STORE_COMMAND_PUT:
-        return sqlite_command_put(db, container_of(req, struct store_command_put, req));
-    case STORE_COMMAND_DONE:
-        return sqlite_command_done(db, container_of(req, struct store_command_done, req));
-    case STORE_RETENTION:
-        return sqlite_retention(db, container_of(req, struct store_retention, req));
-    case STORE_TASK_LEASE:
-        return sqlite_task_lease(db, container_of(req, struct store_task_lease, req));
-    case STORE_TASK_HEARTBEAT:
-        return sqlite_task_heartbeat(db, container_of(req, struct store_task_heartbeat, req));
-    case STORE_MEMORY_PUT:
-        return sqlite_memory_put(db, container_of(req, struct store_memory_put, req));
-    case STORE_MEMORY_UPDATE:
-        return sqlite_memory_update(db, container_of(req, struct store_memory_update, req));
+        WRITE(STORE_COMMIT, store_commit, sqlite_commit_run);
+        WRITE(STORE_WORKFLOW_PUT, store_workflow_put, sqlite_workflow_put);
+        WRITE(STORE_WORKFLOW_DELETE, store_workflow_delete, sqlite_workflow_delete);
+        WRITE(STORE_SESSION_DELETE, store_session_delete, write_session_delete);
+        WRITE(STORE_SESSION_LOAD, store_session_load, sqlite_session_load);
+        WRITE(STORE_IDEMPOTENCY_PUT, store_idempotency_put, write_idempotency);
+        WRITE(STORE_SESSION_RELEASE, store_session_release, sqlite_session_release);
+        WRITE(STORE_INSTANCE_PUT, store_instance_put, sqlite_instance_put);
+        WRITE(STORE_INSTANCE_REMOVE, store_instance_remove, sqlite_instance_remove);
+        WRITE(STORE_COMMAND_PUT, store_command_put, sqlite_command_put);
+        WRITE(STORE_COMMAND_DONE, store_command_done, sqlite_command_done);
+        WRITE(STORE_RETENTION, store_retention, sqlite_retention);
+        WRITE(STORE_TASK_LEASE, store_task_lease, sqlite_task_lease);
+        WRITE(STORE_TASK_HEARTBEAT, store_task_heartbeat, sqlite_task_heartbeat);
+        WRITE(STORE_MEMORY_PUT, store_memory_put, sqlite_memory_put);
+        WRITE(STORE_MEMORY_UPDATE, store_memory_update, sqlite_memory_update);
     case STORE_MEMORY_AGE:
         return sqlite_memory_age(db, container_of(req, struct store_memory_age, req));
     case STORE_MEMORY_DELETE:
