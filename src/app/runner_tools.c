@@ -132,7 +132,10 @@ static void tool_job_limits(struct tool_job *j, struct json node, struct json re
 {
     int64_t ms = 0;
     bool is_node = json_string_eq(json_get_set(node, "type"), "tool");
-    j->secrets_of = json_raw(is_node ? node : agent_headers(node, json_get_set(request, "name")));
+    struct json headers = is_node ? node : agent_headers(node, json_get_set(request, "name"));
+    if (!json_exists(headers)) /* of a stored agent's tool, the engine says what it fixes */
+        headers = json_get_set(request, "fixed_headers");
+    j->secrets_of = json_raw(headers);
     if (is_node && json_i64(json_get_set(node, "timeout_ms"), &ms) && ms > 0)
         j->timeout_ms = ms + TIMEOUT_BEHIND_MS;
 }

@@ -196,6 +196,8 @@ static int tool_begin(struct session *s, unsigned n, const struct chat *c, struc
         rc = arguments_make(s, n, &spec, text, &t.arguments, e);
     t.tool = spec.tool;
     t.server = spec.server;
+    if (c->tools.p && json_exists(json_get_set(spec.arguments, "url")))
+        t.headers = json_raw(json_get_set(spec.arguments, "headers"));
     if (!rc) {
         request = tool_request(s, n, &t);
         if (!request.p)

@@ -62,6 +62,8 @@ struct str tool_request(struct session *s, unsigned n, const struct tool_call *t
     jw_kv_raw(&w, "arguments", t->arguments);
     if (t->internal)
         jw_kv_bool(&w, "internal", true);
+    if (t->headers.p)
+        jw_kv_raw(&w, "fixed_headers", t->headers);
     jw_end(&w);
     bool fits = !buf_error(&b) && !json_check(buf_str(&b), &limits, NULL);
     struct str out = fits ? tmp_copy(s, buf_str(&b)) : STR_NULL;

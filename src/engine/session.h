@@ -550,6 +550,7 @@ struct tool_call {
     struct str tool, server, name; /* the last two may be NULL */
     struct str arguments;          /* JSON, an object */
     bool internal;                 /* the node's own question to the shell: no tool of anybody's */
+    struct str headers; /* JSON: those that a stored agent fixes, and its URL with them; or NULL */
 };
 /* What EFFECT_TOOL_START carries, in the step's memory; NULL when it is too large. */
 struct str tool_request(struct session *s, unsigned n, const struct tool_call *t);

@@ -7,8 +7,9 @@ import { Reader } from './lib/client.mjs';
 import { Server } from './lib/server.mjs';
 
 // Answers when the test says so.
-const asked = []; // {request, say(text)}, in the order in which they came
+const asked = []; // {request, say(text), call(name, arguments)}, in the order in which they came
 const waiting = [];
+const seen = []; // by the tool
 let model, server;
 const chunk = (delta, finish) =>
   `data: ${JSON.stringify({ id: 'x', object: 'chat.completion.chunk', model: 'm', choices: [{ index: 0, delta, finish_reason: finish }] })}\n\n`;
@@ -17,17 +18,23 @@ before(async () => {
     let body = '';
     req.on('data', (d) => { body += d; });
     req.on('end', () => {
+      if (req.url === '/tool') {
+        seen.push(req.headers.authorization);
+        res.writeHead(200, { 'content-type': 'application/json' }).end('"fine"');
+        return;
+      }
       res.writeHead(200, { 'content-type': 'text/event-stream' });
       asked.push({
         request: JSON.parse(body),
+        call: (name, args) => res.end(`${chunk({ tool_calls: [{ index: 0, id: 'c', type: 'function', function: { name, arguments: JSON.stringify(args) } }] }, null)}${chunk({}, 'tool_calls')}data: [DONE]\n\n`),
         say: (text) => res.end(`${chunk({ content: text }, null)}${chunk({}, 'stop')}data: [DONE]\n\n`),
       });
       waiting.splice(0).forEach((w) => w());
     });
   });
   await new Promise((done) => { model.listen(0, '127.0.0.1', done); });
-  const env = { OPENAI_BASE_URL: `http://127.0.0.1:${model.address().port}/v1`, OPENAI_API_KEY: 'test', SLUICE_MODEL: 'm' };
-  server = await new Server({ env }).start();
+  const env = { OPENAI_BASE_URL: `http://127.0.0.1:${model.address().port}/v1`, OPENAI_API_KEY: 'test', SLUICE_MODEL: 'm', SLUICE_SECRET_TOKEN: 'opensesame' };
+  server = await new Server({ env, args: ['--tool-allow', '127.0.0.1'] }).start();
 });
 after(async () => {
   await server?.close();
@@ -109,6 +116,30 @@ test('what group and agent remember goes into the prompt', async () => {
   reader.close();
   const told = (await server.events(id)).filter((e) => e.type === 'memory_retrieved');
   assert.deepEqual(told.map((e) => [e.node_id, e.data.count]), [['mia', 2]]);
+});
+
+test('tools of a stored agent are its own, and take their secret where its author says', async () => {
+  const url = `http://127.0.0.1:${model.address().port}/tool`;
+  const headers = { Authorization: 'Bearer {{ secret.TOKEN }}' };
+  await put('/agents/clerk', { name: 'Clerk', persona: 'You file.', max_tool_rounds: 2, tools: [
+    { name: 'file', tool: 'http', arguments: { url, headers }, parameters: { type: 'object' } },
+    { name: 'any', tool: 'http', arguments: { headers }, parameters: { type: 'object' } }] });
+  const id = await server.execute({ nodes: chain(agent('clerk')) }, { topic: 'Cats' });
+  const first = await nextAsked();
+  assert.deepEqual(first.request.tools.map((t) => t.function.name), ['file', 'any']);
+  first.call('file', { body: 'x' });
+  const second = await nextAsked();
+  assert.match(second.request.messages.at(-1).content, /fine/);
+  second.call('any', { url });
+  const third = await nextAsked();
+  assert.equal(third.request.tools, undefined); // its two rounds are over
+  const reader = new Reader(server, id);
+  third.say('Filed.');
+  await reader.until((r) => r.done);
+  reader.close();
+  assert.deepEqual(seen, ['Bearer opensesame']); // not where the model says
+  assert.match(third.request.messages.at(-1).content, /^The tool failed/);
+  assert.ok(!JSON.stringify(await server.events(id)).includes('opensesame'));
 });
 
 test('whoever nobody knows is told before anything runs', async () => {

@@ -159,6 +159,39 @@ static void tools_of_the_agent(void **state)
     fix_close(&f);
 }
 
+/* A secret goes where the agent's author has said, and nowhere else. */
+static void headers_of_the_agents_author(void **state)
+{
+    static const struct {
+        const char *arguments, *wanted;
+    } rows[] = {
+        {"{\"url\":\"http://x\",\"headers\":{\"K\":\"{{ secret.K }}\"}}",
+         "\"fixed_headers\":{\"K\":\"{{ secret.K }}\"}}"},
+        {"{\"headers\":{\"K\":\"{{ secret.K }}\"}}", NULL}, /* the model could say where */
+        {"{\"url\":\"http://x\"}", NULL},
+    };
+    (void)state;
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct fix f;
+        char answer[500];
+        snprintf(answer, sizeof(answer),
+                 KNOWN(",\"tools\":[{\"name\":\"get\",\"tool\":\"http\",\"arguments\":%s}]"),
+                 rows[i].arguments);
+        fix_open(&f, GRAPH("", ADA, ""));
+        fix_call_done(&f, fix_call(&f, 0), answer);
+        fix_call_says(
+            &f, fix_call(&f, 0), "",
+            "[{\"id\":\"1\",\"name\":\"get\",\"arguments\":\"{\\\"url\\\":\\\"http://y\\\"}\"}]");
+        fix_take(&f);
+        has(f.last_request, "\"tool\":\"http\"");
+        if (rows[i].wanted)
+            has(f.last_request, rows[i].wanted);
+        else
+            hasnt(f.last_request, "},\"fixed_headers\"");
+        fix_close(&f);
+    }
+}
+
 static void tools_of_the_node_come_first(void **state)
 {
     (void)state;
@@ -377,6 +410,7 @@ int main(void)
         cmocka_unit_test(a_group_around_an_inline_persona),
         cmocka_unit_test(settings_of_the_agent),
         cmocka_unit_test(tools_of_the_agent),
+        cmocka_unit_test(headers_of_the_agents_author),
         cmocka_unit_test(tools_of_the_node_come_first),
         cmocka_unit_test(nobody_of_that_name),
         cmocka_unit_test(the_store_is_away),
