@@ -272,12 +272,11 @@ int catalog_template_render(struct json graph, struct json schema, struct json v
 int catalog_template_sample(struct json graph, struct json schema, struct buf *out,
                             struct errbuf *e)
 {
+    struct errbuf why = {""};
     struct buf all;
     buf_init(&all, RENDERED_MAX);
     values_resolve(schema, JSON_ABSENT, true, &all);
-    int rc = render_graph(graph, buf_str(&all), out, e);
-    if (rc)
-        err_set(e, rc, "graph: %s", strdupa(e->text));
+    int rc = render_graph(graph, buf_str(&all), out, &why);
     buf_deinit(&all);
-    return rc ? ERR_INVALID : 0;
+    return rc ? err_set(e, ERR_INVALID, "graph: %s", why.text) : 0;
 }

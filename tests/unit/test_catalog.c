@@ -92,21 +92,13 @@ static void the_workspace_comes_first(void **state)
 
 /* ---- system templates ---- */
 
-/* Every agent that the object names, at any depth. */
-static void agents_are_known(struct json v, const char *where)
+static void agents_are_known(const struct workflow *wf, const char *where)
 {
-    struct json_iter it;
+    struct workflow_agent it = {.node = 0};
 
-    json_iter_init(&it, v);
-    while (json_iter_next(&it)) {
-        if (json_type(v) == JSON_OBJECT && json_iter_key_is(&it, "agent_id")) {
-            char *id = json_strdup(it.value);
-            if (!catalog_system_find(CATALOG_AGENT, str_of(id)))
-                fail_msg("%s: there is no agent \"%s\"", where, id);
-            free(id);
-        }
-        agents_are_known(it.value, where);
-    }
+    while (workflow_agent_next(wf, &it))
+        if (!catalog_system_find(CATALOG_AGENT, it.id))
+            fail_msg("%s: there is no agent \"%.*s\"", where, STR_FMT(it.id));
 }
 
 static void system_templates_are_workflows(void **state)
@@ -136,7 +128,8 @@ static void system_templates_are_workflows(void **state)
         for (unsigned k = 0; k < issues.count; k++)
             fail_msg("%s: %.*s: %.*s", id, STR_FMT(issues.items[k].path),
                      STR_FMT(issues.items[k].message));
-        agents_are_known(graph, id);
+        assert_non_null(wf);
+        agents_are_known(wf, id);
         assert_non_null(rows[i]->category.p);
         workflow_unref(wf);
         workflow_issues_deinit(&issues);
