@@ -215,6 +215,14 @@ void memory_query_start(struct app *a, struct memory_query *q)
         memory_hot_start(q);
         return;
     }
+    if (q->vector.values) {
+        q->ask.embedding = q->vector.values;
+        q->ask.dimensions = q->vector.dimensions;
+        q->ask.model = q->vector.model;
+        q->by_vector = true;
+        memory_query_ask(q);
+        return;
+    }
     if (!memory_has_model(&a->memory) || q->text.n == 0 || a->stopping) {
         memory_query_ask(q);
         return;
@@ -232,6 +240,18 @@ void memory_query_start(struct app *a, struct memory_query *q)
         return;
     }
     list_append(&a->memory.embedding, &q->link);
+}
+
+struct memory_vector memory_query_vector(const struct memory_query *q, struct arena *a)
+{
+    struct memory_vector v = {.dimensions = q->ask.dimensions};
+    if (!q->by_vector)
+        return (struct memory_vector){NULL, 0, STR_NULL};
+    float *values = arena_alloc(a, v.dimensions * sizeof(float));
+    memcpy(values, q->ask.embedding, v.dimensions * sizeof(float));
+    v.values = values;
+    v.model = str_of(arena_strdup(a, q->ask.model));
+    return v;
 }
 
 void memory_query_deinit(struct memory_query *q)

@@ -48,6 +48,13 @@ struct hot_key {
     size_t n; /* 0: none */
 };
 
+/* The vector of a question, for another one with the same text. */
+struct memory_vector {
+    const float *values; /* NULL: none */
+    unsigned dimensions;
+    struct str model;
+};
+
 struct memory_query {
     /* In */
     struct str workspace, group_id, text;  /* text empty: by age alone */
@@ -57,9 +64,10 @@ struct memory_query {
     unsigned tiers;                        /* bits; 0: working and long-term */
     int64_t created_after, created_before; /* 0: any */
     double score_min;
-    int limit;          /* 1 to MEMORY_RESULTS_MAX; 0: MEMORY_RESULTS */
-    bool no_hits;       /* a look, not a use: is not counted as a hit */
-    struct id fair_key; /* whose question it is, for the model's queue */
+    int limit;                   /* 1 to MEMORY_RESULTS_MAX; 0: MEMORY_RESULTS */
+    bool no_hits;                /* a look, not a use: is not counted as a hit */
+    struct id fair_key;          /* whose question it is, for the model's queue */
+    struct memory_vector vector; /* of an earlier question with this text: no model is asked */
     void (*done)(struct memory_query *q);
     void *data;
     /* Out */
@@ -77,6 +85,8 @@ struct memory_query {
 };
 void memory_query_start(struct app *a, struct memory_query *q);
 void memory_query_deinit(struct memory_query *q);
+/* Its vector, copied into the arena. */
+struct memory_vector memory_query_vector(const struct memory_query *q, struct arena *a);
 /* {id, source_id, content, source: hot | cold, tier, score, …}: one row as clients see it; score
  * only out of a query. */
 void memory_row_members(struct jw *w, const struct memory_row *row, bool is_result);

@@ -27,6 +27,7 @@ struct context_job {
     struct catalog_lookup lookup;
     struct id session_id;
     struct memory_query memories;
+    struct memory_vector vector;          /* of the query, once it is known */
     int which;                            /* of the lists is asked for */
     char *agent;                          /* its body, or NULL */
     char *prompt;                         /* of the group, or NULL */
@@ -117,6 +118,8 @@ static void memories_read(struct memory_query *q)
     int status = q->status, which = job->which;
     for (const struct memory_row *m = q->rows; m; m = m->next)
         memory_write(&job->lists[which], m);
+    if (!status && !job->vector.values)
+        job->vector = memory_query_vector(q, &job->arena);
     memory_query_deinit(q);
     if (status)
         context_failed(job, status, &e);
@@ -141,6 +144,7 @@ static void memories_next(struct context_job *job, int which)
                                .text = job->query,
                                .limit = (int)(which ? job->agent_results : job->group_results),
                                .fair_key = job->session_id,
+                               .vector = job->vector,
                                .done = memories_read};
     if (which)
         q->agent_id = job->agent_id;

@@ -6,7 +6,9 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import { Reader } from './lib/client.mjs';
+import { holds, holdsAnswer, openapi } from './lib/contract.mjs';
 import { Server, sluiceBin } from './lib/server.mjs';
+import { Database, storeKind } from './lib/services.mjs';
 
 const tool = (name, args, ...next_ids) => ({ type: 'tool', properties: { tool: name, arguments: args }, next_ids });
 const none = '00000000-0000-7000-8000-000000000000';
@@ -74,6 +76,19 @@ for (const embedding of [false, true]) {
       assert.deepEqual(own.map((k) => [k.id, k.relation]), [[row.id, 'written']]);
       assert.deepEqual((await server.get(`/sessions/${first}/knowledge?layer=cold`)).json.items, []);
       assert.deepEqual((await server.get(`/sessions/${first}/knowledge?q=elsewhere`)).json.items, []);
+    });
+
+    test('a stored agent is given what its group and it itself remember', async () => {
+      const ids = [];
+      for (const agent_id of [undefined, 'affirmative', 'negative'])
+        ids.push((await server.post('/memory/ingest', { group_id: 'speakers', agent_id, content: 'The motion about whales was carried.' })).json.ids[0]);
+      const { session } = await ended(server, await server.execute({ nodes: {
+        start: { type: 'start', next_ids: ['a'] },
+        a: { type: 'agent', properties: { agent_id: 'affirmative', prompt: 'What of the motion about whales?', max_tokens: 5 }, next_ids: ['end'] },
+        end: { type: 'end' } } }, {}, { group_id: 'speakers' }));
+      assert.equal(session.status, 'completed');
+      const rows = await Promise.all(ids.map(async (id) => (await server.get(`/memories/${id}`)).json.hits));
+      assert.deepEqual(rows, [1, 1, 0]);
     });
 
     test('a text comes in, is found, moved and forgotten', async () => {
@@ -181,6 +196,33 @@ describe('rules', () => {
     }
   });
 
+  test('every route and event is as the contract says', async () => {
+    const route = async (method, path, body, query = '', ids = {}) => holdsAnswer(path, method,
+      await server.request(method.toUpperCase(), path.replace(/\{(\w+)\}/g, (_, k) => ids[k]) + query, body));
+    const example = (path) => openapi.paths[path].post.requestBody.content['application/json'].example;
+    const made = await route('post', '/memory/ingest', example('/memory/ingest'));
+    assert.equal(made.status, 201);
+    const [id] = made.json.ids;
+    assert.equal((await route('post', '/memory/query', example('/memory/query'))).json.items[0].id, id);
+    await route('get', '/memories', undefined, '?group_id=board');
+    await route('get', '/memories/{id}', undefined, '', { id });
+    await route('post', '/memories/{id}/promote', { tier: 'long_term' }, '', { id });
+    assert.equal((await route('delete', '/memories/{id}', undefined, '', { id })).status, 204);
+    for (const [method, path, body] of [['post', '/memory/ingest', {}], ['post', '/memory/query', {}], ['get', '/memories/{id}'], ['delete', '/memories/{id}'],
+      ['post', '/memories/{id}/promote', { tier: 'working' }], ['get', '/sessions/{id}/knowledge']]) {
+      assert.ok((await route(method, path, body, '', { id })).status >= 400);
+    }
+    const { events, session } = await ended(server, await server.execute(writes('A note for the contract.'), {}, { group_id: 'contract' }));
+    await until(server, '/memories?group_id=contract', (items) => items[0]?.tier === 'working');
+    const second = await ended(server, await server.execute(recalls('note for the contract'), {}, { group_id: 'contract' }));
+    for (const e of [...events, ...second.events].filter((m) => /^memory_|^knowledge_/.test(m.type)))
+      holds(`asyncapi#/components/schemas/event_data/properties/${e.type}`, e.data);
+    for (const s of [session, second.session])
+      assert.equal((await route('get', '/sessions/{id}/knowledge', undefined, '', { id: s.id })).json.items.length, 1);
+    assert.equal((await server.request('DELETE', `/sessions/${session.id}`)).status, 204);
+    assert.equal((await server.get('/memories?group_id=contract')).json.items.length, 1); // the group remembers
+  });
+
   test('working memory keeps the newest fifty of a group', async () => {
     for (let i = 0; i < 53; i++) {
       const r = await server.post('/memory/ingest', { group_id: 'many', content: `Note number ${i} of many.` });
@@ -254,6 +296,25 @@ describe('rules', () => {
     await run('delete', id);
     assert.equal(await run('list', '--group', 'cli'), 'no memories\n');
   });
+});
+
+test('two instances have one memory', { skip: storeKind() !== 'postgres' }, async () => {
+  const database = new Database();
+  const servers = await Promise.all([1, 2].map(() => new Server({ database }).start()));
+  try {
+    for (let i = 0; i < 12; i++) {
+      const [here, there] = i % 2 ? servers : [...servers].reverse();
+      assert.equal((await here.post('/memory/ingest', { group_id: 'g', content: `note ${i}` })).status, 201);
+      for (const server of [there, here]) {
+        const hot = (await server.post('/memory/query', { group_id: 'g', query: '', tiers: ['working'], max_results: 1 })).json.items;
+        assert.equal(hot[0].content, `note ${i}`);
+        assert.equal((await server.post('/memory/query', { group_id: 'g', query: `note ${i}`, max_results: 50 })).json.items.length, i + 1);
+      }
+    }
+  } finally {
+    for (const s of servers) await s.close();
+    database.drop();
+  }
 });
 
 test('a model for vectors that does not answer: nothing is stored, questions go by words', async () => {

@@ -1,0 +1,26 @@
+// Answers and events of the live server, held against docs/api.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import { parse } from 'yaml';
+import { repo } from './server.mjs';
+
+const ajv = new Ajv2020({ strict: false, allErrors: true, validateFormats: false });
+export const openapi = parse(readFileSync(join(repo, 'docs/api/openapi.yaml'), 'utf8'));
+ajv.addSchema({ $id: 'openapi', ...openapi });
+ajv.addSchema({ $id: 'asyncapi', ...parse(readFileSync(join(repo, 'docs/api/asyncapi.yaml'), 'utf8')) });
+
+// pointer: into one of the two documents, as openapi#/components/schemas/Error
+export function holds(pointer, value) {
+  const check = ajv.getSchema(pointer) ?? ajv.compile({ $ref: pointer });
+  assert.ok(check(value), `${pointer}: ${JSON.stringify(check.errors?.slice(0, 3))}\n${JSON.stringify(value).slice(0, 500)}`);
+}
+
+// An answer of the route, by its status: '/memories/{id}', 'get'.
+export function holdsAnswer(path, method, answer) {
+  const at = `openapi#/paths/${path.replaceAll('/', '~1').replace(/[{}]/g, encodeURIComponent)}/${method}/responses`;
+  if (answer.status >= 400) holds('openapi#/components/schemas/Error', answer.json);
+  else if (answer.status !== 204) holds(`${at}/${answer.status}/content/application~1json/schema`, answer.json);
+  return answer;
+}
