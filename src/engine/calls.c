@@ -305,7 +305,7 @@ void progress_set(struct session *s, unsigned n, struct str json)
     run_row_sync(s, n);
     ns->row->progress_json = STR_NULL;
     if (json.p)
-        ns->row->progress_json = (struct str){arena_strdup(&s->out.arena, json), json.n};
+        ns->row->progress_json = (struct str){arena_strdup(&s->made->out.arena, json), json.n};
 }
 
 /* ---- results ---- */

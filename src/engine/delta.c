@@ -1,5 +1,7 @@
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "engine/session.h"
 
 /* What was produced since the last take, as rows. Run, effect, timer and message rows are made when
@@ -9,19 +11,47 @@
     (64u << 20) /* what one step can add to ENGINE_EVENT_BYTES_MAX at worst                        \
                  */
 
-void out_reset(struct session *s)
+static void made_reset(struct session *s)
 {
-    memset(&s->out, 0, sizeof(s->out));
-    arena_init(&s->out.arena);
-    buf_init(&s->out.events, EVENTS_BYTES_HARD);
+    struct made *m = s->made;
+    memset(m, 0, sizeof(*m));
+    arena_init(&m->out.arena);
+    buf_init(&m->out.events, EVENTS_BYTES_HARD);
+    m->runs_tail = &m->out.runs;
+    m->messages_tail = &m->out.messages;
+    m->effects_tail = &m->effects;
+}
+
+void made_want(struct session *s)
+{
+    if (s->made)
+        return;
+    s->made = mem_alloc(sizeof(*s->made));
+    made_reset(s);
+}
+
+void made_rest(struct session *s)
+{
+    bool is_busy = s->status == SESSION_RUNNING && s->busy_count > 0; /* more comes at once */
+    if (!s->made || is_busy || session_has_output(s))
+        return;
+    buf_deinit(&s->made->out.events);
+    arena_deinit(&s->made->out.arena);
+    free(s->made);
+    s->made = NULL;
+    s->chunk_of = NULL;
+    s->gen++; /* rows that calls point to are gone */
+}
+
+/* All that was made is somebody else's now. */
+static void made_given(struct session *s)
+{
+    made_reset(s);
     s->out_any = s->core_dirty = false;
-    s->runs_tail = &s->out.runs;
-    s->messages_tail = &s->out.messages;
-    s->effects = NULL;
-    s->effects_tail = &s->effects;
     s->chunk_of = NULL;
     s->replayed_bytes = 0;
     s->gen++;
+    made_rest(s);
 }
 
 /* ---- the session's row ---- */
@@ -364,17 +394,17 @@ void core_fill(struct session *s, struct arena *a, struct session_core *core)
 
 static void rows_drop_undone(struct session *s)
 {
-    for (struct effect_row **r = &s->out.effects_new; *r;)
+    for (struct effect_row **r = &s->made->out.effects_new; *r;)
         if (id_is_zero((*r)->run_id))
             *r = (*r)->next;
         else
             r = &(*r)->next;
-    for (struct task_row **r = &s->out.tasks_new; *r;)
+    for (struct task_row **r = &s->made->out.tasks_new; *r;)
         if (id_is_zero((*r)->task_id))
             *r = (*r)->next;
         else
             r = &(*r)->next;
-    for (struct timer_row **r = &s->out.timers_set; *r;)
+    for (struct timer_row **r = &s->made->out.timers_set; *r;)
         if (id_is_zero((*r)->timer_id))
             *r = (*r)->next;
         else
@@ -383,15 +413,15 @@ static void rows_drop_undone(struct session *s)
 
 static void rows_add_withheld(struct session *s)
 {
-    struct withheld_row **tail = &s->out.withheld;
+    struct withheld_row **tail = &s->made->out.withheld;
     list_foreach(it, &s->withheld)
     {
         struct withheld *w = container_of(it, struct withheld, link);
         if (w->stored)
             continue;
-        struct withheld_row *r = arena_alloc(&s->out.arena, sizeof(*r));
+        struct withheld_row *r = arena_alloc(&s->made->out.arena, sizeof(*r));
         r->ord = w->ord;
-        r->input_json = copy(&s->out.arena, buf_str(w->fresh.len ? &w->fresh : &w->json));
+        r->input_json = copy(&s->made->out.arena, buf_str(w->fresh.len ? &w->fresh : &w->json));
         *tail = r;
         tail = &r->next;
         w->stored = w->has_rows = true;
@@ -402,7 +432,7 @@ static void rows_add_withheld(struct session *s)
 static struct effect *effects_alive(struct session *s)
 {
     struct effect *first = NULL, **tail = &first;
-    for (struct effect_out *o = s->effects; o; o = o->next) {
+    for (struct effect_out *o = s->made->effects; o; o = o->next) {
         if (o->dead)
             continue;
         o->e.next = NULL;
@@ -416,26 +446,27 @@ bool engine_take_delta(struct session *s, int64_t now_ms, struct delta *d, struc
 {
     if (!session_has_output(s))
         return false;
+    made_want(s);
     containers_write(s);
     rows_drop_undone(s);
     rows_add_withheld(s);
-    s->out.session_id = s->id;
-    s->out.epoch = s->epoch;
-    s->out.at = now_ms;
+    s->made->out.session_id = s->id;
+    s->made->out.epoch = s->epoch;
+    s->made->out.at = now_ms;
     if (s->core_dirty || s->is_new) {
-        struct session_core *core = arena_alloc(&s->out.arena, sizeof(*core));
-        core_fill(s, &s->out.arena, core);
+        struct session_core *core = arena_alloc(&s->made->out.arena, sizeof(*core));
+        core_fill(s, &s->made->out.arena, core);
         budget_saved(s);
-        s->out.core = core;
+        s->made->out.core = core;
     }
     if (s->is_new) {
-        s->out.is_new = true;
-        s->out.created_at = s->created_at;
-        s->out.meta = &s->meta;
+        s->made->out.is_new = true;
+        s->made->out.created_at = s->created_at;
+        s->made->out.meta = &s->meta;
         s->is_new = false;
     }
     *effects = effects_alive(s);
-    *d = s->out;
-    out_reset(s);
+    *d = s->made->out;
+    made_given(s);
     return true;
 }

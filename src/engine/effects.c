@@ -9,17 +9,17 @@
 
 struct effect_out *effect_push(struct session *s, enum effect_kind kind)
 {
-    struct effect_out *o = arena_alloc(&s->out.arena, sizeof(*o));
+    struct effect_out *o = arena_alloc(&s->made->out.arena, sizeof(*o));
     o->e.kind = kind;
-    *s->effects_tail = o;
-    s->effects_tail = &o->next;
+    *s->made->effects_tail = o;
+    s->made->effects_tail = &o->next;
     s->out_any = true;
     return o;
 }
 
 static void id_list_push(struct session *s, struct id_list **head, struct id id)
 {
-    struct id_list *l = arena_alloc(&s->out.arena, sizeof(*l));
+    struct id_list *l = arena_alloc(&s->made->out.arena, sizeof(*l));
     l->id = id;
     l->next = *head;
     *head = l;
@@ -28,7 +28,7 @@ static void id_list_push(struct session *s, struct id_list **head, struct id id)
 
 static struct str out_copy(struct session *s, struct str text)
 {
-    return (struct str){arena_strdup(&s->out.arena, text), text.n};
+    return (struct str){arena_strdup(&s->made->out.arena, text), text.n};
 }
 
 /* ---- runs ---- */
@@ -65,12 +65,12 @@ static void start_push(struct session *s, struct work *w, struct str request)
 
 void effect_start(struct session *s, struct work *w, struct str request)
 {
-    struct effect_row *r = arena_alloc(&s->out.arena, sizeof(*r));
+    struct effect_row *r = arena_alloc(&s->made->out.arena, sizeof(*r));
     r->run_id = w->id;
     r->kind = str_of(starts[w->kind].word);
     r->request_json = out_copy(s, request);
-    r->next = s->out.effects_new;
-    s->out.effects_new = r;
+    r->next = s->made->out.effects_new;
+    s->made->out.effects_new = r;
     s->out_any = true;
     w->gen = s->gen;
     w->row = r;
@@ -105,7 +105,7 @@ void effect_finish(struct session *s, struct work *w, bool cancel)
         w->row->run_id = (struct id){{0}}; /* dropped at the take */
         w->row = NULL;
     } else {
-        id_list_push(s, &s->out.effects_done, w->id);
+        id_list_push(s, &s->made->out.effects_done, w->id);
     }
     if (w->gen == s->gen && w->start)
         w->start->dead = true;
@@ -177,13 +177,13 @@ static void timer_arm(struct session *s, struct timer *t)
     jw_end(&w);
     t->frozen = false;
     t->id = id_new(s->in->ids, (uint64_t)s->now);
-    struct timer_row *r = arena_alloc(&s->out.arena, sizeof(*r));
+    struct timer_row *r = arena_alloc(&s->made->out.arena, sizeof(*r));
     r->timer_id = t->id;
     r->due_at = t->due_at;
     r->purpose_json = out_copy(s, buf_str(&b));
     buf_deinit(&b);
-    r->next = s->out.timers_set;
-    s->out.timers_set = r;
+    r->next = s->made->out.timers_set;
+    s->made->out.timers_set = r;
     struct effect_out *o = effect_push(s, EFFECT_TIMER_SET);
     o->e.timer_id = t->id;
     o->e.due_at = t->due_at;
@@ -202,7 +202,7 @@ static void timer_disarm(struct session *s, struct timer *t)
         t->set->dead = true;
         return;
     }
-    id_list_push(s, &s->out.timers_done, t->id);
+    id_list_push(s, &s->made->out.timers_done, t->id);
     struct effect_out *o = effect_push(s, EFFECT_TIMER_CLEAR);
     o->e.timer_id = t->id;
     o->e.due_at = t->due_at;

@@ -8,11 +8,11 @@
 
 static const char *event_stamp(struct session *s)
 {
-    if (s->stamp_ms != s->now || !s->stamp[0]) {
-        clock_format_rfc3339(s->now, s->stamp);
-        s->stamp_ms = s->now;
+    if (s->made->stamp_ms != s->now || !s->made->stamp[0]) {
+        clock_format_rfc3339(s->now, s->made->stamp);
+        s->made->stamp_ms = s->now;
     }
-    return s->stamp;
+    return s->made->stamp;
 }
 
 static void event_append_key(struct buf *b, const char *key, const char *value)
@@ -25,13 +25,13 @@ static void event_append_key(struct buf *b, const char *key, const char *value)
 /* Everything up to and including `"data":`. */
 static void event_head(struct session *s, const char *type, int node)
 {
-    struct buf *b = &s->out.events;
+    struct buf *b = &s->made->out.events;
     if (b->len)
         buf_append_char(b, '\n');
     s->seq++;
-    if (!s->out.seq_first)
-        s->out.seq_first = s->seq;
-    s->out.seq_last = s->seq;
+    if (!s->made->out.seq_first)
+        s->made->out.seq_first = s->seq;
+    s->made->out.seq_last = s->seq;
     s->out_any = true;
     s->chunk_of = NULL;
     buf_append(b, "{\"seq\":", 7);
@@ -52,15 +52,15 @@ static void event_head(struct session *s, const char *type, int node)
 struct jw *event_begin(struct session *s, const char *type, int node)
 {
     event_head(s, type, node);
-    jw_init(&s->jw, &s->out.events);
-    jw_object(&s->jw);
-    return &s->jw;
+    jw_init(&s->made->jw, &s->made->out.events);
+    jw_object(&s->made->jw);
+    return &s->made->jw;
 }
 
 void event_end(struct session *s)
 {
-    jw_end(&s->jw);
-    buf_append_char(&s->out.events, '}');
+    jw_end(&s->made->jw);
+    buf_append_char(&s->made->out.events, '}');
 }
 
 void write_text(struct jw *w, const char *key, struct str text)
@@ -152,7 +152,7 @@ static void chunk_extend(struct buf *b, struct str text, const char *tail)
 
 void event_chunk(struct session *s, struct work *w, struct str text, bool is_thinking)
 {
-    struct buf *b = &s->out.events;
+    struct buf *b = &s->made->out.events;
     const char *tail = chunk_tail(is_thinking);
     if (s->chunk_of == w && s->chunk_thinking == is_thinking && text.n < CHUNK_EVENT_BYTES_MAX) {
         chunk_extend(b, text, tail);

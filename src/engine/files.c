@@ -90,14 +90,15 @@ static struct file_entry *file_add(struct file_set *f, struct str path)
 
 static struct str out_text(struct session *s, struct str text)
 {
-    return text.p ? (struct str){arena_strdup(&s->out.arena, text), text.n} : STR_NULL;
+    return text.p ? (struct str){arena_strdup(&s->made->out.arena, text), text.n} : STR_NULL;
 }
 
 /* The next version's row; the entry is that of before. Its number in the log is that of the event
  * that tells of it, the next one. */
 static struct file_row *row_add(struct session *s, unsigned n, struct file_entry *f)
 {
-    struct file_row *row = arena_alloc(&s->out.arena, sizeof(*row)), **tail = &s->out.files;
+    struct file_row *row = arena_alloc(&s->made->out.arena, sizeof(*row)),
+                    **tail = &s->made->out.files;
     f->version++;
     row->path = out_text(s, f->path);
     row->version = f->version;

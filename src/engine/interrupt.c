@@ -19,7 +19,7 @@ static struct str out_copy(struct session *s, struct str text)
 {
     if (!text.p)
         return STR_NULL;
-    return (struct str){arena_strdup(&s->out.arena, text), text.n};
+    return (struct str){arena_strdup(&s->made->out.arena, text), text.n};
 }
 
 /* An id of a UUIDv7 begins with its time. */
@@ -34,15 +34,15 @@ static int64_t id_time_ms(struct id id)
 /* One row an interrupt and a delta: what was said of it before in this delta is overwritten. */
 static struct interrupt_row *interrupt_row(struct session *s, struct id id)
 {
-    struct interrupt_row *r = s->out.interrupts;
+    struct interrupt_row *r = s->made->out.interrupts;
     while (r && !id_eq(r->interrupt_id, id))
         r = r->next;
     if (r)
         return r;
-    r = arena_alloc(&s->out.arena, sizeof(*r));
+    r = arena_alloc(&s->made->out.arena, sizeof(*r));
     r->interrupt_id = id;
-    r->next = s->out.interrupts;
-    s->out.interrupts = r;
+    r->next = s->made->out.interrupts;
+    s->made->out.interrupts = r;
     s->out_any = true;
     return r;
 }

@@ -47,7 +47,7 @@ void children_recover(struct session *s)
         if (w->kind != WORK_CHILD)
             continue;
         struct effect_out *o = child_push(s, EFFECT_CHILD_START, w);
-        o->e.request_json.p = arena_strdup(&s->out.arena, w->request);
+        o->e.request_json.p = arena_strdup(&s->made->out.arena, w->request);
         o->e.request_json.n = w->request.n;
     }
 }

@@ -366,7 +366,7 @@ static struct str progress_text(struct session *s, const struct container *k)
     }
     jw_end(&w);
     jw_end(&w);
-    struct str out = {arena_strdup(&s->out.arena, buf_str(&b)), b.len};
+    struct str out = {arena_strdup(&s->made->out.arena, buf_str(&b)), b.len};
     buf_deinit(&b);
     return out;
 }

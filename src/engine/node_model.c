@@ -306,18 +306,18 @@ void model_chunk(struct session *s, struct work *w, const struct engine_input *i
 
 void message_add(struct session *s, struct message_row row)
 {
-    struct message_row *r = arena_alloc(&s->out.arena, sizeof(*r));
+    struct message_row *r = arena_alloc(&s->made->out.arena, sizeof(*r));
     struct str *texts[] = {&row.node_id, &row.role, &row.agent_id, &row.content,
                            &row.finish_reason};
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
         if (texts[i]->p)
-            texts[i]->p = arena_strdup(&s->out.arena, *texts[i]);
+            texts[i]->p = arena_strdup(&s->made->out.arena, *texts[i]);
     *r = row;
     r->next = NULL;
     r->seq = s->seq;
     r->created_at = s->now;
-    *s->messages_tail = r;
-    s->messages_tail = &r->next;
+    *s->made->messages_tail = r;
+    s->made->messages_tail = &r->next;
     s->out_any = true;
 }
 

@@ -43,7 +43,7 @@ static struct str row_copy(struct session *s, struct str text)
 {
     if (!text.p)
         return STR_NULL;
-    return (struct str){arena_strdup(&s->out.arena, text), text.n};
+    return (struct str){arena_strdup(&s->made->out.arena, text), text.n};
 }
 
 void run_row_sync(struct session *s, unsigned n)
@@ -51,10 +51,10 @@ void run_row_sync(struct session *s, unsigned n)
     struct node_state *ns = &s->at->nodes[n];
     const struct node_def *def = node_def(s, n);
     if (!ns->row || ns->row_gen != s->gen || !id_eq(ns->row->run_id, ns->run_id)) {
-        ns->row = arena_alloc(&s->out.arena, sizeof(*ns->row));
+        ns->row = arena_alloc(&s->made->out.arena, sizeof(*ns->row));
         ns->row_gen = s->gen;
-        *s->runs_tail = ns->row;
-        s->runs_tail = &ns->row->next;
+        *s->made->runs_tail = ns->row;
+        s->made->runs_tail = &ns->row->next;
         ns->row->run_id = ns->run_id;
         ns->row->node_id = row_copy(s, def->id);
         ns->row->kind = str_of(def->plugin ? def->plugin->name : node_kind_word(def->kind));

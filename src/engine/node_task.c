@@ -20,14 +20,14 @@ static struct str task_envelope(struct session *s, unsigned n, struct str input)
     jw_end(&w);
     struct str out = STR_NULL;
     if (!buf_error(&b))
-        out = (struct str){arena_strdup(&s->out.arena, buf_str(&b)), b.len};
+        out = (struct str){arena_strdup(&s->made->out.arena, buf_str(&b)), b.len};
     buf_deinit(&b);
     return out;
 }
 
 static struct str task_copy(struct session *s, struct str text)
 {
-    return (struct str){arena_strdup(&s->out.arena, text), text.n};
+    return (struct str){arena_strdup(&s->made->out.arena, text), text.n};
 }
 
 void node_start_task(struct session *s, unsigned n)
@@ -47,7 +47,7 @@ void node_start_task(struct session *s, unsigned n)
     }
     json_i64(prop(s, n, "heartbeat_ms"), &heartbeat_ms);
     struct work *w = work_begin(s, n, WORK_TASK);
-    struct task_row *row = arena_alloc(&s->out.arena, sizeof(*row));
+    struct task_row *row = arena_alloc(&s->made->out.arena, sizeof(*row));
     row->task_id = w->id;
     row->run_id = s->at->nodes[n].run_id;
     row->node_id = task_copy(s, node_def(s, n)->id);
@@ -56,8 +56,8 @@ void node_start_task(struct session *s, unsigned n)
     row->input_json = envelope;
     row->heartbeat_ms = heartbeat_ms;
     row->created_at = s->now;
-    row->next = s->out.tasks_new;
-    s->out.tasks_new = row;
+    row->next = s->made->out.tasks_new;
+    s->made->out.tasks_new = row;
     s->out_any = true;
     w->task = row;
     w->gen = s->gen;
@@ -69,10 +69,10 @@ void task_finish(struct session *s, struct work *w)
         w->task->task_id = (struct id){{0}}; /* dropped at the take */
         return;
     }
-    struct id_list *gone = arena_alloc(&s->out.arena, sizeof(*gone));
+    struct id_list *gone = arena_alloc(&s->made->out.arena, sizeof(*gone));
     gone->id = w->id;
-    gone->next = s->out.tasks_done;
-    s->out.tasks_done = gone;
+    gone->next = s->made->out.tasks_done;
+    s->made->out.tasks_done = gone;
     s->out_any = true;
 }
 

@@ -69,6 +69,7 @@ struct parked *session_park(const struct session *s)
 void session_unpark(struct session *s, struct parked *p)
 {
     struct list *l;
+    made_want(s);
     for (unsigned i = 0; i < p->run_count; i++) {
         struct work *w = table_get(&s->runs, p->runs[i].id);
         if (!w || !w->lost)

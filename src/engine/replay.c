@@ -296,7 +296,7 @@ static void turn_begin(struct session *s, const struct engine_input *in)
 {
     s->in = in;
     s->now = in->now_ms;
-    s->step_events = s->out.events.len;
+    s->step_events = s->made->out.events.len;
     if (s->replay)
         s->replay->refused_in = NULL;
     arena_init(&s->tmp);
@@ -413,7 +413,7 @@ static int replay_go_on(struct session *s, const struct replay *r, const struct 
 {
     turn_begin(s, in);
     s->replay = NULL;
-    s->replayed_bytes = s->out.events.len;
+    s->replayed_bytes = s->made->out.events.len;
     if (r->input_json.p) {
         s->meta.input_json.p = arena_strdup(&s->arena, r->input_json);
         s->meta.input_json.n = r->input_json.n;
@@ -445,7 +445,7 @@ int engine_replay(struct session *s, const struct replay *r, struct errbuf *e)
          it = it->next) {
         if (!it->dropped)
             apply(s, r, &in, it);
-        if (s->out.events.len > REPLAY_EVENTS_MAX)
+        if (s->made->out.events.len > REPLAY_EVENTS_MAX)
             rc = err_set(e, ERR_TOO_LARGE, "The session's log is too long to be replayed.");
     }
     if (!rc)

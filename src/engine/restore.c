@@ -665,6 +665,7 @@ int session_restore(struct session **out, struct workflow *wf, struct expr_vm *v
         rc = corrupt(&r, broken.text);
     arena_deinit(&s->tmp);
     s->core_dirty = false; /* as stored */
+    made_rest(s);
     if (rc)
         session_destroy(s);
     else

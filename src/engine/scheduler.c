@@ -502,7 +502,7 @@ static void drain_yield(struct session *s)
 static bool drain_is_flooded(struct session *s)
 {
     if (s->status != SESSION_RUNNING || s->replay ||
-        s->out.events.len <= ENGINE_EVENT_BYTES_MAX + s->replayed_bytes)
+        s->made->out.events.len <= ENGINE_EVENT_BYTES_MAX + s->replayed_bytes)
         return false;
     session_fail(s, "too_large", STR("The session produced too much at once."), -1);
     return true;
@@ -511,7 +511,7 @@ static bool drain_is_flooded(struct session *s)
 static bool drain_is_full(const struct session *s, unsigned started)
 {
     return started >= DRAIN_STARTS_MAX ||
-           (started && s->out.events.len > s->step_events + DRAIN_EVENT_BYTES);
+           (started && s->made->out.events.len > s->step_events + DRAIN_EVENT_BYTES);
 }
 
 /* One move of the scope s->at. False: it would be one too many for this step. */

@@ -58,7 +58,8 @@ struct session *session_alloc(struct workflow *wf, struct expr_vm *vm)
     list_init(&s->withheld);
     list_init(&s->signals);
     list_init(&s->said);
-    out_reset(s);
+    s->gen = 1;
+    made_want(s);
     return s;
 }
 
@@ -156,8 +157,11 @@ void session_destroy(struct session *s)
     free(s->models);
     table_deinit(&s->runs);
     files_deinit(&s->files);
-    buf_deinit(&s->out.events);
-    arena_deinit(&s->out.arena);
+    if (s->made) {
+        buf_deinit(&s->made->out.events);
+        arena_deinit(&s->made->out.arena);
+        free(s->made);
+    }
     workflow_unref(s->wf);
     arena_deinit(&s->arena);
     free(s);
@@ -220,11 +224,15 @@ bool session_is_idle(const struct session *s)
     return true;
 }
 
+static size_t made_bytes(const struct made *m)
+{
+    return m ? sizeof(*m) + m->out.arena.bytes + m->out.events.cap : 0;
+}
+
 size_t session_bytes(const struct session *s)
 {
-    size_t total = sizeof(*s) + s->arena.bytes + s->out.arena.bytes + s->out.events.cap +
-                   s->withheld_bytes + s->signal_bytes + s->said_bytes + s->output.n + s->error.n +
-                   s->vars_text.n;
+    size_t total = sizeof(*s) + s->arena.bytes + made_bytes(s->made) + s->withheld_bytes +
+                   s->signal_bytes + s->said_bytes + s->output.n + s->error.n + s->vars_text.n;
     scopes_foreach(it, s)
     {
         const struct scope *c = scope_of(it);

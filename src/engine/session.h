@@ -249,6 +249,17 @@ struct scope {
     unsigned loop_count;
 };
 
+/* What steps produce, until it is taken. */
+struct made {
+    struct delta out;
+    struct run_row **runs_tail;
+    struct message_row **messages_tail;
+    struct effect_out *effects, **effects_tail;
+    struct jw jw;
+    int64_t stamp_ms;
+    char stamp[32];
+};
+
 struct session {
     struct id id;
     char id_text[ID_TEXT_BYTES + 1];
@@ -314,15 +325,9 @@ struct session {
 
     /* what was produced since the last take */
     unsigned gen;
-    struct delta out;
+    struct made *made; /* NULL while it rests: thousands do */
     bool out_any, core_dirty;
-    struct run_row **runs_tail;
-    struct message_row **messages_tail;
-    struct effect_out *effects, **effects_tail;
     int64_t seq;
-    struct jw jw;
-    int64_t stamp_ms;
-    char stamp[32];
     const struct work *chunk_of; /* the last event is a token_stream of it; or NULL */
     bool chunk_thinking;
 };
@@ -776,7 +781,8 @@ bool replay_rests(const struct session *s); /* a node of s->at was held back in 
 
 /* ---- delta.c, restore.c ---- */
 
-void out_reset(struct session *s);
+void made_want(struct session *s); /* before a step, or what else produces */
+void made_rest(struct session *s); /* after it: gives it back when nothing is in it */
 void core_fill(struct session *s, struct arena *a, struct session_core *core);
 struct session *session_alloc(struct workflow *wf, struct expr_vm *vm);
 void session_copy_meta(struct session *s, const struct session_meta *meta);

@@ -183,8 +183,8 @@ static int counts_verify(const struct session *s, struct errbuf *e)
         BROKEN("%u busy (counted %u)", busy, s->busy_count);
     if (!list_empty(&s->withheld) && s->status != SESSION_PAUSED)
         BROKEN("inputs are withheld, but the session is not paused");
-    if (s->out.seq_last && s->out.seq_last != s->seq)
-        BROKEN("the last event is %lld, the counter %lld", (long long)s->out.seq_last,
+    if (s->made && s->made->out.seq_last && s->made->out.seq_last != s->seq)
+        BROKEN("the last event is %lld, the counter %lld", (long long)s->made->out.seq_last,
                (long long)s->seq);
     return 0;
 }

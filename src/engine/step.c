@@ -223,7 +223,8 @@ int engine_step(struct session *s, const struct engine_input *in, struct errbuf 
 {
     s->in = in;
     s->now = in->now_ms;
-    s->step_events = s->out.events.len;
+    made_want(s);
+    s->step_events = s->made->out.events.len;
     s->refusal = NULL;
     own_set(&s->refusal_json, STR_NULL);
     arena_init(&s->tmp);
@@ -236,6 +237,7 @@ int engine_step(struct session *s, const struct engine_input *in, struct errbuf 
     scopes_bury(s);
     arena_deinit(&s->tmp);
     s->in = NULL;
+    made_rest(s);
     return rc;
 }
 

@@ -269,7 +269,7 @@ void withheld_drop(struct session *s)
     }
     s->withheld_bytes = 0;
     if (stored) {
-        s->out.withheld_clear = true;
+        s->made->out.withheld_clear = true;
         s->out_any = true;
     }
 }
@@ -356,7 +356,7 @@ static void withheld_replay(struct session *s, const struct engine_input *in)
         struct withheld *w = container_of(l, struct withheld, link);
         struct engine_input replayed;
         if (w->has_rows) {
-            s->out.withheld_clear = true;
+            s->made->out.withheld_clear = true;
             s->out_any = true;
         }
         if (s->status == SESSION_PAUSED) {

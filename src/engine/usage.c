@@ -5,13 +5,13 @@
 
 static struct str copy(struct session *s, struct str text)
 {
-    return text.p ? (struct str){arena_strdup(&s->out.arena, text), text.n} : STR_NULL;
+    return text.p ? (struct str){arena_strdup(&s->made->out.arena, text), text.n} : STR_NULL;
 }
 
 static void row_add(struct session *s, struct work *w, const struct used *u)
 {
-    struct usage_row *r = arena_alloc(&s->out.arena, sizeof(*r));
-    *r = (struct usage_row){.next = s->out.usage,
+    struct usage_row *r = arena_alloc(&s->made->out.arena, sizeof(*r));
+    *r = (struct usage_row){.next = s->made->out.usage,
                             .call_id = w->id,
                             .run_id = s->at->nodes[w->node].run_id,
                             .node_id = copy(s, node_def(s, w->node)->id),
@@ -23,7 +23,7 @@ static void row_add(struct session *s, struct work *w, const struct used *u)
                             .cost_micros = u->micros,
                             .estimated = u->estimated,
                             .created_at = s->now};
-    s->out.usage = r;
+    s->made->out.usage = r;
     s->out_any = true;
 }
 
