@@ -1,6 +1,8 @@
 // Promise P9, the part that does not wander: size, idle memory, no query and hardly a wake-up while idle.
 import assert from 'node:assert/strict';
-import { readFileSync, readdirSync, statSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { Server, sluiceBin } from '../integration/lib/server.mjs';
 
@@ -68,4 +70,40 @@ test('a suspended session takes under 4 kB of memory', async () => {
 test('a paused one that waits for its timer too', async () => {
   const each = await heapEach(asks('wait', { duration_ms: 3600000 }), 1000, (id) => server.post(`/sessions/${id}/pause`));
   assert.ok(each < 4096, `${each} bytes each`);
+});
+
+// The answer comes slowly, so that every call is still running when it is measured. The first round is cancelled.
+test('a thousand that are paused inside a running model call too', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'sluice-small-'));
+  const config = join(dir, 'config.yaml');
+  writeFileSync(config, 'providers:\n  - { id: demo, dialect: demo, tokens_per_s: 4, seed: 7, max_concurrent: 10000 }\n');
+  const other = await new Server({ args: ['--config', config] }).start();
+  const value = async (name) => Number(new RegExp(`^${name} (\\S+)$`, 'm').exec((await other.get('/metrics')).text)[1]);
+  const until = async (name, n) => { while (await value(name) !== n) await idle(100); };
+  try {
+    await other.post('/workflows', { id: 'talk', ...asks('llm', { prompt: `Write about rivers, at length. ${'and lakes '.repeat(50)}` }) });
+    const round = async () => {
+      const ids = [];
+      for (let i = 0; i < 1000; i += 500) {
+        const some = await Promise.all(Array.from({ length: 500 }, () => other.execute('talk', {})));
+        await idle(1500); // they have begun to speak
+        await Promise.all(some.map((id) => other.post(`/sessions/${id}/pause`)));
+        ids.push(...some);
+      }
+      await until('sluice_sessions_parked', 1000);
+      return ids;
+    };
+    for (const id of await round()) await other.post(`/sessions/${id}/cancel`);
+    await until('sluice_sessions_live', 0);
+    const before = await value('sluice_heap_bytes');
+    await round();
+    assert.equal(await value('sluice_sessions_parked'), 1000, 'their calls run on');
+    const each = (await value('sluice_heap_bytes') - before) / 1000;
+    assert.ok(each < 4096, `${each} bytes each`);
+    await until('sluice_sessions_parked', 0); // their calls end: nothing is left
+    assert.equal(await value('sluice_sessions_live'), 0);
+  } finally {
+    await other.close();
+    rmSync(dir, { recursive: true, force: true });
+  }
 });
