@@ -181,6 +181,7 @@ static void call_again(struct session *s, struct work *w)
     w->lost = w->shown = false;
     w->next_index = 0;
     buf_clear(&w->text);
+    thought_forget(w);
     text_watch_free(w->watch);
     w->watch = NULL;
     w->watch_from = 0;
@@ -202,6 +203,7 @@ void work_free(struct work *w)
     if (!w)
         return;
     buf_deinit(&w->text);
+    thought_forget(w);
     text_watch_free(w->watch);
     free((char *)w->request.p);
     free((char *)w->interrupt.p);

@@ -402,7 +402,7 @@ void agent_round(struct session *s, unsigned n, struct work *c, const struct eng
     chat.rounds++;
     chat.at++;
     if (c->shown || c->text.len)
-        model_message(s, c, STR("tool_calls"), in->output_tokens);
+        model_message_asking(s, c, STR("tool_calls"), in->output_tokens, in->tool_calls_json);
     agent_go_on(s, n, &chat);
 }
 

@@ -295,7 +295,9 @@ void model_chunk(struct session *s, struct work *w, const struct engine_input *i
 {
     if (!in->text.n)
         return;
-    if (!in->is_thinking && buf_append_str(&w->text, in->text)) {
+    if (in->is_thinking) {
+        thought_add(w, in->text);
+    } else if (buf_append_str(&w->text, in->text)) {
         node_fail(s, w->node, "too_large", STR("The answer is longer than allowed."), -1, true);
         return;
     }
@@ -307,8 +309,8 @@ void model_chunk(struct session *s, struct work *w, const struct engine_input *i
 void message_add(struct session *s, struct message_row row)
 {
     struct message_row *r = arena_alloc(&s->made->out.arena, sizeof(*r));
-    struct str *texts[] = {&row.node_id, &row.role, &row.agent_id, &row.content,
-                           &row.finish_reason};
+    struct str *texts[] = {&row.node_id,       &row.role,     &row.agent_id,       &row.content,
+                           &row.finish_reason, &row.thinking, &row.tool_calls_json};
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
         if (texts[i]->p)
             texts[i]->p = arena_strdup(&s->made->out.arena, *texts[i]);
@@ -323,6 +325,12 @@ void message_add(struct session *s, struct message_row row)
 
 /* tokens: -1 unknown, then a fourth of the bytes, as a rule of thumb. */
 void model_message(struct session *s, struct work *c, struct str finish_reason, int64_t tokens)
+{
+    model_message_asking(s, c, finish_reason, tokens, STR_NULL);
+}
+
+void model_message_asking(struct session *s, struct work *c, struct str finish_reason,
+                          int64_t tokens, struct str tool_calls)
 {
     struct str content = call_text(c), agent = call_agent(s, c);
     char id[ID_TEXT_BYTES + 1];
@@ -345,7 +353,10 @@ void model_message(struct session *s, struct work *c, struct str finish_reason, 
                                         .agent_id = agent,
                                         .content = content,
                                         .finish_reason = finish_reason,
+                                        .thinking = thought_text(c),
+                                        .tool_calls_json = tool_calls,
                                         .token_count = tokens});
+    thought_forget(c);
     buf_clear(&c->text); /* it is over: what becomes of the run now says nothing of it */
     c->shown = false;
 }
@@ -459,6 +470,7 @@ static void model_repair(struct session *s, unsigned n, struct work *c, const st
         model_reset(s, n, c->message_id, "repair");
     c->shown = false;
     buf_clear(&c->text);
+    thought_forget(c);
     chat_hear(s, &chat);
     if (chat_save(s, n, &chat))
         chat_ask(s, n, &chat);

@@ -108,6 +108,7 @@ void question_void(struct session *s, unsigned n, struct work *c, const char *re
     if (c->shown || c->text.len)
         model_reset(s, n, c->message_id, reason);
     buf_clear(&c->text);
+    thought_forget(c);
     c->shown = false;
 }
 

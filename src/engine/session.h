@@ -13,6 +13,7 @@
  *     calls.c       its calls: ids, progress, to which kind a result goes
  *     node_task.c   work for workers outside
  *     files.c       what the session has written
+ *     thought.c     what models think before they answer
  *     said.c        what people say while nobody asks
  *     node_*.c      the kinds of nodes
  *     interrupt.c   what suspended nodes have asked, as rows
@@ -113,9 +114,10 @@ struct work {
     struct str request; /* heap; when lost, and of kinds that go on from it (call_ops.keeps) */
     /* WORK_MODEL */
     struct id message_id;
-    struct buf text;    /* shown and not thinking, since the last reset */
-    int64_t next_index; /* of the message's next token_stream */
-    bool shown;         /* chunks are (or may be) with the readers */
+    struct buf text;     /* shown and not thinking, since the last reset */
+    struct buf *thought; /* heap; what was thinking; NULL: none (thought.c) */
+    int64_t next_index;  /* of the message's next token_stream */
+    bool shown;          /* chunks are (or may be) with the readers */
     struct meter meter;
     bool deferred; /* over the budget: not begun, its request waits for the resume */
     struct text_watch *watch;
@@ -650,6 +652,9 @@ int answer_read(struct session *s, struct str text, struct json schema, struct s
                 struct errbuf *e);
 /* The message of a model call: its event and row; its text is gone then. tokens: -1 unknown. */
 void model_message(struct session *s, struct work *c, struct str finish_reason, int64_t tokens);
+/* The same of an answer that asks for tools: [{id, name, arguments}]. */
+void model_message_asking(struct session *s, struct work *c, struct str finish_reason,
+                          int64_t tokens, struct str tool_calls);
 /* The chunks of that message so far are void. */
 void model_reset(struct session *s, unsigned n, struct id message_id, const char *reason);
 /* Keeps what was shown of unfinished messages: a message event and row each. */
@@ -706,6 +711,13 @@ void signal_apply(struct session *s, const struct engine_input *in);
 void signal_push(struct session *s, struct str json);
 void signals_write(const struct session *s, struct jw *w);
 void signals_free(struct session *s);
+
+/* ---- thought.c ---- */
+
+#define ENGINE_THOUGHT_BYTES_MAX (1u << 20) /* of one message; what is beyond is not kept */
+void thought_add(struct work *w, struct str text);
+void thought_forget(struct work *w);
+struct str thought_text(const struct work *w); /* or NULL */
 
 /* ---- said.c ---- */
 

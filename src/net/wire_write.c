@@ -124,6 +124,50 @@ void wire_run(struct jw *w, const struct run_row *row)
     jw_end(w);
 }
 
+/* The arguments as the model wrote them: JSON, or a text that is none. */
+static void wire_tool_call(struct jw *w, struct json call)
+{
+    struct json id = json_get_set(call, "id"), name = json_get_set(call, "name");
+    struct json arguments = json_get_set(call, "arguments");
+    struct buf text;
+    buf_init(&text, SVC_BODY_MAX);
+    jw_object(w);
+    jw_kv_stringz(w, "type", "tool_call");
+    jw_kv_raw(w, "id", json_exists(id) ? json_raw(id) : STR("null"));
+    jw_kv_raw(w, "name", json_exists(name) ? json_raw(name) : STR("null"));
+    if (json_type(arguments) == JSON_STRING && json_string(arguments, &text) &&
+        !json_check(buf_str(&text), NULL, &(struct errbuf){{0}}))
+        jw_kv_raw(w, "arguments", buf_str(&text));
+    else
+        jw_kv_raw(w, "arguments", json_exists(arguments) ? json_raw(arguments) : STR("null"));
+    jw_end(w);
+    buf_deinit(&text);
+}
+
+static void wire_part(struct jw *w, const char *type, struct str text)
+{
+    jw_object(w);
+    jw_kv_stringz(w, "type", type);
+    jw_kv_string(w, "text", text);
+    jw_end(w);
+}
+
+/* In the order in which the model gave them: what it thought, said, asked for. */
+static void wire_message_parts(struct jw *w, const struct message_row *row)
+{
+    struct json_iter it;
+    jw_key(w, "parts");
+    jw_array(w);
+    if (row->thinking.n)
+        wire_part(w, "thinking", row->thinking);
+    if (row->content.n)
+        wire_part(w, "text", row->content);
+    json_iter_init(&it, json_root(row->tool_calls_json.p ? row->tool_calls_json : STR("[]")));
+    while (json_iter_next(&it))
+        wire_tool_call(w, it.value);
+    jw_end(w);
+}
+
 void wire_message(struct jw *w, const struct message_row *row)
 {
     jw_object(w);
@@ -133,6 +177,9 @@ void wire_message(struct jw *w, const struct message_row *row)
     wire_text(w, "role", row->role);
     wire_text(w, "agent_id", row->agent_id);
     wire_text(w, "content", row->content);
+    if (row->thinking.n)
+        wire_text(w, "thinking", row->thinking);
+    wire_message_parts(w, row);
     wire_text(w, "finish_reason", row->finish_reason);
     jw_kv_i64(w, "token_count", row->token_count);
     jw_kv_i64(w, "seq", row->seq);

@@ -51,7 +51,17 @@ class Model {
     if (prompt.includes('[[hold]]') && !this.released) {
       words('the first words');
       await new Promise((go) => this.held.push(go));
-      if (res.destroyed) return;
+      res.destroy(); // who asked has been killed meanwhile
+      return;
+    }
+    if (prompt.includes('[[think]]')) for (const part of ['Let me ', 'think… ']) say({ choices: [{ index: 0, delta: { reasoning_content: part } }] });
+    if (prompt.includes('[[ask]]') && !prompt.includes('"tool"')) {
+      words('I shall look.');
+      say({ choices: [{ index: 0, delta: { tool_calls: [{ index: 0, id: 'c1', type: 'function', function: { name: 'write_file', arguments: '{"path":"a.md","content":"x"}' } }] } }] });
+      say({ choices: [{ index: 0, delta: {}, finish_reason: 'tool_calls' }] });
+      say({ choices: [], usage: { prompt_tokens: 1, completion_tokens: 1 } });
+      res.end('data: [DONE]\n\n');
+      return;
     }
     const wrong = prompt.includes('[[wrong]]') && !prompt.includes('Answer again');
     words(prompt.includes('response_schema') || prompt.includes('[[wrong]]') ? (wrong ? 'no JSON' : '{"n": 1}') : 'an answer');
@@ -214,4 +224,33 @@ test('what is asked for wrongly is refused, and a session without calls has used
   holds('/sessions/{id}/usage', usage);
   assert.equal(usage.session.calls, 0);
   assert.equal(usage.session.cost_usd, 0);
+});
+
+test('messages keep thinking and tool calls apart, and are listed by node, agent and role', async () => {
+  const id = await server.execute({
+    nodes: {
+      start: { type: 'start', next_ids: ['one'] },
+      one: llm('A [[think]]', 'two'),
+      two: { type: 'agent', properties: { agent_id: 'editor', agent: { persona: 'You edit.' }, prompt: 'B [[think]][[ask]]', tools: ['write_file'] }, next_ids: ['end'] },
+      end: { type: 'end' },
+    },
+  });
+  const reader = new Reader(server, id);
+  assert.equal((await reader.ended()).data.to, 'completed');
+  const all = (await server.get(`/sessions/${id}/messages`)).json;
+  holds('/sessions/{id}/messages', all);
+  const thought = { type: 'thinking', text: 'Let me think… ' };
+  assert.deepEqual(all.items.map((m) => m.parts), [
+    [thought, { type: 'text', text: 'an answer' }],
+    [thought, { type: 'text', text: 'I shall look.' }, { type: 'tool_call', id: 'c1', name: 'write_file', arguments: { path: 'a.md', content: 'x' } }],
+    [thought, { type: 'text', text: 'an answer' }],
+  ]);
+  for (const m of all.items) assert.equal(m.thinking, thought.text);
+  const count = async (query) => (await server.get(`/sessions/${id}/messages?${query}`)).json.items.length;
+  assert.deepEqual(await Promise.all(['node_id=two', 'agent_id=editor', 'role=assistant', 'role=user', 'node_id=one&agent_id=editor'].map(count)), [2, 2, 3, 0, 0]);
+  const first = (await server.get(`/sessions/${id}/messages?node_id=two&limit=1`)).json;
+  const second = (await server.get(`/sessions/${id}/messages?node_id=two&limit=1&cursor=${first.next_cursor}`)).json;
+  assert.deepEqual([...first.items, ...second.items], all.items.slice(1));
+  assert.equal(second.next_cursor, null);
+  reader.close();
 });
