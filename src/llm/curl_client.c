@@ -68,6 +68,8 @@ struct curl_call {
     char curl_error[CURL_ERROR_SIZE];
     long http_status; /* 0: none came */
     enum body_kind kind;
+    bool is_named; /* the server calls it an event stream */
+    bool has_event;
     int should_retry; /* of x-should-retry: -1 when it was not sent */
     int64_t retry_after_ms;
 
@@ -155,6 +157,7 @@ static void curl_call_read_head(struct curl_call *call)
         call->kind = BODY_OTHER;
     else
         call->kind = BODY_EVENTS; /* whatever it is called: the parser will tell */
+    call->is_named = type && strncasecmp(type, "text/event-stream", 17) == 0;
 }
 
 static void curl_call_touch(struct curl_call *call)
@@ -426,6 +429,7 @@ static bool curl_call_event(struct curl_call *call, const struct sse_event *ev)
     struct errbuf e = {""};
     struct llm_delta delta;
     int rc = call->provider->dialect->decode(&call->decoder, ev->name, ev->data, &delta, &e);
+    call->has_event = true;
     if (rc) {
         curl_call_fail_decode(call, rc, &e);
         return false;
@@ -495,6 +499,12 @@ static void curl_call_conclude_events(struct curl_call *call)
         return;
     }
     call->base.fault = CIRCUIT_FAILED;
+    if (!call->is_named && !call->has_event && call->result == CURLE_OK) {
+        llm_call_fail(call->base.call, ERR_UPSTREAM, "bad_response",
+                      "the server answered with something else than a stream of events");
+        curl_call_finish(call);
+        return;
+    }
     llm_call_fail(call->base.call, ERR_UPSTREAM, "truncated",
                   "the model server broke off in the middle of its answer%s%s",
                   call->curl_error[0] ? ": " : "", call->curl_error);
@@ -514,6 +524,9 @@ static void curl_call_conclude_json(struct curl_call *call)
     }
     int rc =
         call->provider->dialect->decode(&call->decoder, STR(""), buf_str(&call->in), &delta, &e);
+    const struct llm_decoder *d = &call->decoder;
+    if (!rc && !d->finish_reason && !d->tool_call_count && !delta.text.n && !delta.thinking.n)
+        rc = err_set(&e, ERR_INVALID, "no answer is in it");
     buf_clear(&call->in);
     if (rc) {
         curl_call_fail_decode(call, rc, &e);
