@@ -1,7 +1,9 @@
 // What groups remember: in by HTTP and by sessions, found by the next session, over a kill.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
@@ -295,6 +297,84 @@ describe('rules', () => {
     assert.match(await run('list', '--group', 'cli', '--tier', 'long_term'), /plumber/);
     await run('delete', id);
     assert.equal(await run('list', '--group', 'cli'), 'no memories\n');
+  });
+});
+
+describe('a model for vectors', () => {
+  // Vectors by what a text is about; `script` says how the next requests are answered instead.
+  let model, server;
+  const asked = [];
+  let script = [];
+  const axis = (text) => (/whale|ocean/.test(text) ? [1, 0, 0.1] : /pump|noise/.test(text) ? [0, 1, 0.1] : [0, 0, 1]);
+  before(async () => {
+    model = createServer(async (req, res) => {
+      let body = '';
+      for await (const part of req) body += part;
+      const { input, model: name } = JSON.parse(body);
+      asked.push({ input, name });
+      const how = script.shift() ?? {};
+      if (how.hold) { how.held(); await once(req.socket, 'close'); return; }
+      const data = input.map((text, index) => ({ index, embedding: how.vector ?? axis(text) }));
+      res.writeHead(how.status ?? 200, { 'content-type': 'application/json' });
+      res.end(JSON.stringify(how.status ? { error: { message: 'no' } } : { object: 'list', model: `${name}-2`, data, usage: { prompt_tokens: 1, total_tokens: 1 } }));
+    }).listen(0, '127.0.0.1');
+    await once(model, 'listening');
+    server = await new Server({ env: { OPENAI_BASE_URL: `http://127.0.0.1:${model.address().port}/v1`, OPENAI_API_KEY: 'k', SLUICE_EMBEDDING_MODEL: 'axes' } }).start();
+  });
+  after(async () => { await server?.close(); model?.closeAllConnections(); model?.close(); });
+  const long = Array.from({ length: 900 }, (_, i) => `Sentence ${i} about the pump, and what its noise may mean to us. `).join('');
+  const count = async (group) => (await server.get(`/memories?group_id=${group}&limit=1`)).json.items.length;
+
+  test('what means the same is found without a common word', async () => {
+    for (const content of ['The whale is a mammal.', 'The pump is loud.', 'Bread is baked.']) {
+      const r = await server.post('/memory/ingest', { group_id: 'axes', content });
+      assert.deepEqual([r.status, r.json.model, r.json.embedded], [201, 'axes', true]);
+    }
+    const { items, embedded } = (await server.post('/memory/query', { group_id: 'axes', query: 'who lives in an ocean', max_results: 1 })).json;
+    assert.equal(embedded, true);
+    assert.equal(items[0].content, 'The whale is a mammal.');
+    assert.ok(items[0].vector_score > 0.9 && items[0].text_score === undefined);
+  });
+
+  test('a batch that fails, or has vectors of another size, and nothing is stored', async () => {
+    for (const bad of [{ status: 400 }, { vector: [1, 0] }, { vector: [0, 0, 0] }, { vector: [] }]) {
+      asked.length = 0;
+      script = [{}, bad];
+      const r = await server.post('/memory/ingest', { group_id: 'halves', content: long });
+      assert.deepEqual([r.status, r.json.code], [502, 'embedding_failed'], r.text);
+      assert.ok(asked.length >= 2 && asked.every((a) => a.input.length > 1 && a.name === 'axes'));
+      assert.equal(await count('halves'), 0);
+    }
+    const { session } = await ended(server, await (script = [{ status: 400 }], server.execute(writes('A text about a pump.'), {}, { group_id: 'halves' })));
+    assert.equal(session.error.code, 'embedding_failed');
+    assert.equal(await count('halves'), 0);
+  });
+
+  test('killed while it waits for vectors, a session writes once', async () => {
+    const held = new Promise((go) => { script = [{ hold: true, held: go }]; });
+    const id = await server.execute(writes('A text about a whale.'), {}, { group_id: 'once' });
+    await held;
+    await server.kill('SIGKILL');
+    await server.start();
+    const { session } = await ended(server, id);
+    assert.equal(session.status, 'completed');
+    const items = (await server.get('/memories?group_id=once')).json.items;
+    assert.deepEqual(items.map((m) => m.id), session.output.wrote.ids);
+  });
+
+  test('another model: the old vectors are not compared, their words are', async () => {
+    server.options.env.SLUICE_EMBEDDING_MODEL = 'others';
+    await server.kill('SIGTERM');
+    await server.start();
+    const ask = async (query) => (await server.post('/memory/query', { group_id: 'axes', query })).json;
+    assert.deepEqual((await ask('who lives in an ocean')).items.filter((m) => m.vector_score !== undefined), []);
+    assert.equal((await ask('is the pump loud')).items[0].content, 'The pump is loud.');
+    server.options.env.SLUICE_EMBEDDING_DIMENSIONS = '5';
+    await server.kill('SIGTERM');
+    await server.start();
+    const r = await server.post('/memory/ingest', { group_id: 'axes', content: 'The whale sings.' });
+    assert.deepEqual([r.status, r.json.code], [502, 'embedding_failed']);
+    assert.match(r.json.error, /5/);
   });
 });
 

@@ -347,6 +347,52 @@ static void a_start_releases_what_a_crash_left(void **state)
     rig_close(&r);
 }
 
+/* ---- a store that fails ---- */
+
+/* The nth request of each kind fails, for every n until none does: whatever the answer, nothing is
+ * lost that was said to be kept, nothing leaks, and all goes on. */
+static void a_store_that_fails(void **state)
+{
+    static const enum mem_fault faults[] = {MEM_FAULT_WRITE_LOST, MEM_FAULT_WRITE_UNKNOWN,
+                                            MEM_FAULT_READ};
+    (void)state;
+    for (size_t f = 0; f < ROWS(faults); f++) {
+        for (unsigned n = 1; n <= 6; n++) {
+            struct rig r;
+            struct asked q;
+            rig_open(&r, 1, false);
+            mem_store_fail(r.store, faults[f], n, 1, ERR_IO);
+            size_t kept = 0;
+            for (int i = 0; i < 4; i++) {
+                ask_ingest(&q, r.apps[0], "a text");
+                if (i == 1)
+                    ask_key(&q, "key");
+                rig_until(&r, q.answers);
+                assert_true(q.req.status == 0 || q.req.status == ERR_UNAVAILABLE);
+                kept += q.req.status == 0;
+                svc_req_deinit(&q.req);
+                memory_start(&r.apps[0]->memory);
+            }
+            for (int i = 0; i < 3; i++) { /* a read that fails is said to have failed */
+                ask_init(&q, SVC_MEMORY_QUERY);
+                q.req.memory.group_id = STR("g");
+                q.req.memory.query = STR("text");
+                service_submit(&r.apps[0]->service, &q.req);
+                rig_until(&r, q.answers);
+                assert_true(q.req.status == 0 || q.req.status == ERR_UNAVAILABLE);
+                svc_req_deinit(&q.req);
+            }
+            rig_until(&r, !r.apps[0]->memory.is_sweeping);
+            mem_store_fail(r.store, faults[f], 1, 0, ERR_IO);
+            size_t there = rows_of(&r, "working");
+            assert_true(there >= kept);
+            assert_true(faults[f] == MEM_FAULT_WRITE_UNKNOWN || there == kept);
+            assert_int_equal(r.apps[0]->memory.ingest_count, 0);
+            rig_close(&r);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -360,6 +406,7 @@ int main(void)
         cmocka_unit_test(what_is_old_goes_to_the_long_term),
         cmocka_unit_test(nothing_in_memory_no_timer),
         cmocka_unit_test(a_start_releases_what_a_crash_left),
+        cmocka_unit_test(a_store_that_fails),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
