@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "app/app.h"
+#include "app/config_providers.h"
 #include "app/examples.h"
 #include "app/rules.h"
 #include "app/runner.h"
@@ -29,7 +30,7 @@
 
 struct server {
     struct app app;
-    uv_signal_t signals[2];
+    uv_signal_t signals[3]; /* SIGTERM, SIGINT, SIGHUP */
     int exit_code;
     unsigned ending;  /* what must be over before the parts are closed */
     unsigned closing; /* parts that have not said `closed` yet */
@@ -42,7 +43,7 @@ static void server_part_closed(void *data)
     struct server *s = data;
     if (--s->closing > 0)
         return;
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < 3; i++)
         uv_close((uv_handle_t *)&s->signals[i], NULL);
 }
 
@@ -84,6 +85,27 @@ static void server_net_closed(void *data)
         runner_cancel_all(l);
     }
     journal_drain(&s->app.journal, server_drop_sessions, s);
+}
+
+/* The files are small and local: reading them does not hold the loop up. */
+static void server_read_keys(uv_signal_t *h, int signum)
+{
+    struct server *s = h->data;
+    const struct config *c = &s->app.config;
+    (void)signum;
+    for (unsigned i = 0; i < c->provider_count && !s->app.stopping; i++) {
+        struct errbuf e = {""};
+        if (!c->providers[i].api_key_file)
+            continue;
+        char *key = config_key_read(c->providers[i].api_key_file, &e);
+        if (key && llm_set_key(s->app.llm, i, key, &e) == 0)
+            log_info("serve", "the key of provider %s was read again", c->providers[i].id);
+        else
+            log_error("serve", "provider %s keeps its key: %s", c->providers[i].id, e.text);
+        if (key)
+            explicit_bzero(key, strlen(key));
+        free(key);
+    }
 }
 
 static void server_signal(uv_signal_t *h, int signum)
@@ -220,14 +242,27 @@ static int server_open_parts(struct server *s, struct errbuf *e)
     return net_server_open(&a->net, &a->loop, &net, &a->service, a->log, e);
 }
 
+/* Only where it means something: a server that was started in a terminal ends with it. */
+static void server_listen_hangup(struct server *s)
+{
+    const struct config *c = &s->app.config;
+    for (unsigned i = 0; i < c->provider_count; i++) {
+        if (c->providers[i].api_key_file) {
+            uv_signal_start(&s->signals[2], server_read_keys, SIGHUP);
+            return;
+        }
+    }
+}
+
 static void server_init(struct server *s)
 {
     app_init(&s->app);
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 3; i++) {
         uv_signal_init(&s->app.loop, &s->signals[i]);
         s->signals[i].data = s;
-        uv_signal_start(&s->signals[i], server_signal, i ? SIGINT : SIGTERM);
     }
+    uv_signal_start(&s->signals[0], server_signal, SIGTERM);
+    uv_signal_start(&s->signals[1], server_signal, SIGINT);
 }
 
 static void serve_print(const struct config *c)
@@ -270,6 +305,7 @@ int serve_main(int argc, char **argv)
         fprintf(stderr, "sluice serve: %s\n", e.text);
         return 1; /* nothing was begun: the system takes back what is open */
     }
+    server_listen_hangup(s);
     server_register(&s->app);
     uv_run(&s->app.loop, UV_RUN_DEFAULT);
     int code = s->exit_code;

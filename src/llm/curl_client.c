@@ -729,7 +729,7 @@ static int curl_client_prepare(void *self, size_t provider, struct llm_call *c,
     char id[ID_TEXT_BYTES + 1];
     id_format(c->idempotency_key, id);
     snprintf(call->key_text, sizeof(call->key_text), "Idempotency-Key: %s", id);
-    call->key_header = (struct curl_slist){call->key_text, p->headers};
+    call->key_header = (struct curl_slist){call->key_text, curl_provider_headers(p)};
     *out = &call->base;
     return 0;
 }

@@ -196,7 +196,7 @@ static size_t curl_post_write(char *bytes, size_t size, size_t count, void *data
 static void curl_post_attempt(struct curl_post *p)
 {
     struct curl_poster *poster = p->poster;
-    const struct curl_provider *provider = &poster->providers[p->provider];
+    struct curl_provider *provider = &poster->providers[p->provider];
     buf_clear(&p->in);
     p->http_status = 0;
     p->retry_after_ms = -1;
@@ -208,7 +208,7 @@ static void curl_post_attempt(struct curl_post *p)
         curl_easy_setopt(p->easy, CURLOPT_WRITEDATA, p);
         curl_easy_setopt(p->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)p->body.n);
         curl_easy_setopt(p->easy, CURLOPT_POSTFIELDS, p->body.p);
-        curl_easy_setopt(p->easy, CURLOPT_HTTPHEADER, provider->headers);
+        curl_easy_setopt(p->easy, CURLOPT_HTTPHEADER, curl_provider_headers(provider));
         curl_easy_setopt(p->easy, CURLOPT_TIMEOUT_MS, (long)provider->config->idle_timeout_ms);
         if (curl_multi_add_handle(poster->io.multi, p->easy) == CURLM_OK)
             return;

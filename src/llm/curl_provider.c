@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/log.h"
 #include "base/mem.h"
 
 #define URL_BYTES_MAX 4096
@@ -60,16 +61,18 @@ static int curl_provider_add_header(struct curl_provider *p, const char *line)
     return 0;
 }
 
+struct curl_retired {
+    struct curl_slist *headers;
+    const char *key; /* llm.c keeps it */
+    struct curl_retired *next;
+};
+
 static int curl_provider_add_key(struct curl_provider *p, struct errbuf *e)
 {
     const char *key = p->config->api_key;
+    p->key = key;
     if (!key || !key[0])
         return 0;
-    for (const char *c = key; *c; c++)
-        if (*c < 0x21 || *c > 0x7e)
-            return err_set(e, ERR_INVALID,
-                           "provider \"%s\": api_key holds a character that no key has",
-                           p->config->id);
     struct buf line;
     buf_init(&line, URL_BYTES_MAX);
     buf_append_z(&line, p->dialect->key_header);
@@ -81,6 +84,30 @@ static int curl_provider_add_key(struct curl_provider *p, struct errbuf *e)
         rc = curl_provider_add_header(p, line.data);
     buf_deinit(&line);
     return rc;
+}
+
+static int curl_provider_add_headers(struct curl_provider *p, struct errbuf *e)
+{
+    if (curl_provider_add_header(p, "Content-Type: application/json") ||
+        curl_provider_add_header(p, "Accept: text/event-stream, application/json") ||
+        curl_provider_add_header(p, "Expect:") || /* no round trip before a large body */
+        (p->dialect->header && curl_provider_add_header(p, p->dialect->header)))
+        return err_set(e, ERR_NOMEM, "out of memory");
+    return curl_provider_add_key(p, e);
+}
+
+struct curl_slist *curl_provider_headers(struct curl_provider *p)
+{
+    struct errbuf e = {""};
+    if (p->key == p->config->api_key)
+        return p->headers;
+    struct curl_retired *old = mem_alloc(sizeof(*old));
+    *old = (struct curl_retired){p->headers, p->key, p->retired};
+    p->retired = old;
+    p->headers = NULL;
+    if (curl_provider_add_headers(p, &e))
+        log_error("llm", "%s", e.text);
+    return p->headers;
 }
 
 int curl_provider_init(struct curl_provider *p, const struct llm_provider *config, const char *path,
@@ -105,14 +132,7 @@ int curl_provider_init(struct curl_provider *p, const struct llm_provider *confi
         return err_set(e, ERR_INVALID, "provider \"%s\": base_url is too long", config->id);
     }
     p->url = buf_steal(&url, NULL);
-    if (curl_provider_add_header(p, "Content-Type: application/json") ||
-        curl_provider_add_header(p, "Accept: text/event-stream, application/json") ||
-        curl_provider_add_header(p, "Expect:")) /* no round trip before a large body */
-        rc = err_set(e, ERR_NOMEM, "out of memory");
-    if (!rc && p->dialect->header && curl_provider_add_header(p, p->dialect->header))
-        rc = err_set(e, ERR_NOMEM, "out of memory");
-    if (!rc)
-        rc = curl_provider_add_key(p, e);
+    rc = curl_provider_add_headers(p, e);
     if (rc)
         curl_provider_deinit(p);
     return rc;
@@ -122,6 +142,12 @@ void curl_provider_deinit(struct curl_provider *p)
 {
     free(p->url);
     curl_slist_free_all(p->headers);
+    for (struct curl_retired *next, *old = p->retired; old; old = next) {
+        next = old->next;
+        curl_slist_free_all(old->headers);
+        free(old);
+    }
+    p->retired = NULL;
     p->url = NULL;
     p->headers = NULL;
 }
@@ -148,9 +174,8 @@ CURL *curl_provider_easy(const struct curl_provider *p)
     return easy;
 }
 
-void curl_provider_redact(const struct curl_provider *p, struct errbuf *text)
+static void redact(const char *key, struct errbuf *text)
 {
-    const char *key = p->config->api_key;
     size_t n = key ? strlen(key) : 0;
     if (n < KEY_SECRET_BYTES_MIN)
         return;
@@ -167,4 +192,11 @@ void curl_provider_redact(const struct curl_provider *p, struct errbuf *text)
             text->text[len - k] = '\0';
             return;
         }
+}
+
+void curl_provider_redact(const struct curl_provider *p, struct errbuf *text)
+{
+    redact(p->config->api_key, text);
+    for (const struct curl_retired *old = p->retired; old; old = old->next)
+        redact(old->key, text);
 }

@@ -14,10 +14,12 @@ struct curl_provider {
     const struct llm_provider *config;
     const struct dialect *dialect;
     char *url;
-    struct curl_slist *headers; /* the same for every call */
-    bool is_openai;             /* OpenAI itself */
-    bool is_loopback;           /* never by a proxy */
-    struct list reading;        /* calls by the time of their last byte, oldest first */
+    struct curl_slist *headers;   /* the same for every call; by curl_provider_headers() */
+    const char *key;              /* the one in them */
+    struct curl_retired *retired; /* headers with older keys: calls under way have them */
+    bool is_openai;               /* OpenAI itself */
+    bool is_loopback;             /* never by a proxy */
+    struct list reading;          /* calls by the time of their last byte, oldest first */
 };
 
 /* path: behind the base URL; NULL: that of the dialect. ERR_INVALID: e says what is wrong with
@@ -25,6 +27,9 @@ struct curl_provider {
 int curl_provider_init(struct curl_provider *p, const struct llm_provider *config, const char *path,
                        struct errbuf *e);
 void curl_provider_deinit(struct curl_provider *p);
+
+/* With the key that the provider has now. */
+struct curl_slist *curl_provider_headers(struct curl_provider *p);
 
 /* A handle with all options of the provider that do not change from call to call; NULL: no memory.
  */

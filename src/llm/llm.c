@@ -14,6 +14,7 @@
 #define IDLE_MS_DEFAULT    120000
 #define DEMO_RATE_DEFAULT  25
 #define QUEUE_MS_DEFAULT   600000
+#define KEY_BYTES_MAX      4000
 
 static const struct llm_backend *const backends[LLM_BACKENDS] = {&curl_client_backend,
                                                                  &demo_backend};
@@ -50,6 +51,13 @@ static char *llm_strdup(const char *z)
     return z ? mem_strdup(z) : NULL;
 }
 
+static void llm_free_key(char *key)
+{
+    if (key)
+        explicit_bzero(key, strlen(key));
+    free(key);
+}
+
 static void llm_lane_init(struct llm_lane *lane, const struct llm_provider *p)
 {
     struct llm_provider *config = &lane->config;
@@ -75,8 +83,41 @@ static void llm_lane_deinit(struct llm_lane *lane)
     lane_deinit(&lane->lane);
     free((void *)lane->config.id);
     free((void *)lane->config.base_url);
-    free((void *)lane->config.api_key);
+    llm_free_key((char *)lane->config.api_key);
+    for (struct llm_key *next, *old = lane->old_keys; old; old = next) {
+        next = old->next;
+        llm_free_key(old->text);
+        free(old);
+    }
     free((void *)lane->config.default_model);
+}
+
+static int llm_check_key(const char *id, const char *key, struct errbuf *e)
+{
+    size_t n = key ? strlen(key) : 0;
+    if (n > KEY_BYTES_MAX)
+        return err_set(e, ERR_INVALID, "provider \"%s\": api_key is too long", id);
+    for (size_t i = 0; i < n; i++)
+        if (key[i] < 0x21 || key[i] > 0x7e)
+            return err_set(e, ERR_INVALID,
+                           "provider \"%s\": api_key holds a character that no key has", id);
+    return 0;
+}
+
+int llm_set_key(struct llm *llm, size_t provider, const char *key, struct errbuf *e)
+{
+    struct llm_lane *l = &llm->lanes[provider];
+    char *before = (char *)l->config.api_key;
+    int rc = llm_check_key(l->config.id, key, e);
+    if (rc || (before && strcmp(before, key) == 0))
+        return rc;
+    if (before) {
+        struct llm_key *old = mem_alloc(sizeof(*old));
+        *old = (struct llm_key){before, l->old_keys};
+        l->old_keys = old;
+    }
+    l->config.api_key = mem_strdup(key);
+    return 0;
 }
 
 static int llm_check_providers(const struct llm_provider *providers, size_t count, struct errbuf *e)
@@ -93,6 +134,8 @@ static int llm_check_providers(const struct llm_provider *providers, size_t coun
             if (strcmp(providers[j].id, p->id) == 0)
                 return err_set(e, ERR_INVALID, "providers[%zu].id: \"%s\" is there twice", i,
                                p->id);
+        if (llm_check_key(p->id, p->api_key, e))
+            return ERR_INVALID;
     }
     return 0;
 }

@@ -149,6 +149,9 @@ int llm_embed_start(struct llm *llm, struct llm_embed *c, struct errbuf *e);
 void llm_embed_cancel(struct llm *llm, struct llm_embed *c);
 
 const char *llm_dialect_name(enum llm_dialect dialect); /* as the settings have it */
+/* Another key for a provider, by its index; calls that were asked keep the one they had. Copied.
+ * ERR_INVALID: it cannot be one, the old one stays. */
+int llm_set_key(struct llm *llm, size_t provider, const char *key, struct errbuf *e);
 bool llm_has_provider(const struct llm *llm, const char *id);
 
 /* ---- what is going on, for lists and metrics ---- */

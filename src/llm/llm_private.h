@@ -14,9 +14,15 @@
 
 #define LLM_BACKENDS 2 /* LLM_ANTHROPIC goes over that of LLM_OPENAI */
 
+struct llm_key { /* one that is in use no more, or by few */
+    char *text;
+    struct llm_key *next;
+};
+
 struct llm_lane {
     struct llm_provider config; /* strings are ours */
     struct lane lane;
+    struct llm_key *old_keys; /* pointers to them are compared: kept to the end */
     uint64_t done_total, failed_total, moved_total;
 };
 

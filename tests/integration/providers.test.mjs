@@ -11,7 +11,7 @@ import { Reader } from './lib/client.mjs';
 import { busy, Provider } from './lib/provider.mjs';
 import { repo, Server, sluiceBin } from './lib/server.mjs';
 
-const KEY_A = 'sk-of-a-variable-0123456789', KEY_B = 'sk-of-a-file-0123456789';
+const KEY_A = 'sk-of-a-variable-0123456789', KEY_B = 'sk-of-a-file-0123456789', KEY_C = 'sk-of-a-new-file-0123456789';
 const folder = mkdtempSync(join(tmpdir(), 'sluice-providers-'));
 const well = ({ prompt }) => ({ text: `Heard ${prompt}` });
 let a, b, server, config;
@@ -238,6 +238,34 @@ test('429 to everyone stops nobody else, and the queue drains fairly', { timeout
   a.answer = well;
 });
 
+test('SIGHUP reads the keys of files again; a bad one changes nothing', async () => {
+  const told = async (what, times) => {
+    for (const deadline = Date.now() + 20000; server.process.stderr().split(what).length <= times; await new Promise(setImmediate)) {
+      if (Date.now() > deadline) throw new Error(`not ${times} times ${what}:\n${server.process.stderr().slice(-2000)}`);
+    }
+  };
+  const slow = { release: null };
+  b.answer = (r) => (r.prompt === 'before' ? new Promise((done) => { slow.release = () => done(well(r)); }) : well(r));
+  const before = run(ask({ prompt: 'before', provider: 'b' }));
+  await providerUntil('b', (p) => p.in_flight === 1);
+  writeFileSync(join(folder, 'key'), ` ${KEY_C}\n\n`);
+  process.kill(server.pid, 'SIGHUP');
+  await told('the key of provider b was read again', 1);
+  assert.equal((await run(ask({ prompt: 'after', provider: 'b' }))).end.data.to, 'completed');
+  slow.release();
+  assert.equal((await before).end.data.to, 'completed');
+  const sent = (prompt) => b.requests.find((r) => r.prompt === prompt).authorization;
+  assert.deepEqual([sent('before'), sent('after')], [`Bearer ${KEY_B}`, `Bearer ${KEY_C}`]);
+  for (const [i, bad] of ['', 'two words'].entries()) {
+    writeFileSync(join(folder, 'key'), bad);
+    process.kill(server.pid, 'SIGHUP');
+    await told('provider b keeps its key', i + 1);
+  }
+  await run(ask({ prompt: 'still', provider: 'b' }));
+  assert.equal(sent('still'), `Bearer ${KEY_C}`);
+  b.answer = well;
+});
+
 test('a provider that asks for an hour fails calls at once, and says when', async () => {
   b.answer = () => busy(3600);
   const { end } = await run(ask({ prompt: 'hour', provider: 'b' }));
@@ -256,7 +284,8 @@ test('a provider that asks for an hour fails calls at once, and says when', asyn
 
 test('keys are sent to their provider, and shown nowhere', async () => {
   assert.ok(a.requests.every((r) => r.authorization === `Bearer ${KEY_A}`));
-  assert.ok(b.requests.every((r) => r.authorization === `Bearer ${KEY_B}`));
+  assert.ok(b.requests.every((r) => [KEY_B, KEY_C].includes(r.authorization.slice(7))));
+  writeFileSync(join(folder, 'key'), KEY_B);
   const printed = spawnSync(sluiceBin(), ['serve', '--config', config, '--print-config'], { encoding: 'utf8', env: { ...process.env, KEY_OF_A: KEY_A } });
   assert.equal(printed.status, 0, printed.stderr);
   assert.match(printed.stdout, /api_key: \(hidden\)/);
@@ -265,6 +294,6 @@ test('keys are sent to their provider, and shown nowhere', async () => {
   for (const { id } of (await server.get('/sessions?limit=500')).json.items) {
     shown.push((await server.get(`/sessions/${id}`)).text, JSON.stringify(await server.events(id)));
   }
-  for (const text of shown) assert.ok(!text.includes(KEY_A) && !text.includes(KEY_B), text.slice(0, 300));
+  for (const text of shown) assert.ok(![KEY_A, KEY_B, KEY_C].some((key) => text.includes(key)), text.slice(0, 300));
   assert.ok(shown.some((s) => s.includes('http_401'))); // the refusal that had the key in it was looked at
 });
