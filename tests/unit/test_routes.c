@@ -59,6 +59,42 @@ static void test_find(void **state)
     }
 }
 
+/* A parameter that the table does not know would end the server. */
+static void test_every_pattern_is_found(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < routes_count; i++) {
+        char path[200];
+        size_t n = 0;
+        bool inside = false;
+        struct route_match m;
+        for (const char *p = routes[i].pattern; *p; p++) {
+            if (*p == '{')
+                path[n++] = '7';
+            inside = *p == '{' || (inside && *p != '}');
+            if (!inside && *p != '}')
+                path[n++] = *p;
+        }
+        path[n] = '\0';
+        route_find(routes[i].method, str_of(path), &m);
+        if (m.route != &routes[i])
+            fail_msg("%s is not found as %s", path, routes[i].pattern);
+    }
+}
+
+static void test_objects_have_ids(void **state)
+{
+    static const char *const paths[] = {"/agents/a.b", "/groups/a.b", "/api/v1/templates/a.b"};
+    (void)state;
+    for (int k = 0; k < CATALOG_KIND_COUNT; k++) {
+        struct route_match m;
+        route_find(HTTP_PATCH, str_of(paths[k]), &m);
+        assert_int_equal(m.route->op, SVC_CATALOG_PATCH);
+        assert_int_equal(m.route->catalog, k);
+        assert_true(str_eqz(m.object_id, "a.b"));
+    }
+}
+
 /* ---- the document ---- */
 
 static struct buf document(void)
@@ -289,9 +325,14 @@ static void test_origin(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_find),  cmocka_unit_test(test_table_and_document_agree),
-        cmocka_unit_test(test_query), cmocka_unit_test(test_if_match),
-        cmocka_unit_test(test_host),  cmocka_unit_test(test_origin),
+        cmocka_unit_test(test_find),
+        cmocka_unit_test(test_every_pattern_is_found),
+        cmocka_unit_test(test_objects_have_ids),
+        cmocka_unit_test(test_table_and_document_agree),
+        cmocka_unit_test(test_query),
+        cmocka_unit_test(test_if_match),
+        cmocka_unit_test(test_host),
+        cmocka_unit_test(test_origin),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
