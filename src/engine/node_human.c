@@ -366,6 +366,11 @@ static struct work *input_waiting(const struct session *s, struct str node_id)
     return best;
 }
 
+bool human_is_asked(const struct session *s)
+{
+    return input_waiting(s, STR_NULL) != NULL;
+}
+
 static int say_check(struct session *s, int n, const struct engine_input *in, struct str *data,
                      struct errbuf *e)
 {
@@ -391,9 +396,8 @@ int human_say(struct session *s, const struct engine_input *in, struct errbuf *e
     if (waits)
         s->at = waits->scope;
     int rc = say_check(s, n, in, &data, e);
-    if (!rc && n < 0 && in->content.n > SAID_CONTENT_MAX)
-        rc = err_set(e, ERR_TOO_LARGE, "Nobody has asked, and models hear %u bytes at most.",
-                     SAID_CONTENT_MAX);
+    if (!rc && n < 0)
+        rc = said_check(in, e);
     if (rc)
         return rc;
     struct jw *w = event_begin(s, "user_input", n);

@@ -70,6 +70,27 @@ static void said_trim(struct session *s)
                   STR("More was said than can wait for a model: the oldest will not be heard."));
 }
 
+int said_check(const struct engine_input *in, struct errbuf *e)
+{
+    if (in->content.n <= SAID_CONTENT_MAX)
+        return 0;
+    return err_set(e, ERR_TOO_LARGE, "Nobody has asked, and models hear %u bytes at most.",
+                   SAID_CONTENT_MAX);
+}
+
+int said_later(struct session *s, const struct engine_input *in, struct errbuf *e)
+{
+    unsigned count = 0;
+    int rc = said_check(in, e);
+    list_foreach(it, &s->withheld) count +=
+        container_of(it, struct withheld, link)->kind == IN_USER_INPUT;
+    if (!rc && count >= SAID_MAX)
+        rc = err_set(e, ERR_CONFLICT, "Enough was said in this pause: resume the session first.");
+    if (!rc)
+        withhold(s, in);
+    return rc;
+}
+
 void said_push(struct session *s, struct str content, struct str user_id)
 {
     struct buf b;

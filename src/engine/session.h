@@ -684,6 +684,7 @@ struct answer {
 };
 int human_answer(struct session *s, const struct engine_input *in, struct errbuf *e);
 int human_say(struct session *s, const struct engine_input *in, struct errbuf *e);
+bool human_is_asked(const struct session *s); /* does any user_input node wait? */
 void human_expire(struct session *s, unsigned n);
 void human_remind(struct session *s, unsigned n);
 /* Closes the interrupt; the node goes on. */
@@ -726,6 +727,9 @@ struct str thought_text(const struct work *w); /* or NULL */
 #define SAID_CONTENT_MAX (64u << 10) /* of one */
 
 bool kind_hears(enum node_kind k);
+int said_check(const struct engine_input *in, struct errbuf *e); /* ERR_TOO_LARGE */
+/* Said in a pause: withheld, and said at the resume. */
+int said_later(struct session *s, const struct engine_input *in, struct errbuf *e);
 void said_push(struct session *s, struct str content, struct str user_id);
 /* One user message of all that is newer than `after`, in the step's memory; NULL: nothing is. */
 struct str said_message(struct session *s, int64_t after);

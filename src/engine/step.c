@@ -69,6 +69,8 @@ static int step_resume_node(struct session *s, const struct engine_input *in, st
 
 static int step_user_input(struct session *s, const struct engine_input *in, struct errbuf *e)
 {
+    if (s->status == SESSION_PAUSED && !in->node_id.n && !human_is_asked(s))
+        return said_later(s, in, e);
     int rc = running_wanted(s, "speak", e);
     return rc ? rc : human_say(s, in, e);
 }
@@ -137,6 +139,11 @@ void step_result(struct session *s, const struct engine_input *in)
 {
     if (in->kind == IN_SIGNAL) {
         signal_apply(s, in);
+        return;
+    }
+    if (in->kind == IN_USER_INPUT) {
+        struct errbuf e;
+        human_say(s, in, &e); /* it was looked at when it came */
         return;
     }
     struct work *w = in->kind == IN_TIMER ? NULL : table_get(&s->runs, in->run_id);

@@ -22,6 +22,7 @@ static const struct {
     {IN_SAVED, "saved"},
     {IN_TIMER, "timer"},
     {IN_SIGNAL, "signal"},
+    {IN_USER_INPUT, "user_input"},
 };
 #define WITHHELD_KINDS (sizeof(withheld_kinds) / sizeof(withheld_kinds[0]))
 
@@ -49,8 +50,12 @@ static void withheld_write(struct buf *b, const struct engine_input *in)
             jw_kv_stringz(&w, "kind", withheld_kinds[i].word);
     if (in->kind == IN_TIMER)
         id_write(&w, "timer_id", in->timer_id);
-    else if (in->kind != IN_SIGNAL)
+    else if (in->kind != IN_SIGNAL && in->kind != IN_USER_INPUT)
         id_write(&w, "run_id", in->run_id);
+    if (in->kind == IN_USER_INPUT) {
+        string_write(&w, "content", in->content);
+        string_write(&w, "user_id", in->user_id);
+    }
     if (in->kind == IN_SIGNAL) {
         string_write(&w, "name", in->name);
         string_write(&w, "node_id", in->node_id);
@@ -105,11 +110,13 @@ bool withheld_parse(struct str text, struct session *s, struct engine_input *out
                                  .input_tokens = -1,
                                  .output_tokens = -1,
                                  .retry_after_ms = -1};
-    bool has_id = out->kind == IN_SIGNAL  ? true
+    bool has_id = out->kind == IN_SIGNAL || out->kind == IN_USER_INPUT ? true
                   : out->kind == IN_TIMER ? id_get(v, "timer_id", &out->timer_id)
                                           : id_get(v, "run_id", &out->run_id);
     out->name = text_get(s, v, "name");
     out->node_id = text_get(s, v, "node_id");
+    out->content = text_get(s, v, "content");
+    out->user_id = text_get(s, v, "user_id");
     out->data_json = json_raw(json_get(v, "payload"));
     out->finish_reason = text_get(s, v, "finish_reason");
     out->model = text_get(s, v, "model");
@@ -237,7 +244,7 @@ void withheld_adopt(struct session *s, struct withheld *w)
 
 static bool withhold_wanted(struct session *s, const struct engine_input *in)
 {
-    if (in->kind == IN_SIGNAL)
+    if (in->kind == IN_SIGNAL || in->kind == IN_USER_INPUT)
         return true;
     if (in->kind == IN_TIMER)
         return timer_find(s, in->timer_id) != NULL; /* frozen ones start again at the resume */

@@ -221,6 +221,33 @@ test('what is said meanwhile is heard by the next that speak, once, over a kill'
   assert.equal((await server.post(`/sessions/${fork.json.session_id}/cancel`, {})).status, 200);
 });
 
+test('what is said in a pause is withheld, over a kill, and heard after it', async () => {
+  const llm = (prompt) => ({ type: 'llm', properties: { prompt } });
+  const id = await server.execute({ nodes: chain(['one', llm('One.')], ['two', llm('Two.')]) }, {});
+  const one = await nextAsked();
+  assert.equal((await server.post(`/sessions/${id}/pause`, {})).status, 200);
+  const quiet = (await server.events(id)).length;
+  const r = await server.post(`/sessions/${id}/input`, { content: 'Now!', user_id: 'ann' });
+  assert.equal(r.status, 200, r.text);
+  one.say('First.');
+  assert.equal((await server.events(id)).length, quiet);
+  await server.kill();
+  await server.start();
+  assert.equal((await server.events(id)).length, quiet);
+  assert.equal((await server.post(`/sessions/${id}/resume`, {})).status, 200);
+  let next = await nextAsked(); // the first again, if its end was not stored yet
+  if (messagesOf(next)[0] === 'user: One.') {
+    next.say('First.');
+    next = await nextAsked();
+  }
+  assert.deepEqual(messagesOf(next), ['user: Two.', 'user: Somebody who follows this session (ann) says: Now!']);
+  const reader = new Reader(server, id);
+  next.say('Heard.');
+  await reader.until((x) => x.done);
+  reader.close();
+  assert.equal((await server.events(id)).filter((e) => e.type === 'user_input').length, 1);
+});
+
 test('more than can wait is refused', async () => {
   const id = await server.execute({ nodes: chain(['one', { type: 'llm', properties: { prompt: 'One.' } }]) }, {});
   await nextAsked();

@@ -166,14 +166,17 @@ static void restart_and_pause(void **state)
     assert_int_equal(say(&f, "Hear!", "ann"), 0);
     fix_restart(&f);
     fix_command(&f, IN_PAUSE);
-    assert_int_equal(say(&f, "Not now.", "ann"), ERR_CONFLICT);
+    fix_quiet(&f);
+    assert_int_equal(say(&f, "In the pause.", "bob"), 0);
+    expect(&f, ""); /* nothing is seen of it */
     fix_restart(&f);
     fix_command(&f, IN_RESUME);
     fix_take(&f);
+    has(fix_text(&f.lines), "user_input \"In the pause.\"");
     hasnt(fix_call(&f, 0)->request, "Hear!"); /* the call from before, again */
     fix_call_says(&f, fix_call(&f, 0), "Said.", NULL);
     has(fix_call(&f, 0)->request, "Hear!");
-    has(fix_call(&f, 1)->request, "Hear!");
+    has(fix_call(&f, 1)->request, "Hear!\\n\\nSomebody who follows this session (bob) says: In");
     fix_command(&f, IN_PAUSE);
     fix_call_says(&f, fix_call(&f, 0), "b", NULL); /* its end is withheld: not over yet */
     fix_restart(&f);
@@ -182,6 +185,10 @@ static void restart_and_pause(void **state)
     has(fix_call(&f, 0)->request, "Hear!"); /* a, again */
     fix_call_says(&f, fix_call(&f, 0), "a", NULL);
     hasnt(fix_call(&f, 0)->request, "Hear!");
+    fix_command(&f, IN_PAUSE);
+    for (unsigned i = 0; i < SAID_MAX; i++)
+        assert_int_equal(say(&f, "More.", NULL), 0);
+    assert_int_equal(say(&f, "Too much.", NULL), ERR_CONFLICT);
     fix_close(&f);
 }
 
