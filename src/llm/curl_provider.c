@@ -8,7 +8,7 @@
 #include "base/mem.h"
 
 #define URL_BYTES_MAX 4096
-#define RECEIVE_BYTES 16384L
+#define RECEIVE_BYTES 4096L /* a token is 200; every call under way has such a buffer */
 /* Shorter ones ("none", "ollama") are no secrets and may be words of the sentence. */
 #define KEY_SECRET_BYTES_MIN 8
 
