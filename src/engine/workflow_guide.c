@@ -49,14 +49,23 @@ static const char *const sentences[KIND_COUNT] = {
 static const char *type_word(enum prop_type t)
 {
     static const char *const words[] = {
-        [PROP_NAME] = "name",          [PROP_TEMPLATE] = "template",
-        [PROP_EXPR] = "expression",    [PROP_EXPRS] = "expression, or an object of expressions",
-        [PROP_INT] = "whole number",   [PROP_EXPR_MAP] = "object of names and expressions",
-        [PROP_NUMBER] = "number",      [PROP_BOOL] = "true or false",
-        [PROP_CODE] = "Lua code",      [PROP_SCHEMA] = "JSON Schema",
-        [PROP_NAMES] = "names",        [PROP_MESSAGES] = "array of {role, content}",
-        [PROP_NODE] = "node id",       [PROP_CASES] = "array of {when: expression, to: node id}",
-        [PROP_TIME] = "RFC 3339 time", [PROP_MODEL] = "name, or an array: one after the other",
+        [PROP_NAME] = "name",
+        [PROP_TEMPLATE] = "template",
+        [PROP_EXPR] = "expression",
+        [PROP_EXPRS] = "expression, or an object of expressions",
+        [PROP_INT] = "whole number",
+        [PROP_EXPR_MAP] = "object of names and expressions",
+        [PROP_NUMBER] = "number",
+        [PROP_BOOL] = "true or false",
+        [PROP_CODE] = "Lua code",
+        [PROP_SCHEMA] = "JSON Schema",
+        [PROP_NAMES] = "names",
+        [PROP_MESSAGES] = "array of {role, content}",
+        [PROP_NODE] = "node id",
+        [PROP_CASES] = "array of {when: expression, to: node id}",
+        [PROP_TIME] = "RFC 3339 time",
+        [PROP_MEMORY] = "false, or {group_results, agent_results}",
+        [PROP_MODEL] = "name, or an array: one after the other",
     };
     return (size_t)t < sizeof(words) / sizeof(words[0]) && words[t] ? words[t] : "text or object";
 }

@@ -634,8 +634,10 @@ static void do_answer(struct world *w)
     if (!l)
         return;
     live_load(w, l);
-    if (!waiting_pick(w, l, &all, &asked))
+    if (!waiting_pick(w, l, &all, &asked)) { /* nobody asks: it is said to all, in a pause, too */
+        live_step(w, l, (struct engine_input){.kind = IN_USER_INPUT, .content = STR("Hear!")});
         return;
+    }
     struct engine_input in = {.kind = IN_RESUME_NODE,
                               .node_id = word_of(json_get(asked, "node_id")),
                               .reviewer = str_of(reviewers[dice_below(&w->dice, 4)]),
