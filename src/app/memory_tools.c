@@ -87,7 +87,10 @@ static void query_done(struct memory_query *q)
     if (q->status) {
         int status = q->status;
         query_end(r);
-        tool_run_failed(t, err_word(status), e.text);
+        if (t->run.app->stopping)
+            tool_run_leave(t);
+        else
+            tool_run_failed(t, err_word(status), e.text);
         return;
     }
     buf_init(&out, SVC_BODY_MAX);
@@ -176,7 +179,9 @@ static void ingest_done(struct memory_ingest *m)
     memcpy(code, m->error_code, sizeof(code));
     memory_ingest_deinit(m);
     ingest_end(r);
-    if (status)
+    if (status && t->run.app->stopping)
+        tool_run_leave(t);
+    else if (status)
         tool_run_failed(t, code[0] ? code : err_word(status), e.text);
     else
         tool_run_done(t, buf_str(&out));
@@ -228,7 +233,9 @@ void memory_tool_ingest(struct tool_run *t)
     if (!rc)
         return;
     ingest_end(r);
-    if (!reads || !has_group)
+    if (t->run.app->stopping)
+        tool_run_leave(t);
+    else if (!reads || !has_group)
         tool_run_failed(t, reads ? "no_group" : "invalid_arguments",
                         reads ? NO_GROUP : INGEST_SHAPE);
     else

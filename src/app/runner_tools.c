@@ -51,6 +51,11 @@ void tool_run_failed(struct tool_run *t, const char *code, const char *text)
     tool_run_destroy(t);
 }
 
+void tool_run_leave(struct tool_run *t)
+{
+    tool_run_destroy(t);
+}
+
 static void tool_logged(struct tool_job *j, const char *level, struct str text)
 {
     struct tool_run *t = container_of(j, struct tool_run, job);

@@ -22,9 +22,11 @@ struct tool_run {
 struct json tool_run_arguments(const struct tool_run *t);
 /* Whether the workflow's author gave that argument, and not a model. */
 bool tool_run_is_authored(const struct tool_run *t, const char *key);
-/* Both end the run; t is gone afterwards. */
+/* All three end the run; t is gone afterwards. */
 void tool_run_done(struct tool_run *t, struct str output_json);
 void tool_run_failed(struct tool_run *t, const char *code, const char *text);
+/* Ends it without a result: the server stops, and whoever has the session next begins it again. */
+void tool_run_leave(struct tool_run *t);
 
 /* Only the engine itself may ask so (`internal`); else the run ends: the tool is unknown. */
 bool recall_allowed(struct tool_run *t);

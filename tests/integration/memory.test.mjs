@@ -350,17 +350,20 @@ describe('a model for vectors', () => {
     assert.equal(await count('halves'), 0);
   });
 
-  test('killed while it waits for vectors, a session writes once', async () => {
-    const held = new Promise((go) => { script = [{ hold: true, held: go }]; });
-    const id = await server.execute(writes('A text about a whale.'), {}, { group_id: 'once' });
-    await held;
-    await server.kill('SIGKILL');
-    await server.start();
-    const { session } = await ended(server, id);
-    assert.equal(session.status, 'completed');
-    const items = (await server.get('/memories?group_id=once')).json.items;
-    assert.deepEqual(items.map((m) => m.id), session.output.wrote.ids);
-  });
+  for (const signal of ['SIGKILL', 'SIGTERM']) {
+    test(`${signal} while it waits for vectors: a session writes once`, async () => {
+      const group = `once-${signal}`;
+      const held = new Promise((go) => { script = [{ hold: true, held: go }]; });
+      const id = await server.execute(writes('A text about a whale.'), {}, { group_id: group });
+      await held;
+      await server.kill(signal);
+      await server.start();
+      const { session } = await ended(server, id);
+      assert.equal(session.status, 'completed', JSON.stringify(session.error));
+      const items = (await server.get(`/memories?group_id=${group}`)).json.items;
+      assert.deepEqual(items.map((m) => m.id), session.output.wrote.ids);
+    });
+  }
 
   test('another model: the old vectors are not compared, their words are', async () => {
     server.options.env.SLUICE_EMBEDDING_MODEL = 'others';
