@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "app/app.h"
+#include "app/attachments.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "engine/schema.h"
@@ -26,12 +27,18 @@ struct fork_job {
     int64_t after_seq;  /* 0: by node_id */
     struct str node_id; /* or NULL */
     struct buf events;
+    /* What the session had been given as files: the fork is given the same. */
+    struct json_iter attached;
+    struct store_file_get file;
+    struct buf attachments; /* an array that is open; empty: none */
 };
 
 static void fork_free(struct fork_job *job)
 {
     store_req_deinit(&job->read.req);
     store_req_deinit(&job->load.req);
+    store_req_deinit(&job->file.req);
+    buf_deinit(&job->attachments);
     workflow_unref(job->workflow);
     buf_deinit(&job->events);
     free(job);
@@ -58,6 +65,10 @@ static void fork_start(struct fork_job *job)
     meta.parent_seq = job->after_seq ? job->after_seq : job->read.last_seq;
     meta.parent_run = (struct id){{0}};
     struct live *l = live_create(a, job->workflow, id, &meta, false);
+    if (job->attachments.len) {
+        buf_append_char(&job->attachments, ']');
+        session_attach(l->session, buf_str(&job->attachments));
+    }
     struct replay r = {.events = buf_str(&job->events),
                        .after_seq = job->after_seq,
                        .node_id = job->node_id,
@@ -76,6 +87,68 @@ static void fork_start(struct fork_job *job)
     buf_printf(&req->body, "{\"session_id\":\"%s\"}", text);
     live_add_reply(l, req, idempotency_row_of(req, &req->arena));
     fork_free(job);
+}
+
+/* ---- what it was given ---- */
+
+static void fork_next_file(struct fork_job *job);
+
+static void fork_file_got(struct store_req *r)
+{
+    struct fork_job *job = r->data;
+    const struct file_row *f = &job->file.row;
+    struct jw w;
+    if (r->status && r->status != ERR_NOT_FOUND) {
+        app_failed_store(job->req, r, "");
+        fork_free(job);
+        return;
+    }
+    if (!r->status && id_is_zero(f->run_id)) {
+        buf_append_char(&job->attachments, job->attachments.len ? ',' : '[');
+        jw_init(&w, &job->attachments);
+        jw_object(&w);
+        jw_kv_string(&w, "name", f->path);
+        jw_kv_string(&w, "content", f->content);
+        if (f->media_type.p)
+            jw_kv_string(&w, "media_type", f->media_type);
+        jw_end(&w);
+    }
+    store_req_deinit(&job->file.req);
+    memset(&job->file, 0, sizeof(job->file));
+    fork_next_file(job);
+}
+
+/* Its input says which: their first versions are in the store. */
+static void fork_next_file(struct fork_job *job)
+{
+    struct buf path;
+    struct json name = JSON_ABSENT;
+    bool more;
+    /* A list of the input's own has no paths. */
+    while ((more = json_iter_next(&job->attached) && job->attached.index < ATTACHMENTS_MAX))
+        if (json_type(name = json_get_set(job->attached.value, "path")) == JSON_STRING)
+            break;
+    if (!more) {
+        fork_start(job);
+        return;
+    }
+    buf_init(&path, FILE_PATH_BYTES_MAX + 1);
+    json_string(name, &path);
+    store_req_init(&job->file.req, STORE_FILE_GET, fork_file_got, job);
+    job->file.session_id = job->req->session_id;
+    job->file.path.p = arena_strdup(&job->load.req.arena, buf_str(&path));
+    job->file.path.n = path.len;
+    job->file.version = 1;
+    buf_deinit(&path);
+    store_submit(job->app->store, &job->file.req);
+}
+
+static void fork_files(struct fork_job *job)
+{
+    struct str input = job->load.row.meta.input_json;
+    struct json v = json_get_set(json_root(input.p ? input : STR("{}")), "attachments");
+    json_iter_init(&job->attached, json_type(v) == JSON_ARRAY ? v : json_root(STR("[]")));
+    fork_next_file(job);
 }
 
 /* ---- its log ---- */
@@ -128,7 +201,7 @@ static void fork_page(struct store_req *r)
         store_req_deinit(&job->read.req);
         fork_read(job, at);
     } else {
-        fork_start(job);
+        fork_files(job);
     }
 }
 
@@ -215,6 +288,7 @@ void svc_fork(struct app *a, struct svc_req *req)
     job->app = a;
     job->req = req;
     buf_init(&job->events, FORK_LOG_BYTES_MAX);
+    buf_init(&job->attachments, SVC_BODY_MAX);
     store_req_init(&job->load.req, STORE_SESSION_LOAD, fork_loaded, job);
     store_req_init(&job->read.req, STORE_EVENTS_READ, fork_page, job);
     job->load.id = req->session_id;

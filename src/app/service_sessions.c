@@ -4,6 +4,7 @@
 
 #include "app/agents.h"
 #include "app/app.h"
+#include "app/attachments.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "engine/schema.h"
@@ -42,6 +43,8 @@ static void execute_meta(const struct svc_req *req, const struct workflow *w,
 static void execute_start(struct app *a, struct svc_req *req, struct workflow *w)
 {
     struct errbuf e = {""};
+    if (!attachments_take(req))
+        return;
     if (json_exists(w->input_schema)) {
         int rc = schema_validate(w->input_schema, json_root(req->execute.input_json), &e);
         if (rc) {
@@ -56,6 +59,7 @@ static void execute_start(struct app *a, struct svc_req *req, struct workflow *w
     struct id id = id_new(&a->ids, (uint64_t)clock_wall_ms());
     struct live *l = live_create(a, w, id, &meta, req->execute.start_paused);
     struct engine_input in = {.kind = IN_START};
+    session_attach(l->session, req->execute.attachments_json);
     int rc = live_step(l, &in, &e);
     if (rc) {
         live_destroy(l);

@@ -20,6 +20,7 @@ static const struct option_def no_options[] = {{0}};
 static const struct option_def run_options[] = {
     {"input", "KEY=VALUE", "one member of the input; may be repeated", true},
     {"input-json", "FILE", "the input as JSON; - is standard input", false},
+    {"attach", "FILE", "a text file for the session; may be repeated", true},
     {"name", "NAME", "a name for the session", false},
     {"detach", NULL, "start it and print its id, do not follow it", false},
     {0},

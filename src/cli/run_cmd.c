@@ -2,6 +2,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/utf8.h"
 #include "cli/client.h"
 #include "cli/follow.h"
 #include "cli/input.h"
@@ -51,6 +52,43 @@ static int graph_from_server(struct client *c, const char *id, struct buf *graph
     return rc;
 }
 
+/* Under its own name, without the folders before it. */
+static int attachment_write(const char *path, struct jw *w)
+{
+    const char *slash = strrchr(path, '/');
+    struct errbuf e = {{0}};
+    struct buf text;
+    int rc = file_read(path, &text, &e);
+    if (rc) {
+        client_complain("%s", e.text);
+        return rc == ERR_NOT_FOUND ? EXIT_NOT_FOUND : EXIT_USAGE;
+    }
+    if (!utf8_is_valid(buf_str(&text))) {
+        client_complain("%s: it is no UTF-8 text", path);
+        rc = EXIT_USAGE;
+    } else {
+        jw_object(w);
+        jw_kv_stringz(w, "name", slash ? slash + 1 : path);
+        jw_kv_string(w, "content", buf_str(&text));
+        jw_end(w);
+    }
+    buf_deinit(&text);
+    return rc;
+}
+
+static int attachments_write(const struct args *a, struct jw *w)
+{
+    int rc = 0;
+    if (!args_has(a, "attach"))
+        return 0;
+    jw_key(w, "attachments");
+    jw_array(w);
+    for (int i = 0; !rc && args_nth(a, "attach", i); i++)
+        rc = attachment_write(args_nth(a, "attach", i), w);
+    jw_end(w);
+    return rc;
+}
+
 static int body_write(struct client *c, const struct args *a, bool is_file, struct str graph,
                       struct buf *body)
 {
@@ -67,6 +105,8 @@ static int body_write(struct client *c, const struct args *a, bool is_file, stru
     jw_kv_raw(&w, "input", buf_str(&input));
     if (args_has(a, "name"))
         jw_kv_stringz(&w, "name", args_get(a, "name"));
+    if (!rc)
+        rc = attachments_write(a, &w);
     jw_end(&w);
     buf_deinit(&input);
     return rc;

@@ -355,6 +355,7 @@ static void state_write(struct session *s, struct jw *w)
         frozen_write(s, w);
         signals_write(s, w);
         said_write(s, w);
+        attachments_write(s, w);
     }
     jw_end(w);
     s->at = was;

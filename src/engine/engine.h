@@ -57,6 +57,9 @@ struct session_params {
 struct session *session_create(struct workflow *wf, struct expr_vm *vm,
                                const struct session_params *p);
 void session_destroy(struct session *s);
+/* Before IN_START: what the session is given as files, [{name, content, media_type?}], looked at
+ * already: names are paths (file_path_check), each once, FILE_BYTES_MAX together. */
+void session_attach(struct session *s, struct str attachments_json);
 
 /* A stored session: rows as store_session_load gives them. row->core.last_seq must be that of the
  * event log: chunks cost events without touching the session's row. Of runs, those of each node's

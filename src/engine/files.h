@@ -59,6 +59,9 @@ int tool_inside(struct session *s, unsigned n, struct json request, struct str a
 int file_write(struct session *s, unsigned n, struct json arguments, struct str author,
                struct str *output, struct errbuf *e);
 
+/* Before the start: what the execute brought, as a file whose author is the user. */
+void file_attach(struct session *s, struct str path, struct str content, struct str media_type);
+
 /* The files as they are, to be gone back to: a JSON object in the step's memory. */
 struct str files_mark(struct session *s);
 /* Makes all files as they were at the mark, by new versions; those that did not exist are deleted.

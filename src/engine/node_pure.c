@@ -8,6 +8,10 @@
 
 /* ---- start ---- */
 
+/* More than other nodes may give: attachments of FILE_BYTES_MAX beside an input, and what is read
+ * back after a restart as one text. */
+#define START_OUTPUT_BYTES_MAX (JSON_BODY_MAX - (1u << 20))
+
 /* "## name\n\ncontent" of each attachment, an empty line between. */
 static int attachments_combine(struct json attachments, struct buf *text)
 {
@@ -33,15 +37,15 @@ static int attachments_combine(struct json attachments, struct buf *text)
 
 static int start_output(struct session *s, struct json input, struct str *out)
 {
-    struct json attachments = json_get_set(input, "attachments");
-    if (json_type(attachments) != JSON_ARRAY) {
+    struct json attachments = attachments_of(s, input);
+    if (!json_exists(attachments)) {
         *out = json_raw(input);
         return 0;
     }
     struct buf text, b;
     struct jw w;
-    buf_init(&text, ENGINE_OUTPUT_BYTES_MAX);
-    buf_init(&b, ENGINE_OUTPUT_BYTES_MAX);
+    buf_init(&text, START_OUTPUT_BYTES_MAX);
+    buf_init(&b, START_OUTPUT_BYTES_MAX);
     int rc = attachments_combine(attachments, &text);
     jw_init(&w, &b);
     jw_object(&w);
@@ -78,10 +82,12 @@ void node_start_start(struct session *s, unsigned n)
         node_failz(s, n, "invalid_input", e.text);
         return;
     }
-    if (start_output(s, input, &output))
+    if (start_output(s, input, &output)) {
         node_failz(s, n, "too_large", "The attachments together are larger than allowed.");
-    else
-        node_complete(s, n, output, EDGES_NEXT);
+        return;
+    }
+    attachments_joined(s);
+    node_complete(s, n, output, EDGES_NEXT);
 }
 
 /* ---- end ---- */

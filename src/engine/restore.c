@@ -640,6 +640,7 @@ static int restore_state(struct restore *r)
         restore_scopes(r, json_get_set(state, "scopes")) || restore_timers(r, state) ||
         restore_signals(r, state))
         return ERR_CORRUPT;
+    attachments_restore(s, state);
     if (!said_restore(s, state))
         return corrupt(r, "what was said is damaged");
     s->root.end_ran = s->root.end_check = true; /* looked at again in the next drain */

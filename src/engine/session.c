@@ -147,8 +147,8 @@ void session_destroy(struct session *s)
         free((char *)s->vars[i].name.p);
         free((char *)s->vars[i].value.p);
     }
-    struct str owned[] = {s->reason,    s->output,       s->error,
-                          s->vars_text, s->session_text, s->refusal_json};
+    struct str owned[] = {s->reason,       s->output,       s->error,      s->vars_text,
+                          s->session_text, s->refusal_json, s->attachments};
     for (size_t i = 0; i < sizeof(owned) / sizeof(owned[0]); i++)
         free((char *)owned[i].p);
     session_free_lists(s);

@@ -13,6 +13,7 @@
  *     calls.c       its calls: ids, progress, to which kind a result goes
  *     node_task.c   work for workers outside
  *     files.c       what the session has written
+ *     attachments.c what an execute brought
  *     thought.c     what models think before they answer
  *     said.c        what people say while nobody asks
  *     node_*.c      the kinds of nodes
@@ -294,6 +295,8 @@ struct session {
     int64_t starts;         /* of nodes, for ENGINE_STEPS_MAX */
 
     struct file_set files;
+    struct str
+        attachments; /* heap; NULL: none, or the start node has joined them (attachments.c) */
     struct var *vars;
     unsigned var_count, var_cap;
     struct str vars_text, session_text; /* heap; NULL: to be made */
@@ -712,6 +715,15 @@ void signal_apply(struct session *s, const struct engine_input *in);
 void signal_push(struct session *s, struct str json);
 void signals_write(const struct session *s, struct jw *w);
 void signals_free(struct session *s);
+
+/* ---- attachments.c ---- */
+
+void attachments_begin(struct session *s); /* makes files of them */
+/* For the start node: theirs, or those that the input carries itself; JSON_ABSENT: none. */
+struct json attachments_of(const struct session *s, struct json input);
+void attachments_joined(struct session *s); /* the start node has what it needs */
+void attachments_write(const struct session *s, struct jw *w);
+void attachments_restore(struct session *s, struct json state);
 
 /* ---- thought.c ---- */
 

@@ -21,6 +21,7 @@ static int step_start(struct session *s, const struct engine_input *in, struct e
         return refuse(s, e, "started");
     s->created_at = s->started_at = in->now_ms;
     s->status = SESSION_RUNNING;
+    attachments_begin(s);
     event_session_move(s, SESSION_PENDING);
     ready_push(s, s->at->wf->start);
     if (s->start_paused) {

@@ -113,6 +113,7 @@ struct svc_req {
         struct str graph_json;
         struct str input_json; /* object; "{}" when not given */
         struct str name, group_id, user_id, tags_json, metadata_json, budget_json;
+        struct str attachments_json; /* any JSON, or NULL */
         bool start_paused;
     } execute;
     struct {

@@ -78,6 +78,7 @@ static const struct wire_field execute_fields[] = {
     FIELD("workflow_version", WIRE_NUMBER, execute.workflow_version, .max = INT32_MAX),
     FIELD("graph", WIRE_OBJECT, execute.graph_json),
     FIELD("input", WIRE_OBJECT, execute.input_json),
+    FIELD("attachments", WIRE_ANY, execute.attachments_json),
     FIELD("name", WIRE_TEXT, execute.name, .max = WIRE_NAME_MAX),
     FIELD("group_id", WIRE_NAME, execute.group_id),
     FIELD("user_id", WIRE_TEXT, execute.user_id, .max = WIRE_NAME_MAX),
