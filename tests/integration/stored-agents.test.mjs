@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { after, before, test } from 'node:test';
 import { Reader } from './lib/client.mjs';
+import { holds, holdsAnswer } from './lib/contract.mjs';
 import { Server } from './lib/server.mjs';
 
 // Answers when the test says so.
@@ -114,7 +115,9 @@ test('what group and agent remember goes into the prompt', async () => {
   say('Purr.');
   await reader.until((r) => r.done);
   reader.close();
-  const told = (await server.events(id)).filter((e) => e.type === 'memory_retrieved');
+  const events = await server.events(id);
+  events.forEach((e) => holds(`asyncapi#/components/schemas/event_data/properties/${e.type}`, e.data));
+  const told = events.filter((e) => e.type === 'memory_retrieved');
   assert.deepEqual(told.map((e) => [e.node_id, e.data.count]), [['mia', 2]]);
 });
 
@@ -148,12 +151,15 @@ test('whoever nobody knows is told before anything runs', async () => {
   const r = await server.post('/workflows/execute', { graph: { nodes: chain(agent('zoe'), vote) }, input: {} });
   assert.equal(r.status, 422, r.text);
   assert.equal(r.json.code, 'unknown_agent');
+  holdsAnswer('/workflows/execute', 'post', r);
+  r.json.details.errors.forEach((e) => holds('openapi#/components/schemas/Issue', e));
   assert.deepEqual(r.json.details.errors.map(({ node_id, agent_id, path, code }) => ({ node_id, agent_id, path, code })), [
     { node_id: 'zoe', agent_id: 'zoe', path: 'nodes.zoe.properties.agent_id', code: 'unknown_agent' },
     { node_id: 'v', agent_id: 'bob', path: 'nodes.v.properties.voters', code: 'unknown_agent' },
   ]);
   assert.equal((await server.get('/sessions')).json.items.length, before_);
-  const verdict = (await server.post('/workflows/validate', { nodes: chain(agent('zoe')) })).json;
+  const validated = await server.post('/workflows/validate', { nodes: chain(agent('zoe')) });
+  const verdict = holdsAnswer('/workflows/validate', 'post', validated).json;
   assert.equal(verdict.valid, true);
   assert.deepEqual(verdict.warnings.map((w) => [w.node_id, w.code]), [['zoe', 'unknown_agent']]);
 });
