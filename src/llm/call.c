@@ -228,6 +228,8 @@ static void task_go(struct llm_job *job)
         return;
     }
     t->impl->is_held = t->is_held;
+    if (t->is_held)
+        lane_forgo(&job->llm->lanes[job->lane].lane, &job->ticket);
     llm_backend_at(job->llm, job->lane)->begin(t->impl);
 }
 
@@ -307,9 +309,13 @@ void llm_call_hold(struct llm *llm, struct llm_call *c)
     if (!t || t->is_held)
         return;
     t->is_held = true;
-    if (t->impl) {
-        t->impl->is_held = true;
-        llm_backend_at(llm, t->impl->provider)->hold(t->impl);
+    if (!t->impl)
+        return;
+    t->impl->is_held = true;
+    llm_backend_at(llm, t->impl->provider)->hold(t->impl);
+    if (!t->has_spoken) { /* nobody reads what it gets: it may not be the one that all wait for */
+        lane_forgo(&llm->lanes[t->job.lane].lane, &t->job.ticket);
+        llm_lane_advance(llm, t->job.lane);
     }
 }
 

@@ -338,7 +338,17 @@ static void curl_call_fail_http(struct curl_call *call)
     long status = call->http_status;
     decoder_error_text(buf_str(&call->in), &said);
     bool is_busy = curl_status_is_busy(status);
-    snprintf(code, sizeof(code), is_busy ? "rate_limited" : "http_%ld", status);
+    bool is_spent = is_busy && call->in.len &&
+                    memmem(call->in.data, call->in.len, "\"insufficient_quota\"", 20);
+    snprintf(code, sizeof(code),
+             is_spent  ? "insufficient_quota"
+             : is_busy ? "rate_limited"
+                       : "http_%ld",
+             status);
+    if (is_spent) { /* waiting does not help, another provider may */
+        call->base.may_repeat = false;
+        call->base.fault = CIRCUIT_FAILED;
+    }
     if (status >= 200 && status < 300) {
         call->base.fault = CIRCUIT_FAILED;
         llm_call_fail(c, ERR_UPSTREAM, "bad_response",

@@ -1,9 +1,12 @@
 #include "llm/lane.h"
 
 #include <assert.h>
+#include <limits.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
+
+#define NO_EPOCH UINT_MAX
 
 const uint64_t lane_wait_ends_ms[LANE_WAITS] = {1,    10,    100,   500,    1000,
                                                 5000, 15000, 60000, 180000, 600000};
@@ -146,6 +149,12 @@ bool lane_report(struct lane *l, struct lane_ticket *t, enum circuit_result resu
 {
     assert(t->has_slot);
     return circuit_report(&l->circuit, t->epoch, result, retry_after_ms, now);
+}
+
+void lane_forgo(struct lane *l, struct lane_ticket *t)
+{
+    circuit_end(&l->circuit, t->epoch);
+    t->epoch = NO_EPOCH;
 }
 
 void lane_end(struct lane *l, struct lane_ticket *t)

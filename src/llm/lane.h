@@ -66,6 +66,8 @@ struct lane_ticket *lane_next(struct lane *l, uint64_t now);
 /* As circuit_report(), of a ticket that has a slot. */
 bool lane_report(struct lane *l, struct lane_ticket *t, enum circuit_result result,
                  int64_t retry_after_ms, uint64_t now);
+/* Its answer may be long in coming, for a reason that is not the provider's: others may try. */
+void lane_forgo(struct lane *l, struct lane_ticket *t);
 void lane_end(struct lane *l, struct lane_ticket *t); /* gives its slot back */
 /* One that waits and whose deadline is over (it has left), or NULL. */
 struct lane_ticket *lane_expire(struct lane *l, uint64_t now);

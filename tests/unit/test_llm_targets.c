@@ -345,6 +345,68 @@ static void held_and_cancelled_while_it_waits(void **state)
     world_close(&w);
 }
 
+static void busy_once(struct conn *conn, size_t index)
+{
+    if (index == 0)
+        conn_write(conn, ANSWER("429 Busy\r\nRetry-After-Ms: 20"));
+    else
+        well(conn, index);
+}
+
+/* The one call that tries may be of a paused session: nobody reads what it gets. */
+static void held_one_keeps_nobody_waiting(void **state)
+{
+    struct world w;
+    (void)state;
+    world_open(&w, busy_once, well, (struct llm_provider){0});
+    struct recorded *held = start(&w, both, 1);
+    turn_until(&w.loop, stats(&w, 0).opened == 1);
+    struct recorded *other = start(&w, both, 1);
+    llm_call_hold(w.llm, &held->c);
+    turn_until(&w.loop, other->done);
+    assert_int_equal(other->c.status, 0);
+    assert_false(held->done);
+    assert_int_equal(stats(&w, 0).in_flight, 1);
+    llm_call_unhold(w.llm, &held->c);
+    while (!held->done) /* all of it is there: no event would end a turn that waits */
+        uv_run(&w.loop, UV_RUN_NOWAIT);
+    assert_int_equal(held->c.status, 0);
+    world_close(&w);
+}
+
+/* The same, when the pause comes while it tries. */
+static void hold_of_the_one_that_tries(void **state)
+{
+    struct world w;
+    (void)state;
+    world_open(&w, busy_once, well, (struct llm_provider){0});
+    struct recorded *held = start(&w, both, 1);
+    turn_until(&w.loop, stats(&w, 0).opened == 1);
+    struct recorded *other = start(&w, both, 1);
+    turn_until(&w.loop, stats(&w, 0).in_flight == 1);
+    llm_call_hold(w.llm, &held->c);
+    turn_until(&w.loop, other->done);
+    assert_false(held->done);
+    llm_call_cancel(w.llm, &held->c);
+    assert_int_equal(stats(&w, 0).in_flight, 0);
+    world_close(&w);
+}
+
+/* The account is empty: waiting does not help, another provider does. */
+static void spent_quota_is_told_at_once(void **state)
+{
+    struct world w;
+    (void)state;
+    bad_answer = "HTTP/1.1 429 Quota\r\nContent-Length: 55\r\n\r\n"
+                 "{\"error\":{\"message\":\"pay\",\"code\":\"insufficient_quota\"}}";
+    world_open(&w, badly, well, (struct llm_provider){.retries_max = 2});
+    struct recorded *r = call(&w, both, 1);
+    assert_string_equal(r->c.error_code, "insufficient_quota");
+    assert_int_equal(w.a.requests, 1);
+    assert_string_equal(call(&w, both, 2)->c.provider_used, "b");
+    world_close(&w);
+}
+
 static void refused_at_start(void **state)
 {
     static const struct llm_target unknown[] = {{"a", NULL}, {"c", NULL}};
@@ -382,6 +444,9 @@ int main(void)
         cmocka_unit_test(repeated_failures_open_it),
         cmocka_unit_test(refusals_do_not_open_it),
         cmocka_unit_test(held_and_cancelled_while_it_waits),
+        cmocka_unit_test(held_one_keeps_nobody_waiting),
+        cmocka_unit_test(hold_of_the_one_that_tries),
+        cmocka_unit_test(spent_quota_is_told_at_once),
         cmocka_unit_test(refused_at_start),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
