@@ -1,10 +1,11 @@
 DROP INDEX memories_by_word;
 DROP FUNCTION sluice_words;
-DROP INDEX memories_untold, memories_working, memories_by_source, memories_by_time, memories_by_group;
+DROP INDEX memories_by_model, memories_untold, memories_working, memories_by_source, memories_by_time, memories_by_group;
 ALTER TABLE memories
     ADD COLUMN layer text NOT NULL DEFAULT 'hot',
     ALTER COLUMN dimensions SET DEFAULT 0,
-    ALTER COLUMN metadata SET DEFAULT '{}';
+    ALTER COLUMN metadata SET DEFAULT '{}',
+    ALTER COLUMN embedding SET STORAGE EXTENDED;
 UPDATE memories SET layer = CASE tier WHEN 4 THEN 'cold' ELSE 'hot' END;
 UPDATE memories AS m SET session_id = NULL
  WHERE session_id IS NOT NULL AND NOT EXISTS (SELECT FROM sessions AS s WHERE s.id = m.session_id);

@@ -19,6 +19,7 @@ ALTER TABLE memories
     ALTER COLUMN hits DROP DEFAULT,
     ALTER COLUMN dimensions DROP DEFAULT,
     ALTER COLUMN metadata DROP DEFAULT,
+    ALTER COLUMN embedding SET STORAGE MAIN, -- beside the row: where there is no index, all of a group are read
     DROP COLUMN layer;
 
 CREATE INDEX memories_by_group ON memories (workspace, group_id, created_at, id);
@@ -26,6 +27,7 @@ CREATE INDEX memories_by_time ON memories (workspace, created_at, id);
 CREATE INDEX memories_by_source ON memories (source_id);
 CREATE INDEX memories_working ON memories (workspace, group_id, updated_at, id) WHERE tier = 2;
 CREATE INDEX memories_untold ON memories (workspace, group_id, created_at) WHERE words IS NULL;
+CREATE INDEX memories_by_model ON memories (workspace, group_id, model, dimensions) WHERE embedding IS NOT NULL;
 
 -- Full text: the words as they are, without a parser or a dictionary; one of them says whose they are.
 CREATE FUNCTION sluice_words(workspace text, group_id text, words text) RETURNS tsvector

@@ -1,6 +1,11 @@
 DROP TRIGGER memory_words_insert;
 DROP TRIGGER memory_words_delete;
+DROP TRIGGER memory_words_told;
+DROP TRIGGER memory_codes_delete;
+DROP TRIGGER memory_codes_tier;
 DROP TABLE memory_words;
+DROP TABLE memory_codes;
+DROP TABLE memory_places;
 ALTER TABLE memories RENAME TO new_memories;
 DROP INDEX memories_by_group;
 

@@ -22,7 +22,8 @@ CREATE TABLE memories (
     dimensions INTEGER NOT NULL,
     metadata   TEXT NOT NULL,
     content    TEXT NOT NULL,
-    words      TEXT, -- of the content, each once, as full text looks for them; NULL: not told yet
+    words      TEXT,    -- of the content, each once, as full text looks for them; NULL: not told yet
+    place      INTEGER, -- where the code of its vector is; NULL: it has none
     embedding  BLOB  -- little-endian float32
 ) STRICT;
 
@@ -40,6 +41,9 @@ CREATE INDEX memories_by_source ON memories (source_id);
 CREATE INDEX memories_working ON memories (workspace, group_id, updated_at, id) WHERE tier = 2;
 CREATE INDEX memories_untold ON memories (workspace, group_id, created_at) WHERE words IS NULL;
 
+CREATE INDEX memories_uncoded ON memories (workspace, group_id, created_at)
+    WHERE embedding IS NOT NULL AND place IS NULL;
+
 -- Full text. Only which words are in which row: what stands there is ASCII apart from characters of
 -- other scripts, and the tokenizer takes it as it is. The first word of a row says whose it is.
 CREATE VIRTUAL TABLE memory_words USING fts5 (
@@ -52,4 +56,35 @@ END;
 CREATE TRIGGER memory_words_delete AFTER DELETE ON memories WHEN old.words IS NOT NULL BEGIN
     INSERT INTO memory_words (memory_words, rowid, words)
     VALUES ('delete', old.key, '_' || old.workspace || '_' || hex(old.group_id) || ' ' || old.words);
+END;
+CREATE TRIGGER memory_words_told AFTER UPDATE OF words ON memories
+    WHEN old.words IS NULL AND new.words IS NOT NULL BEGIN
+    INSERT INTO memory_words (rowid, words)
+    VALUES (new.key, '_' || new.workspace || '_' || hex(new.group_id) || ' ' || new.words);
+END;
+
+-- The nearest vectors: a byte a dimension, those of one group and model side by side, with what
+-- questions filter by. Made from the vectors; a store that was copied makes them anew.
+CREATE TABLE memory_places (
+    key        INTEGER PRIMARY KEY,
+    workspace  INTEGER NOT NULL,
+    group_id   TEXT NOT NULL,
+    model      TEXT NOT NULL,
+    dimensions INTEGER NOT NULL,
+    UNIQUE (workspace, group_id, model, dimensions)
+) STRICT;
+CREATE TABLE memory_codes (
+    key        INTEGER PRIMARY KEY, -- place * 2^40 + the memory's key
+    tier       INTEGER NOT NULL,
+    agent_id   TEXT,
+    session_id BLOB,
+    created_at INTEGER NOT NULL,
+    code       BLOB NOT NULL -- see rules_vector.h
+) STRICT;
+CREATE TRIGGER memory_codes_delete AFTER DELETE ON memories WHEN old.place IS NOT NULL BEGIN
+    DELETE FROM memory_codes WHERE key = (old.place << 40) + old.key;
+END;
+CREATE TRIGGER memory_codes_tier AFTER UPDATE OF tier ON memories
+    WHEN old.tier <> new.tier AND old.place IS NOT NULL BEGIN
+    UPDATE memory_codes SET tier = new.tier WHERE key = (old.place << 40) + old.key;
 END;

@@ -40,6 +40,17 @@ int mem_memory_put(struct mem_data *d, struct store_memory_put *p)
     return 0;
 }
 
+/* How many texts of the group have each word, up to as many as count. */
+static void memory_count(const struct memory_question *q, const struct memory_row *row,
+                         int64_t found[RULES_QUESTION_WORDS], int64_t *texts)
+{
+    for (int i = 0; i < q->count; i++) {
+        struct memory_question one = {.count = 1, .hashes = {q->hashes[i]}, .weights = {1}};
+        found[i] += found[i] < RULES_COMMON && rules_question_score(&one, row->content) > 0;
+    }
+    *texts += *texts < RULES_COMMON;
+}
+
 int mem_memory_query(struct mem_data *d, struct store_memory_query *m)
 {
     struct memory_row *all = NULL, **tail = &all;
@@ -49,14 +60,16 @@ int mem_memory_query(struct mem_data *d, struct store_memory_query *m)
     rules_question_init(&q, m->text);
     for (size_t i = d->memories.count; i-- > 0;) {
         const struct memory_row *row = memory_at(d, i);
+        if (str_eq(row->workspace, rules_workspace(m->workspace)) &&
+            str_eq(row->group_id, rules_text(m->group_id)))
+            memory_count(&q, row, found, &texts);
         if (!rules_memory_matches(row, m))
             continue;
         *tail = arena_alloc(&m->req.arena, sizeof(*row));
         **tail = mem_copy_memory(&m->req.arena, row);
         tail = &(*tail)->next;
     }
-    (void)found;
-    (void)texts;
+    rules_question_weigh(&q, found, texts);
     m->rows = rules_memory_best(all, m, &q);
     return 0;
 }

@@ -155,6 +155,25 @@ static uint32_t array_get32(const uint8_t *p)
     return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
+void pg_floats_write(struct buf *out, const float *v, unsigned count)
+{
+    const uint32_t head[] = {1, 0, 700, count, 1};
+    uint8_t bytes[8];
+
+    buf_clear(out);
+    for (size_t i = 0; i < sizeof(head) / sizeof(head[0]); i++) {
+        array_put32(bytes, head[i]);
+        buf_append(out, bytes, 4);
+    }
+    for (unsigned i = 0; i < count; i++) {
+        uint32_t bits;
+        memcpy(&bits, &v[i], sizeof(bits));
+        array_put32(bytes, sizeof(bits));
+        array_put32(bytes + 4, bits);
+        buf_append(out, bytes, sizeof(bytes));
+    }
+}
+
 bool pg_floats_read(struct str bytes, float *out, unsigned count)
 {
     const uint8_t *p = (const uint8_t *)bytes.p;

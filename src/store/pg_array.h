@@ -45,6 +45,8 @@ void pg_rows_bind(struct pg_rows *r, struct pgq *q);
 /* The whole statement; nothing when there are no rows. */
 void pg_rows_add(struct pg_rows *r, struct pg_conn *c);
 
+/* A float4[] by itself. */
+void pg_floats_write(struct buf *out, const float *v, unsigned count);
 /* The other way: a float4[] as the server sends it, of exactly `count` elements. False: it is none.
  */
 bool pg_floats_read(struct str bytes, float *out, unsigned count);

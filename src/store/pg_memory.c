@@ -7,8 +7,6 @@
 #include "store/pg_store.h"
 #include "store/rules.h"
 
-#define MEMORIES_EXAMINED 2000
-
 /* ---- writing ---- */
 
 /* As PostgreSQL reads an array; NULL when there is none. */
@@ -197,8 +195,7 @@ int pg_memory_delete_start(struct pg_job *j)
 
 /* ---- reading ---- */
 
-static void memory_columns(struct pgr *r, struct arena *a, struct memory_row *row,
-                           struct str workspace)
+void pg_memory_columns(struct pgr *r, struct arena *a, struct memory_row *row, struct str workspace)
 {
     *row = (struct memory_row){.workspace = rules_copy(a, rules_workspace(workspace))};
     pgr_id(r, &row->id);
@@ -219,7 +216,7 @@ static void memory_columns(struct pgr *r, struct arena *a, struct memory_row *ro
 }
 
 /* A float4[] as it is sent; corrupt unless it is as long as the row says, and without NULLs. */
-static void memory_vector(struct pgr *r, struct arena *a, struct memory_row *row)
+void pg_memory_vector(struct pgr *r, struct arena *a, struct memory_row *row)
 {
     struct str bytes = pgr_str(r, a);
     float *vector;
@@ -232,48 +229,9 @@ static void memory_vector(struct pgr *r, struct arena *a, struct memory_row *row
     row->embedding = vector;
 }
 
-static int memory_corrupt(struct pg_job *j)
+int pg_memory_corrupt(struct pg_job *j)
 {
     return pg_refuse(j, ERR_CORRUPT, "a memory does not read back");
-}
-
-static int memories_read(struct pg_job *j)
-{
-    struct store_memory_query *m = container_of(j->req, struct store_memory_query, req);
-    struct memory_row *all = NULL, **tail = &all;
-    struct memory_question question;
-    struct pgr r;
-
-    for (pgr_open(&r, j->conn, 0); pgr_next(&r); tail = &(*tail)->next) {
-        struct memory_row *row = *tail = arena_alloc(&j->req->arena, sizeof(*row));
-        memory_columns(&r, &j->req->arena, row, m->workspace);
-        memory_vector(&r, &j->req->arena, row);
-        if (r.corrupt)
-            return memory_corrupt(j);
-    }
-    rules_question_init(&question, m->text);
-    m->rows = rules_memory_best(all, m, &question);
-    return 0;
-}
-
-int pg_memory_query_start(struct pg_job *j)
-{
-    struct store_memory_query *m = container_of(j->req, struct store_memory_query, req);
-    struct pgq q;
-
-    m->rows = NULL;
-    pgq_start(&q, j->conn, PG_MEMORIES_NEWEST);
-    pgq_str(&q, rules_workspace(m->workspace));
-    pgq_str(&q, rules_text(m->group_id));
-    pgq_i64(&q, rules_memory_tiers(m->tiers));
-    pgq_str(&q, m->agent_id);
-    pgq_bool(&q, m->group_only);
-    pgq_id_or_null(&q, &m->session_id);
-    pgq_i64(&q, m->created_after);
-    pgq_i64(&q, m->created_before > 0 ? m->created_before : INT64_MAX);
-    pgq_i64(&q, MEMORIES_EXAMINED);
-    pgq_end(&q);
-    return pg_await(j, memories_read);
 }
 
 static int memories_listed(struct pg_job *j)
@@ -290,9 +248,9 @@ static int memories_listed(struct pg_job *j)
             return 0;
         }
         last = *tail = arena_alloc(&j->req->arena, sizeof(*last));
-        memory_columns(&r, &j->req->arena, last, l->workspace);
+        pg_memory_columns(&r, &j->req->arena, last, l->workspace);
         if (r.corrupt)
-            return memory_corrupt(j);
+            return pg_memory_corrupt(j);
     }
     return 0;
 }
@@ -334,8 +292,8 @@ static int memory_got(struct pg_job *j)
     pgr_open(&r, j->conn, 0);
     if (!pgr_next(&r))
         return pg_refuse(j, ERR_NOT_FOUND, "no such memory");
-    memory_columns(&r, &j->req->arena, &g->row, g->workspace);
-    return r.corrupt ? memory_corrupt(j) : 0;
+    pg_memory_columns(&r, &j->req->arena, &g->row, g->workspace);
+    return r.corrupt ? pg_memory_corrupt(j) : 0;
 }
 
 int pg_memory_get_start(struct pg_job *j)

@@ -197,6 +197,23 @@
     " AND (NOT $5::boolean OR m.agent_id IS NULL)"                                                 \
     " AND ($6::uuid IS NULL OR m.session_id = $6) AND m.created_at > $7::bigint"                   \
     " AND m.created_at < $8::bigint"
+#define MEMORY_OF_GROUP "m.workspace = $1::text AND m.group_id = $2::text"
+#define MEMORIES_ROWS(condition)                                                                   \
+    "SELECT " MEMORY_COLUMNS ", NULL::float4[] FROM memories AS m WHERE " condition                \
+    " AND " MEMORY_FILTERS
+#define MEMORY_HAS_WORDS "sluice_words(m.workspace, m.group_id, m.words) @@"
+/* What each of a group's rows has for a word: see sluice_words(). */
+#define MEMORY_PLACE(workspace, group)                                                             \
+    "'''_' || md5(" workspace "::text || ' ' || " group "::text) || ''''"
+/* $10: the model, $11: the vector, $12: its dimensions. */
+#define MEMORIES_NEAREST(distance, condition)                                                      \
+    "SELECT " MEMORY_COLUMNS ", m.embedding FROM memories AS m WHERE " MEMORY_OF_GROUP             \
+    " AND m.model = $10::text AND m.embedding IS NOT NULL AND " condition                          \
+    " AND $12::bigint = m.dimensions AND " MEMORY_FILTERS " ORDER BY " distance                    \
+    " LIMIT $9::bigint"
+#define MEMORIES_NEAR(n)                                                                           \
+    MEMORIES_NEAREST("m.embedding::vector(" n ") <=> $11::float4[]::vector(" n ")",                \
+                     "m.dimensions = " n)
 /* $1 workspace, $2 the group, $3 the agent, $4 the session, $5 the source, or NULL, $6 tiers, $7 $8
  * where the page begins. */
 #define MEMORIES_WALK(condition)                                                                   \
@@ -733,10 +750,55 @@ const char *const pg_sql_texts[PG_SQL_COUNT] = {
         " $11::bigint[], $12::bigint[], $13::text[], $14::bigint[], $15::text[], $16::text[],"
         " $17::text[], $18::text[]) AS d (a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r)"
         " ON CONFLICT DO NOTHING",
-    [PG_MEMORIES_NEWEST] =
-        "SELECT " MEMORY_COLUMNS ", m.embedding FROM memories AS m"
-        " WHERE m.workspace = $1::text AND m.group_id = $2::text"
-        " AND " MEMORY_FILTERS " ORDER BY m.created_at DESC, m.id DESC LIMIT $9::bigint",
+    [PG_MEMORIES_NEWEST] = MEMORIES_ROWS(MEMORY_OF_GROUP) " ORDER BY m.created_at DESC, m.id DESC"
+                                                          " LIMIT $9::bigint",
+    /* $3: of each, what the words are asked; $4: no more than these are counted. */
+    [PG_MEMORIES_WEIGH] =
+        "SELECT (SELECT count(*) FROM (SELECT FROM memories AS m WHERE " MEMORY_HAS_WORDS
+        " (" MEMORY_PLACE(
+            "$1", "$2") " || d.words)::tsquery LIMIT $4::bigint) AS c)"
+                        " FROM unnest($3::text[]) WITH ORDINALITY AS d (words, n) ORDER BY d.n",
+    /* How many vectors there are, up to $5; what pgvector brings: its type, an index, iterative
+     * scans. */
+    [PG_MEMORIES_SIZE] =
+        "SELECT (SELECT count(*) FROM (SELECT FROM memories AS m WHERE m.workspace = $1::text"
+        " AND m.group_id = $2::text AND m.model = $3::text AND m.dimensions = $4::bigint"
+        " AND m.embedding IS NOT NULL LIMIT $5::bigint) AS c), x.n IS NOT NULL,"
+        " x.n IS NOT NULL AND to_regclass('memories_by_vector_' || $4::bigint) IS NOT NULL,"
+        " coalesce(x.n >= ARRAY[0, 8], false) FROM (SELECT 1) AS one LEFT JOIN LATERAL ("
+        "SELECT string_to_array(e.extversion, '.')::int[] FROM pg_extension AS e"
+        " WHERE e.extname = 'vector') AS x (n) ON true",
+    /* $10: the words. Of which group they are is one of them. */
+    [PG_MEMORIES_WITH_WORDS] =
+        "WITH f AS MATERIALIZED (SELECT m.id, m.created_at FROM memories AS m"
+        " WHERE " MEMORY_HAS_WORDS " (" MEMORY_PLACE(
+            "$1", "$2") " || $10::text)::tsquery"
+                        " AND " MEMORY_FILTERS " ORDER BY m.created_at DESC LIMIT $9::bigint)"
+                        " SELECT " MEMORY_COLUMNS ", CASE WHEN $11::boolean THEN m.embedding END"
+                        " FROM f JOIN memories AS m ON m.id = f.id",
+    [PG_MEMORIES_UNTOLD] =
+        "SELECT " MEMORY_COLUMNS ", CASE WHEN $10::boolean THEN m.embedding END"
+        " FROM memories AS m WHERE " MEMORY_OF_GROUP " AND m.words IS NULL AND " MEMORY_FILTERS
+        " ORDER BY m.created_at DESC LIMIT $9::bigint",
+    /* For the rest of this transaction. $1: ef_search, when an index is meant; $2: how far that is
+     * looked through for rows that the filters let pass; 0: this pgvector cannot. */
+    [PG_MEMORIES_TUNE] =
+        "SELECT set_config('enable_seqscan', 'off', true), set_config('enable_sort', CASE WHEN"
+        " $1::bigint > 0 THEN 'off' ELSE 'on' END, true), CASE WHEN $1::bigint > 0 THEN"
+        " set_config('hnsw.ef_search', $1::bigint::text, true) END, CASE WHEN $2::bigint > 0 THEN"
+        " set_config('hnsw.iterative_scan', 'relaxed_order', true)"
+        " || set_config('hnsw.max_scan_tuples', $2::bigint::text, true) END",
+    [PG_MEMORIES_EXACT] =
+        MEMORIES_NEAREST("(SELECT -sum(v.a * v.b) / nullif(sqrt(sum(v.a * v.a)), 0) FROM"
+                         " unnest(m.embedding, $11::float4[]) AS v (a, b))",
+                         "true"),
+    [PG_MEMORIES_EXACT_VECTOR] =
+        MEMORIES_NEAREST("(m.embedding::vector <=> $11::float4[]::vector) + 0", "true"),
+    [PG_MEMORIES_NEAR_384] = MEMORIES_NEAR("384"),
+    [PG_MEMORIES_NEAR_512] = MEMORIES_NEAR("512"),
+    [PG_MEMORIES_NEAR_768] = MEMORIES_NEAR("768"),
+    [PG_MEMORIES_NEAR_1024] = MEMORIES_NEAR("1024"),
+    [PG_MEMORIES_NEAR_1536] = MEMORIES_NEAR("1536"),
     [PG_MEMORIES_LIST] = MEMORIES_WALK("$2::text IS NULL AND $5::uuid IS NULL"),
     [PG_MEMORIES_OF_GROUP] = MEMORIES_WALK("m.group_id = $2::text AND $5::uuid IS NULL"),
     [PG_MEMORIES_OF_SOURCE] =

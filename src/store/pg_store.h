@@ -160,11 +160,16 @@ void pg_rows_key(struct pg_rows *r, const struct idempotency_row *k);
 int pg_migrate_handle(PGconn *handle, int target, void (*say)(const char *line),
                       struct migrate_status *out, struct errbuf *e);
 int pg_memory_put_start(struct pg_job *j); /* pg_memory.c */
-int pg_memory_query_start(struct pg_job *j);
 int pg_memory_list_start(struct pg_job *j);
 int pg_memory_get_start(struct pg_job *j);
 int pg_memory_update_start(struct pg_job *j);
 int pg_memory_age_start(struct pg_job *j);
 int pg_memory_delete_start(struct pg_job *j);
+int pg_memory_query_start(struct pg_job *j); /* pg_recall.c */
+/* As MEMORY_COLUMNS are; the vector after them is corrupt unless it is as long as the row says. */
+void pg_memory_columns(struct pgr *r, struct arena *a, struct memory_row *row,
+                       struct str workspace);
+void pg_memory_vector(struct pgr *r, struct arena *a, struct memory_row *row);
+int pg_memory_corrupt(struct pg_job *j);
 
 #endif

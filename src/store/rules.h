@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "store/cursor.h"
+#include "store/rules_vector.h"
 #include "store/rules_words.h"
 #include "store/store.h"
 
@@ -68,8 +69,19 @@ void rules_question_init(struct memory_question *q, struct str text);
 void rules_question_weigh(struct memory_question *q, const int64_t *found, int64_t texts);
 /* 0 to 1; below 0: nothing in common. */
 double rules_question_score(const struct memory_question *q, struct str content);
-/* The cosine between two vectors, 0 to 1 (what points away from each other is 0). */
-double rules_vector_score(const float *a, const float *b, unsigned dimensions);
+/* Which texts are looked at: those with any of the rarest words, as many as are not too many; where
+ * that is too many already, the newest of them, and the newest with all words. */
+struct memory_plan {
+    int any_count, all_count; /* of picks, from the first */
+    struct memory_pick {
+        int word; /* of the question */
+        int64_t found;
+    } picks[RULES_QUESTION_WORDS];
+};
+void rules_question_plan(struct memory_plan *plan, const struct memory_question *q,
+                         const int64_t *found);
+/* How many of the nearest are looked at. */
+size_t rules_memory_pool(const struct store_memory_query *m, const struct memory_question *q);
 bool rules_memory_has_vector(const struct memory_row *row, const struct store_memory_query *m);
 bool rules_memory_matches(const struct memory_row *row, const struct store_memory_query *m);
 unsigned rules_memory_tiers(unsigned tiers); /* 0: working and long-term */

@@ -83,19 +83,37 @@ double rules_question_score(const struct memory_question *q, struct str content)
     return sum > 0 ? sum / all : -1;
 }
 
-/* ---- vectors ---- */
-
-double rules_vector_score(const float *a, const float *b, unsigned dimensions)
+static int compare_found(const void *a, const void *b)
 {
-    double dot = 0, aa = 0, bb = 0;
+    const struct memory_pick *x = a, *y = b;
 
-    for (unsigned i = 0; i < dimensions; i++) {
-        dot += (double)a[i] * (double)b[i];
-        aa += (double)a[i] * (double)a[i];
-        bb += (double)b[i] * (double)b[i];
-    }
-    double cosine = aa > 0 && bb > 0 ? dot / sqrt(aa * bb) : 0;
-    return cosine > 0 ? (cosine < 1 ? cosine : 1) : 0; /* not a number: 0 */
+    return x->found != y->found ? (x->found < y->found ? -1 : 1) : x->word - y->word;
+}
+
+void rules_question_plan(struct memory_plan *plan, const struct memory_question *q,
+                         const int64_t *found)
+{
+    int64_t sum = 0;
+    int known = 0;
+
+    *plan = (struct memory_plan){.any_count = 0};
+    for (int i = 0; i < q->count; i++)
+        if (found[i] > 0)
+            plan->picks[known++] = (struct memory_pick){i, found[i]};
+    qsort(plan->picks, (size_t)known, sizeof(plan->picks[0]), compare_found);
+    while (plan->any_count < known &&
+           (plan->any_count == 0 || sum + plan->picks[plan->any_count].found <= RULES_COMMON))
+        sum += plan->picks[plan->any_count++].found;
+    plan->all_count = sum >= RULES_COMMON && known > 1 ? known : 0;
+}
+
+/* ---- which ---- */
+
+size_t rules_memory_pool(const struct store_memory_query *m, const struct memory_question *q)
+{
+    size_t limit = (size_t)page_of(m->limit).left;
+
+    return q->count > 0 ? 4 * limit + 50 : 2 * limit + 20;
 }
 
 bool rules_memory_has_vector(const struct memory_row *row, const struct store_memory_query *m)
@@ -103,8 +121,6 @@ bool rules_memory_has_vector(const struct memory_row *row, const struct store_me
     return m->embedding && row->dimensions == m->dimensions && row->model.p && m->model.p &&
            str_eq(row->model, m->model);
 }
-
-/* ---- which ---- */
 
 unsigned rules_memory_tiers(unsigned tiers)
 {

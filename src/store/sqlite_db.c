@@ -231,6 +231,14 @@ void sqlq_bind_i64(struct sqlq *q, int64_t v)
         sqlq_bound(q, sqlite3_bind_int64(q->stmt, ++q->at, v));
 }
 
+void sqlq_bind_i64_or_null(struct sqlq *q, int64_t v)
+{
+    if (v == 0)
+        sqlq_bind_str(q, STR_NULL);
+    else
+        sqlq_bind_i64(q, v);
+}
+
 void sqlq_bind_str(struct sqlq *q, struct str s)
 {
     if (q->status < 0)

@@ -6,44 +6,107 @@
 #include "store/rules.h"
 #include "store/sqlite_store.h"
 
-#define MEMORIES_EXAMINED 2000
-
 /* ---- writing ---- */
+
+/* Where codes of such vectors are. */
+static int memory_place(struct sqlite_db *db, int64_t workspace, struct str group_id,
+                        struct str model, unsigned dimensions, bool make, int64_t *place)
+{
+    struct sqlq q;
+    int more = 0;
+
+    *place = 0;
+    for (int i = 0; i <= make && more == 0; i++) {
+        sqlq_start(&q, db, i ? SQL_MEMORY_PLACE_INSERT : SQL_MEMORY_PLACE_FIND);
+        sqlq_bind_i64(&q, workspace);
+        sqlq_bind_str(&q, rules_text(group_id));
+        sqlq_bind_str(&q, model);
+        sqlq_bind_i64(&q, dimensions);
+        more = sqlq_next(&q);
+        if (more > 0) {
+            *place = sqlq_i64(&q);
+            sqlq_end(&q);
+        }
+    }
+    return more < 0 ? more : 0;
+}
+
+int sqlite_memory_place(struct sqlite_db *db, int64_t workspace, const struct store_memory_query *m,
+                        int64_t *place)
+{
+    return memory_place(db, workspace, m->group_id, m->model, m->dimensions, false, place);
+}
+
+static int memory_code(struct sqlite_db *db, int64_t place, int64_t key, const float *embedding,
+                       unsigned dimensions)
+{
+    uint8_t code[VECTOR_CODE_MAX];
+    size_t n = vector_code_write(code, embedding, dimensions);
+    struct sqlq q;
+
+    sqlq_start(&q, db, SQL_MEMORY_CODE_INSERT);
+    sqlq_bind_i64(&q, place);
+    sqlq_bind_i64(&q, key);
+    sqlq_bind_blob(&q, (struct str){(const char *)code, n});
+    return sqlq_run(&q);
+}
+
+static void memory_bind(struct sqlq *q, const struct memory_row *m, int64_t workspace)
+{
+    sqlq_bind_id(q, &m->id);
+    sqlq_bind_id(q, &m->source_id);
+    sqlq_bind_i64(q, workspace);
+    sqlq_bind_str(q, rules_text(m->group_id));
+    sqlq_bind_str(q, m->agent_id);
+    sqlq_bind_id_or_null(q, &m->session_id);
+    sqlq_bind_i64(q, m->tier);
+    sqlq_bind_i64(q, m->chunk);
+    sqlq_bind_i64(q, m->chunks);
+    sqlq_bind_i64(q, m->hits);
+    sqlq_bind_i64(q, m->created_at);
+    sqlq_bind_i64(q, m->updated_at);
+    sqlq_bind_str(q, m->model);
+    sqlq_bind_i64(q, m->embedding ? m->dimensions : 0);
+    sqlq_bind_str(q, m->metadata_json.p ? m->metadata_json : STR("{}"));
+    sqlq_bind_str(q, rules_text(m->content));
+}
+
+static bool memory_is_coded(const struct memory_row *m)
+{
+    return m->embedding && m->model.p && m->dimensions > 0 &&
+           m->dimensions <= MEMORY_DIMENSIONS_MAX;
+}
 
 static int memory_insert(struct sqlite_db *db, const struct memory_row *m)
 {
-    int64_t workspace = 0;
+    int64_t workspace = 0, place = 0, key = 0;
     struct buf words;
     struct sqlq q;
 
     int status = sqlite_workspace_make(db, m->workspace, &workspace);
+    if (status == 0 && memory_is_coded(m))
+        status = memory_place(db, workspace, m->group_id, m->model, m->dimensions, true, &place);
     if (status < 0)
         return status;
     buf_init(&words, 8 * WORDS_TEXT_MAX);
     words_write(&words, rules_text(m->content));
     sqlq_start(&q, db, SQL_MEMORY_INSERT);
-    sqlq_bind_id(&q, &m->id);
-    sqlq_bind_id(&q, &m->source_id);
-    sqlq_bind_i64(&q, workspace);
-    sqlq_bind_str(&q, rules_text(m->group_id));
-    sqlq_bind_str(&q, m->agent_id);
-    sqlq_bind_id_or_null(&q, &m->session_id);
-    sqlq_bind_i64(&q, m->tier);
-    sqlq_bind_i64(&q, m->chunk);
-    sqlq_bind_i64(&q, m->chunks);
-    sqlq_bind_i64(&q, m->hits);
-    sqlq_bind_i64(&q, m->created_at);
-    sqlq_bind_i64(&q, m->updated_at);
-    sqlq_bind_str(&q, m->model);
-    sqlq_bind_i64(&q, m->embedding ? m->dimensions : 0);
-    sqlq_bind_str(&q, m->metadata_json.p ? m->metadata_json : STR("{}"));
-    sqlq_bind_str(&q, rules_text(m->content));
+    memory_bind(&q, m, workspace);
     sqlq_bind_str(&q, rules_text(buf_str(&words)));
+    sqlq_bind_i64_or_null(&q, place);
     if (m->embedding)
         sqlq_bind_blob(&q, (struct str){(const char *)m->embedding, m->dimensions * sizeof(float)});
-    status = sqlq_run(&q);
+    else
+        sqlq_bind_str(&q, STR_NULL);
+    int more = sqlq_next(&q);
+    if (more > 0) {
+        key = sqlq_i64(&q);
+        more = sqlq_next(&q); /* to its end: only then it is done */
+    }
     buf_deinit(&words);
-    return status;
+    if (more < 0 || key == 0 || place == 0)
+        return more;
+    return memory_code(db, place, key, m->embedding, m->dimensions);
 }
 
 int sqlite_memory_put(struct sqlite_db *db, struct store_memory_put *p)
@@ -96,13 +159,104 @@ static int memories_age(struct sqlite_db *db, enum sqlite_sql sql, struct store_
     return status;
 }
 
+/* ---- what was carried over ---- */
+
+#define TIDY_MAX 500
+
+struct memory_untidy {
+    int64_t key, workspace;
+    struct str group_id, model, content;
+    unsigned dimensions;
+    struct str embedding;
+};
+
+static int memories_untidy(struct sqlite_db *db, enum sqlite_sql sql, struct arena *a,
+                           struct memory_untidy *out, int *count)
+{
+    struct sqlq q;
+    int more;
+
+    *count = 0;
+    sqlq_start(&q, db, sql);
+    sqlq_bind_i64(&q, TIDY_MAX);
+    while ((more = sqlq_next(&q)) > 0) {
+        struct memory_untidy *m = &out[(*count)++];
+        m->key = sqlq_i64(&q);
+        if (sql == SQL_MEMORIES_TO_TELL) {
+            m->content = rules_text(sqlq_str(&q, a));
+            continue;
+        }
+        m->workspace = sqlq_i64(&q);
+        m->group_id = sqlq_str(&q, a);
+        m->model = sqlq_str(&q, a);
+        m->dimensions = (unsigned)sqlq_i64(&q);
+        m->embedding = sqlq_blob(&q, a);
+    }
+    return more;
+}
+
+static int memory_tell(struct sqlite_db *db, const struct memory_untidy *m, struct buf *words)
+{
+    struct sqlq q;
+
+    buf_clear(words);
+    words_write(words, m->content);
+    sqlq_start(&q, db, SQL_MEMORY_TELL);
+    sqlq_bind_i64(&q, m->key);
+    sqlq_bind_str(&q, rules_text(buf_str(words)));
+    return sqlq_run(&q);
+}
+
+/* A vector that cannot have a code is in place 0, where nobody looks. */
+static int memory_put_in_place(struct sqlite_db *db, const struct memory_untidy *m)
+{
+    float vector[MEMORY_DIMENSIONS_MAX];
+    bool fits = m->model.p && m->dimensions > 0 && m->dimensions <= MEMORY_DIMENSIONS_MAX &&
+                m->embedding.n == m->dimensions * sizeof(float);
+    int64_t place = 0;
+    int status = 0;
+    struct sqlq q;
+
+    if (fits) {
+        memcpy(vector, m->embedding.p, m->embedding.n);
+        status = memory_place(db, m->workspace, m->group_id, m->model, m->dimensions, true, &place);
+        if (status == 0)
+            status = memory_code(db, place, m->key, vector, m->dimensions);
+    }
+    if (status < 0)
+        return status;
+    sqlq_start(&q, db, SQL_MEMORY_CODED);
+    sqlq_bind_i64(&q, m->key);
+    sqlq_bind_i64(&q, place);
+    return sqlq_run(&q);
+}
+
+/* Rows that came by a migration or a copy get what is made of the others. */
+static int memories_tidy(struct sqlite_db *db, struct arena *a)
+{
+    struct memory_untidy *rows = arena_calloc(a, TIDY_MAX, sizeof(*rows));
+    struct buf words;
+    int count;
+
+    buf_init(&words, 8 * WORDS_TEXT_MAX);
+    int status = memories_untidy(db, SQL_MEMORIES_TO_TELL, a, rows, &count);
+    for (int i = 0; i < count && status == 0; i++)
+        status = memory_tell(db, &rows[i], &words);
+    if (status == 0)
+        status = memories_untidy(db, SQL_MEMORIES_TO_CODE, a, rows, &count);
+    for (int i = 0; i < count && status == 0; i++)
+        status = memory_put_in_place(db, &rows[i]);
+    buf_deinit(&words);
+    return status;
+}
+
 int sqlite_memory_age(struct sqlite_db *db, struct store_memory_age *g)
 {
     g->changed = 0;
     int status = memories_age(db, SQL_MEMORIES_AGE, g, g->before);
     if (status == 0 && g->keep > 0)
         status = memories_age(db, SQL_MEMORIES_SHED, g, g->keep);
-    return status;
+    return status < 0 ? status : memories_tidy(db, &g->req.arena);
 }
 
 int sqlite_memory_delete(struct sqlite_db *db, struct store_memory_delete *r)
@@ -126,7 +280,7 @@ int sqlite_memory_delete(struct sqlite_db *db, struct store_memory_delete *r)
 
 /* ---- reading ---- */
 
-static void memory_columns(struct sqlq *q, struct arena *a, struct memory_row *row)
+void sqlite_memory_columns(struct sqlq *q, struct arena *a, struct memory_row *row)
 {
     *row = (struct memory_row){.next = NULL};
     sqlq_id(q, &row->id);
@@ -147,7 +301,7 @@ static void memory_columns(struct sqlq *q, struct arena *a, struct memory_row *r
 }
 
 /* The stored bytes as a vector; corrupt unless they are as long as they say. */
-static void memory_vector(struct sqlq *q, struct arena *a, struct memory_row *row)
+void sqlite_memory_vector(struct sqlq *q, struct arena *a, struct memory_row *row)
 {
     struct str bytes = sqlq_blob(q, a);
 
@@ -162,54 +316,10 @@ static void memory_vector(struct sqlq *q, struct arena *a, struct memory_row *ro
     row->embedding = vector;
 }
 
-static int memory_corrupt(struct sqlq *q)
+int sqlite_memory_corrupt(struct sqlq *q)
 {
     sqlq_end(q);
     return sqlite_db_corrupt(q->db, "a memory does not read back");
-}
-
-static void query_bind(struct sqlq *q, int64_t workspace, const struct store_memory_query *m)
-{
-    sqlq_bind_i64(q, workspace);
-    sqlq_bind_str(q, rules_text(m->group_id));
-    sqlq_bind_i64(q, rules_memory_tiers(m->tiers));
-    sqlq_bind_str(q, m->agent_id);
-    sqlq_bind_i64(q, m->group_only);
-    sqlq_bind_id_or_null(q, &m->session_id);
-    sqlq_bind_i64(q, m->created_after);
-    sqlq_bind_i64(q, m->created_before > 0 ? m->created_before : INT64_MAX);
-}
-
-int sqlite_memory_query(struct sqlite_db *db, struct store_memory_query *m)
-{
-    struct memory_row *all = NULL, **tail = &all;
-    struct memory_question question;
-    int64_t workspace = 0;
-    struct sqlq q;
-    int more;
-
-    m->rows = NULL;
-    int status = sqlite_workspace_find(db, m->workspace, &workspace);
-    if (status < 0)
-        return status == ERR_NOT_FOUND ? 0 : status;
-    rules_question_init(&question, m->text);
-    sqlq_start(&q, db, SQL_MEMORIES_NEWEST);
-    query_bind(&q, workspace, m);
-    sqlq_bind_i64(&q, MEMORIES_EXAMINED);
-    while ((more = sqlq_next(&q)) > 0) {
-        struct memory_row *row = arena_alloc(&m->req.arena, sizeof(*row));
-        memory_columns(&q, &m->req.arena, row);
-        memory_vector(&q, &m->req.arena, row);
-        row->workspace = rules_copy(&m->req.arena, rules_workspace(m->workspace));
-        if (q.corrupt)
-            return memory_corrupt(&q);
-        *tail = row;
-        tail = &row->next;
-    }
-    if (more < 0)
-        return more;
-    m->rows = rules_memory_best(all, m, &question);
-    return 0;
 }
 
 static int memories_listed(struct sqlq *q, struct store_memory_list *l)
@@ -226,10 +336,10 @@ static int memories_listed(struct sqlq *q, struct store_memory_list *l)
             return 0;
         }
         last = *tail = arena_alloc(&l->req.arena, sizeof(*last));
-        memory_columns(q, &l->req.arena, last);
+        sqlite_memory_columns(q, &l->req.arena, last);
         last->workspace = rules_copy(&l->req.arena, rules_workspace(l->workspace));
         if (q->corrupt)
-            return memory_corrupt(q);
+            return sqlite_memory_corrupt(q);
         tail = &last->next;
     }
     return more;
@@ -281,10 +391,10 @@ int sqlite_memory_get(struct sqlite_db *db, struct store_memory_get *g)
         return more;
     if (more == 0)
         return sqlite_db_refuse(db, ERR_NOT_FOUND, "no such memory");
-    memory_columns(&q, &g->req.arena, &g->row);
+    sqlite_memory_columns(&q, &g->req.arena, &g->row);
     g->row.workspace = rules_copy(&g->req.arena, rules_workspace(g->workspace));
     if (q.corrupt)
-        return memory_corrupt(&q);
+        return sqlite_memory_corrupt(&q);
     sqlq_end(&q);
     return 0;
 }

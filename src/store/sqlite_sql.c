@@ -42,6 +42,11 @@
 #define MEMORY_FILTERS                                                                             \
     "(m.tier & ?3) <> 0 AND (?4 IS NULL OR m.agent_id = ?4) AND (?5 = 0 OR m.agent_id IS NULL)"    \
     " AND (?6 IS NULL OR m.session_id = ?6) AND m.created_at > ?7 AND m.created_at < ?8"
+/* The newest of the group that an index has. */
+#define MEMORIES_KEYS(columns, index, condition)                                                   \
+    "SELECT m.key" columns " FROM memories AS m INDEXED BY " index                                 \
+    " WHERE m.workspace = ?1 AND m.group_id = ?2 AND " condition " AND " MEMORY_FILTERS            \
+    " ORDER BY m.created_at DESC LIMIT ?9"
 /* ?1 workspace, ?2 the group, ?3 the agent, ?4 the session, ?5 the source, or NULL, ?6 tiers, ?7 ?8
  * where the page begins. */
 #define MEMORIES_WALK(index, condition)                                                            \
@@ -341,11 +346,40 @@ const char *const sqlite_sql_texts[SQL_COUNT] = {
     [SQL_MEMORY_INSERT] =
         "INSERT INTO memories (id, source_id, workspace, group_id, agent_id, session_id, tier,"
         " chunk, chunks, hits, created_at, updated_at, model, dimensions, metadata, content, words,"
-        " embedding) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING",
-    [SQL_MEMORIES_NEWEST] =
-        "SELECT " MEMORY_COLUMNS ", m.embedding FROM memories AS m INDEXED BY memories_by_group"
-        " WHERE m.workspace = ?1 AND m.group_id = ?2 AND " MEMORY_FILTERS
-        " ORDER BY m.created_at DESC, m.id DESC LIMIT ?9",
+        " place, embedding) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+        " ON CONFLICT DO NOTHING RETURNING key",
+    [SQL_MEMORIES_NEWEST] = MEMORIES_KEYS("", "memories_by_group", "true"),
+    [SQL_MEMORIES_UNTOLD] = MEMORIES_KEYS("", "memories_untold", "m.words IS NULL"),
+    [SQL_MEMORIES_UNCODED] =
+        MEMORIES_KEYS(", m.dimensions, m.model, m.embedding", "memories_uncoded",
+                      "m.embedding IS NOT NULL AND m.place IS NULL"),
+    [SQL_MEMORIES_WITH_WORDS] =
+        "SELECT m.key FROM memory_words AS w CROSS JOIN memories AS m ON m.key = w.rowid"
+        " WHERE w.memory_words MATCH ?10 AND m.workspace = ?1 AND m.group_id = ?2 "
+        "AND " MEMORY_FILTERS " ORDER BY w.rowid DESC LIMIT ?9",
+    [SQL_MEMORIES_COUNT_WORDS] = "SELECT count(*) FROM (SELECT 1 FROM memory_words AS w WHERE "
+                                 "w.memory_words MATCH ?1 LIMIT ?2)",
+    [SQL_MEMORIES_CODES] = "SELECT m.key, m.code FROM memory_codes AS m"
+                           " WHERE m.key > ?9 AND m.key < ?10 AND " MEMORY_FILTERS,
+    [SQL_MEMORY_VECTOR] = "SELECT dimensions, embedding FROM memories WHERE key = ?1",
+    [SQL_MEMORY_ROW] = "SELECT " MEMORY_COLUMNS ", m.embedding FROM memories AS m"
+                       " WHERE m.key = ?1",
+    [SQL_MEMORY_PLACE_FIND] = "SELECT key FROM memory_places WHERE workspace = ?1 AND group_id = ?2"
+                              " AND model = ?3 AND dimensions = ?4",
+    [SQL_MEMORY_PLACE_INSERT] =
+        "INSERT INTO memory_places (workspace, group_id, model, dimensions) VALUES (?,?,?,?)"
+        " RETURNING key",
+    [SQL_MEMORY_CODE_INSERT] =
+        "INSERT INTO memory_codes (key, tier, agent_id, session_id, created_at, code)"
+        " SELECT (?1 << 40) + key, tier, agent_id, session_id, created_at, ?3 FROM memories"
+        " WHERE key = ?2",
+    [SQL_MEMORY_TELL] = "UPDATE memories SET words = ?2 WHERE key = ?1",
+    [SQL_MEMORY_CODED] = "UPDATE memories SET place = ?2 WHERE key = ?1",
+    [SQL_MEMORIES_TO_TELL] = "SELECT key, content FROM memories INDEXED BY memories_untold"
+                             " WHERE words IS NULL LIMIT ?1",
+    [SQL_MEMORIES_TO_CODE] =
+        "SELECT key, workspace, group_id, model, dimensions, embedding FROM memories"
+        " INDEXED BY memories_uncoded WHERE embedding IS NOT NULL AND place IS NULL LIMIT ?1",
     [SQL_MEMORIES_LIST] = MEMORIES_WALK("memories_by_time", ""),
     [SQL_MEMORIES_OF_GROUP] = MEMORIES_WALK("memories_by_group", " AND m.group_id = ?2"),
     [SQL_MEMORIES_OF_SOURCE] = MEMORIES_WALK("memories_by_source", " AND m.source_id = ?5"),

@@ -178,11 +178,18 @@ int sqlite_migrate_db(struct sqlite_db *db, int target, void (*say)(const char *
 
 /* sqlite_memory.c */
 int sqlite_memory_put(struct sqlite_db *db, struct store_memory_put *m);
-int sqlite_memory_query(struct sqlite_db *db, struct store_memory_query *m);
 int sqlite_memory_list(struct sqlite_db *db, struct store_memory_list *m);
 int sqlite_memory_get(struct sqlite_db *db, struct store_memory_get *m);
 int sqlite_memory_update(struct sqlite_db *db, struct store_memory_update *m);
 int sqlite_memory_age(struct sqlite_db *db, struct store_memory_age *m);
 int sqlite_memory_delete(struct sqlite_db *db, struct store_memory_delete *m);
+/* As MEMORY_COLUMNS are; the vector after them is corrupt unless it is as long as the row says. */
+void sqlite_memory_columns(struct sqlq *q, struct arena *a, struct memory_row *row);
+void sqlite_memory_vector(struct sqlq *q, struct arena *a, struct memory_row *row);
+int sqlite_memory_corrupt(struct sqlq *q);
+/* Where codes of what m asks for are; 0: there are none. */
+int sqlite_memory_place(struct sqlite_db *db, int64_t workspace, const struct store_memory_query *m,
+                        int64_t *place);
+int sqlite_memory_query(struct sqlite_db *db, struct store_memory_query *m); /* sqlite_recall.c */
 
 #endif

@@ -235,15 +235,16 @@ static void every_table_and_column_is_named(void **state)
 
     migrate(t->from);
     int64_t all = ask(t->from, "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name"
-                               " NOT LIKE 'sqlite_%' AND name NOT LIKE 'memory_words%'"
+                               " NOT LIKE 'sqlite_%' AND name NOT LIKE 'memory_%'"
                                " AND name NOT IN ('instances', 'schema_migrations')");
     assert_int_equal(all, count);
     for (int i = 0; i < count; i++) {
-        /* sqlite's rows may have a key of their own, as workspaces do */
-        bool keyed =
-            strcmp(tables[i].name, "workspaces") == 0 || strcmp(tables[i].name, "memories") == 0;
+        /* sqlite's rows may have a key of their own, and what is made of the others */
+        int own = strcmp(tables[i].name, "workspaces") == 0 ? 1
+                  : strcmp(tables[i].name, "memories") == 0 ? 2
+                                                            : 0;
         snprintf(sql, sizeof(sql), "SELECT count(*) FROM pragma_table_info('%s')", tables[i].name);
-        if (ask(t->from, sql) != tables[i].count + keyed)
+        if (ask(t->from, sql) != tables[i].count + own)
             fail_msg("%s: a column is missing in copy_tables.c", tables[i].name);
     }
 }

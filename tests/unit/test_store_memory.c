@@ -35,7 +35,8 @@ static void query_expect(struct rig *r, struct store_memory_query *m, const char
 
     m->group_id = m->group_id.p ? m->group_id : STR("g");
     m->limit = m->limit ? m->limit : 3;
-    assert_int_equal(rig_run(r, &m->req), 0);
+    if (rig_run(r, &m->req) != 0)
+        fail_msg("%s", m->req.error.text);
     for (struct memory_row *row = m->rows; row; row = row->next) {
         size_t n = strlen(out);
         snprintf(out + n, sizeof(out) - n, "%lld ", (long long)((row->created_at - T0) / DAY));
