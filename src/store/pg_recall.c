@@ -202,7 +202,7 @@ static struct recall_size recall_size(struct pg_job *j)
     struct recall_size size = {.count = 0};
     struct pgr r;
 
-    pgr_open(&r, j->conn, 0);
+    pgr_open(&r, j->conn, 1);
     if (pgr_next(&r)) {
         size.count = pgr_i64(&r);
         size.vector = pgr_bool(&r);
@@ -230,7 +230,8 @@ static enum pg_sql recall_indexed(unsigned dimensions)
     }
 }
 
-/* ef_search 0: no index is asked. */
+/* Statistics may be old, or missing: a scan of all rows is never meant. ef_search 0: nor is HNSW.
+ */
 static void recall_add_tune(struct pg_job *j, int64_t ef_search, int64_t scan)
 {
     struct pgq q;
@@ -278,7 +279,7 @@ static int recall_sized(struct pg_job *j)
     if (recall->near)
         size = recall_size(j);
     if (recall->words)
-        recall_weigh(j, recall->near);
+        recall_weigh(j, recall->near ? 2 : 1);
     if (recall->words) {
         recall_add_tune(j, 0, 0);
         recall_add_words(j, recall->plan.any_count, " | ");
@@ -302,10 +303,13 @@ int pg_memory_query_start(struct pg_job *j)
     recall->words = recall->question.count > 0;
     recall->near =
         m->embedding && m->model.p && m->dimensions > 0 && m->dimensions <= MEMORY_DIMENSIONS_MAX;
+    if (recall->near || recall->words)
+        recall_add_tune(j, 0, 0);
     if (recall->near)
         recall_add_size(j);
     if (recall->words)
         recall_add_weigh(j);
+    recall->added = 0; /* of the second batch */
     if (recall->near || recall->words)
         return pg_await(j, recall_sized);
     if (m->embedding)

@@ -780,14 +780,19 @@ const char *const pg_sql_texts[PG_SQL_COUNT] = {
         "SELECT " MEMORY_COLUMNS ", CASE WHEN $10::boolean THEN m.embedding END"
         " FROM memories AS m WHERE " MEMORY_OF_GROUP " AND m.words IS NULL AND " MEMORY_FILTERS
         " ORDER BY m.created_at DESC LIMIT $9::bigint",
-    /* For the rest of this transaction. $1: ef_search, when an index is meant; $2: how far that is
-     * looked through for rows that the filters let pass; 0: this pgvector cannot. */
+    /* For the rest of this transaction, whatever statistics say, or do not. $1: ef_search, when an
+     * HNSW index is meant, which is an index scan without a sort; 0: bitmaps of the other indexes.
+     * $2: how far HNSW is looked through for rows that the filters let pass; 0: it cannot. */
     [PG_MEMORIES_TUNE] =
-        "SELECT set_config('enable_seqscan', 'off', true), set_config('enable_sort', CASE WHEN"
-        " $1::bigint > 0 THEN 'off' ELSE 'on' END, true), CASE WHEN $1::bigint > 0 THEN"
+        "SELECT set_config('enable_sort', o.hnsw_off, true),"
+        " set_config('enable_bitmapscan', o.hnsw_off, true),"
+        " set_config('enable_indexscan', o.hnsw_on, true),"
+        " set_config('enable_indexonlyscan', o.hnsw_on, true), CASE WHEN $1::bigint > 0 THEN"
         " set_config('hnsw.ef_search', $1::bigint::text, true) END, CASE WHEN $2::bigint > 0 THEN"
         " set_config('hnsw.iterative_scan', 'relaxed_order', true)"
-        " || set_config('hnsw.max_scan_tuples', $2::bigint::text, true) END",
+        " || set_config('hnsw.max_scan_tuples', $2::bigint::text, true) END FROM (SELECT"
+        " CASE WHEN $1::bigint > 0 THEN 'on' ELSE 'off' END, CASE WHEN $1::bigint > 0 THEN 'off'"
+        " ELSE 'on' END) AS o (hnsw_on, hnsw_off)",
     [PG_MEMORIES_EXACT] =
         MEMORIES_NEAREST("(SELECT -sum(v.a * v.b) / nullif(sqrt(sum(v.a * v.a)), 0) FROM"
                          " unnest(m.embedding, $11::float4[]) AS v (a, b))",
