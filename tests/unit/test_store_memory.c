@@ -1,4 +1,6 @@
 /* Memories over every store: what is put is found, by words, vectors and age, moved and deleted. */
+#include <math.h>
+
 #include "store/rules.h"
 #include "test_store_rig.h"
 
@@ -350,6 +352,95 @@ static void memories_outlive_their_session(void **state)
     query_expect(r, &m, "0 ");
 }
 
+/* ---- many ---- */
+
+#define MANY       5000
+#define DIMENSIONS 384
+
+/* In clusters, as embeddings are; of length 1. */
+static void some_vector(float *out, uint64_t *random)
+{
+    double sum = 0;
+    uint64_t cluster = (*random = *random * 6364136223846793005u + 1442695040888963407u) >> 58;
+
+    for (int i = 0; i < DIMENSIONS; i++) {
+        *random = *random * 6364136223846793005u + 1442695040888963407u;
+        double part = (double)(*random >> 40) / (double)(1 << 24) - 0.5;
+        uint64_t c = (cluster * DIMENSIONS + (uint64_t)i + 1) * 2654435761u;
+        part += ((double)(c >> 8 & 0xffff) / 65536 - 0.5) * 1.2;
+        out[i] = (float)part;
+        sum += part * part;
+    }
+    for (int i = 0; i < DIMENSIONS; i++)
+        out[i] = (float)((double)out[i] / sqrt(sum));
+}
+
+static void put_many(struct rig *r, const float *vectors)
+{
+    static struct memory_row rows[MANY / 10];
+
+    for (int n = 0; n < MANY; n++) {
+        int i = n % (MANY / 10);
+        rows[i] = memory_row(r, "many", T0 + n);
+        rows[i].model = STR("m");
+        rows[i].embedding = vectors + (size_t)n * DIMENSIONS;
+        rows[i].dimensions = DIMENSIONS;
+        rows[i].next = i + 1 < MANY / 10 ? &rows[i + 1] : NULL;
+        if (!rows[i].next)
+            memory_put(r, rows);
+    }
+}
+
+/* How many of the ten found are as near as the tenth of all. */
+static int found_of_ten(struct rig *r, const float *vectors, const float *question)
+{
+    double best[10] = {0};
+    int found = 0, rows = 0;
+
+    for (int n = 0; n < MANY; n++) {
+        double near = rules_vector_score(vectors + (size_t)n * DIMENSIONS, question, DIMENSIONS);
+        int at = 10;
+        for (; at > 0 && best[at - 1] < near; at--)
+            if (at < 10)
+                best[at] = best[at - 1];
+        if (at < 10)
+            best[at] = near;
+    }
+    RIG_REQ(store_memory_query, m, STORE_MEMORY_QUERY);
+    m.group_id = STR("g");
+    m.model = STR("m");
+    m.embedding = question;
+    m.dimensions = DIMENSIONS;
+    m.limit = 10;
+    if (rig_run(r, &m.req) != 0)
+        fail_msg("%s", m.req.error.text);
+    for (struct memory_row *row = m.rows; row; row = row->next, rows++)
+        found += row->vector_score >= best[9] - 1e-6;
+    assert_int_equal(rows, 10);
+    store_req_deinit(&m.req);
+    return found;
+}
+
+static void the_nearest_of_many_are_found(void **state)
+{
+    struct rig *r = *state;
+    float *vectors = malloc((size_t)MANY * DIMENSIONS * sizeof(float));
+    float question[DIMENSIONS];
+    uint64_t random = 1;
+    int found = 0;
+
+    for (int n = 0; n < MANY; n++)
+        some_vector(vectors + (size_t)n * DIMENSIONS, &random);
+    put_many(r, vectors);
+    for (int i = 0; i < 10; i++) {
+        some_vector(question, &random);
+        found += found_of_ten(r, vectors, question);
+    }
+    free(vectors);
+    if (found < 98)
+        fail_msg("%d of 100 were found", found);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -361,6 +452,7 @@ int main(void)
         EVERY(working_memories_age),
         EVERY(a_key_puts_once),
         EVERY(memories_outlive_their_session),
+        EVERY(the_nearest_of_many_are_found),
     };
     return RIG_RUN_TESTS(tests);
 }
