@@ -152,8 +152,9 @@ static void journal_settle(struct journal *j, struct live *l)
     } else if (over && !pending) {
         const struct session_meta *meta = session_meta_of(l->session);
         j->app->sessions_ended++;
-        memory_session_ended(&j->app->memory, meta->workspace, l->id, meta->group_id,
-                             session_status_of(l->session) == SESSION_COMPLETED);
+        if (session_status_of(l->session) == SESSION_COMPLETED)
+            memory_session_completed(&j->app->memory, meta->workspace, l->id, meta->group_id,
+                                     session_created_at(l->session));
         retention_note(&j->app->retention);
         live_destroy(l);
     } else if (j->app->handover.active) {

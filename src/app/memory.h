@@ -160,10 +160,10 @@ void memory_stop(struct memory *m); /* no more calls of models; what waits for o
 void memory_close(struct memory *m);
 /* Something came into the working tier: it will be old one day. */
 void memory_note(struct memory *m);
-/* A session has ended and is stored: what it wrote leaves quarantine, if its group's rule says so
- * (only after a completed one). */
-void memory_session_ended(struct memory *m, struct str workspace, struct id session_id,
-                          struct str group_id, bool completed);
+/* A session has completed and is stored: what it wrote leaves quarantine, if the group's rule says
+ * so. created_at: of the session, for it wrote nothing before. */
+void memory_session_completed(struct memory *m, struct str workspace, struct id session_id,
+                              struct str group_id, int64_t created_at);
 
 /* ---- between its files ---- */
 

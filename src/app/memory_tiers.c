@@ -13,12 +13,13 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
-#define AGE_STEP     500     /* rows of one write: commits wait for no longer than that */
-#define AGE_SOON_MS  1000    /* after something came: there may be one too many */
-#define AGE_ROUND_MS 3600000 /* while there is working memory */
-#define RELEASE_STEP 200
-#define SWEEP_PAGE   200
-#define SWEEP_PAGES  10
+#define AGE_STEP         500     /* rows of one write: commits wait for no longer than that */
+#define AGE_SOON_MS      1000    /* after something came: there may be one too many */
+#define AGE_ROUND_MS     3600000 /* while there is working memory */
+#define CLOCKS_DIFFER_MS 3600000 /* of instances, at most */
+#define RELEASE_STEP     200
+#define SWEEP_PAGE       200
+#define SWEEP_PAGES      10
 
 /* ---- ageing ---- */
 
@@ -105,10 +106,11 @@ struct release {
     struct list link;
     struct app *app;
     struct id session_id;
+    int64_t created_at;             /* of the session */
     struct str workspace, group_id; /* in the arena */
     struct arena arena;
     struct catalog_lookup group;
-    struct store_memory_list list;
+    struct store_memory_query list;
     struct store_memory_update update;
     struct id *ids;
 };
@@ -173,6 +175,8 @@ static void release_listed(struct store_req *req)
     store_submit(r->app->store, &r->update.req);
 }
 
+/* A session writes nothing before it is made: so what is looked through is what has come to the
+ * group since then, however much it remembers. */
 static void release_list(struct release *r)
 {
     if (r->app->stopping) { /* the next start goes on with it */
@@ -180,10 +184,11 @@ static void release_list(struct release *r)
         return;
     }
     memset(&r->list, 0, sizeof(r->list));
-    store_req_init(&r->list.req, STORE_MEMORY_LIST, release_listed, r);
+    store_req_init(&r->list.req, STORE_MEMORY_QUERY, release_listed, r);
     r->list.workspace = r->workspace;
     r->list.group_id = r->group_id;
     r->list.session_id = r->session_id;
+    r->list.created_after = r->created_at - CLOCKS_DIFFER_MS;
     r->list.tiers = MEMORY_QUARANTINE;
     r->list.limit = RELEASE_STEP;
     store_submit(r->app->store, &r->list.req);
@@ -225,15 +230,16 @@ static struct str kept(struct arena *a, struct str s)
     return (struct str){arena_strdup(a, s), s.n};
 }
 
-void memory_session_ended(struct memory *m, struct str workspace, struct id session_id,
-                          struct str group_id, bool completed)
+void memory_session_completed(struct memory *m, struct str workspace, struct id session_id,
+                              struct str group_id, int64_t created_at)
 {
     struct release *r;
-    if (!completed || !group_id.n || m->app->stopping || release_is_known(m, session_id, group_id))
+    if (!group_id.n || m->app->stopping || release_is_known(m, session_id, group_id))
         return;
     r = mem_zalloc(sizeof(*r));
     r->app = m->app;
     r->session_id = session_id;
+    r->created_at = created_at;
     arena_init(&r->arena);
     r->workspace = kept(&r->arena, workspace);
     r->group_id = kept(&r->arena, group_id);
@@ -280,9 +286,10 @@ static void sweep_session_got(struct store_req *req)
 {
     struct sweep *s = req->data;
     const struct memory_row *row = s->at;
-    if (req->status == 0)
-        memory_session_ended(&s->app->memory, row->workspace, row->session_id, row->group_id,
-                             str_eqz(s->get.row.core.status, "completed"));
+    const struct session_row *session = &s->get.row;
+    if (req->status == 0 && str_eqz(session->core.status, "completed"))
+        memory_session_completed(&s->app->memory, row->workspace, row->session_id, row->group_id,
+                                 session->created_at);
     store_req_deinit(req);
     s->at = s->at->next;
     sweep_next(s);

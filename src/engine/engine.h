@@ -209,6 +209,7 @@ bool session_has_output(const struct session *s);  /* would engine_take_delta gi
 bool session_is_idle(
     const struct session *s); /* nothing running: only suspended nodes and timers; may be evicted */
 const struct session_meta *session_meta_of(const struct session *s);
+int64_t session_created_at(const struct session *s);
 struct str session_definition(const struct session *s); /* the workflow's JSON text */
 size_t session_bytes(const struct session *s);          /* memory, roughly */
 /* The whole row as it is now (arena: of the caller), for answers about live sessions. */

@@ -194,6 +194,11 @@ int64_t session_last_seq(const struct session *s)
     return s->seq;
 }
 
+int64_t session_created_at(const struct session *s)
+{
+    return s->created_at;
+}
+
 const struct session_meta *session_meta_of(const struct session *s)
 {
     return &s->meta;
