@@ -64,6 +64,33 @@ static void fails_at_the_chunk_that_reaches_it(void **state)
     fix_close(&f);
 }
 
+/* Of several models the guess is by the first, and what counts in the end by who answered. */
+static void first_of_a_list_is_the_guess(void **state)
+{
+    static const struct {
+        const char *model;
+        bool is_known;
+    } rows[] = {{"[m, unknown]", true}, {"[unknown, m]", false}};
+    (void)state;
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct fix f;
+        char graph[512];
+        snprintf(graph, sizeof(graph),
+                 "nodes:\n  start: {type: start, next_ids: [say]}\n"
+                 "  say: {type: llm, properties: {prompt: Cats, model: %s}, next_ids: [end]}\n"
+                 "  end: {type: end}\n",
+                 rows[i].model);
+        fix_open_budget(&f, graph, INPUT, "{\"cost_usd\":0.00003}", &dear_rules, false);
+        fix_quiet(&f);
+        fix_chunk(&f, "say", WORDS8); /* twenty millionths */
+        expect(&f, rows[i].is_known ? "say [0] \"eight!!!\"\n"
+                                      "say budget_reached \"cost_usd\" 0.00003 0.000038\n"
+                                      "session running>paused budget\n"
+                                    : "say [0] \"eight!!!\"\n");
+        fix_close(&f);
+    }
+}
+
 static void goes_on_with_a_raised_one(void **state)
 {
     (void)state;
@@ -448,6 +475,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pauses_at_the_chunk_that_reaches_it),
         cmocka_unit_test(fails_at_the_chunk_that_reaches_it),
+        cmocka_unit_test(first_of_a_list_is_the_guess),
         cmocka_unit_test(goes_on_with_a_raised_one),
         cmocka_unit_test(stops_again_in_what_was_withheld),
         cmocka_unit_test(a_call_that_would_reach_it_is_not_made),
