@@ -21,6 +21,7 @@ struct rows {
     struct interrupt_row *interrupts; /* the newest first */
     struct task_row *tasks;           /* as well */
     struct file_row *files;           /* as well */
+    struct usage_row *usage;          /* as well */
     struct buf events;                /* frames, each ended by '\n' */
     int64_t last_seq;
     unsigned commits, core_writes, run_writes, event_rows;
@@ -195,6 +196,17 @@ static inline void rows_apply_work(struct rows *r, const struct delta *d)
             at = &(*at)->next;
         assert(*at); /* deleted once, and only what is there */
         *at = (*at)->next;
+    }
+    for (const struct usage_row *u = d->usage; u; u = u->next) {
+        struct usage_row *copy = ROWS_COPY(struct usage_row, u);
+        for (const struct usage_row *before = r->usage; before; before = before->next)
+            assert(!id_eq(before->call_id, u->call_id)); /* one a call */
+        copy->node_id = rows_copy(r, u->node_id);
+        copy->agent_id = rows_copy(r, u->agent_id);
+        copy->provider = rows_copy(r, u->provider);
+        copy->model = rows_copy(r, u->model);
+        copy->next = r->usage;
+        r->usage = copy;
     }
     for (const struct file_row *f = d->files; f; f = f->next) {
         struct file_row *copy = ROWS_COPY(struct file_row, f);
