@@ -71,8 +71,8 @@ struct sqlq {
 void sqlq_start(struct sqlq *q, struct sqlite_db *db, enum sqlite_sql sql);
 void sqlq_bind_i64(struct sqlq *q, int64_t v);
 void sqlq_bind_i64_or_null(struct sqlq *q, int64_t v); /* 0: NULL */
-void sqlq_bind_str(struct sqlq *q, struct str s);  /* NULL stays NULL */
-void sqlq_bind_blob(struct sqlq *q, struct str s); /* NULL becomes empty */
+void sqlq_bind_str(struct sqlq *q, struct str s);      /* NULL stays NULL */
+void sqlq_bind_blob(struct sqlq *q, struct str s);     /* NULL becomes empty */
 void sqlq_bind_id(struct sqlq *q, const struct id *id);
 void sqlq_bind_id_or_null(struct sqlq *q, const struct id *id); /* zero: NULL */
 /* Carries out a statement without results: 0 or an error. The call is over. */
