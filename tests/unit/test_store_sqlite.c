@@ -483,7 +483,8 @@ static void no_statement_scans_a_table(void **state)
         snprintf(sql, sizeof(sql), "EXPLAIN QUERY PLAN %s", sqlite_sql_texts[i]);
         if (sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) != SQLITE_OK)
             fail_msg("%s: %s", sql, sqlite3_errmsg(db));
-        bool excepted = i == SQL_RUNS_NEWEST || i == SQL_INSTANCES_LIST;
+        bool excepted = i == SQL_RUNS_NEWEST || i == SQL_INSTANCES_LIST ||
+                        strstr(sqlite_sql_texts[i], "memories_working"); /* a partial index */
         bool sums = i == SQL_USAGE_OF_SESSION || i == SQL_USAGE_BY_TIME ||
                     strstr(sqlite_sql_texts[i], "memories_by_source"); /* chunks of one source */
         while (!excepted && sqlite3_step(stmt) == SQLITE_ROW) {
