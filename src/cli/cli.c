@@ -25,6 +25,11 @@ static const struct option_def run_options[] = {
     {"detach", NULL, "start it and print its id, do not follow it", false},
     {0},
 };
+static const struct option_def session_messages_options[] = {
+    {"node", "ID", "only what this node said", false},
+    {"agent", "ID", "only what this agent said", false},
+    {0},
+};
 static const struct option_def session_list_options[] = {
     {"status", "STATUS", "only those with this status", false},
     {"workflow", "ID", "only those of this workflow", false},
@@ -228,7 +233,7 @@ static const struct command {
      session_answer_command},
     {"session", "input", "SESSION TEXT", "say something into it; - reads standard input",
      no_options, 2, ARGS_MAX, session_input_command},
-    {"session", "messages", "SESSION", "the conversation", no_options, 1, 1,
+    {"session", "messages", "SESSION", "the conversation", session_messages_options, 1, 1,
      session_messages_command},
     {"review", "list", "", "what people are asked, the oldest first", review_list_options, 0, 0,
      review_list_command},

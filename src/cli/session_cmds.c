@@ -463,15 +463,23 @@ static void message_print(void *data, struct json m)
     struct client *c = data;
     char *who = member_text(m, "agent_id"), *node = member_text(m, "node_id");
     char *role = member_text(m, "role"), *content = member_text(m, "content");
+    char *thinking = member_text(m, "thinking");
     struct buf clean;
     buf_init(&clean, HTTP_REPLY_BYTES_MAX);
-    text_clean(&clean, str_of(content), false);
-    fprintf(c->out.file, "%s%s%s\n%s\n\n", term_style(&c->out, STYLE_BOLD),
+    fprintf(c->out.file, "%s%s%s\n", term_style(&c->out, STYLE_BOLD),
             *who    ? who
             : *node ? node
                     : role,
-            term_reset(&c->out), clean.data ? clean.data : "");
+            term_reset(&c->out));
+    text_clean(&clean, str_of(thinking), false);
+    if (clean.len)
+        fprintf(c->out.file, "%s%s%s\n", term_style(&c->out, STYLE_DIM), clean.data,
+                term_reset(&c->out));
+    buf_clear(&clean);
+    text_clean(&clean, str_of(content), false);
+    fprintf(c->out.file, "%s\n\n", clean.len ? clean.data : "");
     buf_deinit(&clean);
+    free(thinking);
     free(who);
     free(node);
     free(role);
@@ -486,7 +494,14 @@ int session_messages_command(struct client *c, const struct args *a)
     if (rc)
         return rc;
     buf_init(&path, 4096);
-    buf_printf(&path, "/sessions/%s/messages", id);
+    buf_printf(&path, "/sessions/%s/messages?", id);
+    for (size_t i = 0; i < 2; i++) {
+        static const char *const names[] = {"node", "agent"};
+        if (!args_has(a, names[i]))
+            continue;
+        buf_printf(&path, "&%s_id=", names[i]);
+        http_escape(&path, args_get(a, names[i]));
+    }
     rc = client_each(c, path.data, 0, message_print, c);
     buf_deinit(&path);
     return rc;
