@@ -154,6 +154,7 @@ static bool input_take(struct taken *t, struct json list)
     t->out = &w;
     t->kept = &kept;
     bool taken = all_take(t, list);
+    t->out = t->kept = NULL;
     if (taken) {
         jw_end(&w);
         jw_end(&w);

@@ -107,6 +107,20 @@ static struct parked_run *run_of(struct parked *p, struct id id)
     return NULL;
 }
 
+/* The newest row is the beginning of the same message. */
+static bool newest_grows(struct parked *p, const struct engine_input *in)
+{
+    if (p->counted || list_empty(&p->rows))
+        return false;
+    struct withheld *w = container_of(p->rows.prev, struct withheld, link);
+    size_t before = w->json.len;
+    if (!withheld_may_grow(w, in))
+        return false;
+    withheld_grow(w, in->text);
+    p->bytes += w->json.len - before;
+    return true;
+}
+
 void parked_step(struct parked *p, const struct engine_input *given)
 {
     struct engine_input in = *given;
@@ -115,14 +129,8 @@ void parked_step(struct parked *p, const struct engine_input *given)
     if (!run || run->ended || !withheld_judge(&in, &e))
         return;
     run->ended = in.kind == IN_MODEL_DONE || in.kind == IN_RUN_DONE || in.kind == IN_RUN_FAILED;
-    struct withheld *w =
-        list_empty(&p->rows) ? NULL : container_of(p->rows.prev, struct withheld, link);
-    size_t before = w ? w->json.len : 0;
-    if (!p->counted && w && withheld_may_grow(w, &in)) {
-        withheld_grow(w, in.text);
-        p->bytes += w->json.len - before;
-    } else {
-        w = withheld_new(&in, ++p->next_ord);
+    if (!newest_grows(p, &in)) {
+        struct withheld *w = withheld_new(&in, ++p->next_ord);
         p->bytes += w->json.len;
         list_append(&p->rows, &w->link);
     }
