@@ -254,3 +254,22 @@ test('messages keep thinking and tool calls apart, and are listed by node, agent
   assert.equal(second.next_cursor, null);
   reader.close();
 });
+
+test('a child session is apart: the parent tells of its totals', async () => {
+  const kid = `kid-${Date.now()}`;
+  const made = await server.post('/workflows', { id: kid, nodes: { start: { type: 'start', next_ids: ['one'] }, one: llm('of a child', 'end', { model: 'odd-b' }), end: { type: 'end' } } });
+  assert.equal(made.status, 201, made.text);
+  const from = model.told.length;
+  const id = await server.execute({ nodes: { start: { type: 'start', next_ids: ['sub'] }, sub: { type: 'subworkflow', properties: { workflow_id: kid, input: { x: '1' } }, next_ids: ['end'] }, end: { type: 'end' } } });
+  const reader = new Reader(server, id);
+  assert.equal((await reader.ended()).data.to, 'completed');
+  const usage = (await server.get(`/sessions/${id}/usage`)).json;
+  holds('/sessions/{id}/usage', usage);
+  assert.equal(usage.session.calls, 0);
+  assert.equal(usage.children.length, 1);
+  assert.equal(usage.children[0].status, 'completed');
+  assert.equal(toMicros(usage.children[0].cost_usd), model.sum(from).micros);
+  const own = (await server.get(`/sessions/${usage.children[0].session_id}/usage`)).json;
+  assert.equal(own.session.cost_usd, usage.children[0].cost_usd);
+  reader.close();
+});
