@@ -83,7 +83,7 @@ double rules_vector_score(const float *a, const float *b, unsigned dimensions)
     return cosine > 0 ? (cosine < 1 ? cosine : 1) : 0; /* not a number: 0 */
 }
 
-/* 1 over its length; 0: it has none. */
+/* 1 over its length; 0: it has none, or one without an end. */
 static double vector_unit(const float *v, unsigned n, double *most)
 {
     double sum = 0;
@@ -94,7 +94,10 @@ static double vector_unit(const float *v, unsigned n, double *most)
         sum += x * x;
         *most = x > *most ? x : *most;
     }
-    return sum > 0 && isfinite(sum) && isfinite(1 / sqrt(sum)) ? 1 / sqrt(sum) : 0;
+    if (sum > 0 && isfinite(sum))
+        return 1 / sqrt(sum);
+    *most = 0;
+    return 0;
 }
 
 /* ---- codes ---- */

@@ -95,9 +95,15 @@ static void codes_know_their_error(void **state)
             assert_false(vector_code_near(&q, (struct str){(char *)code, n - 1}, &near, &error));
         }
     }
-    a[0] = NAN; /* as good as none */
-    vector_code_write(code, a, 3);
-    vector_question_init(&q, a, 3);
+    static const float strange[][3] = {
+        {NAN, 1, 0}, {INFINITY, 1, 0}, {-INFINITY, NAN, 2}, {0, 0, 0}};
+    for (size_t i = 0; i < ROWS(strange); i++) { /* as good as none */
+        float near, error;
+        size_t n = vector_code_write(code, strange[i], 3);
+        vector_question_init(&q, strange[i], 3);
+        assert_true(vector_code_near(&q, (struct str){(char *)code, n}, &near, &error));
+        assert_true(near <= 0 && near >= 0);
+    }
 }
 
 static void the_wanted_are_settled(void **state)
