@@ -34,4 +34,5 @@ CREATE FUNCTION sluice_words(workspace text, group_id text, words text) RETURNS 
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
     SELECT array_to_tsvector(string_to_array(words, ' ') || ('_' || md5(workspace || ' ' || group_id)))
 $$;
-CREATE INDEX memories_by_word ON memories USING gin (sluice_words(workspace, group_id, words));
+-- Without a list of what is to be put in later: each word of a question would read all of it.
+CREATE INDEX memories_by_word ON memories USING gin (sluice_words(workspace, group_id, words)) WITH (fastupdate = off);
