@@ -13,6 +13,7 @@ import { join } from 'node:path';
 import { parse } from 'yaml';
 import { Reader } from './client.mjs';
 import { repo, Server } from './server.mjs';
+import { holdEvents } from './contract.mjs';
 
 // A server whose demo provider does not make us wait, and says the same to the same question.
 export class DemoServer {
@@ -84,7 +85,9 @@ export async function runExample(server, { name, graph }, input) {
   assert.deepEqual(Object.values(left).flat(), [], `${name}: answers that nobody asked for`);
   const session = (await server.get(`/sessions/${id}`)).json;
   assert.equal(session.status, about.ends ?? 'completed', `${name}: ${JSON.stringify(session.error)}`);
-  return { session, events: await server.events(id) };
+  const events = await server.events(id);
+  holdEvents(events);
+  return { session, events };
 }
 
 // ---- events as golden lines ----

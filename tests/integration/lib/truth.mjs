@@ -1,9 +1,11 @@
 // Checks that hold for every session, whatever was killed meanwhile.
 import assert from 'node:assert/strict';
 import { isTerminal } from './client.mjs';
+import { holdEvents } from './contract.mjs';
 
-// The stored log is gapless and ends at most once.
+// The stored log is gapless, holds to asyncapi.yaml and ends at most once.
 export function checkLog(events, id) {
+  holdEvents(events);
   events.forEach((e, i) => {
     assert.equal(e.seq, i + 1, `session ${id}: seq ${e.seq} stands at place ${i + 1}`);
     assert.equal(e.session_id, id);
