@@ -297,7 +297,8 @@ static struct str demo_line_at(struct str text, size_t at)
 /* After "Topic:" and its like. */
 static struct str demo_topic_labelled(struct str text)
 {
-    static const char *const labels[] = {"topic:", "motion:", "question:", "task:", "subject:"};
+    static const char *const labels[] = {
+        "topic:", "motion:", "question:", "task:", "subject:", "goal:"};
     for (size_t l = 0; l < sizeof(labels) / sizeof(labels[0]); l++) {
         size_t n = strlen(labels[l]);
         for (size_t i = 0; i + n <= text.n; i++)
