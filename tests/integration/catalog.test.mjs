@@ -1,13 +1,12 @@
 // Agents, groups and templates over HTTP; on two instances where the store can be shared.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { Ajv2020 } from 'ajv/dist/2020.js';
-import { parse } from 'yaml';
-import { repo, Server, sluiceBin } from './lib/server.mjs';
+import { holds as holdsAt } from './lib/contract.mjs';
+import { Server, sluiceBin } from './lib/server.mjs';
 import { Database, storeKind } from './lib/services.mjs';
 
 let server, other, database, scratch;
@@ -28,13 +27,7 @@ after(async () => {
 
 // ---- the contract ----
 
-const openapi = parse(readFileSync(join(repo, 'docs/api/openapi.yaml'), 'utf8'));
-const ajv = new Ajv2020({ strict: false, allErrors: true, validateFormats: false });
-ajv.addSchema({ $id: 'openapi', ...openapi });
-function holds(pointer, value) {
-  const check = ajv.getSchema(`openapi#${pointer}`) ?? ajv.compile({ $ref: `openapi#${pointer}` });
-  assert.ok(check(value), `${pointer}: ${JSON.stringify(check.errors?.slice(0, 3))}\n${JSON.stringify(value).slice(0, 500)}`);
-}
+const holds = (pointer, value) => holdsAt(`openapi#${pointer}`, value);
 const schemas = { agents: 'Agent', groups: 'Group', templates: 'Template' };
 const holdsObject = (kind, value) => holds(`/components/schemas/${schemas[kind]}`, value);
 function holdsError(r, status, code, text) {

@@ -1,15 +1,14 @@
 // Several providers at once: fallbacks, circuits, fair queues, prices, keys that nobody sees.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { Ajv2020 } from 'ajv/dist/2020.js';
-import { parse } from 'yaml';
 import { Reader } from './lib/client.mjs';
+import { holdsGet as holds, openapi } from './lib/contract.mjs';
 import { busy, Provider } from './lib/provider.mjs';
-import { repo, Server, sluiceBin } from './lib/server.mjs';
+import { Server, sluiceBin } from './lib/server.mjs';
 
 const KEY_A = 'sk-of-a-variable-0123456789', KEY_B = 'sk-of-a-file-0123456789', KEY_C = 'sk-of-a-new-file-0123456789';
 const folder = mkdtempSync(join(tmpdir(), 'sluice-providers-'));
@@ -65,15 +64,6 @@ async function providerUntil(id, what) {
 const metric = async (name) => Number((await server.get('/metrics')).text.split('\n').find((l) => l.startsWith(`${name} `))?.split(' ').at(-1));
 
 // ---- the contract ----
-
-const openapi = parse(readFileSync(join(repo, 'docs/api/openapi.yaml'), 'utf8'));
-const ajv = new Ajv2020({ strict: false, allErrors: true, validateFormats: false });
-ajv.addSchema({ $id: 'openapi', ...openapi });
-const holds = (path, value) => {
-  const pointer = `openapi#/paths/${path.replaceAll('/', '~1')}/get/responses/200/content/application~1json/schema`;
-  const check = ajv.getSchema(pointer) ?? ajv.compile({ $ref: pointer });
-  assert.ok(check(value), `${path}: ${JSON.stringify(check.errors?.slice(0, 3))}\n${JSON.stringify(value).slice(0, 500)}`);
-};
 
 test('providers and prices are in the contract, page by page', async () => {
   for (const path of ['/llm/providers', '/models/pricing']) {

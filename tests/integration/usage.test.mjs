@@ -1,15 +1,14 @@
 // What model calls used, to the last digit: a model of odd prices keeps its own log of what it told, and
 // the session, its events, /sessions/{id}/usage and the statistics by day must all be the sum of it.
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { Ajv2020 } from 'ajv/dist/2020.js';
-import { parse } from 'yaml';
 import { Reader } from './lib/client.mjs';
-import { repo, Server } from './lib/server.mjs';
+import { holdsGet as holds } from './lib/contract.mjs';
+import { Server } from './lib/server.mjs';
 
 // Dollars for a million tokens, as the settings have them, and micro-dollars for our own sums.
 const prices = { 'odd-a': [0.137, 2.911], 'odd-b': [1.999, 0.003], 'odd-c': [3.333333, 0.7] };
@@ -98,15 +97,6 @@ after(async () => {
   model?.http.close();
   rmSync(folder, { recursive: true });
 });
-
-const openapi = parse(readFileSync(join(repo, 'docs/api/openapi.yaml'), 'utf8'));
-const ajv = new Ajv2020({ strict: false, allErrors: true, validateFormats: false });
-ajv.addSchema({ $id: 'openapi', ...openapi });
-function holds(path, value) {
-  const pointer = `openapi#/paths/${path.replaceAll('/', '~1').replaceAll('{', '%7B').replaceAll('}', '%7D')}/get/responses/200/content/application~1json/schema`;
-  const check = ajv.compile({ $ref: pointer });
-  assert.ok(check(value), `${path}: ${JSON.stringify(check.errors?.slice(0, 3))}\n${JSON.stringify(value).slice(0, 500)}`);
-}
 
 const llm = (prompt, next, more = {}, node = {}) => ({ type: 'llm', properties: { prompt, ...more }, next_ids: [next], ...node });
 // Three rounds of two branches at once, one of which is cut and tried again, and of one that is repaired.

@@ -18,9 +18,14 @@ export function holds(pointer, value) {
   assert.ok(check(value), `${pointer}: ${JSON.stringify(check.errors?.slice(0, 3))}\n${JSON.stringify(value).slice(0, 500)}`);
 }
 
+const pathOf = (path) => `openapi#/paths/${path.replaceAll('/', '~1').replace(/[{}]/g, encodeURIComponent)}`;
+
+// What a GET of the route answers: '/models/pricing'.
+export const holdsGet = (path, value) => holds(`${pathOf(path)}/get/responses/200/content/application~1json/schema`, value);
+
 // An answer of the route, by its status: '/memories/{id}', 'get'.
 export function holdsAnswer(path, method, answer) {
-  const at = `openapi#/paths/${path.replaceAll('/', '~1').replace(/[{}]/g, encodeURIComponent)}/${method}/responses`;
+  const at = `${pathOf(path)}/${method}/responses`;
   if (answer.status >= 400) holds('openapi#/components/schemas/Error', answer.json);
   else if (answer.status !== 204) holds(`${at}/${answer.status}/content/application~1json/schema`, answer.json);
   return answer;
