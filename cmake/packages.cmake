@@ -19,10 +19,10 @@ sluice_package(pcre2 libpcre2-8)
 sluice_package(yaml yaml-0.1)
 sluice_package(curl libcurl)
 sluice_package(hiredis hiredis)
-pkg_search_module(openssl IMPORTED_TARGET GLOBAL openssl)
-if(openssl_FOUND)
-    pkg_search_module(hiredis_ssl IMPORTED_TARGET GLOBAL hiredis_ssl) # Debian 13
-endif()
+sluice_package(openssl openssl)
+sluice_package(jwt libjwt)
+sluice_package(glib glib-2.0) # time zones of schedules
+pkg_search_module(hiredis_ssl IMPORTED_TARGET GLOBAL hiredis_ssl) # Debian 13
 if(SLUICE_TESTS)
     sluice_package(cmocka cmocka)
 endif()

@@ -18,6 +18,7 @@
 #include "base/err.h"
 #include "base/id.h"
 #include "engine/records.h"
+#include "net/access.h"
 
 struct inbox_turn;
 
@@ -94,8 +95,11 @@ struct svc_req {
     enum svc_op op;
     /* In */
     struct arena arena;
-    struct str workspace; /* "default" */
-    struct str actor;     /* who asks, for the record: "anonymous" without auth */
+    /* Who asks; workspace and actor are its workspace and name, as strings in the arena or static:
+     * "default" and "anonymous" without auth. An internal request is ROLE_ADMIN. */
+    struct principal who;
+    struct str workspace;
+    struct str actor;
     struct id session_id;
     struct str name;  /* of a workflow */
     int64_t version;  /* ?version; 0: newest */

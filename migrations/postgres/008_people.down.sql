@@ -1,0 +1,2 @@
+-- Back to before sessions were managed by people and programs.
+DROP TABLE active_sessions;
