@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli/client.h"
+#include "cli/commands.h"
 #include "cli/input.h"
 #include "cli/view.h"
 #include "engine/expr.h"
@@ -134,7 +135,7 @@ static int diagram_of_server(struct client *c, const struct args *a, const char 
     return rc;
 }
 
-int flow_diagram_command(struct client *c, const struct args *a)
+static int flow_diagram_command(struct client *c, const struct args *a)
 {
     const char *format = args_get(a, "format"), *session = NULL;
     enum diagram_format f;
@@ -257,7 +258,7 @@ static int estimate_body(struct client *c, const struct args *a, struct buf *bod
     return rc;
 }
 
-int flow_estimate_command(struct client *c, const struct args *a)
+static int flow_estimate_command(struct client *c, const struct args *a)
 {
     struct http_reply r;
     struct buf body;
@@ -322,7 +323,7 @@ static int generated_tell(struct client *c, const struct args *a, struct json an
     return rc;
 }
 
-int flow_generate_command(struct client *c, const struct args *a)
+static int flow_generate_command(struct client *c, const struct args *a)
 {
     static const char *const options[] = {"provider", "model"};
     struct http_reply r;
@@ -354,7 +355,7 @@ int flow_generate_command(struct client *c, const struct args *a)
 
 /* ---- schema ---- */
 
-int flow_schema_command(struct client *c, const struct args *a)
+static int flow_schema_command(struct client *c, const struct args *a)
 {
     struct buf text, pretty;
     (void)a;
@@ -367,3 +368,38 @@ int flow_schema_command(struct client *c, const struct args *a)
     buf_deinit(&pretty);
     return EXIT_DONE;
 }
+
+/* ---- the table ---- */
+
+static const struct option_def flow_diagram_options[] = {
+    {"format", "FORMAT", "mermaid (default), dot or json", false},
+    {"session", "SESSION", "colour it by how far this session is", false},
+    {"version", "N", "this version instead of the newest", false},
+    {0},
+};
+
+static const struct option_def flow_estimate_options[] = {
+    {"input", "KEY=VALUE", "one member of the input; may be repeated", true},
+    {"input-json", "FILE", "the input as JSON; - is standard input", false},
+    {"version", "N", "this version instead of the newest", false},
+    {0},
+};
+
+static const struct option_def flow_generate_options[] = {
+    {"output", "FILE", "write the definition there instead of showing it", false},
+    {"provider", "ID", "of the model", false},
+    {"model", "NAME", "the model; else the server's default one", false},
+    {0},
+};
+
+const struct command author_commands[] = {
+    {"flow", "diagram", "[FILE|ID]", "draw it, or what a session runs", flow_diagram_options, 0, 1,
+     flow_diagram_command},
+    {"flow", "estimate", "FILE|ID", "what a run will probably cost", flow_estimate_options, 1, 1,
+     flow_estimate_command},
+    {"flow", "generate", "SENTENCE", "a workflow by a model", flow_generate_options, 1, ARGS_MAX,
+     flow_generate_command},
+    {"flow", "schema", "", "the JSON Schema of workflow files, for editors", no_options, 0, 0,
+     flow_schema_command},
+    {0},
+};

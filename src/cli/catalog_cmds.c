@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "cli/client.h"
+#include "cli/commands.h"
 #include "cli/input.h"
 #include "cli/view.h"
 
@@ -40,7 +41,7 @@ static void list_row(void *data, struct json o)
     cell_member(g, o, "description", STYLE_PLAIN);
 }
 
-int catalog_list_command(struct client *c, const struct args *a)
+static int catalog_list_command(struct client *c, const struct args *a)
 {
     static const char *const filters[] = {"category", "q"};
     long limit = limit_of(a, 100);
@@ -109,7 +110,7 @@ static void object_print(struct client *c, struct json o)
     }
 }
 
-int catalog_show_command(struct client *c, const struct args *a)
+static int catalog_show_command(struct client *c, const struct args *a)
 {
     struct http_reply r;
     struct buf path;
@@ -133,7 +134,7 @@ int catalog_show_command(struct client *c, const struct args *a)
     return rc;
 }
 
-int catalog_create_command(struct client *c, const struct args *a)
+static int catalog_create_command(struct client *c, const struct args *a)
 {
     struct http_reply r;
     struct buf path;
@@ -147,14 +148,14 @@ int catalog_create_command(struct client *c, const struct args *a)
     return rc;
 }
 
-int catalog_update_command(struct client *c, const struct args *a)
+static int catalog_update_command(struct client *c, const struct args *a)
 {
     char folder[32];
     snprintf(folder, sizeof(folder), "/%ss/", a->group);
     return client_update(c, a, args_has(a, "merge") ? "PATCH" : "PUT", folder);
 }
 
-int catalog_delete_command(struct client *c, const struct args *a)
+static int catalog_delete_command(struct client *c, const struct args *a)
 {
     struct http_reply r;
     struct buf path;
@@ -210,7 +211,7 @@ static int made_tell(struct client *c, const char *path, const struct buf *body)
     return rc;
 }
 
-int template_instantiate_command(struct client *c, const struct args *a)
+static int template_instantiate_command(struct client *c, const struct args *a)
 {
     struct buf path, values, body;
     struct jw w;
@@ -234,7 +235,7 @@ int template_instantiate_command(struct client *c, const struct args *a)
     return rc;
 }
 
-int template_save_command(struct client *c, const struct args *a)
+static int template_save_command(struct client *c, const struct args *a)
 {
     struct buf body;
     struct jw w;
@@ -251,3 +252,73 @@ int template_save_command(struct client *c, const struct args *a)
     buf_deinit(&body);
     return rc;
 }
+
+/* ---- the table ---- */
+
+static const struct option_def catalog_list_options[] = {
+    {"category", "CATEGORY", "only those of this category", false},
+    {"q", "TEXT", "only those with this in their id, name or description", false},
+    {"limit", "N", "at most so many (100)", false},
+    {0},
+};
+
+static const struct option_def catalog_update_options[] = {
+    {"merge", NULL, "change only what the file has", false},
+    {0},
+};
+
+static const struct option_def catalog_delete_options[] = {
+    {"detach", NULL, "though it is in use; an agent is taken out of its groups", false},
+    {0},
+};
+
+static const struct option_def template_show_options[] = {
+    {"graph", NULL, "print the graph alone, as JSON", false},
+    {0},
+};
+
+static const struct option_def template_instantiate_options[] = {
+    {"id", "ID", "of the new workflow; else one is made", false},
+    {"name", "NAME", "of the new workflow; else the template's", false},
+    {"input", "KEY=VALUE", "the value of one parameter; may be repeated", true},
+    {"input-json", "FILE", "the values as JSON; - is standard input", false},
+    {0},
+};
+
+static const struct option_def template_save_options[] = {
+    {"id", "ID", "of the template; else the workflow's", false},
+    {"name", "NAME", "of the template; else the workflow's", false},
+    {"description", "TEXT", "of the template; else the workflow's", false},
+    {"category", "CATEGORY", "of the template", false},
+    {0},
+};
+
+#define CATALOG_COMMANDS(kind, a_kind, delete_text, show_options)                                  \
+    {kind,                                                                                         \
+     "list",                                                                                       \
+     "",                                                                                           \
+     "the " kind "s of the server",                                                                \
+     catalog_list_options,                                                                         \
+     0,                                                                                            \
+     0,                                                                                            \
+     catalog_list_command},                                                                        \
+        {kind, "show", "ID", "one " kind ", whole", show_options, 1, 1, catalog_show_command},     \
+        {kind,       "create", "FILE", "store " a_kind " " kind,                                   \
+         no_options, 1,        1,      catalog_create_command},                                    \
+        {kind, "update", "[ID] FILE",           "replace it, or make it", catalog_update_options,  \
+         1,    2,        catalog_update_command},                                                  \
+    {                                                                                              \
+        kind, "delete", "ID", delete_text, catalog_delete_options, 1, 1, catalog_delete_command    \
+    }
+
+const struct command catalog_commands[] = {
+    CATALOG_COMMANDS("agent", "an", "remove it, unless it is in use", no_options),
+    CATALOG_COMMANDS("group", "a", "remove it, unless it is in use", no_options),
+    CATALOG_COMMANDS("template", "a", "remove it; workflows made of it stay",
+                     template_show_options),
+    {"template", "instantiate", "ID", "store a workflow made of it", template_instantiate_options,
+     1, 1, template_instantiate_command},
+    {"template", "save", "WORKFLOW", "store a workflow as a template", template_save_options, 1, 1,
+     template_save_command},
+    {0},
+};

@@ -81,46 +81,4 @@ int session_post(struct client *c, const char *id, const char *what, struct str 
 /* A file's bytes, `-` is standard input. ERR_NOT_FOUND, ERR_TOO_LARGE, ERR_IO; e says what. */
 int file_read(const char *path, struct buf *out, struct errbuf *e);
 
-/* ---- the commands: the exit code ---- */
-
-int run_command(struct client *c, const struct args *a);
-int session_list_command(struct client *c, const struct args *a);
-int session_show_command(struct client *c, const struct args *a);
-int session_watch_command(struct client *c, const struct args *a);
-int session_move_command(struct client *c, const struct args *a); /* pause, resume, cancel, abort */
-int session_fork_command(struct client *c, const struct args *a); /* fork, retry */
-int session_delete_command(struct client *c, const struct args *a);
-int session_answer_command(struct client *c, const struct args *a);
-int session_input_command(struct client *c, const struct args *a);
-int session_messages_command(struct client *c, const struct args *a);
-int memory_ingest_command(struct client *c, const struct args *a);
-int memory_query_command(struct client *c, const struct args *a);
-int memory_list_command(struct client *c, const struct args *a);
-int memory_promote_command(struct client *c, const struct args *a);
-int memory_delete_command(struct client *c, const struct args *a);
-int flow_list_command(struct client *c, const struct args *a);
-int flow_show_command(struct client *c, const struct args *a);
-int flow_validate_command(struct client *c, const struct args *a);
-int flow_create_command(struct client *c, const struct args *a);
-int flow_update_command(struct client *c, const struct args *a);
-int flow_delete_command(struct client *c, const struct args *a);
-int flow_diagram_command(struct client *c, const struct args *a);
-int flow_schema_command(struct client *c, const struct args *a);
-int flow_estimate_command(struct client *c, const struct args *a);
-int flow_generate_command(struct client *c, const struct args *a);
-int catalog_list_command(struct client *c, const struct args *a); /* agent, group, template */
-int catalog_show_command(struct client *c, const struct args *a);
-int catalog_create_command(struct client *c, const struct args *a);
-int catalog_update_command(struct client *c, const struct args *a);
-int catalog_delete_command(struct client *c, const struct args *a);
-int template_instantiate_command(struct client *c, const struct args *a);
-int template_save_command(struct client *c, const struct args *a);
-int review_list_command(struct client *c, const struct args *a);
-int review_show_command(struct client *c, const struct args *a);
-int review_answer_command(struct client *c, const struct args *a);
-int instance_list_command(struct client *c, const struct args *a);
-int model_list_command(struct client *c, const struct args *a);
-int model_providers_command(struct client *c, const struct args *a);
-int model_prices_command(struct client *c, const struct args *a);
-
 #endif

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "cli/client.h"
+#include "cli/commands.h"
 #include "cli/view.h"
 
 /* ---- list, show ---- */
@@ -26,7 +27,7 @@ static void list_row(void *data, struct json w)
     cell_member(g, w, "name", STYLE_PLAIN);
 }
 
-int flow_list_command(struct client *c, const struct args *a)
+static int flow_list_command(struct client *c, const struct args *a)
 {
     static const char *const filters[] = {"type", "q"};
     long limit = limit_of(a, 100);
@@ -133,7 +134,7 @@ static void workflow_path(struct buf *path, const char *id)
     http_escape(path, id);
 }
 
-int flow_show_command(struct client *c, const struct args *a)
+static int flow_show_command(struct client *c, const struct args *a)
 {
     struct http_reply r;
     struct buf path;
@@ -194,7 +195,7 @@ int client_send_file(struct client *c, const char *method, const char *path, con
     return rc;
 }
 
-int flow_validate_command(struct client *c, const struct args *a)
+static int flow_validate_command(struct client *c, const struct args *a)
 {
     struct http_reply r;
     bool valid = false;
@@ -228,7 +229,7 @@ int client_tell_stored(struct client *c, const struct http_reply *r)
     return 0;
 }
 
-int flow_create_command(struct client *c, const struct args *a)
+static int flow_create_command(struct client *c, const struct args *a)
 {
     struct http_reply r;
     http_reply_init(&r);
@@ -279,12 +280,12 @@ int client_update(struct client *c, const struct args *a, const char *method, co
     return rc;
 }
 
-int flow_update_command(struct client *c, const struct args *a)
+static int flow_update_command(struct client *c, const struct args *a)
 {
     return client_update(c, a, "PUT", "/workflows/");
 }
 
-int flow_delete_command(struct client *c, const struct args *a)
+static int flow_delete_command(struct client *c, const struct args *a)
 {
     struct http_reply r;
     struct buf path;
@@ -297,3 +298,31 @@ int flow_delete_command(struct client *c, const struct args *a)
     http_reply_deinit(&r);
     return rc;
 }
+
+/* ---- the table ---- */
+
+static const struct option_def flow_list_options[] = {
+    {"type", "TYPE", "only those of this type", false},
+    {"q", "TEXT", "only those with this in their id or name", false},
+    {"limit", "N", "at most so many (100)", false},
+    {0},
+};
+
+static const struct option_def flow_show_options[] = {
+    {"version", "N", "this version instead of the newest", false},
+    {"graph", NULL, "print the definition alone, as JSON", false},
+    {0},
+};
+
+const struct command flow_commands[] = {
+    {"flow", "list", "", "the workflows of the server", flow_list_options, 0, 0, flow_list_command},
+    {"flow", "show", "ID", "one workflow and its nodes", flow_show_options, 1, 1,
+     flow_show_command},
+    {"flow", "validate", "FILE", "every error and warning of a file", no_options, 1, 1,
+     flow_validate_command},
+    {"flow", "create", "FILE", "store a new workflow", no_options, 1, 1, flow_create_command},
+    {"flow", "update", "[ID] FILE", "store a new version", no_options, 1, 2, flow_update_command},
+    {"flow", "delete", "ID", "remove it; its sessions go on", no_options, 1, 1,
+     flow_delete_command},
+    {0},
+};

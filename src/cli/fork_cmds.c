@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "cli/client.h"
+#include "cli/commands.h"
 #include "cli/input.h"
 
 #define BODY_BYTES_MAX (11u << 20)
@@ -62,7 +63,7 @@ static int point_write(const struct args *a, struct jw *w)
     return 0;
 }
 
-int session_fork_command(struct client *c, const struct args *a)
+static int session_fork_command(struct client *c, const struct args *a)
 {
     bool is_fork = strcmp(a->command, "fork") == 0;
     char id[ID_TEXT_BYTES + 1];
@@ -102,3 +103,27 @@ int session_fork_command(struct client *c, const struct args *a)
     http_reply_deinit(&r);
     return rc;
 }
+
+/* ---- the table ---- */
+
+static const struct option_def fork_options[] = {
+    {"after", "N", "go on from after this event", false},
+    {"node", "NODE", "go on from before this node was started last", false},
+    {"input", "KEY=VALUE", "another input: one member of it; may be repeated", true},
+    {"input-json", "FILE", "another input as JSON; - is standard input", false},
+    {"var", "NAME=VALUE", "another value of a variable; may be repeated", true},
+    {0},
+};
+
+static const struct option_def retry_options[] = {
+    {"node", "NODE", "the node to begin again with; else the one that failed", false},
+    {0},
+};
+
+const struct command fork_commands[] = {
+    {"session", "fork", "SESSION", "a new session that goes on from a point of this one",
+     fork_options, 1, 1, session_fork_command},
+    {"session", "retry", "SESSION", "a new session that goes on from the failed node",
+     retry_options, 1, 1, session_fork_command},
+    {0},
+};

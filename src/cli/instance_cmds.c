@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "cli/client.h"
+#include "cli/commands.h"
 #include "cli/follow.h"
 
 static void cell_text(struct grid *g, struct json row, const char *key)
@@ -39,7 +40,7 @@ static void instance_row(void *data, struct json row)
     cell_text(g, row, "name");
 }
 
-int instance_list_command(struct client *c, const struct args *a)
+static int instance_list_command(struct client *c, const struct args *a)
 {
     static const struct {
         const char *title;
@@ -57,3 +58,11 @@ int instance_list_command(struct client *c, const struct args *a)
     grid_deinit(&g);
     return rc;
 }
+
+/* ---- the table ---- */
+
+const struct command instance_commands[] = {
+    {"instance", "list", "", "the servers that share this one's store", no_options, 0, 0,
+     instance_list_command},
+    {0},
+};

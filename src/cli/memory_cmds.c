@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/utf8.h"
 #include "cli/client.h"
+#include "cli/commands.h"
 #include "cli/view.h"
 
 #define BODY_BYTES_MAX (11u << 20)
@@ -89,7 +90,7 @@ static int metadata_write(const struct args *a, struct jw *w)
     return 0;
 }
 
-int memory_ingest_command(struct client *c, const struct args *a)
+static int memory_ingest_command(struct client *c, const struct args *a)
 {
     char id[ID_TEXT_BYTES + 1];
     struct errbuf e = {""};
@@ -178,7 +179,7 @@ static void words_join(const struct args *a, int from, struct buf *out)
     }
 }
 
-int memory_query_command(struct client *c, const struct args *a)
+static int memory_query_command(struct client *c, const struct args *a)
 {
     long limit = limit_of(a, 5);
     struct buf text, body;
@@ -242,7 +243,7 @@ static int list_path(struct client *c, const struct args *a, struct buf *path)
     return rc;
 }
 
-int memory_list_command(struct client *c, const struct args *a)
+static int memory_list_command(struct client *c, const struct args *a)
 {
     long limit = limit_of(a, 50);
     struct buf path;
@@ -279,7 +280,7 @@ static void memory_path(struct buf *path, const char *id, const char *what)
     buf_append_z(path, what);
 }
 
-int memory_delete_command(struct client *c, const struct args *a)
+static int memory_delete_command(struct client *c, const struct args *a)
 {
     struct http_reply r;
     struct buf path;
@@ -299,7 +300,7 @@ static void promote_show(struct client *c, struct json answer)
     free(changed);
 }
 
-int memory_promote_command(struct client *c, const struct args *a)
+static int memory_promote_command(struct client *c, const struct args *a)
 {
     struct buf path, body;
     struct jw w;
@@ -314,3 +315,45 @@ int memory_promote_command(struct client *c, const struct args *a)
     buf_deinit(&body);
     return rc;
 }
+
+/* ---- the table ---- */
+
+static const struct option_def memory_ingest_options[] = {
+    {"agent", "ID", "the agent that it belongs to; else the group", false},
+    {"session", "SESSION", "the session that it comes from", false},
+    {"tier", "TIER", "quarantine, working (default) or long_term", false},
+    {"metadata", "JSON", "an object that is kept with it", false},
+    {0},
+};
+
+static const struct option_def memory_query_options[] = {
+    {"agent", "ID", "only what belongs to this agent", false},
+    {"tier", "TIER", "only this tier; may be repeated", true},
+    {"days", "N", "nothing older than that", false},
+    {"min-score", "X", "nothing below that, 0 to 1", false},
+    {"limit", "N", "at most so many (5)", false},
+    {0},
+};
+
+static const struct option_def memory_list_options[] = {
+    {"group", "ID", "only those of this group", false},
+    {"agent", "ID", "only those of this agent", false},
+    {"tier", "TIER", "only this tier", false},
+    {"session", "SESSION", "only those of this session", false},
+    {"limit", "N", "at most so many (50)", false},
+    {0},
+};
+
+const struct command memory_commands[] = {
+    {"memory", "ingest", "GROUP FILE", "remember a text; - is standard input",
+     memory_ingest_options, 2, 2, memory_ingest_command},
+    {"memory", "query", "GROUP QUESTION", "what a group remembers", memory_query_options, 2,
+     ARGS_MAX, memory_query_command},
+    {"memory", "list", "", "memories, the newest first", memory_list_options, 0, 0,
+     memory_list_command},
+    {"memory", "promote", "MEMORY TIER", "move it to another tier", no_options, 2, 2,
+     memory_promote_command},
+    {"memory", "delete", "MEMORY", "forget a chunk, or a whole text", no_options, 1, 1,
+     memory_delete_command},
+    {0},
+};

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli/client.h"
+#include "cli/commands.h"
 #include "cli/follow.h"
 
 struct column {
@@ -48,7 +49,7 @@ static void models_row(void *data, struct json provider)
     }
 }
 
-int model_list_command(struct client *c, const struct args *a)
+static int model_list_command(struct client *c, const struct args *a)
 {
     static const struct column columns[] = {
         {"MODEL", false}, {"PROVIDER", false}, {"", false}, {0}};
@@ -86,7 +87,7 @@ static void provider_row(void *data, struct json row)
     cell_text(g, row, "default_model");
 }
 
-int model_providers_command(struct client *c, const struct args *a)
+static int model_providers_command(struct client *c, const struct args *a)
 {
     static const struct column columns[] = {
         {"PROVIDER", false}, {"DIALECT", false}, {"CIRCUIT", false}, {"CALLS", true},
@@ -104,7 +105,7 @@ static void price_row(void *data, struct json row)
         cell_text(data, row, keys[i]);
 }
 
-int model_prices_command(struct client *c, const struct args *a)
+static int model_prices_command(struct client *c, const struct args *a)
 {
     static const struct column columns[] = {{"MODEL", false},    {"PROVIDER", false},
                                             {"INPUT $/M", true}, {"OUTPUT $/M", true},
@@ -112,3 +113,13 @@ int model_prices_command(struct client *c, const struct args *a)
     (void)a;
     return grid_of(c, "/models/pricing?limit=500", columns, price_row);
 }
+
+/* ---- the table ---- */
+
+const struct command model_commands[] = {
+    {"model", "list", "", "the models that may be chosen", no_options, 0, 0, model_list_command},
+    {"model", "providers", "", "who is asked, and how busy they are", no_options, 0, 0,
+     model_providers_command},
+    {"model", "prices", "", "what models cost", no_options, 0, 0, model_prices_command},
+    {0},
+};

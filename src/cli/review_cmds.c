@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "cli/client.h"
+#include "cli/commands.h"
 
 /* Questions to people, over all sessions. */
 
@@ -54,7 +55,7 @@ static int list_path(struct client *c, const struct args *a, struct buf *path)
     return rc;
 }
 
-int review_list_command(struct client *c, const struct args *a)
+static int review_list_command(struct client *c, const struct args *a)
 {
     static const char *const titles[] = {"ID",      "KIND", "STATUS", "ASKED",
                                          "SESSION", "NODE", "WHAT"};
@@ -120,7 +121,7 @@ static void items_print(struct client *c, struct json items)
     }
 }
 
-int review_show_command(struct client *c, const struct args *a)
+static int review_show_command(struct client *c, const struct args *a)
 {
     static const char *const keys[] = {"interrupt_id", "session_id", "session_name", "node_id",
                                        "kind",         "status",     "reason",       "actions",
@@ -157,7 +158,7 @@ static void answer_body(struct buf *out, const struct args *a, struct str data)
     jw_end(&w);
 }
 
-int review_answer_command(struct client *c, const struct args *a)
+static int review_answer_command(struct client *c, const struct args *a)
 {
     struct http_reply r;
     struct buf data, body, what;
@@ -185,3 +186,30 @@ int review_answer_command(struct client *c, const struct args *a)
     http_reply_deinit(&r);
     return rc;
 }
+
+/* ---- the table ---- */
+
+static const struct option_def review_answer_options[] = {
+    {"data", "JSON", "what goes with the action", false},
+    {"comment", "TEXT", "a comment, as data.comment", false},
+    {"reviewer", "NAME", "who answers", false},
+    {0},
+};
+
+static const struct option_def review_list_options[] = {
+    {"status", "STATUS", "pending (default), answered, expired, cancelled or all", false},
+    {"kind", "KIND", "approve_reject, edit_content, form, user_input or stage", false},
+    {"session", "SESSION", "only those of this session", false},
+    {"limit", "N", "at most so many (100)", false},
+    {0},
+};
+
+const struct command review_commands[] = {
+    {"review", "list", "", "what people are asked, the oldest first", review_list_options, 0, 0,
+     review_list_command},
+    {"review", "show", "ID", "one question, with its draft or its items", no_options, 1, 1,
+     review_show_command},
+    {"review", "answer", "ID ACTION", "answer it", review_answer_options, 2, 2,
+     review_answer_command},
+    {0},
+};

@@ -4,6 +4,7 @@
 
 #include "base/utf8.h"
 #include "cli/client.h"
+#include "cli/commands.h"
 #include "cli/follow.h"
 #include "cli/input.h"
 
@@ -136,7 +137,7 @@ static int run_start(struct client *c, const struct args *a, struct str graph, s
     return rc;
 }
 
-int run_command(struct client *c, const struct args *a)
+static int run_command(struct client *c, const struct args *a)
 {
     struct buf graph, body;
     bool is_file = client_names_file(a->words[0]);
@@ -153,3 +154,19 @@ int run_command(struct client *c, const struct args *a)
     buf_deinit(&graph);
     return rc;
 }
+
+/* ---- the table ---- */
+
+static const struct option_def run_options[] = {
+    {"input", "KEY=VALUE", "one member of the input; may be repeated", true},
+    {"input-json", "FILE", "the input as JSON; - is standard input", false},
+    {"attach", "FILE", "a text file for the session; may be repeated", true},
+    {"name", "NAME", "a name for the session", false},
+    {"detach", NULL, "start it and print its id, do not follow it", false},
+    {0},
+};
+
+const struct command run_commands[] = {
+    {NULL, "run", "FILE|ID", "start a session and follow it", run_options, 1, 1, run_command},
+    {0},
+};

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "cli/client.h"
+#include "cli/commands.h"
 #include "cli/follow.h"
 
 #define BODY_BYTES_MAX (11u << 20)
@@ -57,7 +58,7 @@ static void list_row(void *data, struct json s)
     buf_deinit(&waiting);
 }
 
-int session_list_command(struct client *c, const struct args *a)
+static int session_list_command(struct client *c, const struct args *a)
 {
     static const char *const filters[] = {"status", "workflow", "q"};
     static const char *const keys[] = {"status", "workflow_id", "q"};
@@ -236,7 +237,7 @@ static int session_get(struct client *c, const char *given, char id[ID_TEXT_BYTE
     return rc;
 }
 
-int session_show_command(struct client *c, const struct args *a)
+static int session_show_command(struct client *c, const struct args *a)
 {
     char id[ID_TEXT_BYTES + 1];
     struct http_reply r;
@@ -251,7 +252,7 @@ int session_show_command(struct client *c, const struct args *a)
     return rc;
 }
 
-int session_watch_command(struct client *c, const struct args *a)
+static int session_watch_command(struct client *c, const struct args *a)
 {
     char id[ID_TEXT_BYTES + 1];
     struct http_reply r;
@@ -319,7 +320,7 @@ static bool budget_write(struct jw *w, const struct args *a)
     return true;
 }
 
-int session_move_command(struct client *c, const struct args *a)
+static int session_move_command(struct client *c, const struct args *a)
 {
     static const char *const options[] = {"reason", "mode", "timers", "justification"};
     const char *what = strcmp(a->command, "abort") == 0 ? "cancel" : a->command;
@@ -343,7 +344,7 @@ int session_move_command(struct client *c, const struct args *a)
     return rc;
 }
 
-int session_delete_command(struct client *c, const struct args *a)
+static int session_delete_command(struct client *c, const struct args *a)
 {
     char id[ID_TEXT_BYTES + 1];
     struct http_reply r;
@@ -392,7 +393,7 @@ int answer_data(const struct args *a, struct buf *out)
     return 0;
 }
 
-int session_answer_command(struct client *c, const struct args *a)
+static int session_answer_command(struct client *c, const struct args *a)
 {
     static const char *const options[] = {"reviewer", "interrupt"};
     static const char *const keys[] = {"reviewer", "interrupt_id"};
@@ -426,7 +427,7 @@ int session_answer_command(struct client *c, const struct args *a)
     return rc;
 }
 
-int session_input_command(struct client *c, const struct args *a)
+static int session_input_command(struct client *c, const struct args *a)
 {
     char id[ID_TEXT_BYTES + 1];
     struct buf text, body;
@@ -486,7 +487,7 @@ static void message_print(void *data, struct json m)
     free(content);
 }
 
-int session_messages_command(struct client *c, const struct args *a)
+static int session_messages_command(struct client *c, const struct args *a)
 {
     char id[ID_TEXT_BYTES + 1];
     struct buf path;
@@ -506,3 +507,80 @@ int session_messages_command(struct client *c, const struct args *a)
     buf_deinit(&path);
     return rc;
 }
+
+/* ---- the table ---- */
+
+static const struct option_def session_messages_options[] = {
+    {"node", "ID", "only what this node said", false},
+    {"agent", "ID", "only what this agent said", false},
+    {0},
+};
+
+static const struct option_def session_list_options[] = {
+    {"status", "STATUS", "only those with this status", false},
+    {"workflow", "ID", "only those of this workflow", false},
+    {"q", "TEXT", "only those with this in their name", false},
+    {"limit", "N", "at most so many (30)", false},
+    {0},
+};
+
+static const struct option_def watch_options[] = {
+    {"after", "N", "only the events after this one", false},
+    {0},
+};
+
+static const struct option_def pause_options[] = {
+    {"reason", "TEXT", "why", false},
+    {"mode", "MODE", "buffer (default) what the model still sends, or hold the model back", false},
+    {"timers", "HOW", "freeze (default) or run", false},
+    {0},
+};
+
+static const struct option_def resume_options[] = {
+    {"budget-tokens", "N", "raise the session's budget to so many tokens", false},
+    {"budget-usd", "X", "raise it to so many dollars", false},
+    {"justification", "TEXT", "why it may go on, when a breaker has tripped", false},
+    {0},
+};
+
+static const struct option_def cancel_options[] = {
+    {"reason", "TEXT", "why", false},
+    {0},
+};
+
+static const struct option_def session_delete_options[] = {
+    {"force", NULL, "cancel it first when it is live", false},
+    {0},
+};
+
+static const struct option_def answer_options[] = {
+    {"data", "JSON", "what goes with the action, as {\"content\": \"…\"} with modify", false},
+    {"comment", "TEXT", "a comment, as data.comment", false},
+    {"reviewer", "NAME", "who answers", false},
+    {"interrupt", "ID", "answer this interrupt only", false},
+    {0},
+};
+
+const struct command session_commands[] = {
+    {"session", "list", "", "the newest sessions", session_list_options, 0, 0,
+     session_list_command},
+    {"session", "show", "SESSION", "one session and its nodes", no_options, 1, 1,
+     session_show_command},
+    {"session", "watch", "SESSION", "follow it, from its beginning", watch_options, 1, 1,
+     session_watch_command},
+    {"session", "pause", "SESSION", "stop it between two tokens", pause_options, 1, 1,
+     session_move_command},
+    {"session", "resume", "SESSION", "go on", resume_options, 1, 1, session_move_command},
+    {"session", "cancel", "SESSION", "end it", cancel_options, 1, 1, session_move_command},
+    {"session", "abort", "SESSION", "the same as cancel", cancel_options, 1, 1,
+     session_move_command},
+    {"session", "delete", "SESSION", "remove it with all it has", session_delete_options, 1, 1,
+     session_delete_command},
+    {"session", "answer", "SESSION NODE ACTION", "answer a node that waits", answer_options, 3, 3,
+     session_answer_command},
+    {"session", "input", "SESSION TEXT", "say something into it; - reads standard input",
+     no_options, 2, ARGS_MAX, session_input_command},
+    {"session", "messages", "SESSION", "the conversation", session_messages_options, 1, 1,
+     session_messages_command},
+    {0},
+};

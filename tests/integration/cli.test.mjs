@@ -30,7 +30,7 @@ function start(args, { env = {}, input, terminal } = {}) {
   const [program, ...rest] = terminal
     ? ['script', '-qfec', 'exec ' + words.map((w) => `'${w.replaceAll("'", `'\\''`)}'`).join(' '), '/dev/null'] : words;
   const child = spawn(program, rest, {
-    env: { ...process.env, SLUICE_URL: server.url, SLUICE_KEY: '', NO_COLOR: '1', TERM: 'xterm', ASAN_OPTIONS: 'abort_on_error=0:exitcode=99', ...env },
+    env: { ...process.env, SLUICE_URL: server.url, SLUICE_KEY: '', SLUICE_LANG: 'en', NO_COLOR: '1', TERM: 'xterm', ASAN_OPTIONS: 'abort_on_error=0:exitcode=99', ...env },
   });
   running.add(child);
   const run = { child, out: '', err: '', waiters: [] };

@@ -1,0 +1,5 @@
+#include "cli/lang_zh.h"
+
+const struct lang_entry lang_zh_catalog[] = {
+    {0},
+};
