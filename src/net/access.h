@@ -9,6 +9,7 @@
 #define SLUICE_NET_ACCESS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/buf.h"
 #include "base/err.h"
@@ -40,7 +41,11 @@ struct principal {
     char
         name[PRINCIPAL_NAME_MAX + 1]; /* the key's, or the token's subject: audit, reviewer, user */
     char workspace[PRINCIPAL_NAME_MAX + 1];
+    int64_t expires_at; /* of the key or the token, ms; 0: never. Nothing is held open beyond */
 };
+
+/* Nobody was asked: an admin of the workspace "default". */
+void principal_anonymous(struct principal *out);
 
 /* What came with a request to show who asks; p == NULL where it did not. */
 struct credentials {
@@ -48,5 +53,7 @@ struct credentials {
     struct str ticket; /* ?ticket= */
     struct str remote; /* the peer's address, for the record and for rate limits */
 };
+#define CREDENTIAL_BYTES_MAX 8192      /* of a bearer or a ticket; longer ones are refused */
+#define ACCESS_BEARER_PREFIX "bearer." /* of a WebSocket's subprotocol */
 
 #endif

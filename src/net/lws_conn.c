@@ -32,6 +32,7 @@ void conn_destroy(struct conn *c)
     list_remove(&c->reap_link);
     list_remove(&c->link);
     s->stats.connections--;
+    free(c->who);
     free(c);
     net_accept_again(s);
     net_maybe_closed(s);

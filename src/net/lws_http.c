@@ -31,9 +31,23 @@ static void http_done(struct svc_req *q)
         http_answer(r);
 }
 
+/* Once more, now that the request is parsed. */
+static bool http_may_do(struct http_req *r)
+{
+    struct errbuf e = {""};
+
+    if (access_check(&r->svc, &e) == 0)
+        return true;
+    http_fail(r, ERR_FORBIDDEN, "%s", e.text);
+    return false;
+}
+
 static void http_submit(struct http_req *r)
 {
     struct conn *c = r->conn;
+
+    if (!http_may_do(r))
+        return;
 
     conn_clock(c, NULL);
     r->svc.done = http_done;
@@ -500,6 +514,44 @@ static void http_continue(struct http_req *r)
         conn_send(r->conn, &part, 1);
 }
 
+static bool route_is_open(const struct route *route)
+{
+    switch (route->kind) {
+    case ROUTE_SERVICE:
+        return access_is_open(route->op);
+    case ROUTE_STREAM:
+        return false;
+    case ROUTE_SOCKET: /* without an upgrade it is an error for everybody */
+    case ROUTE_HEALTHZ:
+    case ROUTE_VERSION:
+    case ROUTE_OPENAPI:
+    case ROUTE_ASYNCAPI:
+        return true;
+    }
+    return false;
+}
+
+/* Who asks, and whether they may, before the body is read. */
+static bool http_check_access(struct http_req *r)
+{
+    struct errbuf e = {""};
+
+    if (route_is_open(r->route))
+        return true;
+    if (access_of_request(r->conn, &r->svc.who, &e) < 0) {
+        r->extra = "WWW-Authenticate: Bearer\r\n";
+        http_fail(r, ERR_UNAUTHORIZED, "%s", e.text);
+        return false;
+    }
+    r->svc.workspace = str_of(r->svc.who.workspace);
+    r->svc.actor = str_of(r->svc.who.name);
+    if (access_check_op(&r->svc.who, r->svc.op, &e) < 0) {
+        http_fail(r, ERR_FORBIDDEN, "%s", e.text);
+        return false;
+    }
+    return true;
+}
+
 /* A route was found: check the rest, and wait for the body or go on at once. */
 static void http_enter(struct http_req *r, const struct route_match *m)
 {
@@ -513,7 +565,7 @@ static void http_enter(struct http_req *r, const struct route_match *m)
         http_fail(r, ERR_UNAVAILABLE, "the server is starting");
         return;
     }
-    if (!http_check_body(r))
+    if (!http_check_access(r) || !http_check_body(r))
         return;
     status = http_read_params(r, m, &e);
     if (status < 0)

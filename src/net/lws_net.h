@@ -4,6 +4,7 @@
  *     lws_listen.c   accepting
  *     lws_conn.c     one connection: sending past libwebsockets, holding it still, ending it
  *     lws_header.c   reading request headers
+ *     lws_access.c   who asks
  *     lws_http.c     a request from its headers to the service; lws_answer.c: its answer
  *     lws_sse.c      an answer that goes on
  *     lws_ws.c       WebSocket: messages in; lws_ws_out.c: events out
@@ -108,7 +109,8 @@ struct conn {
     struct http_req *req;
     struct sse *sse;
     struct ws *ws;
-    uv_poll_t *poll; /* our own, while that of libwebsockets is stopped */
+    struct principal *who; /* of a WebSocket; NULL: anonymous */
+    uv_poll_t *poll;       /* our own, while that of libwebsockets is stopped */
     void (*writable)(struct conn *c);
     unsigned in_callback;
     int close_code; /* of a WebSocket; 0: none is said */
@@ -162,6 +164,17 @@ struct str header_get_custom(struct lws *wsi, const char *name_colon, char *out,
  * ERR_TOO_LARGE: too many, or one is too long. */
 int header_each_arg(struct lws *wsi, int (*each)(void *data, struct str pair), void *data);
 bool header_method(struct lws *wsi, enum http_method *out);
+
+/* ---- lws_access.c ---- */
+
+/* Who asks, by Authorization: Bearer. ERR_UNAUTHORIZED. */
+int access_of_request(struct conn *c, struct principal *out, struct errbuf *e);
+/* Of a WebSocket's handshake: by the subprotocol "bearer.<key>", else the same. */
+int access_of_socket(struct conn *c, struct principal *out, struct errbuf *e);
+
+/* Kept with the connection of a WebSocket. */
+void conn_set_who(struct conn *c, const struct principal *who);
+const struct principal *conn_who(const struct conn *c);
 
 /* ---- lws_http.c ---- */
 

@@ -17,6 +17,7 @@
 struct sse {
     struct conn *conn;
     struct id session_id;
+    struct principal who;
     struct log_cursor cursor;
     bool cursor_open;
     struct buf out;
@@ -150,6 +151,7 @@ static void sse_get_session(struct sse *s)
     log_cursor_close(&s->cursor);
     s->cursor_open = false;
     svc_req_init(&g->svc, SVC_SESSION_GET);
+    svc_req_set_who(&g->svc, &s->who);
     g->svc.session_id = s->session_id;
     g->svc.done = sse_got;
     g->server = s->conn->server;
@@ -250,6 +252,7 @@ void sse_begin(struct conn *c, struct http_req *r)
     s = mem_zalloc(sizeof(*s));
     s->conn = c;
     s->session_id = r->svc.session_id;
+    s->who = r->svc.who;
     buf_init(&s->out, SSE_OUT_MAX);
     sse_write_head(s, r);
     s->cursor = (struct log_cursor){

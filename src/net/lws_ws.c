@@ -27,7 +27,8 @@ static int ws_refuse(struct conn *c, int status, const char *extra, const char *
     buf_init(&head, 4096);
     jw_init(&w, &body);
     wire_error(&w,
-               status == 403   ? ERR_FORBIDDEN
+               status == 401   ? ERR_UNAUTHORIZED
+               : status == 403 ? ERR_FORBIDDEN
                : status == 404 ? ERR_NOT_FOUND
                : status == 503 ? ERR_UNAVAILABLE
                                : ERR_INVALID,
@@ -92,7 +93,7 @@ static int ws_check_who(struct conn *c)
 
 static int ws_check_protocol(struct conn *c)
 {
-    char text[300];
+    char text[CREDENTIAL_BYTES_MAX + 64];
     struct str v = header_get(c->wsi, WSI_TOKEN_CONNECTION, text, 120);
 
     if (!v.p || v.n == HEADER_TOO_LONG || !list_has(v, "upgrade"))
@@ -104,9 +105,22 @@ static int ws_check_protocol(struct conn *c)
     v = header_get(c->wsi, WSI_TOKEN_KEY, text, sizeof(text));
     if (!v.p || v.n != KEY_BYTES)
         return ws_refuse(c, 400, "", "Sec-WebSocket-Key: expected 24 characters");
-    v = header_get(c->wsi, WSI_TOKEN_PROTOCOL, text, 120);
+    v = header_get(c->wsi, WSI_TOKEN_PROTOCOL, text, sizeof(text));
     if (v.p && (v.n == HEADER_TOO_LONG || !list_has(v, c->server->protocols[0].name)))
         return ws_refuse(c, 400, "", "Sec-WebSocket-Protocol: expected sluice.v1, or none");
+    return 0;
+}
+
+static int ws_check_access(struct conn *c)
+{
+    struct principal who;
+    struct errbuf e = {""};
+
+    if (access_of_socket(c, &who, &e) < 0)
+        return ws_refuse(c, 401, "WWW-Authenticate: Bearer\r\n", e.text);
+    if (who.role < ROLE_VIEWER)
+        return ws_refuse(c, 403, "", "this needs the role viewer");
+    conn_set_who(c, &who);
     return 0;
 }
 
@@ -136,7 +150,7 @@ int ws_check(struct conn *c)
                                       : "too many connections");
     if (header_each_arg(c->wsi, ws_read_arg, &q) != 0)
         return ws_refuse(c, 400, "", "expected ?session_id=UUID&after=N&batch=1");
-    return 0;
+    return ws_check_access(c);
 }
 
 int ws_open(struct conn *c)
@@ -191,6 +205,7 @@ struct ws_req *ws_req_create(struct ws *ws, enum svc_op op, const char *request_
     struct ws_req *r = mem_zalloc(sizeof(*r));
 
     svc_req_init(&r->svc, op);
+    svc_req_set_who(&r->svc, conn_who(ws->conn));
     r->server = ws->conn->server;
     r->ws = ws;
     buf_init(&r->text, SVC_BODY_MAX);
@@ -292,6 +307,7 @@ static void ws_command(struct ws *ws, const struct ws_msg *m, const char *reques
 {
     struct errbuf e = {""};
     struct ws_req *r;
+    int status;
 
     if (ws->req_count >= NET_WS_REQS_MAX) {
         ws_queue_error(ws, request_id, ERR_OVERLOAD, NULL, "too many requests under way", STR_NULL);
@@ -301,8 +317,13 @@ static void ws_command(struct ws *ws, const struct ws_msg *m, const char *reques
     r->svc.session_id = m->session_id;
     r->text = ws->in; /* the request's strings point into it */
     buf_init(&ws->in, ws->conn->server->frame_bytes_max);
-    if (wire_parse_op(m->op, true, m->root, &r->svc, &e) < 0) {
-        ws_queue_error(ws, request_id, ERR_INVALID, NULL, e.text, STR_NULL);
+    status = access_check_op(conn_who(ws->conn), m->op, &e);
+    if (status == 0)
+        status = wire_parse_op(m->op, true, m->root, &r->svc, &e);
+    if (status == 0)
+        status = access_check(&r->svc, &e);
+    if (status < 0) {
+        ws_queue_error(ws, request_id, status, NULL, e.text, STR_NULL);
         ws_req_free(r);
         return;
     }

@@ -16,6 +16,13 @@ void svc_req_init(struct svc_req *req, enum svc_op op)
     req->actor = STR("anonymous");
 }
 
+void svc_req_set_who(struct svc_req *req, const struct principal *who)
+{
+    req->who = *who;
+    req->workspace = str_of(req->who.workspace);
+    req->actor = str_of(req->who.name);
+}
+
 void svc_req_deinit(struct svc_req *req)
 {
     arena_deinit(&req->arena);

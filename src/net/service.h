@@ -220,9 +220,26 @@ struct svc_req {
 void svc_req_init(struct svc_req *req, enum svc_op op); /* zeroes, inits arena and bufs */
 void svc_req_deinit(struct svc_req *req);
 
+/* access.c: what an operation needs. Some are open to everybody (access_is_open). ROLE_NONE: it has
+ * no row in the table, nobody may. */
+enum role access_needs(enum svc_op op);
+bool access_is_open(enum svc_op op);
+/* Whether `who` may ask for `op` at all: else ERR_FORBIDDEN with a sentence that names the role. */
+int access_check_op(const struct principal *who, enum svc_op op, struct errbuf *e);
+/* The same, once the request is parsed: a graph of one's own needs more than a stored workflow. */
+int access_check(const struct svc_req *req, struct errbuf *e);
+/* Who asks, and its strings in the request. */
+void svc_req_set_who(struct svc_req *req, const struct principal *who);
+
 struct service;
 struct service_vtable {
     void (*submit)(struct service *s, struct svc_req *req);
+    /* Who shows these, answered at once; tickets are not looked at. ERR_UNAUTHORIZED with a
+     * sentence that does not tell why more than it must. NULL: everybody is anonymous. */
+    int (*authenticate)(struct service *s, const struct credentials *shown, struct principal *out,
+                        struct errbuf *e);
+    /* Whether what was let in once may stay: keys are revoked, and expire. NULL: yes. */
+    bool (*may_stay)(struct service *s, const struct principal *who);
 };
 struct service {
     const struct service_vtable *v;
@@ -230,6 +247,18 @@ struct service {
 static inline void service_submit(struct service *s, struct svc_req *req)
 {
     s->v->submit(s, req);
+}
+static inline int service_authenticate(struct service *s, const struct credentials *shown,
+                                       struct principal *out, struct errbuf *e)
+{
+    if (s->v->authenticate)
+        return s->v->authenticate(s, shown, out, e);
+    principal_anonymous(out);
+    return 0;
+}
+static inline bool service_may_stay(struct service *s, const struct principal *who)
+{
+    return !s->v->may_stay || s->v->may_stay(s, who);
 }
 
 #endif

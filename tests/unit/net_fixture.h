@@ -33,7 +33,9 @@ struct fixture {
     struct log_hub *hub;
     struct net_server *server;
     bool closed;
-    bool defer; /* answers wait for fixture_answer() */
+    bool demands; /* a key: "<role>.<workspace>" is one */
+    bool revoked; /* nobody may stay */
+    bool defer;   /* answers wait for fixture_answer() */
     struct svc_req *waiting[600];
     unsigned waiting_count, submitted;
     struct svc_req *last; /* In part of the last one; valid in `inspect` only */
@@ -124,6 +126,31 @@ static void fake_submit(struct service *s, struct svc_req *q)
     q->done(q);
 }
 
+static int fake_authenticate(struct service *s, const struct credentials *shown,
+                             struct principal *out, struct errbuf *e)
+{
+    struct fixture *f = container_of(s, struct fixture, service);
+    const char *dot = shown->bearer.p ? memchr(shown->bearer.p, '.', shown->bearer.n) : NULL;
+
+    principal_anonymous(out);
+    if (!f->demands)
+        return 0;
+    if (!dot || f->revoked)
+        return err_set(e, ERR_UNAUTHORIZED, "show a key");
+    out->kind = PRINCIPAL_KEY;
+    out->role = role_parse((struct str){shown->bearer.p, (size_t)(dot - shown->bearer.p)});
+    snprintf(out->name, sizeof(out->name), "somebody");
+    snprintf(out->workspace, sizeof(out->workspace), "%.*s",
+             (int)(shown->bearer.p + shown->bearer.n - dot - 1), dot + 1);
+    return 0;
+}
+
+static bool fake_may_stay(struct service *s, const struct principal *who)
+{
+    (void)who;
+    return !container_of(s, struct fixture, service)->revoked;
+}
+
 static inline void fixture_answer(struct fixture *f)
 {
     unsigned n = f->waiting_count;
@@ -193,7 +220,7 @@ static inline void fixture_read_nothing(struct fixture *f, int64_t first_held)
 
 static inline void fixture_open(struct fixture *f, struct net_config *config)
 {
-    static const struct service_vtable vtable = {fake_submit};
+    static const struct service_vtable vtable = {fake_submit, fake_authenticate, fake_may_stay};
     struct errbuf e = {""};
 
     memset(f, 0, sizeof(*f));
