@@ -157,6 +157,11 @@ void svc_llm_providers(struct app *a, struct svc_req *req);
 void svc_models_pricing(struct app *a, struct svc_req *req);
 void llm_metrics_write(const struct llm *llm, struct buf *out); /* Prometheus text */
 
+/* service_status.c: sessions as entries of a status system */
+void svc_status_list(struct app *a, struct svc_req *req);
+void svc_status_get(struct app *a, struct svc_req *req);
+void svc_status_put(struct app *a, struct svc_req *req);
+
 /* service_files.c */
 void svc_files(struct app *a, struct svc_req *req);
 void svc_file_history(struct app *a, struct svc_req *req);

@@ -78,6 +78,7 @@ static const bool svc_changes[SVC_OP_COUNT] = {
     [SVC_MEMORY_INGEST] = true,
     [SVC_MEMORY_DELETE] = true,
     [SVC_MEMORY_PROMOTE] = true,
+    [SVC_STATUS_PUT] = true,
 };
 
 typedef void (*svc_handler)(struct app *a, struct svc_req *req);
@@ -141,6 +142,9 @@ static const svc_handler svc_handlers[SVC_OP_COUNT] = {
     [SVC_MEMORY_DELETE] = svc_memory_delete,
     [SVC_MEMORY_PROMOTE] = svc_memory_promote,
     [SVC_KNOWLEDGE] = svc_knowledge,
+    [SVC_STATUS_LIST] = svc_status_list,
+    [SVC_STATUS_GET] = svc_status_get,
+    [SVC_STATUS_PUT] = svc_status_put,
     [SVC_LLM_PROVIDERS] = svc_llm_providers,
     [SVC_MODELS_PRICING] = svc_models_pricing,
     [SVC_INSTANCES] = svc_instances,

@@ -14,10 +14,11 @@ _Static_assert(SVC_OP_COUNT <= 128, "operations are bits of params[].ops");
     (OPS(SVC_WORKFLOW_LIST) | OPS(SVC_WORKFLOW_VERSIONS) | OPS(SVC_SESSION_LIST) |                 \
      OPS(SVC_MESSAGES) | OPS(SVC_NODES) | OPS(SVC_INSTANCES) | REVIEWS | OPS(SVC_STAGE_LIST) |     \
      OPS(SVC_FILES) | OPS(SVC_FILE_HISTORY) | CATALOG | MEMORIES | OPS(SVC_KNOWLEDGE) |            \
-     OPS(SVC_LLM_PROVIDERS) | OPS(SVC_MODELS_PRICING))
+     OPS(SVC_LLM_PROVIDERS) | OPS(SVC_MODELS_PRICING) | STATUSES)
 #define CATALOG  OPS(SVC_CATALOG_LIST)
 #define SESSIONS OPS(SVC_SESSION_LIST)
 #define MEMORIES OPS(SVC_MEMORY_LIST)
+#define STATUSES OPS(SVC_STATUS_LIST)
 #define REVIEWS  OPS(SVC_REVIEW_LIST)
 #define DIAGRAMS (OPS(SVC_WORKFLOW_DIAGRAM) | OPS(SVC_SESSION_DIAGRAM))
 
@@ -50,8 +51,8 @@ static const struct query_param params[] = {
     PARAM("cursor", LISTS, QUERY_TEXT, list.cursor),
     PARAM("q", OPS(SVC_WORKFLOW_LIST) | SESSIONS | CATALOG | OPS(SVC_KNOWLEDGE), QUERY_TEXT,
           list.q),
-    PARAM("type", OPS(SVC_WORKFLOW_LIST), QUERY_TEXT, list.type),
-    PARAM("status", SESSIONS | REVIEWS, QUERY_TEXT, list.status),
+    PARAM("type", OPS(SVC_WORKFLOW_LIST) | STATUSES, QUERY_TEXT, list.type),
+    PARAM("status", SESSIONS | REVIEWS | STATUSES, QUERY_TEXT, list.status),
     PARAM("kind", REVIEWS, QUERY_TEXT, list.kind),
     PARAM("workflow_id", SESSIONS, QUERY_TEXT, list.workflow_id),
     PARAM("group_id", SESSIONS, QUERY_TEXT, list.group_id),

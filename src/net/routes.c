@@ -95,6 +95,9 @@ const struct route routes[] = {
     SERVICE(HTTP_DELETE, "/memories/{memory_id}", SVC_MEMORY_DELETE, BODY_NONE),
     SERVICE(HTTP_POST, "/memories/{memory_id}/promote", SVC_MEMORY_PROMOTE, BODY_JSON),
     SERVICE(HTTP_GET, "/sessions/{session_id}/knowledge", SVC_KNOWLEDGE, BODY_NONE),
+    SERVICE(HTTP_GET, "/status", SVC_STATUS_LIST, BODY_NONE),
+    SERVICE(HTTP_GET, "/status/{entry_id}", SVC_STATUS_GET, BODY_NONE),
+    SERVICE(HTTP_PUT, "/status/{entry_id}", SVC_STATUS_PUT, BODY_JSON),
     OTHER("/ws", ROUTE_SOCKET),
     OTHER("/healthz", ROUTE_HEALTHZ),
     SERVICE(HTTP_GET, "/readyz", SVC_READY, BODY_NONE),
@@ -130,6 +133,7 @@ static const struct {
     {"agent_id", offsetof(struct route_match, object_id)},
     {"group_id", offsetof(struct route_match, object_id)},
     {"template_id", offsetof(struct route_match, object_id)},
+    {"entry_id", offsetof(struct route_match, object_id)},
 };
 
 /* Where a parameter of the pattern goes; `name` ends with a brace. A pattern with another name is a

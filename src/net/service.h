@@ -83,6 +83,9 @@ enum svc_op {
     SVC_MEMORY_DELETE,  /* memory.id */
     SVC_MEMORY_PROMOTE, /* memory: id, tier */
     SVC_KNOWLEDGE,      /* session_id, memory.tier, list */
+    SVC_STATUS_LIST,    /* list: type, status */
+    SVC_STATUS_GET,     /* name: the entry's id */
+    SVC_STATUS_PUT,     /* name, set_status, reason, if_match */
     SVC_LLM_PROVIDERS,  /* list */
     SVC_MODELS_PRICING, /* list */
     SVC_INSTANCES,
@@ -181,6 +184,10 @@ struct svc_req {
         struct str tiers_json, days_json, threshold_json, after_json, before_json;
         int64_t max_results; /* 0: not given */
     } memory;
+    struct {
+        struct str status;        /* a word of the status system */
+        struct str progress_json; /* a number, or NULL */
+    } set_status;
     struct {
         int64_t after;
         int limit;

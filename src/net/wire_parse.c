@@ -270,6 +270,24 @@ static const struct wire_field promote_fields[] = {
     FIELD("tier", WIRE_TEXT, memory.tier, .max = WIRE_TAG_MAX, .required = true),
 };
 
+/* ---- the status system ---- */
+
+static int check_percent(const char *key, struct json v, struct errbuf *e)
+{
+    double d;
+
+    if (!json_double(v, &d) || d < 0 || d > 100)
+        return err_set(e, ERR_INVALID, "%s: expected a number from 0 to 100", key);
+    return 0;
+}
+
+static const struct wire_field status_fields[] = {
+    IN_MESSAGE,
+    FIELD("status", WIRE_TEXT, set_status.status, .max = WIRE_ACTION_MAX, .required = true),
+    FIELD("progress", WIRE_CHECK, set_status.progress_json, .check = check_percent),
+    FIELD("note", WIRE_TEXT, reason, .max = WIRE_REASON_MAX),
+};
+
 struct wire_table {
     const struct wire_field *fields;
     size_t count;
@@ -319,6 +337,8 @@ static struct wire_table fields_of(enum svc_op op, bool in_message)
         t = (struct wire_table){memory_query_fields, COUNT(memory_query_fields)};
     else if (op == SVC_MEMORY_PROMOTE)
         t = (struct wire_table){promote_fields, COUNT(promote_fields)};
+    else if (op == SVC_STATUS_PUT)
+        t = (struct wire_table){status_fields, COUNT(status_fields)};
     if (!in_message) {
         t.fields += MESSAGE_FIELDS;
         t.count -= MESSAGE_FIELDS;

@@ -1,0 +1,162 @@
+// The status system: every state both ways, and two systems that mirror each other come to rest. Does not depend on the store.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { Reader } from './lib/client.mjs';
+import { holds, holdsAnswer, holdsGet } from './lib/contract.mjs';
+import { Server } from './lib/server.mjs';
+
+let server;
+before(async () => { server = await new Server({ store: 'sqlite' }).start(); });
+after(async () => { await server?.close(); });
+
+const words = { pending: 'PENDING', running: 'IN_PROGRESS', paused: 'ON_HOLD', completed: 'COMPLETED', failed: 'FAILED', cancelled: 'CANCELED' };
+const staged = (items = [], more = {}) => ({
+  nodes: {
+    start: { type: 'start', next_ids: ['work'] },
+    work: { type: 'stage', name: 'Work', properties: items.length ? { checklist: items } : {}, next_ids: ['end'] },
+    ...more,
+    end: { type: 'end' },
+  },
+});
+const optional = (...names) => names.map((name) => ({ name, required: false }));
+const get = async (id) => {
+  const r = await server.get(`/status/flow-${id}`);
+  assert.equal(r.status, 200, r.text);
+  holdsGet('/status/{entry_id}', r.json);
+  return r.json;
+};
+const put = async (id, status, more = {}, headers = {}) => {
+  const r = await server.request('PUT', `/status/flow-${id}`, { status, ...more }, headers);
+  return holdsAnswer('/status/{entry_id}', 'put', r);
+};
+const moves = async (id) => (await server.events(id)).filter((e) => e.type === 'session_state_change');
+
+// A session in a state that stays.
+async function sessionIn(state) {
+  const id = await server.execute(staged(), {}, { name: `was ${state}` });
+  const reader = new Reader(server, id);
+  await reader.untilEvent('human_interaction_required');
+  const post = async (path) => assert.equal((await server.post(`/sessions/${id}/${path}`)).status, 200);
+  if (state === 'paused') await post('pause');
+  if (state === 'cancelled') await post('cancel');
+  if (state === 'failed') await post('stop');
+  if (state === 'completed') {
+    const [stage] = (await server.get(`/sessions/${id}/stages`)).json.items;
+    assert.equal((await server.post(`/stages/${stage.instance_id}/complete`)).status, 200);
+  }
+  reader.close();
+  return id;
+}
+
+// What becomes of each state when each is asked for: undefined means refused, and nothing changes.
+const table = {
+  running: { PENDING: undefined, IN_PROGRESS: 'running', ON_HOLD: 'paused', COMPLETED: 'completed', FAILED: 'failed', CANCELED: 'cancelled' },
+  paused: { PENDING: undefined, IN_PROGRESS: 'running', ON_HOLD: 'paused', COMPLETED: undefined, FAILED: 'failed', CANCELED: 'cancelled' },
+  completed: { COMPLETED: 'completed' },
+  failed: { FAILED: 'failed' },
+  cancelled: { CANCELED: 'cancelled' },
+};
+
+for (const [from, row] of Object.entries(table)) {
+  test(`from ${from}, every status is asked for`, async () => {
+    for (const want of Object.values(words)) {
+      const id = await sessionIn(from);
+      assert.equal((await get(id)).status, words[from]);
+      const before = await server.events(id);
+      const to = row[want];
+      const r = await put(id, want, { note: `because ${want}` });
+      const what = `${from}, asked for ${want}: ${r.text}`;
+      assert.equal(r.status, to ? 200 : 409, what);
+      assert.equal((await server.get(`/sessions/${id}`)).json.status, to ?? from, what);
+      assert.equal((await get(id)).status, words[to ?? from], what);
+      if (to) assert.equal(r.json.status, want, what);
+      const after = await server.events(id);
+      if (!to || to === from) assert.deepEqual(after, before, what); // nothing has happened
+      else assert.equal((await moves(id)).at(-1).data.to, to, what);
+      if (to && to !== from) { // the same again
+        assert.equal((await put(id, want)).status, 200);
+        assert.deepEqual(await server.events(id), after, what);
+      }
+      if (to === 'failed' && from !== 'failed') assert.equal((await server.get(`/sessions/${id}`)).json.error.code, 'stopped');
+      if (to === 'paused' && from !== 'paused') assert.equal((await server.get(`/sessions/${id}`)).json.reason, 'because ON_HOLD');
+    }
+  });
+}
+
+test('COMPLETED completes the stages that wait, when that completes the session', async () => {
+  const two = staged(optional('a'), { more: { type: 'stage', next_ids: ['end'] } });
+  two.nodes.work.next_ids = ['more'];
+  const both = await server.execute(two);
+  const r = await put(both, 'COMPLETED');
+  assert.equal(r.status, 200, r.text);
+  assert.deepEqual([r.json.status, r.json.progress, r.json.current_stage], ['COMPLETED', 100, null]);
+  const stages = (await server.get(`/sessions/${both}/stages`)).json.items;
+  assert.deepEqual(stages.map((s) => s.status), ['completed', 'completed']);
+
+  // One that begins later has a required item: nothing is completed, not even the first.
+  const strict = structuredClone(two);
+  strict.nodes.more.properties = { checklist: ['must'] };
+  const id = await server.execute(strict);
+  const before = await server.events(id);
+  const refused = await put(id, 'COMPLETED');
+  assert.equal(refused.status, 409);
+  assert.match(refused.json.error, /"more"/);
+  assert.deepEqual(await server.events(id), before);
+
+  const open = await server.execute(staged(['must']));
+  assert.match((await put(open, 'COMPLETED')).json.error, /"work" has items/);
+  const review = await server.execute({ nodes: {
+    start: { type: 'start', next_ids: ['r'] },
+    r: { type: 'human_review', properties: { review_type: 'approve_reject' }, routes: { approve: 'end', reject: 'end' } },
+    end: { type: 'end' },
+  } });
+  assert.equal((await put(review, 'COMPLETED')).status, 409);
+});
+
+test('an entry says how far the session is and where it stands', async () => {
+  const id = await server.execute(staged(optional('a', 'b', 'c', 'd')), {}, { name: 'Far' });
+  const reader = new Reader(server, id);
+  const { data } = await reader.untilEvent('human_interaction_required');
+  reader.close();
+  const first = await get(id);
+  assert.deepEqual(
+    [first.id, first.type, first.status, first.name, first.session_id, first.current_stage],
+    [`flow-${id}`, 'FLOW', 'IN_PROGRESS', 'Far', id, { node_id: 'work', name: 'Work' }],
+  );
+  assert.equal(first.progress, 33); // one of three nodes
+  await server.request('PATCH', `/stages/${data.interrupt_id}`, { items: [{ name: 'a' }, { name: 'b' }] });
+  assert.equal((await get(id)).progress, 50); // and half of the second
+  const listed = (await server.get('/status?type=FLOW&status=IN_PROGRESS&limit=500')).json;
+  holdsGet('/status', listed);
+  assert.deepEqual(listed.items.find((e) => e.id === `flow-${id}`), await get(id));
+  await put(id, 'ON_HOLD');
+  const held = (await server.get('/status?status=on_hold')).json.items;
+  assert.ok(held.some((e) => e.id === `flow-${id}` && e.status === 'ON_HOLD'));
+  assert.ok(held.every((e) => e.status === 'ON_HOLD'));
+  assert.deepEqual((await server.get('/status?type=TASK')).json, { items: [], next_cursor: null });
+});
+
+test('pages, and what is refused', async () => {
+  const seen = new Set();
+  let pages = 0;
+  for (let cursor = ''; ; pages++) {
+    const { items, next_cursor } = (await server.get(`/status?limit=3${cursor}`)).json;
+    items.forEach((e) => { assert.ok(!seen.has(e.id)); seen.add(e.id); holds('openapi#/components/schemas/StatusEntry', e); });
+    if (!next_cursor) break;
+    cursor = `&cursor=${encodeURIComponent(next_cursor)}`;
+  }
+  assert.ok(pages > 3);
+  const id = await sessionIn('running');
+  const nobody = '01900000-0000-7000-8000-000000000000';
+  assert.equal((await put(nobody, 'ON_HOLD')).status, 404);
+  assert.equal((await server.get(`/status/flow-${nobody}`)).status, 404);
+  assert.equal((await server.get(`/status/${id}`)).status, 404);
+  assert.equal((await server.get('/status?status=ASLEEP')).status, 400);
+  assert.equal((await put(id, 'ASLEEP')).status, 400);
+  assert.equal((await server.request('PUT', `/status/flow-${id}`, { state: 'ON_HOLD' })).status, 400);
+  assert.equal((await put(id, 'ON_HOLD', { progress: 101 })).status, 400);
+  const { version } = await get(id);
+  assert.equal((await put(id, 'ON_HOLD', {}, { 'if-match': String(version + 1) })).status, 412);
+  assert.equal((await get(id)).status, 'IN_PROGRESS');
+  assert.equal((await put(id, 'ON_HOLD', { progress: 10 }, { 'if-match': String(version) })).status, 200);
+});
