@@ -154,7 +154,7 @@ static void list_came(struct store_req *r)
 void svc_status_list(struct app *a, struct svc_req *req)
 {
     struct status_job *job = job_create(a, req);
-    enum session_status status;
+    enum session_status status = SESSION_PENDING;
     if (req->list.status.p && !wire_status_parse(req->list.status, &status)) {
         job_fail(job, ERR_INVALID,
                  "status: expected PENDING, IN_PROGRESS, ON_HOLD, COMPLETED, FAILED or CANCELED");
@@ -399,7 +399,7 @@ static void complete_loaded(struct store_req *r)
     struct errbuf e = {""};
     struct workflow *w = NULL;
     struct id next = {{0}};
-    enum session_status now;
+    enum session_status now = SESSION_PENDING;
     if (app_failed_store(job->req, r, NO_ENTRY)) {
         job_destroy(job);
         return;
@@ -465,7 +465,7 @@ static void put_came(struct store_req *r)
     struct status_job *job = r->data;
     struct svc_req *req = job->req;
     const struct session_row *row = &job->get.row;
-    enum session_status now;
+    enum session_status now = SESSION_PENDING;
     if (app_failed_store(req, r, NO_ENTRY)) {
         job_destroy(job);
         return;
