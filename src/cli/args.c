@@ -1,4 +1,5 @@
 #include "cli/args.h"
+#include "cli/lang.h"
 
 #include <string.h>
 
@@ -16,9 +17,9 @@ static int option_add(struct args *a, const struct option_def *def, const char *
                       struct errbuf *e)
 {
     if (a->option_count == ARGS_MAX)
-        return err_set(e, ERR_INVALID, "more than %d options", ARGS_MAX);
+        return err_set(e, ERR_INVALID, T("more than %d options"), ARGS_MAX);
     if (!def->repeats && args_has(a, def->name))
-        return err_set(e, ERR_INVALID, "--%s is given twice", def->name);
+        return err_set(e, ERR_INVALID, T("--%s is given twice"), def->name);
     a->options[a->option_count].def = def;
     a->options[a->option_count++].value = value;
     return 0;
@@ -32,14 +33,14 @@ static int option_parse(struct args *a, int argc, char *const *argv, int *i,
     size_t n = equals ? (size_t)(equals - name) : strlen(name);
     const struct option_def *def = option_find(tables, name, n);
     if (!def)
-        return err_set(e, ERR_INVALID, "unknown option --%.*s", (int)(n > 64 ? 64 : n), name);
+        return err_set(e, ERR_INVALID, T("unknown option --%.*s"), (int)(n > 64 ? 64 : n), name);
     if (!def->value)
-        return equals ? err_set(e, ERR_INVALID, "--%s takes no value", def->name)
+        return equals ? err_set(e, ERR_INVALID, T("--%s takes no value"), def->name)
                       : option_add(a, def, "", e);
     if (equals)
         return option_add(a, def, equals + 1, e);
     if (*i + 1 >= argc)
-        return err_set(e, ERR_INVALID, "--%s needs a value, %s", def->name, def->value);
+        return err_set(e, ERR_INVALID, T("--%s needs a value, %s"), def->name, def->value);
     return option_add(a, def, argv[++*i], e);
 }
 
@@ -57,9 +58,9 @@ int args_parse(struct args *a, int argc, char *const *argv, const struct option_
         else if (!only_words && strcmp(arg, "-h") == 0)
             rc = option_add(a, option_find(tables, "help", 4), "", e);
         else if (!only_words && arg[0] == '-' && arg[1] && (arg[1] < '0' || arg[1] > '9'))
-            rc = err_set(e, ERR_INVALID, "unknown option %.66s", arg);
+            rc = err_set(e, ERR_INVALID, T("unknown option %.66s"), arg);
         else if (a->word_count == ARGS_MAX)
-            rc = err_set(e, ERR_INVALID, "more than %d words", ARGS_MAX);
+            rc = err_set(e, ERR_INVALID, T("more than %d words"), ARGS_MAX);
         else
             a->words[a->word_count++] = arg;
         if (rc)

@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "cli/input.h"
+#include "cli/lang.h"
 
 #define CONTENT_BYTES_MAX (4u << 20)
 
@@ -250,14 +251,14 @@ static void action_line(struct ask *a, struct str line)
     const struct ask_waiting *w = &a->waiting[0];
     a->action = action_find(w, line);
     if (!a->action) {
-        view_note(a->v, STYLE_RED, "that is none of the actions");
+        view_note(a->v, STYLE_RED, T("that is none of the actions"));
         return;
     }
     if (strcmp(a->action, "modify") == 0) {
         a->step = ASK_CONTENT;
         buf_clear(&a->content);
         view_note(a->v, STYLE_DIM,
-                  "the changed text, line by line; a line with a single . ends it");
+                  T("the changed text, line by line; a line with a single . ends it"));
     } else if (w->form_schema && strcmp(a->action, "reject") != 0 &&
                strcmp(a->action, "skip") != 0) {
         form_begin(a);
@@ -362,7 +363,7 @@ static void question_write(const struct ask *a, struct buf *out)
         buf_append_z(out, " > ");
         break;
     case ASK_COMMENT:
-        buf_append_z(out, "why (may be empty) > ");
+        buf_append_z(out, T("why (may be empty) > "));
         break;
     case ASK_CONTENT:
         buf_append_z(out, "| ");
@@ -377,11 +378,11 @@ static void question_write(const struct ask *a, struct buf *out)
         buf_printf(out, "%s > ", w->node_id);
         break;
     case ASK_MENU:
-        buf_append_z(out, a->paused ? "r resume, c cancel, d detach, Enter stays > "
-                                    : "p pause, c cancel, d detach, Enter goes on > ");
+        buf_append_z(out, a->paused ? T("r resume, c cancel, d detach, Enter stays > ")
+                                    : T("p pause, c cancel, d detach, Enter goes on > "));
         break;
     case ASK_PAUSED:
-        buf_append_z(out, "paused: r resume, c cancel, d detach > ");
+        buf_append_z(out, T("paused: r resume, c cancel, d detach > "));
         break;
     }
 }
@@ -395,9 +396,10 @@ static void hints_show(struct ask *a)
             continue;
         w->hinted = true;
         if (strcmp(w->kind, "user_input") == 0 && !w->form_schema)
-            view_note(a->v, STYLE_DIM, "answer with: sluice session input %s TEXT", a->session_id);
+            view_note(a->v, STYLE_DIM, T("answer with: sluice session input %s TEXT"),
+                      a->session_id);
         else
-            view_note(a->v, STYLE_DIM, "answer with: sluice session answer %s %s ACTION",
+            view_note(a->v, STYLE_DIM, T("answer with: sluice session answer %s %s ACTION"),
                       a->session_id, w->node_id);
     }
 }

@@ -5,6 +5,7 @@
 #include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/input.h"
+#include "cli/lang.h"
 #include "cli/view.h"
 #include "engine/expr.h"
 #include "engine/workflow.h"
@@ -43,7 +44,7 @@ static void issues_tell(struct client *c, const char *file, const struct workflo
     buf_init(&text, TEXT_BYTES_MAX);
     jw_init(&w, &text);
     issues_write(&w, issues);
-    client_complain("%s does not validate", file);
+    client_complain(T("%s does not validate"), file);
     if (c->json)
         fprintf(stderr, "%s\n", text.data);
     else
@@ -143,11 +144,11 @@ static int flow_diagram_command(struct client *c, const struct args *a)
     if (!format)
         format = c->json ? "json" : "mermaid";
     if (!diagram_format_parse(str_of(format), &f)) {
-        client_complain("--format: expected mermaid, dot or json");
+        client_complain(T("--format: expected mermaid, dot or json"));
         return EXIT_USAGE;
     }
     if (!a->word_count && !args_has(a, "session")) {
-        client_complain("draw what? a file, the id of a workflow, or --session SESSION");
+        client_complain(T("draw what? a file, the id of a workflow, or --session SESSION"));
         return EXIT_USAGE;
     }
     if (args_has(a, "session")) {
@@ -196,11 +197,11 @@ static void estimate_print(struct client *c, struct json estimate)
     struct json_iter it;
     struct grid g;
     grid_init(&g);
-    grid_column(&g, "NODE", false, 32);
-    grid_column(&g, "RUNS", true, 0);
-    grid_column(&g, "INPUT", true, 0);
-    grid_column(&g, "OUTPUT", true, 0);
-    grid_column(&g, "COST", true, 0);
+    grid_column(&g, T("NODE"), false, 32);
+    grid_column(&g, T("RUNS"), true, 0);
+    grid_column(&g, T("INPUT"), true, 0);
+    grid_column(&g, T("OUTPUT"), true, 0);
+    grid_column(&g, T("COST"), true, 0);
     json_iter_init(&it, json_get(estimate, "nodes"));
     while (json_iter_next(&it)) {
         double calls = 0;
@@ -212,11 +213,11 @@ static void estimate_print(struct client *c, struct json estimate)
         free(id);
         free(runs);
     }
-    estimate_row(&g, "all", "", estimate);
+    estimate_row(&g, T("all"), "", estimate);
     grid_print(&g, &c->out);
     grid_deinit(&g);
     char *seconds = member_text(estimate, "seconds");
-    fprintf(c->out.file, "\nabout %s s\n", seconds);
+    fprintf(c->out.file, T("\nabout %s s\n"), seconds);
     free(seconds);
     json_iter_init(&it, json_get(estimate, "warnings"));
     while (json_iter_next(&it)) {
@@ -283,7 +284,7 @@ static int generated_save(const char *path, struct json graph)
     struct buf pretty;
     FILE *f = fopen(path, "w");
     if (!f) {
-        client_complain("%s cannot be written", path);
+        client_complain(T("%s cannot be written"), path);
         return EXIT_USAGE;
     }
     buf_init(&pretty, 4 * TEXT_BYTES_MAX);
@@ -292,7 +293,7 @@ static int generated_save(const char *path, struct json graph)
     buf_deinit(&pretty);
     if (fclose(f) == 0)
         return 0;
-    client_complain("%s cannot be written", path);
+    client_complain(T("%s cannot be written"), path);
     return EXIT_USAGE;
 }
 
@@ -307,7 +308,7 @@ static int generated_tell(struct client *c, const struct args *a, struct json an
     json_iter_init(&it, json_get(answer, "similar_templates"));
     while (json_iter_next(&it)) {
         char *id = member_text(it.value, "id");
-        fprintf(stderr, "similar: %s\n", id);
+        fprintf(stderr, T("similar: %s\n"), id);
         free(id);
     }
     int rc = 0;

@@ -6,6 +6,7 @@
 #include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/input.h"
+#include "cli/lang.h"
 #include "cli/view.h"
 
 /* "/agents", or "/agents/<id>". */
@@ -30,8 +31,9 @@ static void list_row(void *data, struct json o)
 {
     struct grid *g = data;
     bool is_system = false;
-    char ago[32] = "system";
+    char ago[32];
     json_bool(json_get(o, "system"), &is_system);
+    snprintf(ago, sizeof(ago), "%s", T("system"));
     if (!is_system)
         ago_format(member_time(o, "updated_at"), clock_wall_ms(), ago);
     cell_member(g, o, "id", STYLE_BOLD);
@@ -57,14 +59,14 @@ static int catalog_list_command(struct client *c, const struct args *a)
         http_escape(&path, args_get(a, filters[i]));
     }
     grid_init(&g);
-    grid_column(&g, "ID", false, 40);
-    grid_column(&g, "CATEGORY", false, 16);
-    grid_column(&g, "UPDATED", false, 0);
-    grid_column(&g, "NAME", false, 28);
-    grid_column(&g, "DESCRIPTION", false, 0);
+    grid_column(&g, T("ID"), false, 40);
+    grid_column(&g, T("CATEGORY"), false, 16);
+    grid_column(&g, T("UPDATED"), false, 0);
+    grid_column(&g, T("NAME"), false, 28);
+    grid_column(&g, T("DESCRIPTION"), false, 0);
     int rc = client_each(c, path.data, limit, list_row, &g);
     if (!rc && !c->json && !g.cell_count)
-        fprintf(c->out.file, "no %ss\n", a->group);
+        fprintf(c->out.file, T("no %ss\n"), a->group);
     else if (!rc && !c->json)
         grid_print(&g, &c->out);
     grid_deinit(&g);
@@ -169,9 +171,9 @@ static int catalog_delete_command(struct client *c, const struct args *a)
                            : JSON_ABSENT;
     struct json used = json_get(json_get(body, "details"), "used_by");
     if (rc && !c->json && json_exists(used))
-        client_complain("used by %.*s", STR_FMT(json_raw(used)));
+        client_complain(T("used by %.*s"), STR_FMT(json_raw(used)));
     if (!rc && !c->json)
-        fprintf(c->out.file, "%s deleted\n", a->words[0]);
+        fprintf(c->out.file, T("%s deleted\n"), a->words[0]);
     buf_deinit(&path);
     http_reply_deinit(&r);
     return rc;

@@ -1,4 +1,5 @@
 #include "cli/client.h"
+#include "cli/lang.h"
 
 #include "base/file.h"
 
@@ -63,7 +64,7 @@ static int refusal_tell(struct client *c, const struct http_reply *r, bool is_js
     if (c->json && is_json)
         fprintf(stderr, "%.*s\n", STR_FMT(json_raw(body)));
     else
-        client_complain("%s (HTTP %ld)", sentence ? sentence : "the server refused", r->status);
+        client_complain("%s (HTTP %ld)", sentence ? sentence : T("the server refused"), r->status);
     if (!c->json && json_type(json_get(details, "errors")) == JSON_ARRAY)
         client_show_issues(c, details, stderr);
     free(sentence);
@@ -74,7 +75,7 @@ int client_get_text(struct client *c, const char *path, struct http_reply *reply
 {
     struct errbuf e = {{0}};
     if (http_send(c->http, "GET", path, NULL, reply, &e)) {
-        client_complain("no answer from %s", e.text);
+        client_complain(T("no answer from %s"), e.text);
         return EXIT_UNREACHABLE;
     }
     if (reply->status >= 200 && reply->status < 300)
@@ -88,14 +89,14 @@ int client_call(struct client *c, const char *method, const char *path,
     struct errbuf e = {{0}};
     static const struct json_limits limits = {.bytes_max = HTTP_REPLY_BYTES_MAX};
     if (http_send(c->http, method, path, body, reply, &e)) {
-        client_complain("no answer from %s", e.text);
+        client_complain(T("no answer from %s"), e.text);
         return EXIT_UNREACHABLE;
     }
     bool is_json = reply->body.len && json_check(buf_str(&reply->body), &limits, &e) == 0;
     if (reply->status < 200 || reply->status >= 300)
         return refusal_tell(c, reply, is_json);
     if (reply->body.len && !is_json) {
-        client_complain("%s does not answer as a Sluice server does: %s", http_server(c->http),
+        client_complain(T("%s does not answer as a Sluice server does: %s"), http_server(c->http),
                         e.text);
         return EXIT_UNREACHABLE;
     }
@@ -113,15 +114,15 @@ void client_show_issues(struct client *c, struct json verdict, FILE *to)
     static const struct {
         const char *key, *word;
         enum style style;
-    } kinds[] = {{"errors", "error", STYLE_RED}, {"warnings", "warning", STYLE_YELLOW}};
+    } kinds[] = {{"errors", N_("error"), STYLE_RED}, {"warnings", N_("warning"), STYLE_YELLOW}};
     struct term t;
     struct grid g;
     (void)c;
     term_init(&t, to);
     grid_init(&g);
     grid_column(&g, "", false, 0);
-    grid_column(&g, "WHERE", false, 48);
-    grid_column(&g, "WHAT", false, 0);
+    grid_column(&g, T("WHERE"), false, 48);
+    grid_column(&g, T("WHAT"), false, 0);
     t.columns = 0; /* a sentence is never cut */
     for (size_t k = 0; k < 2; k++) {
         struct json_iter it;
@@ -129,7 +130,7 @@ void client_show_issues(struct client *c, struct json verdict, FILE *to)
         while (json_iter_next(&it)) {
             char *path = json_strdup(json_get(it.value, "path"));
             char *message = json_strdup(json_get(it.value, "message"));
-            grid_cellz(&g, kinds[k].word, kinds[k].style);
+            grid_cellz(&g, T(kinds[k].word), kinds[k].style);
             grid_cellz(&g, path && *path ? path : "-", STYLE_BOLD);
             grid_cellz(&g, message ? message : "", STYLE_PLAIN);
             free(path);
@@ -155,7 +156,7 @@ static int session_last(struct client *c, char id[ID_TEXT_BYTES + 1])
         if (found && strlen(found) == ID_TEXT_BYTES) {
             memcpy(id, found, ID_TEXT_BYTES + 1);
         } else {
-            client_complain("there is no session yet");
+            client_complain(T("there is no session yet"));
             rc = EXIT_NOT_FOUND;
         }
         free(found);
@@ -189,10 +190,10 @@ static int session_by_prefix(struct client *c, const char *prefix, char id[ID_TE
     int rc = client_each(c, "/sessions?order=desc", SESSIONS_LOOKED_AT_MAX, prefix_look, &p);
     c->json = json;
     if (!rc && p.found == 0) {
-        client_complain("no session begins with \"%s\"", prefix);
+        client_complain(T("no session begins with \"%s\""), prefix);
         rc = EXIT_NOT_FOUND;
     } else if (!rc && p.found > 1) {
-        client_complain("%u sessions begin with \"%s\"", p.found, prefix);
+        client_complain(T("%u sessions begin with \"%s\""), p.found, prefix);
         rc = EXIT_USAGE;
     }
     return rc;
@@ -209,8 +210,8 @@ int client_find_session(struct client *c, const char *given, char id[ID_TEXT_BYT
         return session_last(c, id);
     size_t n = strlen(given);
     if (n < PREFIX_MIN || n >= ID_TEXT_BYTES || strspn(given, "0123456789abcdefABCDEF-") != n) {
-        client_complain("\"%.80s\" is no session: give its id, at least %d characters of its "
-                        "beginning, or last",
+        client_complain(T("\"%.80s\" is no session: give its id, at least %d characters of its "
+                          "beginning, or last"),
                         given, PREFIX_MIN);
         return EXIT_USAGE;
     }
@@ -273,6 +274,13 @@ int client_each(struct client *c, const char *first, long limit,
     return rc;
 }
 
+void line_label(struct client *c, const char *label, int columns, enum style style)
+{
+    fputs(term_style(&c->out, style), c->out.file);
+    text_pad(c->out.file, label, columns);
+    fputs(term_reset(&c->out), c->out.file);
+}
+
 long limit_of(const struct args *a, long otherwise)
 {
     const char *given = args_get(a, "limit");
@@ -281,7 +289,7 @@ long limit_of(const struct args *a, long otherwise)
         return otherwise;
     long n = strtol(given, &end, 10);
     if (*end || n < 1 || n > 1000000) {
-        client_complain("--limit must be a number from 1 to 1000000, not \"%.40s\"", given);
+        client_complain(T("--limit must be a number from 1 to 1000000, not \"%.40s\""), given);
         return 0;
     }
     return n;

@@ -67,6 +67,8 @@ int client_tell_stored(struct client *c, const struct http_reply *r); /* "ID ver
  * given; tells what was stored. */
 int client_update(struct client *c, const struct args *a, const char *method, const char *folder);
 void client_show_nodes(struct client *c, struct json nodes); /* a graph's, as a table */
+/* The label of a line, in so many columns. */
+void line_label(struct client *c, const char *label, int columns, enum style style);
 /* --limit as a number; 0 when it is none (after telling). */
 long limit_of(const struct args *a, long otherwise);
 /* A member as text: strings as they are, null and nothing as "", others as JSON. free() it. */

@@ -46,16 +46,11 @@ bool command_group_is_known(const char *group)
 
 /* ---- help ---- */
 
-static void padded_print(FILE *to, const char *text, int columns)
-{
-    int pad = columns - text_columns(str_of(text));
-    fprintf(to, "  %s%*s", text, pad > 0 ? pad + 1 : 1, "");
-}
-
 static void line_print(FILE *to, const char *line, const char *summary)
 {
-    padded_print(to, line, 44);
-    fprintf(to, "%s\n", summary);
+    fputs("  ", to);
+    text_pad(to, line, 44);
+    fprintf(to, " %s\n", summary);
 }
 
 static void command_line(FILE *to, const struct command *c)
@@ -96,8 +91,7 @@ static void options_print(FILE *to, const struct option_def *d)
         char name[64];
         snprintf(name, sizeof(name), "--%s%s%s", d->name, d->value ? " " : "",
                  d->value ? d->value : "");
-        padded_print(to, name, 24);
-        fprintf(to, "%s\n", T(d->help));
+        fprintf(to, "  %-24s %s\n", name, T(d->help));
     }
 }
 

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "cli/client.h"
 #include "cli/commands.h"
+#include "cli/lang.h"
 #include "cli/view.h"
 
 /* ---- list, show ---- */
@@ -44,14 +45,14 @@ static int flow_list_command(struct client *c, const struct args *a)
         http_escape(&path, args_get(a, filters[i]));
     }
     grid_init(&g);
-    grid_column(&g, "WORKFLOW", false, 0);
-    grid_column(&g, "VERSION", true, 0);
-    grid_column(&g, "TYPE", false, 20);
-    grid_column(&g, "UPDATED", false, 0);
-    grid_column(&g, "NAME", false, 0);
+    grid_column(&g, T("WORKFLOW"), false, 0);
+    grid_column(&g, T("VERSION"), true, 0);
+    grid_column(&g, T("TYPE"), false, 20);
+    grid_column(&g, T("UPDATED"), false, 0);
+    grid_column(&g, T("NAME"), false, 0);
     int rc = client_each(c, path.data, limit, list_row, &g);
     if (!rc && !c->json && !g.cell_count)
-        fprintf(c->out.file, "no workflows\n");
+        fprintf(c->out.file, T("no workflows\n"));
     else if (!rc && !c->json)
         grid_print(&g, &c->out);
     grid_deinit(&g);
@@ -88,9 +89,9 @@ void client_show_nodes(struct client *c, struct json nodes)
     struct grid g;
     struct json_iter it;
     grid_init(&g);
-    grid_column(&g, "NODE", false, 32);
-    grid_column(&g, "TYPE", false, 0);
-    grid_column(&g, "LEADS TO", false, 0);
+    grid_column(&g, T("NODE"), false, 32);
+    grid_column(&g, T("TYPE"), false, 0);
+    grid_column(&g, T("LEADS TO"), false, 0);
     json_iter_init(&it, nodes);
     while (json_iter_next(&it)) {
         struct buf to;
@@ -110,16 +111,17 @@ void client_show_nodes(struct client *c, struct json nodes)
 
 static void workflow_print(struct client *c, struct json w)
 {
-    static const char *const keys[] = {"id",   "name",    "description",
-                                       "type", "version", "updated_at"};
+    static const char *const keys[] = {N_("id"),   N_("name"),    N_("description"),
+                                       N_("type"), N_("version"), N_("updated_at")};
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
         char *text = member_text(w, keys[i]);
         struct buf clean;
         buf_init(&clean, 1u << 20);
         text_clean(&clean, str_of(text), true);
-        if (*text)
-            fprintf(c->out.file, "%s%-12s%s %s\n", term_style(&c->out, STYLE_DIM), keys[i],
-                    term_reset(&c->out), clean.data);
+        if (*text) {
+            line_label(c, T(keys[i]), 12, STYLE_DIM);
+            fprintf(c->out.file, " %s\n", clean.data);
+        }
         buf_deinit(&clean);
         free(text);
     }
@@ -209,7 +211,7 @@ static int flow_validate_command(struct client *c, const struct args *a)
         else
             client_show_issues(c, verdict, c->out.file);
         if (valid && !c->json)
-            fprintf(c->out.file, "%s is valid\n", a->words[0]);
+            fprintf(c->out.file, T("%s is valid\n"), a->words[0]);
         rc = valid ? EXIT_DONE : EXIT_USAGE;
     }
     http_reply_deinit(&r);
@@ -223,7 +225,7 @@ int client_tell_stored(struct client *c, const struct http_reply *r)
     if (c->json)
         fprintf(c->out.file, "%.*s\n", STR_FMT(json_raw(w)));
     else
-        fprintf(c->out.file, "%s version %s\n", id, version);
+        fprintf(c->out.file, T("%s version %s\n"), id, version);
     free(id);
     free(version);
     return 0;
@@ -248,7 +250,7 @@ static char *id_in_text(const struct args *a, const char *file, const struct buf
     if (workflow_to_json(buf_str(text), file, &json, &e) == 0) {
         id = json_strdup(json_get(json_root(buf_str(&json)), "id"));
         if (!id)
-            err_set(&e, ERR_INVALID, "%s has no id: sluice %s update ID FILE", file, a->group);
+            err_set(&e, ERR_INVALID, T("%s has no id: sluice %s update ID FILE"), file, a->group);
         buf_deinit(&json);
     }
     if (!id)
@@ -293,7 +295,7 @@ static int flow_delete_command(struct client *c, const struct args *a)
     workflow_path(&path, a->words[0]);
     int rc = client_call(c, "DELETE", path.data, NULL, &r);
     if (!rc && !c->json)
-        fprintf(c->out.file, "%s deleted\n", a->words[0]);
+        fprintf(c->out.file, T("%s deleted\n"), a->words[0]);
     buf_deinit(&path);
     http_reply_deinit(&r);
     return rc;

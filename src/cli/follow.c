@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/sse.h"
 #include "cli/ask.h"
+#include "cli/lang.h"
 
 #define EVENT_BYTES_MAX (16u << 20)
 #define RETRY_FIRST_MS  200
@@ -74,7 +75,7 @@ static void follow_snapshot(struct follow *f, struct str text)
     json_i64(json_get(message, "last_seq"), &f->last_seq);
     if (!f->c->json) {
         char *word = member_text(session, "status");
-        view_note(&f->view, STYLE_DIM, "earlier events are no longer kept; the session is %s",
+        view_note(&f->view, STYLE_DIM, T("earlier events are no longer kept; the session is %s"),
                   word);
         free(word);
     }
@@ -225,7 +226,7 @@ static int follow_stream(struct follow *f, bool *answered)
         struct str body = http_stream_body(s);
         char *sentence =
             json_check(body, NULL, NULL) ? NULL : json_strdup(json_get(json_root(body), "error"));
-        client_complain("%s (HTTP %ld)", sentence ? sentence : "the server refused", status);
+        client_complain("%s (HTTP %ld)", sentence ? sentence : T("the server refused"), status);
         free(sentence);
         rc = status == 404                    ? EXIT_NOT_FOUND
              : status == 401 || status == 403 ? EXIT_NOT_ALLOWED
@@ -260,7 +261,7 @@ static int follow_all(struct follow *f)
         if (rc || f->ended || f->detached)
             return rc;
         if (f->corrupt) {
-            client_complain("%s sends events that cannot be read", http_server(f->c->http));
+            client_complain(T("%s sends events that cannot be read"), http_server(f->c->http));
             return EXIT_UNREACHABLE;
         }
         if (answered) {
@@ -269,12 +270,12 @@ static int follow_all(struct follow *f)
             told = false;
         }
         if (clock_mono_ns() - silent_since > (uint64_t)GIVE_UP_MS * 1000000) {
-            client_complain("%s does not answer; the session goes on when it does",
+            client_complain(T("%s does not answer; the session goes on when it does"),
                             http_server(f->c->http));
             return EXIT_UNREACHABLE;
         }
         if (!told && !f->c->json)
-            view_note(&f->view, STYLE_DIM, "connection lost, trying again …");
+            view_note(&f->view, STYLE_DIM, T("connection lost, trying again …"));
         told = true;
         follow_wait(f, delay);
         if (f->detached)
@@ -315,7 +316,7 @@ static int ending_show(struct follow *f)
     output_show(f, json_get(data, "output"));
     duration_format(f->view.last_ms - f->view.first_ms, took);
     if (f->view.input_tokens || f->view.output_tokens)
-        view_note(&f->view, STYLE_DIM, "%s · %lld tokens in · %lld out · %s", took,
+        view_note(&f->view, STYLE_DIM, T("%s · %lld tokens in · %lld out · %s"), took,
                   (long long)f->view.input_tokens, (long long)f->view.output_tokens, f->id);
     else
         view_note(&f->view, STYLE_DIM, "%s · %s", took, f->id);
@@ -329,7 +330,7 @@ static int detached_show(struct follow *f)
         if (f->view.prompt_shown)
             fputc('\n', f->c->out.file);
         view_prompt_done(&f->view);
-        view_note(&f->view, STYLE_DIM, "detached; the session goes on: sluice session watch %s",
+        view_note(&f->view, STYLE_DIM, T("detached; the session goes on: sluice session watch %s"),
                   f->id);
         view_settle(&f->view);
     }

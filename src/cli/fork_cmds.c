@@ -4,6 +4,7 @@
 #include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/input.h"
+#include "cli/lang.h"
 
 #define BODY_BYTES_MAX (11u << 20)
 
@@ -20,7 +21,7 @@ static int vars_write(const struct args *a, struct jw *w)
     for (int i = 0; (given = args_nth(a, "var", i)) != NULL; i++) {
         const char *is = strchr(given, '=');
         if (!is || is == given) {
-            client_complain("--var wants key=value, not \"%.80s\"", given);
+            client_complain(T("--var wants key=value, not \"%.80s\""), given);
             return EXIT_USAGE;
         }
         jw_key_str(w, (struct str){given, (size_t)(is - given)});
@@ -56,7 +57,7 @@ static int point_write(const struct args *a, struct jw *w)
         return 0;
     long long seq = strtoll(after, &end, 10);
     if (*end || seq < 1) {
-        client_complain("--after wants the number of an event, not \"%.80s\"", after);
+        client_complain(T("--after wants the number of an event, not \"%.80s\""), after);
         return EXIT_USAGE;
     }
     jw_kv_i64(w, "after_seq", seq);
@@ -71,7 +72,7 @@ static int session_fork_command(struct client *c, const struct args *a)
     struct buf path, body;
     struct jw w;
     if (is_fork && args_has(a, "after") == args_has(a, "node")) {
-        client_complain("a fork needs either --after or --node");
+        client_complain(T("a fork needs either --after or --node"));
         return EXIT_USAGE;
     }
     int rc = client_find_session(c, a->words[0], id);

@@ -1,4 +1,5 @@
 #include "cli/input.h"
+#include "cli/lang.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -113,13 +114,13 @@ int input_field_write(const struct input_field *f, struct str typed, struct buf 
     }
     if (strcmp(f->type, "string") == 0) {
         if (!typed.n)
-            return err_set(e, ERR_INVALID, "%s is required", f->title);
+            return err_set(e, ERR_INVALID, T("%s is required"), f->title);
         member_begin(out, f->name);
         json_write_string(out, typed);
         return 0;
     }
     if (!text_is_of_type(typed, f->type))
-        return err_set(e, ERR_INVALID, "%s must be of type %s", f->title, f->type);
+        return err_set(e, ERR_INVALID, T("%s must be of type %s"), f->title, f->type);
     member_begin(out, f->name);
     buf_append_str(out, typed);
     return 0;
@@ -141,7 +142,7 @@ static int value_write(struct json schema, const char *key, struct str value, st
     int rc = 0;
     member_begin(out, key);
     if (type && strcmp(type, "string") != 0 && !text_is_of_type(value, type)) {
-        client_complain("--input %s must be of type %s, not \"%.*s\"", key, type,
+        client_complain(T("--input %s must be of type %s, not \"%.*s\""), key, type,
                         (int)(value.n > 80 ? 80 : value.n), value.p);
         rc = EXIT_USAGE;
     } else if (type ? strcmp(type, "string") != 0
@@ -204,13 +205,13 @@ static int overrides_write(const struct args *a, struct json schema, struct buf 
     for (int i = 0; (given = args_nth(a, "input", i)) && !rc; i++) {
         char *key = key_of(given), *other;
         if (!key) {
-            client_complain("--input wants key=value, not \"%.80s\"", given);
+            client_complain(T("--input wants key=value, not \"%.80s\""), given);
             return EXIT_USAGE;
         }
         for (int k = 0; k < i && !rc; k++) {
             other = key_of(args_nth(a, "input", k));
             if (strcmp(other, key) == 0) {
-                client_complain("--input %s is given twice", key);
+                client_complain(T("--input %s is given twice"), key);
                 rc = EXIT_USAGE;
             }
             free(other);
@@ -252,7 +253,7 @@ static int field_ask(struct client *c, const struct input_field *f, struct buf *
         buf_deinit(&question);
         ssize_t n = getline(&line, &cap, stdin);
         if (n < 0) {
-            client_complain("no input");
+            client_complain(T("no input"));
             rc = EXIT_USAGE;
             break;
         }

@@ -4,6 +4,7 @@
 #include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/follow.h"
+#include "cli/lang.h"
 
 static void cell_text(struct grid *g, struct json row, const char *key)
 {
@@ -19,10 +20,10 @@ static void cell_state(struct grid *g, struct json row)
     json_bool(json_get(row, "self"), &self);
     json_bool(json_get(row, "leaving"), &leaving);
     grid_cellz(g,
-               leaving ? "leaving"
-               : over  ? "lease over"
-               : self  ? "answers"
-                       : "alive",
+               leaving ? T("leaving")
+               : over  ? T("lease over")
+               : self  ? T("answers")
+                       : T("alive"),
                leaving || over ? STYLE_YELLOW : STYLE_GREEN);
 }
 
@@ -45,13 +46,14 @@ static int instance_list_command(struct client *c, const struct args *a)
     static const struct {
         const char *title;
         bool right;
-    } columns[] = {{"INSTANCE", false}, {"STATE", false},   {"SESSIONS", true}, {"STARTED", false},
-                   {"VERSION", false},  {"ADDRESS", false}, {"NAME", false}};
+    } columns[] = {{N_("INSTANCE"), false}, {N_("STATE"), false},   {N_("SESSIONS"), true},
+                   {N_("STARTED"), false},  {N_("VERSION"), false}, {N_("ADDRESS"), false},
+                   {N_("NAME"), false}};
     struct grid g;
     (void)a;
     grid_init(&g);
     for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++)
-        grid_column(&g, columns[i].title, columns[i].right, 0);
+        grid_column(&g, T(columns[i].title), columns[i].right, 0);
     int rc = client_each(c, "/instances", 0, instance_row, &g);
     if (!rc && !c->json)
         grid_print(&g, &c->out);

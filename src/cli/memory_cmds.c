@@ -5,6 +5,7 @@
 #include "base/utf8.h"
 #include "cli/client.h"
 #include "cli/commands.h"
+#include "cli/lang.h"
 #include "cli/view.h"
 
 #define BODY_BYTES_MAX (11u << 20)
@@ -39,7 +40,7 @@ static int number_option(const struct args *a, const char *name, const char *key
         return 0;
     double d = strtod(given, &end);
     if (end == given || *end || !(d >= 0)) {
-        client_complain("--%s wants a number, not \"%.80s\"", name, given);
+        client_complain(T("--%s wants a number, not \"%.80s\""), name, given);
         return EXIT_USAGE;
     }
     jw_kv_double(w, key, d);
@@ -83,7 +84,7 @@ static int metadata_write(const struct args *a, struct jw *w)
         return 0;
     if (json_check(str_of(given), NULL, NULL) ||
         json_type(json_root(str_of(given))) != JSON_OBJECT) {
-        client_complain("--metadata wants a JSON object");
+        client_complain(T("--metadata wants a JSON object"));
         return EXIT_USAGE;
     }
     jw_kv_raw(w, "metadata", json_raw(json_root(str_of(given))));
@@ -134,11 +135,11 @@ static void query_show(struct client *c, struct json answer)
     struct json_iter it;
     struct grid g;
     grid_init(&g);
-    grid_column(&g, "SCORE", true, 0);
-    grid_column(&g, "TIER", false, 0);
-    grid_column(&g, "AGENT", false, 20);
-    grid_column(&g, "MEMORY", false, 0);
-    grid_column(&g, "CONTENT", false, 0);
+    grid_column(&g, T("SCORE"), true, 0);
+    grid_column(&g, T("TIER"), false, 0);
+    grid_column(&g, T("AGENT"), false, 20);
+    grid_column(&g, T("MEMORY"), false, 0);
+    grid_column(&g, T("CONTENT"), false, 0);
     json_iter_init(&it, json_get(answer, "items"));
     while (json_iter_next(&it)) {
         double score = 0;
@@ -154,7 +155,7 @@ static void query_show(struct client *c, struct json answer)
     if (g.cell_count)
         grid_print(&g, &c->out);
     else
-        fprintf(c->out.file, "nothing that fits\n");
+        fprintf(c->out.file, T("nothing that fits\n"));
     grid_deinit(&g);
 }
 
@@ -252,17 +253,17 @@ static int memory_list_command(struct client *c, const struct args *a)
         return EXIT_USAGE;
     buf_init(&path, 1u << 16);
     grid_init(&g);
-    grid_column(&g, "MEMORY", false, 0);
-    grid_column(&g, "TIER", false, 0);
-    grid_column(&g, "GROUP", false, 20);
-    grid_column(&g, "AGENT", false, 20);
-    grid_column(&g, "MADE", false, 0);
-    grid_column(&g, "CONTENT", false, 0);
+    grid_column(&g, T("MEMORY"), false, 0);
+    grid_column(&g, T("TIER"), false, 0);
+    grid_column(&g, T("GROUP"), false, 20);
+    grid_column(&g, T("AGENT"), false, 20);
+    grid_column(&g, T("MADE"), false, 0);
+    grid_column(&g, T("CONTENT"), false, 0);
     int rc = list_path(c, a, &path);
     if (!rc)
         rc = client_each(c, path.data, limit, list_row, &g);
     if (!rc && !c->json && !g.cell_count)
-        fprintf(c->out.file, "no memories\n");
+        fprintf(c->out.file, T("no memories\n"));
     else if (!rc && !c->json)
         grid_print(&g, &c->out);
     grid_deinit(&g);
@@ -295,7 +296,7 @@ static int memory_delete_command(struct client *c, const struct args *a)
 static void promote_show(struct client *c, struct json answer)
 {
     char *tier = member_text(answer, "tier"), *changed = member_text(answer, "changed");
-    fprintf(c->out.file, "%s to %s\n", changed, tier);
+    fprintf(c->out.file, T("%s to %s\n"), changed, tier);
     free(tier);
     free(changed);
 }

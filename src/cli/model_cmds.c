@@ -5,6 +5,7 @@
 #include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/follow.h"
+#include "cli/lang.h"
 
 struct column {
     const char *title;
@@ -17,7 +18,7 @@ static int grid_of(struct client *c, const char *path, const struct column *colu
     struct grid g;
     grid_init(&g);
     for (; columns->title; columns++)
-        grid_column(&g, columns->title, columns->right, 0);
+        grid_column(&g, T(columns->title), columns->right, 0);
     int rc = client_each(c, path, 0, row, &g);
     if (!rc && !c->json)
         grid_print(&g, &c->out);
@@ -44,7 +45,7 @@ static void models_row(void *data, struct json provider)
         char *name = json_strdup(it.value);
         grid_cellz(g, name ? name : "", STYLE_PLAIN);
         cell_text(g, provider, "id");
-        grid_cellz(g, json_eq(it.value, first) ? "default" : "", STYLE_GREEN);
+        grid_cellz(g, json_eq(it.value, first) ? T("default") : "", STYLE_GREEN);
         free(name);
     }
 }
@@ -52,7 +53,7 @@ static void models_row(void *data, struct json provider)
 static int model_list_command(struct client *c, const struct args *a)
 {
     static const struct column columns[] = {
-        {"MODEL", false}, {"PROVIDER", false}, {"", false}, {0}};
+        {N_("MODEL"), false}, {N_("PROVIDER"), false}, {"", false}, {0}};
     (void)a;
     return grid_of(c, "/llm/providers?limit=500", columns, models_row);
 }
@@ -65,7 +66,7 @@ static void cell_state(struct grid *g, struct json row)
     int64_t ms = 0;
     json_i64(json_get(row, "retry_in_ms"), &ms);
     if (ms > 0)
-        snprintf(text, sizeof(text), "%.20s for %lld s", state, (long long)((ms + 999) / 1000));
+        snprintf(text, sizeof(text), T("%.20s for %lld s"), state, (long long)((ms + 999) / 1000));
     else
         snprintf(text, sizeof(text), "%.20s", state);
     grid_cellz(g, text,
@@ -89,9 +90,10 @@ static void provider_row(void *data, struct json row)
 
 static int model_providers_command(struct client *c, const struct args *a)
 {
-    static const struct column columns[] = {
-        {"PROVIDER", false}, {"DIALECT", false}, {"CIRCUIT", false}, {"CALLS", true},
-        {"AT MOST", true},   {"WAIT", true},     {"DEFAULT", false}, {0}};
+    static const struct column columns[] = {{N_("PROVIDER"), false}, {N_("DIALECT"), false},
+                                            {N_("CIRCUIT"), false},  {N_("CALLS"), true},
+                                            {N_("AT MOST"), true},   {N_("WAIT"), true},
+                                            {N_("DEFAULT"), false},  {0}};
     (void)a;
     return grid_of(c, "/llm/providers?limit=500", columns, provider_row);
 }
@@ -107,9 +109,9 @@ static void price_row(void *data, struct json row)
 
 static int model_prices_command(struct client *c, const struct args *a)
 {
-    static const struct column columns[] = {{"MODEL", false},    {"PROVIDER", false},
-                                            {"INPUT $/M", true}, {"OUTPUT $/M", true},
-                                            {"SOURCE", false},   {0}};
+    static const struct column columns[] = {{N_("MODEL"), false},    {N_("PROVIDER"), false},
+                                            {N_("INPUT $/M"), true}, {N_("OUTPUT $/M"), true},
+                                            {N_("SOURCE"), false},   {0}};
     (void)a;
     return grid_of(c, "/models/pricing?limit=500", columns, price_row);
 }

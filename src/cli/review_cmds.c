@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "cli/client.h"
 #include "cli/commands.h"
+#include "cli/lang.h"
 
 /* Questions to people, over all sessions. */
 
@@ -57,8 +58,8 @@ static int list_path(struct client *c, const struct args *a, struct buf *path)
 
 static int review_list_command(struct client *c, const struct args *a)
 {
-    static const char *const titles[] = {"ID",      "KIND", "STATUS", "ASKED",
-                                         "SESSION", "NODE", "WHAT"};
+    static const char *const titles[] = {N_("ID"),      N_("KIND"), N_("STATUS"), N_("ASKED"),
+                                         N_("SESSION"), N_("NODE"), N_("WHAT")};
     long limit = limit_of(a, 100);
     struct buf path;
     struct grid g;
@@ -66,7 +67,7 @@ static int review_list_command(struct client *c, const struct args *a)
         return EXIT_USAGE;
     grid_init(&g);
     for (size_t i = 0; i < sizeof(titles) / sizeof(titles[0]); i++)
-        grid_column(&g, titles[i], false, i == 6 ? 60 : 0);
+        grid_column(&g, T(titles[i]), false, i == 6 ? 60 : 0);
     buf_init(&path, PATH_BYTES_MAX);
     int rc = list_path(c, a, &path);
     if (!rc)
@@ -97,9 +98,10 @@ static void line_print(struct client *c, struct json row, const char *key)
     struct buf clean;
     buf_init(&clean, HTTP_REPLY_BYTES_MAX);
     text_clean(&clean, str_of(text), false);
-    if (*text)
-        fprintf(c->out.file, "%s%-12s%s %s\n", term_style(&c->out, STYLE_BOLD), key,
-                term_reset(&c->out), clean.data ? clean.data : "");
+    if (*text) {
+        line_label(c, T(key), 12, STYLE_BOLD);
+        fprintf(c->out.file, " %s\n", clean.data ? clean.data : "");
+    }
     buf_deinit(&clean);
     free(text);
 }
@@ -123,10 +125,10 @@ static void items_print(struct client *c, struct json items)
 
 static int review_show_command(struct client *c, const struct args *a)
 {
-    static const char *const keys[] = {"interrupt_id", "session_id", "session_name", "node_id",
-                                       "kind",         "status",     "reason",       "actions",
-                                       "reviewers",    "quorum",     "expires_at",   "created_at",
-                                       "draft",        "answer"};
+    static const char *const keys[] = {
+        N_("interrupt_id"), N_("session_id"), N_("session_name"), N_("node_id"),   N_("kind"),
+        N_("status"),       N_("reason"),     N_("actions"),      N_("reviewers"), N_("quorum"),
+        N_("expires_at"),   N_("created_at"), N_("draft"),        N_("answer")};
     struct http_reply r;
     http_reply_init(&r);
     int rc = review_get(c, a->words[0], &r);

@@ -7,6 +7,7 @@
 #include "cli/commands.h"
 #include "cli/follow.h"
 #include "cli/input.h"
+#include "cli/lang.h"
 
 #define BODY_BYTES_MAX (24u << 20)
 
@@ -65,7 +66,7 @@ static int attachment_write(const char *path, struct jw *w)
         return rc == ERR_NOT_FOUND ? EXIT_NOT_FOUND : EXIT_USAGE;
     }
     if (!utf8_is_valid(buf_str(&text))) {
-        client_complain("%s: it is no UTF-8 text", path);
+        client_complain(T("%s: it is no UTF-8 text"), path);
         rc = EXIT_USAGE;
     } else {
         jw_object(w);
@@ -122,7 +123,7 @@ static int run_start(struct client *c, const struct args *a, struct str graph, s
     if (rc) {
         free(id);
     } else if (!id) {
-        client_complain("%s did not say which session it started", http_server(c->http));
+        client_complain(T("%s did not say which session it started"), http_server(c->http));
         rc = EXIT_UNREACHABLE;
     } else if (args_has(a, "detach")) {
         if (c->json)

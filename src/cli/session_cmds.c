@@ -5,6 +5,7 @@
 #include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/follow.h"
+#include "cli/lang.h"
 
 #define BODY_BYTES_MAX (11u << 20)
 
@@ -27,7 +28,7 @@ static void cell_ago(struct grid *g, struct json object, const char *key)
 static void cell_status(struct grid *g, struct json object)
 {
     char *status = member_text(object, "status");
-    grid_cellz(g, status, status_style(str_of(status)));
+    grid_cellz(g, status_word(status), status_style(str_of(status)));
     free(status);
 }
 
@@ -76,15 +77,15 @@ static int session_list_command(struct client *c, const struct args *a)
         http_escape(&path, args_get(a, filters[i]));
     }
     grid_init(&g);
-    grid_column(&g, "SESSION", false, 0);
-    grid_column(&g, "STATUS", false, 0);
-    grid_column(&g, "CREATED", false, 0);
-    grid_column(&g, "WORKFLOW", false, 24);
-    grid_column(&g, "WAITS FOR", false, 24);
-    grid_column(&g, "NAME", false, 0);
+    grid_column(&g, T("SESSION"), false, 0);
+    grid_column(&g, T("STATUS"), false, 0);
+    grid_column(&g, T("CREATED"), false, 0);
+    grid_column(&g, T("WORKFLOW"), false, 24);
+    grid_column(&g, T("WAITS FOR"), false, 24);
+    grid_column(&g, T("NAME"), false, 0);
     int rc = client_each(c, path.data, limit, list_row, &g);
     if (!rc && !c->json && !g.cell_count)
-        fprintf(c->out.file, "no sessions\n");
+        fprintf(c->out.file, T("no sessions\n"));
     else if (!rc && !c->json)
         grid_print(&g, &c->out);
     grid_deinit(&g);
@@ -101,8 +102,8 @@ static void line_print(struct client *c, const char *label, const char *text, en
         return;
     buf_init(&clean, BODY_BYTES_MAX);
     text_clean(&clean, str_of(text), false);
-    fprintf(c->out.file, "%s%-10s%s %s%s%s\n", term_style(&c->out, STYLE_DIM), label,
-            term_reset(&c->out), term_style(&c->out, style), clean.data ? clean.data : "",
+    line_label(c, label, 10, STYLE_DIM);
+    fprintf(c->out.file, " %s%s%s\n", term_style(&c->out, style), clean.data ? clean.data : "",
             style == STYLE_PLAIN ? "" : term_reset(&c->out));
     buf_deinit(&clean);
 }
@@ -134,7 +135,7 @@ static void ended_print(struct client *c, struct json s)
     if (ended) {
         duration_format(ended - (started ? started : ended), took);
         snprintf(line, sizeof(line), "%.40s (%s)", at, took);
-        line_print(c, "ended", line, STYLE_PLAIN);
+        line_print(c, T("ended"), line, STYLE_PLAIN);
     }
     free(at);
 }
@@ -146,8 +147,8 @@ static void usage_print(struct client *c, struct json usage)
     json_i64(json_get(usage, "input_tokens"), &in);
     json_i64(json_get(usage, "output_tokens"), &out);
     if (in || out) {
-        snprintf(line, sizeof(line), "%lld in, %lld out", (long long)in, (long long)out);
-        line_print(c, "tokens", line, STYLE_PLAIN);
+        snprintf(line, sizeof(line), T("%lld in, %lld out"), (long long)in, (long long)out);
+        line_print(c, T("tokens"), line, STYLE_PLAIN);
     }
 }
 
@@ -155,21 +156,21 @@ static void session_print(struct client *c, struct json s)
 {
     char *status = member_text(s, "status");
     struct buf waiting;
-    member_print(c, "session", s, "id");
-    member_print(c, "name", s, "name");
-    member_print(c, "workflow", s, "workflow_id");
-    line_print(c, "status", status, status_style(str_of(status)));
-    member_print(c, "reason", s, "reason");
-    member_print(c, "error", json_get(s, "error"), "message");
+    member_print(c, T("session"), s, "id");
+    member_print(c, T("name"), s, "name");
+    member_print(c, T("workflow"), s, "workflow_id");
+    line_print(c, T("status"), status_word(status), status_style(str_of(status)));
+    member_print(c, T("reason"), s, "reason");
+    member_print(c, T("error"), json_get(s, "error"), "message");
     buf_init(&waiting, 1u << 20);
     waiting_write(&waiting, s);
-    line_print(c, "waits for", waiting.data ? waiting.data : "", STYLE_YELLOW);
+    line_print(c, T("waits for"), waiting.data ? waiting.data : "", STYLE_YELLOW);
     buf_deinit(&waiting);
-    member_print(c, "created", s, "created_at");
+    member_print(c, T("created"), s, "created_at");
     ended_print(c, s);
     usage_print(c, json_get(s, "usage"));
-    value_print(c, "input", json_get(s, "input"));
-    value_print(c, "output", json_get(s, "output"));
+    value_print(c, T("input"), json_get(s, "input"));
+    value_print(c, T("output"), json_get(s, "output"));
     free(status);
 }
 
@@ -202,13 +203,13 @@ static int runs_print(struct client *c, const char *id)
     struct grid g;
     struct buf path;
     grid_init(&g);
-    grid_column(&g, "NODE", false, 24);
-    grid_column(&g, "TYPE", false, 0);
-    grid_column(&g, "STATUS", false, 0);
-    grid_column(&g, "ITER", true, 0);
-    grid_column(&g, "TRY", true, 0);
-    grid_column(&g, "TOOK", true, 0);
-    grid_column(&g, "OUTPUT", false, 80);
+    grid_column(&g, T("NODE"), false, 24);
+    grid_column(&g, T("TYPE"), false, 0);
+    grid_column(&g, T("STATUS"), false, 0);
+    grid_column(&g, T("ITER"), true, 0);
+    grid_column(&g, T("TRY"), true, 0);
+    grid_column(&g, T("TOOK"), true, 0);
+    grid_column(&g, T("OUTPUT"), false, 80);
     buf_init(&path, 4096);
     buf_printf(&path, "/sessions/%s/nodes", id);
     int rc = client_each(c, path.data, 0, run_row, &g);
@@ -260,7 +261,7 @@ static int session_watch_command(struct client *c, const struct args *a)
     char *end = NULL;
     const char *given = args_get(a, "after");
     if (given && ((after = strtol(given, &end, 10)) < 0 || *end || !*given)) {
-        client_complain("--after must be the number of an event");
+        client_complain(T("--after must be the number of an event"));
         return EXIT_USAGE;
     }
     int rc = session_get(c, a->words[0], id, &r);
@@ -288,7 +289,7 @@ int session_post(struct client *c, const char *id, const char *what, struct str 
     } else if (!rc) {
         char *status = member_text(json_root(buf_str(&r.body)), "status");
         fprintf(c->out.file, "%s %s%s%s\n", id, term_style(&c->out, status_style(str_of(status))),
-                status, term_reset(&c->out));
+                status_word(status), term_reset(&c->out));
         free(status);
     }
     buf_deinit(&path);
@@ -311,7 +312,7 @@ static bool budget_write(struct jw *w, const struct args *a)
         if (!text)
             continue;
         if (json_check(str_of(text), NULL, NULL) || !json_double(json_root(str_of(text)), &value)) {
-            client_complain("--%s %s: wants a number", options[i], text);
+            client_complain(T("--%s %s: wants a number"), options[i], text);
             return false;
         }
         jw_kv_raw(w, keys[i], str_of(text));
@@ -357,7 +358,7 @@ static int session_delete_command(struct client *c, const struct args *a)
     buf_printf(&path, "/sessions/%s%s", id, args_has(a, "force") ? "?force=true" : "");
     rc = client_call(c, "DELETE", path.data, NULL, &r);
     if (!rc && !c->json)
-        fprintf(c->out.file, "%s deleted\n", id);
+        fprintf(c->out.file, T("%s deleted\n"), id);
     buf_deinit(&path);
     http_reply_deinit(&r);
     return rc;
@@ -377,7 +378,7 @@ int answer_data(const struct args *a, struct buf *out)
     if (data)
         v = json_root(str_of(data));
     if (comment && data && (json_type(v) != JSON_OBJECT || json_exists(json_get(v, "comment")))) {
-        client_complain("--comment goes with --data only when that is an object without one");
+        client_complain(T("--comment goes with --data only when that is an object without one"));
         return EXIT_USAGE;
     }
     if (!comment) {

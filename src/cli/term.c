@@ -1,4 +1,5 @@
 #include "cli/term.h"
+#include "cli/lang.h"
 
 #include <locale.h>
 #include <stdlib.h>
@@ -151,6 +152,13 @@ void grid_cellz(struct grid *g, const char *text, enum style style)
     grid_cell(g, str_of(text), style);
 }
 
+void text_pad(FILE *f, const char *text, int columns)
+{
+    fputs(text, f);
+    for (int n = columns - text_columns(str_of(text)); n > 0; n--)
+        fputc(' ', f);
+}
+
 static void spaces_print(FILE *f, int n)
 {
     for (; n > 0; n--)
@@ -220,11 +228,11 @@ void ago_format(int64_t then_ms, int64_t now_ms, char out[32])
     if (then_ms <= 0) {
         snprintf(out, 32, "-");
     } else if (s < 60) {
-        snprintf(out, 32, "%d s ago", s < 0 ? 0 : (int)s);
+        snprintf(out, 32, T("%d s ago"), s < 0 ? 0 : (int)s);
     } else if (s < 3600) {
-        snprintf(out, 32, "%d min ago", (int)(s / 60));
+        snprintf(out, 32, T("%d min ago"), (int)(s / 60));
     } else if (s < 86400) {
-        snprintf(out, 32, "%d h ago", (int)(s / 3600));
+        snprintf(out, 32, T("%d h ago"), (int)(s / 3600));
     } else {
         clock_format_rfc3339(then_ms, date);
         snprintf(out, 32, "%.10s", date);
@@ -237,27 +245,38 @@ void duration_format(int64_t ms, char out[32])
     if (ms < 0)
         ms = s = 0;
     if (ms < 10000)
-        snprintf(out, 32, "%d.%d s", (int)s, (int)(ms % 1000 / 100));
+        snprintf(out, 32, T("%d.%d s"), (int)s, (int)(ms % 1000 / 100));
     else if (s < 60)
-        snprintf(out, 32, "%d s", (int)s);
+        snprintf(out, 32, T("%d s"), (int)s);
     else if (s < 3600)
-        snprintf(out, 32, "%d min %d s", (int)(s / 60), (int)(s % 60));
+        snprintf(out, 32, T("%d min %d s"), (int)(s / 60), (int)(s % 60));
     else
-        snprintf(out, 32, "%lld h %d min", (long long)(s / 3600), (int)(s % 3600 / 60));
+        snprintf(out, 32, T("%lld h %d min"), (long long)(s / 3600), (int)(s % 3600 / 60));
 }
+
+static const struct {
+    const char *word;
+    enum style style;
+} status_rows[] = {
+    {N_("running"), STYLE_BLUE},      {N_("paused"), STYLE_YELLOW},
+    {N_("suspended"), STYLE_YELLOW},  {N_("active"), STYLE_YELLOW},
+    {N_("completed"), STYLE_GREEN},   {N_("failed"), STYLE_RED},
+    {N_("cancelled"), STYLE_MAGENTA}, {N_("skipped"), STYLE_DIM},
+    {N_("pending"), STYLE_DIM},       {N_("unknown"), STYLE_DIM},
+};
 
 enum style status_style(struct str status)
 {
-    static const struct {
-        const char *word;
-        enum style style;
-    } rows[] = {
-        {"running", STYLE_BLUE},    {"paused", STYLE_YELLOW}, {"suspended", STYLE_YELLOW},
-        {"completed", STYLE_GREEN}, {"failed", STYLE_RED},    {"cancelled", STYLE_MAGENTA},
-        {"skipped", STYLE_DIM},     {"pending", STYLE_DIM},
-    };
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-        if (str_eqz(status, rows[i].word))
-            return rows[i].style;
+    for (size_t i = 0; i < sizeof(status_rows) / sizeof(status_rows[0]); i++)
+        if (str_eqz(status, status_rows[i].word))
+            return status_rows[i].style;
     return STYLE_PLAIN;
+}
+
+const char *status_word(const char *status)
+{
+    for (size_t i = 0; i < sizeof(status_rows) / sizeof(status_rows[0]); i++)
+        if (strcmp(status, status_rows[i].word) == 0)
+            return T(status_rows[i].word);
+    return status;
 }

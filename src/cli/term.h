@@ -43,6 +43,9 @@ size_t text_fit(struct str s, int columns);
  */
 void text_clean(struct buf *out, struct str s, bool one_line);
 
+/* The text, and spaces up to so many columns. */
+void text_pad(FILE *f, const char *text, int columns);
+
 /* ---- tables ---- */
 
 #define GRID_COLUMNS_MAX 12
@@ -77,5 +80,7 @@ void ago_format(int64_t then_ms, int64_t now_ms, char out[32]);
 /* "0.8 s", "42 s", "3 min 5 s", "2 h 10 min". */
 void duration_format(int64_t ms, char out[32]);
 enum style status_style(struct str status);
+/* A status in the language of people; one that another program made up as it is. */
+const char *status_word(const char *status);
 
 #endif

@@ -1,4 +1,5 @@
 #include "cli/view.h"
+#include "cli/lang.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
@@ -404,7 +405,7 @@ static void reset_show(struct view *v, const char *node_id, struct json data)
         buf_clear(&v->streams[i].text);
         stream_remove(v, i);
     }
-    node_note(v, node_id, "↺", STYLE_YELLOW, "begins again%s%s: what it said so far is void",
+    node_note(v, node_id, "↺", STYLE_YELLOW, T("begins again%s%s: what it said so far is void"),
               *reason ? ", " : "", reason);
     free(message_id);
     free(reason);
@@ -414,9 +415,9 @@ static void reset_show(struct view *v, const char *node_id, struct json data)
 static void node_times(struct buf *out, const struct view_node *n)
 {
     if (n->iteration > 1)
-        buf_printf(out, " · iteration %d", n->iteration);
+        buf_printf(out, T(" · iteration %d"), n->iteration);
     if (n->attempt > 1)
-        buf_printf(out, " · attempt %d", n->attempt);
+        buf_printf(out, T(" · attempt %d"), n->attempt);
 }
 
 static void node_ended(struct view *v, struct view_node *n, struct str to, struct json data,
@@ -432,12 +433,12 @@ static void node_ended(struct view *v, struct view_node *n, struct str to, struc
     node_times(&more, n);
     const char *rest = more.data ? more.data : "";
     if (str_eqz(to, "completed")) {
-        node_note(v, n->id, "✓", STYLE_GREEN, "completed%s", rest);
+        node_note(v, n->id, "✓", STYLE_GREEN, T("completed%s"), rest);
     } else if (str_eqz(to, "skipped")) {
-        node_note(v, n->id, "–", STYLE_DIM, "skipped");
+        node_note(v, n->id, "–", STYLE_DIM, T("skipped"));
     } else {
         char *message = text_get(json_get(data, "error"), "message");
-        node_note(v, n->id, "✗", STYLE_RED, "failed%s%s%s", rest, *message ? ": " : "", message);
+        node_note(v, n->id, "✗", STYLE_RED, T("failed%s%s%s"), rest, *message ? ": " : "", message);
         free(message);
     }
     buf_deinit(&more);
@@ -465,7 +466,8 @@ static void session_moved(struct view *v, struct json data)
     char *to = text_get(data, "to"), *reason = text_get(data, "reason");
     char *error = text_get(json_get(data, "error"), "message");
     const char *why = *error ? error : reason;
-    view_note(v, status_style(str_of(to)), "─── %s%s%s ───", to, *why ? ": " : "", why);
+    view_note(v, status_style(str_of(to)), "─── %s%s%s ───", status_word(to), *why ? ": " : "",
+              why);
     free(to);
     free(reason);
     free(error);
@@ -478,12 +480,12 @@ static void round_show(struct view *v, const char *node_id, struct json data)
     double d;
     buf_init(&score, 64);
     if (json_double(json_get(data, "score"), &d))
-        buf_printf(&score, ", score %g", d);
+        buf_printf(&score, T(", score %g"), d);
     if (*why)
-        node_note(v, node_id, "↻", STYLE_CYAN, "left after round %lld%s: %s",
+        node_note(v, node_id, "↻", STYLE_CYAN, T("left after round %lld%s: %s"),
                   (long long)number_get(data, "round", 0), score.data ? score.data : "", why);
     else
-        node_note(v, node_id, "↻", STYLE_CYAN, "round %lld of %lld%s",
+        node_note(v, node_id, "↻", STYLE_CYAN, T("round %lld of %lld%s"),
                   (long long)number_get(data, "round", 0),
                   (long long)number_get(data, "max_rounds", 0), score.data ? score.data : "");
     buf_deinit(&score);
@@ -496,7 +498,7 @@ static void question_show(struct view *v, const char *node_id, struct json data)
     /* What was just streamed need not be shown again. */
     if (*draft && !(v->last_text && strcmp(v->last_text, draft) == 0))
         view_block(v, node_id, str_of(draft), STYLE_PLAIN);
-    node_note(v, node_id, "?", STYLE_YELLOW, "%s", *reason ? reason : "waits for a person");
+    node_note(v, node_id, "?", STYLE_YELLOW, "%s", *reason ? reason : T("waits for a person"));
     free(reason);
     free(draft);
 }
@@ -509,7 +511,7 @@ static void answer_show(struct view *v, const char *node_id, struct json data)
     if (n)
         n->said = false;
     if (!told)
-        node_note(v, node_id, "»", STYLE_YELLOW, "%s%s%s", action, *who ? ", by " : "", who);
+        node_note(v, node_id, "»", STYLE_YELLOW, "%s%s%s", action, *who ? T(", by ") : "", who);
     free(action);
     free(who);
 }
@@ -530,7 +532,7 @@ static void tool_show(struct view *v, const char *node_id, struct json data)
     bool failed = strcmp(status, "failed") == 0;
     if (failed || strcmp(status, "started") == 0)
         node_note(v, node_id, "⚙", failed ? STYLE_YELLOW : STYLE_DIM, "%s%s%s", tool,
-                  failed ? " failed: " : "", failed ? error : "");
+                  failed ? T(" failed: ") : "", failed ? error : "");
     free(tool);
     free(status);
     free(error);
@@ -549,7 +551,7 @@ static void said_show(struct view *v, const char *node_id, struct json data)
     struct view_node *n = *node_id ? node_find(v, str_of(node_id)) : NULL;
     if (n)
         n->said = true;
-    node_note(v, *node_id ? node_id : "you", "»", STYLE_YELLOW, "%s", text);
+    node_note(v, *node_id ? node_id : T("you"), "»", STYLE_YELLOW, "%s", text);
     free(text);
 }
 
@@ -605,7 +607,7 @@ void view_settle(struct view *v)
         struct buf more;
         buf_init(&more, 256);
         node_times(&more, n);
-        node_note(v, n->id, "▸", STYLE_BLUE, "running%s", more.data ? more.data : "");
+        node_note(v, n->id, "▸", STYLE_BLUE, T("running%s"), more.data ? more.data : "");
         buf_deinit(&more);
         n->announce = false;
     }
