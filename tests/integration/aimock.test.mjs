@@ -1,5 +1,6 @@
 // A model server that others wrote (@copilotkit/aimock), with the faults of real ones, in both dialects:
 // what it said must arrive to the last character, and what went wrong must be told.
+// Does not depend on the store.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';

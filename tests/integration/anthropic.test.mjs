@@ -1,5 +1,6 @@
 // The dialect anthropic through the real binary, against a stand-in of ours that keeps what it was asked:
 // what goes over the wire, tools and answers by schema, thinking, and what goes wrong in the middle.
+// Does not depend on the store.
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

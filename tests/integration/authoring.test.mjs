@@ -1,4 +1,5 @@
 // What helps to write workflows: diagrams, the schema of the format.
+// Does not depend on the store.
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createServer } from 'node:http';

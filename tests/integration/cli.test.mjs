@@ -1,5 +1,6 @@
 // The command line against the real server: what it shows, what it prints for programs, its exit codes,
 // and (in a pseudo-terminal) its questions.
+// Does not depend on the store.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';

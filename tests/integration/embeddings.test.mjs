@@ -1,5 +1,6 @@
 // Vectors over the wire, from a server that others wrote (@copilotkit/aimock): texts that share no word
 // are found by their meaning, long ones go in batches, and what a server gives wrong is refused.
+// Does not depend on the store.
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,5 @@
 // MCP servers that others wrote, as tools of a workflow: over stdio and streamable HTTP, both generations.
+// Does not depend on the store.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';

@@ -1,5 +1,6 @@
 // Native plugins against the real binary: the example is built outside the tree against the installed
 // header; tests/plugins/bad.c breaks every promise.
+// Does not depend on the store.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';

@@ -1,4 +1,5 @@
 // Several providers at once: fallbacks, circuits, fair queues, prices, keys that nobody sees.
+// Does not depend on the store.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
