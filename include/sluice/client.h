@@ -88,6 +88,8 @@ SLUICE_API const char *sluice_client_url(const struct sluice_client *c); /* as i
  * from now on; sluice_set_timeout() changes the second one for one request. */
 SLUICE_API void sluice_client_set_timeouts(struct sluice_client *c, long connect_ms, long reply_ms);
 SLUICE_API void sluice_client_set_reply_max(struct sluice_client *c, size_t bytes);
+/* How long a follower tries to come back without any answer: 120 s; 0: for ever. */
+SLUICE_API void sluice_client_set_patience(struct sluice_client *c, long ms);
 /* A file of certificates (PEM) that are trusted instead of the system's. 0, SLUICE_E_NOMEM. */
 SLUICE_API int sluice_client_set_ca(struct sluice_client *c, const char *file);
 /* From any thread: what sluice_send(), sluice_follow() or sluice_hook() of this client waits for
