@@ -8,3 +8,12 @@ CREATE TABLE active_sessions (
     updated_at bigint NOT NULL,
     PRIMARY KEY (workspace, user_id)
 );
+
+-- One-time tickets for WebSockets, by the SHA-256 of their text; body is the principal.
+CREATE TABLE tickets (
+    hash       bytea PRIMARY KEY,
+    body       text NOT NULL,
+    created_at bigint NOT NULL,
+    expires_at bigint NOT NULL
+);
+CREATE INDEX tickets_by_end ON tickets (expires_at);

@@ -8,3 +8,12 @@ CREATE TABLE active_sessions (
     updated_at INTEGER NOT NULL,
     PRIMARY KEY (workspace, user_id)
 ) STRICT, WITHOUT ROWID;
+
+-- One-time tickets for WebSockets, by the SHA-256 of their text; body is the principal.
+CREATE TABLE tickets (
+    hash       BLOB PRIMARY KEY,
+    body       TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX tickets_by_end ON tickets (expires_at);

@@ -52,6 +52,7 @@ static const struct {
                   " agent_id:t provider:t model:t input_tokens:i output_tokens:i cost_micros:i"
                   " estimated:f created_at:i"},
     {"active_sessions", "workspace:w user_id:t session_id:u updated_at:i"},
+    {"tickets", "hash:b body:t created_at:i expires_at:i"},
     {"interrupts", "interrupt_id:u session:s run_id:u node_id:t kind:t status:t request:t answer:t"
                    " expires_at:i created_at:i updated_at:i"},
     {"stage_items", "session:s instance_id:u position:i node_id:t kind:t name:t done:f done_by:t"

@@ -136,6 +136,8 @@ void mem_data_deinit(struct mem_data *d)
     mem_vec_clear(&d->memories);
     mem_vec_clear(&d->catalog);
     mem_vec_clear(&d->usage);
+    mem_vec_clear(&d->keys);
+    mem_vec_clear(&d->tickets);
     table_deinit(&d->sessions_by_id);
 }
 

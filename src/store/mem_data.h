@@ -3,6 +3,7 @@
 #define SLUICE_STORE_MEM_DATA_H
 
 #include "base/table.h"
+#include "store/keys.h"
 #include "store/store.h"
 
 /* Every row begins with the arena that holds it and all it points to. */
@@ -70,6 +71,15 @@ struct mem_usage {
     struct id session_id;
     struct usage_row row;
 };
+struct mem_key {
+    struct arena arena;
+    struct key_row row;
+};
+struct mem_ticket {
+    struct arena arena;
+    struct str hash, body_json;
+    int64_t expires_at;
+};
 struct mem_withheld {
     struct arena arena;
     struct withheld_row row;
@@ -122,6 +132,7 @@ struct mem_data {
     struct mem_vec memories;            /* by created_at, id */
     struct mem_vec catalog;             /* by workspace, kind, id */
     struct mem_vec usage;               /* by call_id */
+    struct mem_vec keys, tickets;       /* by id; by hash */
     int64_t last_key;
     int64_t time; /* the clock for leases; 0: the system's */
 };
@@ -205,6 +216,10 @@ int mem_catalog_put(struct mem_data *d, struct store_catalog_put *p); /* mem_cat
 int mem_catalog_get(struct mem_data *d, struct store_catalog_get *g);
 int mem_catalog_list(struct mem_data *d, struct store_catalog_list *l);
 int mem_catalog_delete(struct mem_data *d, struct store_catalog_delete *r);
+/* mem_keys.c */
+int mem_key_list(struct mem_data *d, struct store_key_list *l);
+int mem_key_write(struct mem_data *d, struct store_key_write *w);
+int mem_ticket(struct mem_data *d, struct store_ticket *t);
 /* mem_usage.c */
 void mem_commit_usage(struct mem_data *d, const struct mem_session *s, const struct delta *delta);
 int mem_usage_sum(struct mem_data *d, struct store_usage_sum *u);

@@ -564,6 +564,8 @@ int mem_read_run(struct mem_data *d, struct store_req *req)
         return mem_catalog_list(d, container_of(req, struct store_catalog_list, req));
     case STORE_USAGE_SUM:
         return mem_usage_sum(d, container_of(req, struct store_usage_sum, req));
+    case STORE_KEY_LIST:
+        return mem_key_list(d, container_of(req, struct store_key_list, req));
     case STORE_COMMIT:
     case STORE_WORKFLOW_PUT:
     case STORE_WORKFLOW_DELETE:
@@ -583,6 +585,8 @@ int mem_read_run(struct mem_data *d, struct store_req *req)
     case STORE_MEMORY_DELETE:
     case STORE_CATALOG_PUT:
     case STORE_CATALOG_DELETE:
+    case STORE_KEY_WRITE:
+    case STORE_TICKET:
     case STORE_OP_COUNT:
         break;
     }

@@ -268,6 +268,10 @@ int mem_write_run(struct mem_data *d, struct store_req *req)
         return mem_catalog_put(d, container_of(req, struct store_catalog_put, req));
     case STORE_CATALOG_DELETE:
         return mem_catalog_delete(d, container_of(req, struct store_catalog_delete, req));
+    case STORE_KEY_WRITE:
+        return mem_key_write(d, container_of(req, struct store_key_write, req));
+    case STORE_TICKET:
+        return mem_ticket(d, container_of(req, struct store_ticket, req));
     case STORE_WORKFLOW_GET:
     case STORE_WORKFLOW_LIST:
     case STORE_WORKFLOW_VERSIONS:
@@ -294,6 +298,7 @@ int mem_write_run(struct mem_data *d, struct store_req *req)
     case STORE_CATALOG_GET:
     case STORE_CATALOG_LIST:
     case STORE_USAGE_SUM:
+    case STORE_KEY_LIST:
     case STORE_OP_COUNT:
         break;
     }

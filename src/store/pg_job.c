@@ -57,6 +57,9 @@ static int (*const job_starts[STORE_OP_COUNT])(struct pg_job *j) = {
     [STORE_CATALOG_LIST] = pg_catalog_list_start,
     [STORE_CATALOG_DELETE] = pg_catalog_delete_start,
     [STORE_CHILDREN_LIST] = pg_children_list_start,
+    [STORE_KEY_LIST] = pg_key_list_start,
+    [STORE_KEY_WRITE] = pg_key_write_start,
+    [STORE_TICKET] = pg_ticket_start,
 };
 
 int pg_job_start(struct pg_job *j)

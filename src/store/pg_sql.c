@@ -833,4 +833,25 @@ const char *const pg_sql_texts[PG_SQL_COUNT] = {
                                        " WHERE s.parent_session = $1::uuid"
                                        " AND s.parent_run IS NOT NULL ORDER BY s.id"
                                        " LIMIT $2::bigint",
+
+    [PG_API_KEYS_LIST] =
+        "SELECT k.id, k.workspace, k.name, k.role, k.prefix, k.hash, k.created_at, k.last_used_at,"
+        " k.expires_at, k.revoked_at FROM api_keys AS k ORDER BY k.id",
+    [PG_API_KEY_INSERT] =
+        "INSERT INTO api_keys (id, workspace, name, role, prefix, hash, created_at, updated_at,"
+        " expires_at) SELECT $1::uuid, $2::text, $3::text, $4::text, $5::text, $6::bytea,"
+        " $7::bigint, $7::bigint, $8::bigint WHERE NOT EXISTS (SELECT FROM api_keys AS k WHERE"
+        " k.id = $1::uuid OR k.hash = $6::bytea)",
+    [PG_API_KEY_REVOKE] =
+        "UPDATE api_keys AS k SET revoked_at = CASE WHEN k.revoked_at = 0 THEN $2::bigint"
+        " ELSE k.revoked_at END, updated_at = $2::bigint WHERE k.id = $1::uuid",
+    [PG_API_KEYS_USED] =
+        "UPDATE api_keys AS k SET last_used_at = d.at FROM unnest($1::uuid[], $2::bigint[])"
+        " AS d (id, at) WHERE k.id = d.id AND k.last_used_at < d.at",
+    [PG_TICKETS_TIDY] = "DELETE FROM tickets AS t WHERE t.expires_at <= $1::bigint",
+    [PG_TICKET_INSERT] =
+        "INSERT INTO tickets (hash, body, created_at, expires_at) SELECT $1::bytea, $2::text,"
+        " $3::bigint, $4::bigint ON CONFLICT DO NOTHING",
+    [PG_TICKET_TAKE] = "DELETE FROM tickets AS t WHERE t.hash = $1::bytea"
+                       " RETURNING t.body, t.expires_at",
 };

@@ -21,6 +21,7 @@
 #include <uv.h>
 
 #include "base/list.h"
+#include "store/keys.h"
 #include "store/pg_conn.h"
 #include "store/store.h"
 
@@ -144,6 +145,9 @@ int pg_catalog_get_start(struct pg_job *j);
 int pg_catalog_list_start(struct pg_job *j);
 int pg_catalog_delete_start(struct pg_job *j);
 int pg_retention_start(struct pg_job *j); /* pg_retention.c */
+int pg_key_list_start(struct pg_job *j);  /* pg_keys.c */
+int pg_key_write_start(struct pg_job *j);
+int pg_ticket_start(struct pg_job *j);
 
 /* ---- shared ---- */
 

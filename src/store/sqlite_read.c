@@ -375,6 +375,8 @@ int sqlite_read_run(struct sqlite_db *db, struct store_req *req)
         return sqlite_catalog_list(db, container_of(req, struct store_catalog_list, req));
     case STORE_USAGE_SUM:
         return sqlite_usage_sum(db, container_of(req, struct store_usage_sum, req));
+    case STORE_KEY_LIST:
+        return sqlite_key_list(db, container_of(req, struct store_key_list, req));
     case STORE_COMMIT:
     case STORE_WORKFLOW_PUT:
     case STORE_WORKFLOW_DELETE:
@@ -394,6 +396,8 @@ int sqlite_read_run(struct sqlite_db *db, struct store_req *req)
     case STORE_MEMORY_DELETE:
     case STORE_CATALOG_PUT:
     case STORE_CATALOG_DELETE:
+    case STORE_KEY_WRITE:
+    case STORE_TICKET:
     case STORE_OP_COUNT:
         break;
     }

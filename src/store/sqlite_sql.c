@@ -454,4 +454,23 @@ const char *const sqlite_sql_texts[SQL_COUNT] = {
         " (SELECT count(*) FROM sessions INDEXED BY sessions_by_group WHERE workspace = ?1"
         " AND group_id = ?2 AND stored_only = 0"
         " AND status NOT IN ('completed', 'failed', 'cancelled'))",
+
+    [SQL_API_KEYS_LIST] =
+        "SELECT k.id, w.name, k.name, k.role, k.prefix, k.hash, k.created_at, k.last_used_at,"
+        " k.expires_at, k.revoked_at FROM api_keys AS k JOIN workspaces AS w ON w.key = k.workspace"
+        " ORDER BY k.id",
+    [SQL_API_KEY_FIND] = "SELECT 1 FROM api_keys WHERE id = ?1 OR hash = ?2",
+    [SQL_API_KEY_INSERT] =
+        "INSERT INTO api_keys (id, workspace, name, role, prefix, hash, created_at, updated_at,"
+        " expires_at) VALUES (?1,?2,?3,?4,?5,?6,?7,?7,?8)",
+    [SQL_API_KEY_REVOKE] =
+        "UPDATE api_keys SET revoked_at = iif(revoked_at = 0, ?2, revoked_at), updated_at = ?2"
+        " WHERE id = ?1",
+    [SQL_API_KEY_USED] =
+        "UPDATE api_keys SET last_used_at = ?2 WHERE id = ?1 AND last_used_at < ?2",
+    [SQL_TICKETS_TIDY] = "DELETE FROM tickets WHERE expires_at <= ?1",
+    [SQL_TICKET_INSERT] =
+        "INSERT INTO tickets (hash, body, created_at, expires_at) VALUES (?1,?2,?3,?4)",
+    [SQL_TICKET_GET] = "SELECT body, expires_at FROM tickets WHERE hash = ?1",
+    [SQL_TICKET_DELETE] = "DELETE FROM tickets WHERE hash = ?1",
 };

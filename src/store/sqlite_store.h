@@ -16,6 +16,7 @@
 #include <uv.h>
 
 #include "base/list.h"
+#include "store/keys.h"
 #include "store/sqlite_db.h"
 #include "store/store.h"
 
@@ -165,6 +166,11 @@ int sqlite_catalog_put(struct sqlite_db *db, struct store_catalog_put *p); /* sq
 int sqlite_catalog_get(struct sqlite_db *db, struct store_catalog_get *g);
 int sqlite_catalog_list(struct sqlite_db *db, struct store_catalog_list *l);
 int sqlite_catalog_delete(struct sqlite_db *db, struct store_catalog_delete *d);
+
+/* sqlite_keys.c */
+int sqlite_key_list(struct sqlite_db *db, struct store_key_list *l);
+int sqlite_key_write(struct sqlite_db *db, struct store_key_write *w);
+int sqlite_ticket(struct sqlite_db *db, struct store_ticket *t);
 
 /* ---- opening ---- */
 

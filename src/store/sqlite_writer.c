@@ -114,6 +114,10 @@ int sqlite_write_run(struct sqlite_db *db, struct store_req *req)
         return sqlite_catalog_put(db, container_of(req, struct store_catalog_put, req));
     case STORE_CATALOG_DELETE:
         return sqlite_catalog_delete(db, container_of(req, struct store_catalog_delete, req));
+    case STORE_KEY_WRITE:
+        return sqlite_key_write(db, container_of(req, struct store_key_write, req));
+    case STORE_TICKET:
+        return sqlite_ticket(db, container_of(req, struct store_ticket, req));
     case STORE_WORKFLOW_GET:
     case STORE_WORKFLOW_LIST:
     case STORE_WORKFLOW_VERSIONS:
@@ -140,6 +144,7 @@ int sqlite_write_run(struct sqlite_db *db, struct store_req *req)
     case STORE_CATALOG_GET:
     case STORE_CATALOG_LIST:
     case STORE_USAGE_SUM:
+    case STORE_KEY_LIST:
     case STORE_OP_COUNT:
         break;
     }

@@ -35,6 +35,8 @@ bool store_op_is_write(const struct store_req *req)
     case STORE_MEMORY_DELETE:
     case STORE_CATALOG_PUT:
     case STORE_CATALOG_DELETE:
+    case STORE_KEY_WRITE:
+    case STORE_TICKET:
         return true;
     case STORE_SESSION_LOAD:
         return !id_is_zero(container_of(req, struct store_session_load, req)->claim_for);
@@ -64,6 +66,7 @@ bool store_op_is_write(const struct store_req *req)
     case STORE_CATALOG_GET:
     case STORE_CATALOG_LIST:
     case STORE_USAGE_SUM:
+    case STORE_KEY_LIST:
     case STORE_OP_COUNT:
         return false;
     }

@@ -77,6 +77,9 @@ enum store_op {
     STORE_CATALOG_DELETE,
     STORE_USAGE_SUM,
     STORE_CHILDREN_LIST,
+    STORE_KEY_LIST, /* keys.h */
+    STORE_KEY_WRITE,
+    STORE_TICKET,
     STORE_OP_COUNT,
 };
 
