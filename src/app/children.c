@@ -8,7 +8,7 @@
 #include "app/inbox_code.h"
 #include "base/clock.h"
 #include "base/mem.h"
-#include "engine/schema.h"
+#include "engine/form.h"
 
 #define RETRY_MS 1000 /* after the store could not be asked */
 
@@ -95,20 +95,11 @@ static struct json start_prop(const struct child_start *c, const char *key)
     return json_get(json_root(str_of(c->request)), key);
 }
 
-static void start_make(struct child_start *c, struct workflow *w)
+static void start_session(struct child_start *c, struct workflow *w, struct live *parent,
+                          struct str input)
 {
     struct app *a = c->app;
-    struct live *parent = live_find(a, c->parent_id);
-    struct str input = json_raw(start_prop(c, "input"));
     struct errbuf e = {""};
-    if (!parent || c->cancelled || live_find(a, c->child_id) || a->handover.active || a->stopping) {
-        start_free(c);
-        return;
-    }
-    if (json_exists(w->input_schema) && schema_validate(w->input_schema, json_root(input), &e)) {
-        start_fail(c, "invalid_input", e.text);
-        return;
-    }
     const struct session_meta *p = session_meta_of(parent->session);
     struct session_meta m = {.workspace = p->workspace,
                              .name = w->name,
@@ -133,6 +124,25 @@ static void start_make(struct child_start *c, struct workflow *w)
         return;
     }
     start_free(c);
+}
+
+static void start_make(struct child_start *c, struct workflow *w)
+{
+    struct app *a = c->app;
+    struct live *parent = live_find(a, c->parent_id);
+    struct str input = json_raw(start_prop(c, "input"));
+    struct arena arena;
+    struct errbuf e = {""};
+    if (!parent || c->cancelled || live_find(a, c->child_id) || a->handover.active || a->stopping) {
+        start_free(c);
+        return;
+    }
+    arena_init(&arena);
+    if (form_take(w->input_schema, input, &arena, &input, &e))
+        start_fail(c, "invalid_input", e.text);
+    else
+        start_session(c, w, parent, input);
+    arena_deinit(&arena);
 }
 
 static void start_found_workflow(struct store_req *r)

@@ -10,7 +10,7 @@
 #include "app/attachments.h"
 #include "base/clock.h"
 #include "base/mem.h"
-#include "engine/schema.h"
+#include "engine/form.h"
 
 #define FORK_LOG_BYTES_MAX (64u << 20) /* of a log without its tokens */
 #define FORK_PAGE_EVENTS   2000
@@ -248,14 +248,12 @@ static int fork_check(struct fork_job *job, struct errbuf *e)
     if (job->node_id.p && workflow_find(job->workflow, job->node_id) < 0)
         return err_set(e, ERR_NOT_FOUND, "the workflow has no node \"%.*s\"",
                        STR_FMT(job->node_id));
-    if (req->fork.input_json.p && json_exists(job->workflow->input_schema)) {
-        struct errbuf why = {""};
-        if (schema_validate(job->workflow->input_schema, json_root(req->fork.input_json), &why)) {
-            req->error_code = "invalid_input";
-            return err_set(e, ERR_INVALID,
-                           "the input does not hold to the workflow's input_schema: %.400s",
-                           why.text);
-        }
+    struct errbuf why = {""};
+    if (req->fork.input_json.p && form_take(job->workflow->input_schema, req->fork.input_json,
+                                            &req->arena, &req->fork.input_json, &why)) {
+        req->error_code = "invalid_input";
+        return err_set(e, ERR_INVALID,
+                       "the input does not hold to the workflow's input_schema: %.400s", why.text);
     }
     return 0;
 }

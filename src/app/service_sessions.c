@@ -7,7 +7,7 @@
 #include "app/attachments.h"
 #include "base/clock.h"
 #include "base/mem.h"
-#include "engine/schema.h"
+#include "engine/form.h"
 #include "net/wire.h"
 
 /* ---- execute ---- */
@@ -45,14 +45,13 @@ static void execute_start(struct app *a, struct svc_req *req, struct workflow *w
     struct errbuf e = {""};
     if (!attachments_take(req))
         return;
-    if (json_exists(w->input_schema)) {
-        int rc = schema_validate(w->input_schema, json_root(req->execute.input_json), &e);
-        if (rc) {
-            req->error_code = "invalid_input";
-            app_fail(req, ERR_INVALID, "the input does not hold to the workflow's input_schema: %s",
-                     e.text);
-            return;
-        }
+    int rc = form_take(w->input_schema, req->execute.input_json, &req->arena,
+                       &req->execute.input_json, &e);
+    if (rc) {
+        req->error_code = "invalid_input";
+        app_fail(req, ERR_INVALID, "the input does not hold to the workflow's input_schema: %s",
+                 e.text);
+        return;
     }
     struct session_meta meta;
     execute_meta(req, w, &meta);
@@ -60,7 +59,7 @@ static void execute_start(struct app *a, struct svc_req *req, struct workflow *w
     struct live *l = live_create(a, w, id, &meta, req->execute.start_paused);
     struct engine_input in = {.kind = IN_START};
     session_attach(l->session, req->execute.attachments_json);
-    int rc = live_step(l, &in, &e);
+    rc = live_step(l, &in, &e);
     if (rc) {
         live_destroy(l);
         app_fail(req, rc, "%s", e.text);

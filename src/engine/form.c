@@ -2,6 +2,10 @@
 
 #include <stdlib.h>
 
+#include "engine/schema.h"
+
+#define FORM_FILLED_MAX (4u << 20) /* bytes that defaults may add */
+
 /* The member of an object by a key as it stands in another text, escapes and all. */
 static struct json member(struct json object, const struct json_iter *key)
 {
@@ -49,4 +53,26 @@ void form_fill(struct json schema, struct json data, struct jw *w)
         jw_raw(w, json_raw(otherwise));
     }
     jw_end(w);
+}
+
+int form_take(struct json schema, struct str given, struct arena *a, struct str *out,
+              struct errbuf *e)
+{
+    struct buf filled;
+    struct jw w;
+    *out = given;
+    if (!json_exists(schema))
+        return 0;
+    buf_init(&filled, given.n + FORM_FILLED_MAX);
+    jw_init(&w, &filled);
+    form_fill(schema, json_root(given), &w);
+    int status = buf_error(&filled);
+    if (status)
+        err_set(e, status, "$: too large with its defaults");
+    else
+        status = schema_validate(schema, json_root(buf_str(&filled)), e);
+    if (!status)
+        *out = (struct str){arena_strdup(a, buf_str(&filled)), filled.len};
+    buf_deinit(&filled);
+    return status;
 }

@@ -69,6 +69,28 @@ for (const [name, wanted, body] of [
   ['a workflow id that is none', [400, 404], JSON.stringify({ workflow_id: 'a b' })],
 ]) test(`execute: ${name}`, () => refused(name, wanted, () => execute(body)));
 
+test('what the input lacks comes from the defaults of its schema', async () => {
+  const graph = {
+    input_schema: {
+      type: 'object', required: ['topic', 'tone'],
+      properties: { topic: { type: 'string' }, tone: { type: 'string', default: 'calm' }, more: { type: 'object', properties: { n: { type: 'integer', default: 3 } } } },
+    },
+    nodes: {
+      start: { type: 'start', next_ids: ['t'] },
+      t: { type: 'transform', properties: { output: '{tone = input.tone, n = input.more.n}' }, next_ids: ['end'] },
+      end: { type: 'end' },
+    },
+  };
+  const { session_id: id } = (await server.post('/workflows/execute', { graph, input: { topic: 'rain', more: {} } })).json;
+  const reader = new Reader(server, id);
+  const ended = await reader.ended();
+  reader.close();
+  assert.equal(ended.data.to, 'completed');
+  assert.deepEqual((await server.get(`/sessions/${id}`)).json.input, { topic: 'rain', more: { n: 3 }, tone: 'calm' });
+  const r = await refused('a member without a default', 400, () => server.post('/workflows/execute', { graph, input: {} }));
+  assert.equal(r.json.code, 'invalid_input');
+});
+
 for (const [name, graph, path, code] of [
   ['an unknown node', nodes({ a: llm('jugde'), judge: llm('end') }), 'nodes.a.next_ids[0]', 'unknown_node'],
   ['an unknown field', nodes({ a: { ...llm('end'), retries: 2 } }), 'nodes.a.retries', 'unknown_field'],
