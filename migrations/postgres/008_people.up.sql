@@ -17,3 +17,6 @@ CREATE TABLE tickets (
     expires_at bigint NOT NULL
 );
 CREATE INDEX tickets_by_end ON tickets (expires_at);
+-- How a session finds its definition again: SHA-256 of the canonical graph, in hex.
+ALTER TABLE session_details ADD COLUMN checksum text;
+ALTER TABLE workflow_versions ADD COLUMN checksum text;

@@ -463,9 +463,12 @@ bool engine_take_delta(struct session *s, int64_t now_ms, struct delta *d, struc
     if (s->is_new) {
         s->made->out.is_new = true;
         s->made->out.created_at = s->created_at;
-        s->made->out.meta = &s->meta;
         s->is_new = false;
+        s->made->out.meta = meta_taken(s, &s->made->out.arena);
+    } else if (s->meta_dirty) {
+        s->made->out.meta = meta_taken(s, &s->made->out.arena);
     }
+    s->made->out.version = s->version;
     *effects = effects_alive(s);
     *d = s->made->out;
     made_given(s);

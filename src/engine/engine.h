@@ -89,6 +89,8 @@ enum input_kind {
     IN_USER_INPUT,
     IN_SIGNAL, /* also while paused */
     IN_STAGE,  /* a stage's items, values; its completion */
+    IN_META,   /* what people and programs keep with it (meta.h); also while paused. ERR_STALE:
+                  if_version does not hold */
     /* results of effects, by run; for a run that is no longer current they are ignored */
     IN_CHUNK,
     IN_MODEL_DONE,
@@ -117,6 +119,8 @@ struct engine_input {
     struct id interrupt_id;                    /* RESUME_NODE, zero: whichever is open; STAGE */
     struct str action, data_json, reviewer;    /* RESUME_NODE; STAGE: "update" or "complete" */
     struct str name;                           /* SIGNAL, with data_json as its payload */
+    bool replace;                              /* META, with data_json: PUT; else PATCH */
+    int64_t if_version;                        /* META; 0: any */
     struct str content, user_id;               /* USER_INPUT: content is text */
     struct id run_id;                          /* results, LOG: of the call */
     struct str text;                           /* CHUNK (UTF-8), LOG */
@@ -137,6 +141,7 @@ int engine_step(struct session *s, const struct engine_input *in, struct errbuf 
 /* A word for clients that says more than the error of the last step, or NULL: "budget_exhausted",
  * "breaker_tripped", "signals_full". Static. */
 const char *session_refusal(const struct session *s);
+int64_t session_version(const struct session *s); /* of the meta part, for If-Match */
 /* What stood against the command that was just refused, as JSON for the answer's details; or NULL.
  * Valid until the next step. */
 struct str engine_refusal_json(const struct session *s);
@@ -193,8 +198,8 @@ struct effect {
 };
 
 /* Takes what the steps since the last take produced: *d is initialised and filled (meta when the
- * session is new); *effects, in order, live in d's arena. Returns false, and leaves *d alone, when
- * there is nothing. */
+ * session is new, or what is kept with it has changed); *effects, in order, live in d's arena.
+ * Returns false, and leaves *d alone, when there is nothing. */
 bool engine_take_delta(struct session *s, int64_t now_ms, struct delta *d, struct effect **effects);
 
 /* ---- looking ---- */

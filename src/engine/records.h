@@ -24,6 +24,7 @@ struct session_meta {
     struct str workflow_id;   /* NULL: an inline graph */
     int64_t workflow_version; /* 0: inline */
     struct str graph_json;    /* the workflow itself when inline, else NULL */
+    struct str checksum;      /* of the stored workflow's text when it began, in hex; or NULL */
     struct str input_json;
     struct str budget_json; /* or NULL */
     bool stored_only;       /* kept for another program (PUT): nothing runs it */
@@ -57,6 +58,7 @@ struct session_row {
     int64_t created_at;
     struct session_meta meta;
     struct session_core core;
+    struct str checksum_now; /* Out: of the newest version of the workflow that it names; or NULL */
 };
 
 /* One attempt of one node. Keyed by run_id; (node_id, iteration, attempt) is unique in a session.
@@ -231,9 +233,12 @@ struct delta {
      * last. seq_last = 0: none. Stored as one row. */
     struct buf events;
     int64_t seq_first, seq_last;
-    bool is_new;                     /* insert the session with *meta and *core */
-    int64_t created_at;              /* when is_new */
-    const struct session_meta *meta; /* when is_new */
+    bool is_new;        /* insert the session with *meta and *core */
+    int64_t created_at; /* when is_new */
+    /* When is_new; else NULL unless what people keep with it has changed: then name, tags,
+     * metadata, settings, thread_configs and workflow_state are written, and the version. */
+    const struct session_meta *meta;
+    int64_t version;                 /* of it; 1 when is_new */
     const struct session_core *core; /* NULL: the session's row is not touched */
 
     struct run_row *runs;                      /* upsert by run_id */

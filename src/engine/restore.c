@@ -654,6 +654,7 @@ int session_restore(struct session **out, struct workflow *wf, struct expr_vm *v
     struct restore r = {.s = s, .image = image, .e = e};
     session_set_id(s, image->row->id);
     s->epoch = epoch;
+    s->version = image->row->version;
     session_copy_meta(s, &image->row->meta);
     arena_init(&s->tmp);
     int rc = restore_columns(&r);

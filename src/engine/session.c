@@ -84,7 +84,7 @@ void session_copy_meta(struct session *s, const struct session_meta *meta)
         &m->workspace,           &m->name,          &m->group_id,      &m->user_id,
         &m->tags_json,           &m->metadata_json, &m->settings_json, &m->thread_configs_json,
         &m->workflow_state_json, &m->workflow_id,   &m->graph_json,    &m->input_json,
-        &m->budget_json};
+        &m->budget_json,         &m->checksum};
     size_t bytes = 0;
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
         bytes += texts[i]->p ? texts[i]->n + 16 : 0; /* with its end, aligned */
@@ -113,6 +113,7 @@ struct session *session_create(struct workflow *wf, struct expr_vm *vm,
     struct session *s = session_alloc(wf, vm);
     session_set_id(s, p->id);
     s->epoch = p->epoch;
+    s->version = 1;
     s->is_new = true;
     s->start_paused = p->start_paused;
     session_copy_meta(s, p->meta);
@@ -153,6 +154,7 @@ void session_destroy(struct session *s)
         free((char *)owned[i].p);
     session_free_lists(s);
     scopes_free(s);
+    meta_free(s);
     free(s->vars);
     free(s->models);
     table_deinit(&s->runs);
@@ -192,6 +194,11 @@ struct str session_definition(const struct session *s)
 int64_t session_last_seq(const struct session *s)
 {
     return s->seq;
+}
+
+int64_t session_version(const struct session *s)
+{
+    return s->version;
 }
 
 int64_t session_created_at(const struct session *s)
@@ -263,6 +270,7 @@ void session_describe(const struct session *s, struct arena *a, struct session_r
     memset(out, 0, sizeof(*out));
     out->id = s->id;
     out->epoch = s->epoch;
+    out->version = s->version;
     out->created_at = s->created_at;
     out->meta = s->meta;
     core_fill((struct session *)s, a, &out->core);

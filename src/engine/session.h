@@ -263,6 +263,8 @@ struct made {
     char stamp[32];
 };
 
+#define SESSION_KEPT 6
+
 struct session {
     struct id id;
     char id_text[ID_TEXT_BYTES + 1];
@@ -271,6 +273,9 @@ struct session {
     struct expr_vm *vm;
     struct arena arena; /* meta and the arrays below */
     struct session_meta meta;
+    struct str kept[SESSION_KEPT]; /* heap: members of meta that were changed since (step_meta.c) */
+    int64_t version;               /* of meta, as stored when all deltas are */
+    bool meta_dirty;
     bool is_new, start_paused;
 
     enum session_status status;
@@ -764,6 +769,12 @@ int stage_step(struct session *s, const struct engine_input *in, struct errbuf *
 int stage_answer(struct session *s, unsigned n, const struct engine_input *in, struct errbuf *e);
 /* Are those completed that it depends on? JOIN_IMPOSSIBLE: one never will be. */
 enum join_verdict stage_depends(struct session *s, unsigned n);
+
+/* ---- step_meta.c ---- */
+
+int step_meta(struct session *s, const struct engine_input *in, struct errbuf *e);
+void meta_free(struct session *s);
+const struct session_meta *meta_taken(struct session *s, struct arena *a); /* for a delta */
 
 /* ---- step.c, step_pause.c ---- */
 

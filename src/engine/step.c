@@ -180,6 +180,7 @@ void step_result(struct session *s, const struct engine_input *in)
     case IN_USER_INPUT:
     case IN_SIGNAL:
     case IN_STAGE:
+    case IN_META:
     case IN_RECOVER:
         break;
     }
@@ -208,6 +209,8 @@ static int step_dispatch(struct session *s, const struct engine_input *in, struc
         return signal_send(s, in, e);
     case IN_STAGE:
         return step_stage(s, in, e);
+    case IN_META:
+        return step_meta(s, in, e);
     case IN_RECOVER:
         session_recover(s);
         return 0;

@@ -13,14 +13,14 @@ static const struct {
     {"workflows", "workspace:w id:t name:t type:t description:t version:i first_version:i"
                   " created_at:i updated_at:i deleted:f"},
     {"workflow_versions", "workspace:w workflow_id:t version:i name:t type:t description:t"
-                          " created_at:i graph:t"},
+                          " created_at:i graph:t checksum:t"},
     {"sessions", "key:i id:u workspace:w version:i epoch:i busy:f stored_only:f status:t reason:t"
                  " name:t group_id:t user_id:t tags:t workflow_id:t workflow_version:i last_seq:i"
                  " created_at:i started_at:i ended_at:i updated_at:i output:t error:t"
                  " node_statuses:j waiting:t usage:t vars:t state:t owner:u folded_seq:i"
                  " parent_session:u parent_seq:i parent_run:u"},
     {"session_details", "session:s input:t metadata:t settings:t thread_configs:t"
-                        " workflow_state:t budget:t graph:t"},
+                        " workflow_state:t budget:t graph:t checksum:t"},
     {"session_events", "session:s seq_last:i seq_first:i at:i frames:t"},
     {"node_runs", "session:s run_id:u node_id:t kind:t iteration:i attempt:i status:t branch:t"
                   " started_at:i ended_at:i output:t error:t interrupt:t updated_at:i"

@@ -301,6 +301,7 @@ struct session_meta mem_copy_meta(struct arena *a, const struct session_meta *m)
     COPY(graph_json);
     COPY(input_json);
     COPY(budget_json);
+    COPY(checksum);
     return row;
 }
 

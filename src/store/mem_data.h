@@ -223,6 +223,12 @@ int mem_ticket(struct mem_data *d, struct store_ticket *t);
 /* mem_usage.c */
 void mem_commit_usage(struct mem_data *d, const struct mem_session *s, const struct delta *delta);
 int mem_usage_sum(struct mem_data *d, struct store_usage_sum *u);
+/* mem_save.c */
+int mem_session_save(struct mem_data *d, struct store_session_save *p);
+/* The six members of meta that may be changed. */
+void mem_meta_write(struct mem_session *s, const struct session_meta *meta, int64_t version);
+struct mem_session *mem_session_create(struct mem_data *d, const struct delta *delta);
+void mem_core_write(struct mem_session *s, const struct session_core *core);
 int mem_retention(struct mem_data *d, struct store_retention *r); /* mem_retention.c */
 int mem_session_load(struct mem_data *d, struct store_session_load *l);
 

@@ -587,6 +587,7 @@ int mem_read_run(struct mem_data *d, struct store_req *req)
     case STORE_CATALOG_DELETE:
     case STORE_KEY_WRITE:
     case STORE_TICKET:
+    case STORE_SESSION_SAVE:
     case STORE_OP_COUNT:
         break;
     }

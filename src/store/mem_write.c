@@ -23,12 +23,12 @@ void mem_keys_write(struct mem_data *d, const struct idempotency_row *rows)
 
 /* ---- commit ---- */
 
-static struct mem_session *commit_session_create(struct mem_data *d, const struct delta *delta)
+struct mem_session *mem_session_create(struct mem_data *d, const struct delta *delta)
 {
     struct mem_session *s = mem_row_create(sizeof(*s));
 
     s->row.id = delta->session_id;
-    s->row.version = 1;
+    s->row.version = delta->version ? delta->version : 1;
     s->row.epoch = delta->epoch;
     s->row.owner = delta->owner;
     s->row.created_at = delta->created_at;
@@ -39,7 +39,7 @@ static struct mem_session *commit_session_create(struct mem_data *d, const struc
     return s;
 }
 
-static void commit_core(struct mem_session *s, const struct session_core *core)
+void mem_core_write(struct mem_session *s, const struct session_core *core)
 {
     struct mem_core *row = mem_row_create(sizeof(*row));
 
@@ -141,9 +141,11 @@ static int write_commit(struct mem_data *d, struct store_commit *c)
         if (admitted <= 0)
             continue;
         if (!s)
-            s = commit_session_create(d, delta);
+            s = mem_session_create(d, delta);
+        else if (delta->meta)
+            mem_meta_write(s, delta->meta, delta->version);
         if (delta->core)
-            commit_core(s, delta->core);
+            mem_core_write(s, delta->core);
         if (delta->seq_last > 0)
             commit_events(s, delta);
         commit_work(s, delta);
@@ -264,6 +266,8 @@ int mem_write_run(struct mem_data *d, struct store_req *req)
         return mem_memory_age(d, container_of(req, struct store_memory_age, req));
     case STORE_MEMORY_DELETE:
         return mem_memory_delete(d, container_of(req, struct store_memory_delete, req));
+    case STORE_SESSION_SAVE:
+        return mem_session_save(d, container_of(req, struct store_session_save, req));
     case STORE_CATALOG_PUT:
         return mem_catalog_put(d, container_of(req, struct store_catalog_put, req));
     case STORE_CATALOG_DELETE:

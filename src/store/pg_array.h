@@ -11,7 +11,7 @@
 
 #include "store/pg_conn.h"
 
-#define PG_COLUMNS_MAX 29
+#define PG_COLUMNS_MAX 30
 #define PG_ROWS_MAX    (256u << 20) /* bytes of a statement: PostgreSQL takes less than 1 GB */
 #define PG_KEEP_MAX    (1u << 20)   /* bytes of a column's memory that are kept for the next time */
 

@@ -33,6 +33,8 @@ enum commit_part {
     PART_SESSIONS,
     PART_DETAILS,
     PART_UPDATES,
+    PART_META,
+    PART_META_DETAILS,
     PART_EVENTS,
     PART_RUNS,
     PART_EFFECTS,
@@ -58,8 +60,10 @@ static const struct {
     const char *types;
 } commit_parts[PART_COUNT] = {
     [PART_WORKSPACES] = {PG_WORKSPACES_MAKE, "t"},
-    [PART_SESSIONS] = {PG_SESSION_INSERT, "utiibtttttiuuiubttiiiittttttt"},
-    [PART_DETAILS] = {PG_DETAILS_INSERT, "uttttttt"},
+    [PART_SESSIONS] = {PG_SESSION_INSERT, PG_SESSION_TYPES},
+    [PART_DETAILS] = {PG_DETAILS_INSERT, PG_DETAILS_TYPES},
+    [PART_META] = {PG_META_UPDATE, PG_META_TYPES},
+    [PART_META_DETAILS] = {PG_META_DETAILS, PG_META_DETAILS_TYPES},
     [PART_UPDATES] = {PG_SESSION_UPDATE, "ubttiiiittttttt"},
     [PART_EVENTS] = {PG_EVENTS_INSERT, "uiiit"},
     [PART_RUNS] = {PG_RUNS_UPSERT, "uuttiittiitttit"},
@@ -159,12 +163,10 @@ static void commit_workspace(struct pg_commit *c, struct str workspace)
     pg_rows_str(&c->parts[PART_WORKSPACES], workspace);
 }
 
-static void commit_session(struct pg_commit *c, const struct delta *d)
+void pg_rows_session(struct pg_rows *r, const struct delta *d)
 {
     const struct session_meta *meta = d->meta;
-    struct pg_rows *r = &c->parts[PART_SESSIONS];
 
-    commit_workspace(c, rules_workspace(meta->workspace));
     pg_rows_begin(r);
     pg_rows_id(r, &d->session_id);
     pg_rows_str(r, rules_workspace(meta->workspace));
@@ -182,8 +184,13 @@ static void commit_session(struct pg_commit *c, const struct delta *d)
     pg_rows_i64(r, meta->parent_seq);
     pg_rows_id_or_null(r, &meta->parent_run);
     commit_core(r, d->core);
+    pg_rows_i64(r, d->version ? d->version : 1);
+}
 
-    r = &c->parts[PART_DETAILS];
+void pg_rows_details(struct pg_rows *r, const struct delta *d)
+{
+    const struct session_meta *meta = d->meta;
+
     pg_rows_begin(r);
     pg_rows_id(r, &d->session_id);
     pg_rows_str(r, meta->input_json);
@@ -193,6 +200,28 @@ static void commit_session(struct pg_commit *c, const struct delta *d)
     pg_rows_str(r, meta->workflow_state_json);
     pg_rows_str(r, meta->budget_json);
     pg_rows_str(r, meta->graph_json);
+    pg_rows_str(r, meta->checksum);
+}
+
+void pg_rows_meta(struct pg_rows *r, const struct id *id, const struct session_meta *meta,
+                  int64_t version, int64_t at)
+{
+    pg_rows_begin(r);
+    pg_rows_id(r, id);
+    pg_rows_str(r, meta->name);
+    pg_rows_str(r, commit_or(meta->tags_json, JSON_EMPTY_ARRAY));
+    pg_rows_i64(r, version);
+    pg_rows_i64(r, at);
+}
+
+void pg_rows_meta_details(struct pg_rows *r, const struct id *id, const struct session_meta *meta)
+{
+    pg_rows_begin(r);
+    pg_rows_id(r, id);
+    pg_rows_str(r, meta->metadata_json);
+    pg_rows_str(r, meta->settings_json);
+    pg_rows_str(r, meta->thread_configs_json);
+    pg_rows_str(r, meta->workflow_state_json);
 }
 
 static void commit_events(struct pg_commit *c, const struct delta *d)
@@ -454,8 +483,14 @@ static void commit_usage(struct pg_commit *c, const struct delta *d)
 static void commit_delta(struct pg_commit *c, const struct delta *d)
 {
     if (d->is_new) {
-        commit_session(c, d);
-    } else if (d->core) {
+        commit_workspace(c, rules_workspace(d->meta->workspace));
+        pg_rows_session(&c->parts[PART_SESSIONS], d);
+        pg_rows_details(&c->parts[PART_DETAILS], d);
+    } else if (d->meta) {
+        pg_rows_meta(&c->parts[PART_META], &d->session_id, d->meta, d->version, d->at);
+        pg_rows_meta_details(&c->parts[PART_META_DETAILS], &d->session_id, d->meta);
+    }
+    if (d->core && !d->is_new) {
         pg_rows_begin(&c->parts[PART_UPDATES]);
         pg_rows_id(&c->parts[PART_UPDATES], &d->session_id);
         commit_core(&c->parts[PART_UPDATES], d->core);

@@ -60,6 +60,7 @@ static int (*const job_starts[STORE_OP_COUNT])(struct pg_job *j) = {
     [STORE_KEY_LIST] = pg_key_list_start,
     [STORE_KEY_WRITE] = pg_key_write_start,
     [STORE_TICKET] = pg_ticket_start,
+    [STORE_SESSION_SAVE] = pg_session_save_start,
 };
 
 int pg_job_start(struct pg_job *j)

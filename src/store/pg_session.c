@@ -71,6 +71,8 @@ static int session_columns(struct pg_job *j, struct pgr *r, struct session_row *
     row->meta.thread_configs_json = pgr_json(r, a);
     row->meta.workflow_state_json = pgr_json(r, a);
     row->meta.budget_json = pgr_json(r, a);
+    row->meta.checksum = pgr_str(r, a);
+    row->checksum_now = pgr_str(r, a);
     return r->corrupt || !has_details ? pg_session_corrupt(j, &row->id, "details") : 0;
 }
 

@@ -30,13 +30,17 @@
                                         ".waiting, " s ".usage, " s ".vars, " s ".workspace, " s   \
                                         ".owner, " s ".parent_session, " s ".parent_seq, " s       \
                                         ".parent_run"
-#define DETAIL_COLUMNS                                                                             \
+#define DETAIL_COLUMNS(s)                                                                          \
     "d.session_id IS NOT NULL, d.input, d.metadata, d.settings, d.thread_configs,"                 \
-    " d.workflow_state, d.budget"
+    " d.workflow_state, d.budget, d.checksum, (SELECT v.checksum FROM workflows AS f CROSS JOIN"   \
+    " LATERAL (SELECT o.checksum FROM workflow_versions AS o WHERE o.workspace = f.workspace"      \
+    " AND o.workflow_id = f.id AND o.version = f.version OFFSET 0) AS v"                           \
+    " WHERE f.workspace = " s ".workspace AND f.id = " s ".workflow_id AND NOT f.deleted)"
 #define SESSION_DETAILS(s) " LEFT JOIN session_details AS d ON d.session_id = " s ".id"
 
 #define SESSION_DETAILS_S SESSION_DETAILS("s")
-#define SESSION_WHOLE     SESSION_COLUMNS("s") ", " DETAIL_COLUMNS ", d.graph"
+#define DETAIL_COLUMNS_S  DETAIL_COLUMNS("s")
+#define SESSION_WHOLE     SESSION_COLUMNS("s") ", " DETAIL_COLUMNS_S ", d.graph"
 
 /* A page: $1 workspace, $2 where the list ends (excluded), $3 $4 where the page begins (excluded),
  * then the filters (NULL: any) $5 status, $6 workflow, $7 group, $8 user, $9 tag, $10 part of name
@@ -45,29 +49,110 @@
     "SELECT " columns " FROM sessions AS s WHERE s.workspace = $1::text " condition                \
     " AND s.created_at " bound " $2::bigint AND (s.created_at, s.key) " beyond                     \
     " ($3::bigint, $4::bigint) ORDER BY s.created_at " way ", s.key " way
-#define SESSIONS_PAGE(condition, bound, beyond, way)                                               \
-    "SELECT p.key, " SESSION_COLUMNS(                                                              \
-        "p") ", " DETAIL_COLUMNS                                                                   \
-             " FROM (SELECT w.* FROM (" SESSIONS_WALK(                                             \
-                 "s.*", condition, bound, beyond,                                                  \
-                 way) " LIMIT " TEXT_OF(STORE_EXAMINED_MAX) ") AS w"                               \
-                                                            " WHERE ($5::text IS NULL OR "         \
-                                                            "w.status = $5) AND ($6::text IS "     \
-                                                            "NULL OR w.workflow_id = $6)"          \
-                                                            " AND ($7::text IS NULL OR "           \
-                                                            "w.group_id = $7) AND ($8::text IS "   \
-                                                            "NULL OR w.user_id = $8)"              \
-                                                            " AND ($9::text IS NULL OR "           \
-                                                            "w.tags::jsonb ? $9)"                  \
-                                                            " AND ($10::text IS NULL OR "          \
-                                                            "position(lower($10 COLLATE \"C\") "   \
-                                                            "IN lower(w.name COLLATE \"C\"))"      \
-                                                            " > 0 OR position(lower($10 COLLATE "  \
-                                                            "\"C\") IN w.id::text) > 0)"           \
-                                                            " LIMIT $11::bigint) AS "              \
-                                                            "p" SESSION_DETAILS(                   \
-                                                                "p") " ORDER BY p.created_at " way \
-                                                                     ", p.key " way
+#define SESSIONS_PAGE(condition, bound, beyond, way)                                                                                          \
+    "SELECT p.key, " SESSION_COLUMNS("p") ", " DETAIL_COLUMNS("p") " FROM (SELECT w.* FROM "                                                  \
+                                                                   "(" SESSIONS_WALK("s.*", condition, bound, beyond, way) " LIMIT " TEXT_OF( \
+                                                                       STORE_EXAMINED_MAX) ") AS "                                            \
+                                                                                           "w"                                                \
+                                                                                           " WHER"                                            \
+                                                                                           "E "                                               \
+                                                                                           "($5::"                                            \
+                                                                                           "text "                                            \
+                                                                                           "IS "                                              \
+                                                                                           "NULL "                                            \
+                                                                                           "OR "                                              \
+                                                                                           "w."                                               \
+                                                                                           "statu"                                            \
+                                                                                           "s = "                                             \
+                                                                                           "$5) "                                             \
+                                                                                           "AND "                                             \
+                                                                                           "($6::"                                            \
+                                                                                           "text "                                            \
+                                                                                           "IS "                                              \
+                                                                                           "NULL "                                            \
+                                                                                           "OR "                                              \
+                                                                                           "w."                                               \
+                                                                                           "workf"                                            \
+                                                                                           "low_"                                             \
+                                                                                           "id = "                                            \
+                                                                                           "$6)"                                              \
+                                                                                           " AND "                                            \
+                                                                                           "($7::"                                            \
+                                                                                           "text "                                            \
+                                                                                           "IS "                                              \
+                                                                                           "NULL "                                            \
+                                                                                           "OR "                                              \
+                                                                                           "w."                                               \
+                                                                                           "group"                                            \
+                                                                                           "_id "                                             \
+                                                                                           "= "                                               \
+                                                                                           "$7) "                                             \
+                                                                                           "AND "                                             \
+                                                                                           "($8::"                                            \
+                                                                                           "text "                                            \
+                                                                                           "IS "                                              \
+                                                                                           "NULL "                                            \
+                                                                                           "OR "                                              \
+                                                                                           "w."                                               \
+                                                                                           "user_"                                            \
+                                                                                           "id = "                                            \
+                                                                                           "$8)"                                              \
+                                                                                           " AND "                                            \
+                                                                                           "($9::"                                            \
+                                                                                           "text "                                            \
+                                                                                           "IS "                                              \
+                                                                                           "NULL "                                            \
+                                                                                           "OR "                                              \
+                                                                                           "w."                                               \
+                                                                                           "tags:"                                            \
+                                                                                           ":json"                                            \
+                                                                                           "b ? "                                             \
+                                                                                           "$9)"                                              \
+                                                                                           " AND "                                            \
+                                                                                           "($10:"                                            \
+                                                                                           ":text"                                            \
+                                                                                           " IS "                                             \
+                                                                                           "NULL "                                            \
+                                                                                           "OR "                                              \
+                                                                                           "posit"                                            \
+                                                                                           "ion("                                             \
+                                                                                           "lower"                                            \
+                                                                                           "($10 "                                            \
+                                                                                           "COLLA"                                            \
+                                                                                           "TE "                                              \
+                                                                                           "\"C\""                                            \
+                                                                                           ") "                                               \
+                                                                                           "IN "                                              \
+                                                                                           "lower"                                            \
+                                                                                           "(w."                                              \
+                                                                                           "name "                                            \
+                                                                                           "COLLA"                                            \
+                                                                                           "TE "                                              \
+                                                                                           "\"C\""                                            \
+                                                                                           "))"                                               \
+                                                                                           " > 0 "                                            \
+                                                                                           "OR "                                              \
+                                                                                           "posit"                                            \
+                                                                                           "ion("                                             \
+                                                                                           "lower"                                            \
+                                                                                           "($10 "                                            \
+                                                                                           "COLLA"                                            \
+                                                                                           "TE "                                              \
+                                                                                           "\"C\""                                            \
+                                                                                           ") IN "                                            \
+                                                                                           "w.id:"                                            \
+                                                                                           ":text"                                            \
+                                                                                           ") > "                                             \
+                                                                                           "0)"                                               \
+                                                                                           " LIMI"                                            \
+                                                                                           "T "                                               \
+                                                                                           "$11::"                                            \
+                                                                                           "bigin"                                            \
+                                                                                           "t) "                                              \
+                                                                                           "AS "                                              \
+                                                                                           "p" SESSION_DETAILS(                               \
+                                                                                               "p") " ORDER BY p.created_at " way             \
+                                                                                                    ", p.key " way
 /* The last row that a page looks at, and whether there is one more. */
 #define SESSIONS_END(condition, bound, beyond, way)                                                \
     SESSIONS_WALK("s.created_at, s.key", condition, bound, beyond, way)                            \
@@ -301,23 +386,47 @@ const char *const pg_sql_texts[PG_SQL_COUNT] = {
         "INSERT INTO sessions (id, workspace, epoch, created_at, stored_only, name, group_id,"
         " user_id, tags, workflow_id, workflow_version, owner, parent_session, parent_seq,"
         " parent_run, busy, status, reason, last_seq, started_at, ended_at, updated_at, output,"
-        " error, node_statuses, waiting, usage, vars, state) SELECT id, workspace, epoch,"
+        " error, node_statuses, waiting, usage, vars, state, version) SELECT id, workspace, epoch,"
         " created_at, stored_only, name, group_id, user_id, tags, workflow_id, workflow_version,"
         " CASE WHEN ended_at = 0 THEN owner END, parent_session, parent_seq, parent_run, busy,"
         " status, reason, last_seq, started_at, ended_at, updated_at, output, error,"
-        " node_statuses::jsonb, waiting, usage, vars, state FROM unnest($1::uuid[], $2::text[],"
+        " node_statuses::jsonb, waiting, usage, vars, state, version FROM unnest($1::uuid[],"
+        " $2::text[],"
         " $3::bigint[], $4::bigint[], $5::boolean[], $6::text[], $7::text[], $8::text[],"
         " $9::text[], $10::text[], $11::bigint[], $12::uuid[], $13::uuid[], $14::bigint[],"
         " $15::uuid[], $16::boolean[], $17::text[], $18::text[], $19::bigint[], $20::bigint[],"
         " $21::bigint[], $22::bigint[], $23::text[], $24::text[], $25::text[], $26::text[],"
-        " $27::text[], $28::text[], $29::text[]) AS d (id, workspace, epoch, created_at,"
+        " $27::text[], $28::text[], $29::text[], $30::bigint[]) AS d (id, workspace, epoch,"
+        " created_at,"
         " stored_only, name, group_id, user_id, tags, workflow_id, workflow_version, owner,"
         " parent_session, parent_seq, parent_run, busy, status, reason, last_seq, started_at,"
-        " ended_at, updated_at, output, error, node_statuses, waiting, usage, vars, state)",
+        " ended_at, updated_at, output, error, node_statuses, waiting, usage, vars, state,"
+        " version)",
     [PG_DETAILS_INSERT] =
         "INSERT INTO session_details (session_id, input, metadata, settings, thread_configs,"
-        " workflow_state, budget, graph) SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[],"
-        " $4::text[], $5::text[], $6::text[], $7::text[], $8::text[])",
+        " workflow_state, budget, graph, checksum) SELECT * FROM unnest($1::uuid[], $2::text[],"
+        " $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[])",
+    /* What may be changed of a session's meta part, and what more of a stored one. */
+    [PG_META_UPDATE] =
+        "UPDATE sessions AS s SET name = d.name, tags = d.tags, version = d.version,"
+        " updated_at = d.updated_at FROM unnest($1::uuid[], $2::text[], $3::text[],"
+        " $4::bigint[], $5::bigint[]) AS d (id, name, tags, version, updated_at)" WHERE_ROW_OF(
+            "sessions", "s", "o.id = d.id"),
+    [PG_META_DETAILS] =
+        "UPDATE session_details AS s SET metadata = d.metadata, settings = d.settings,"
+        " thread_configs = d.thread_configs, workflow_state = d.workflow_state"
+        " FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[])"
+        " AS d (id, metadata, settings, thread_configs, workflow_state)" WHERE_ROW_OF(
+            "session_details", "s", "o.session_id = d.id"),
+    [PG_STORED_UPDATE] =
+        "UPDATE sessions AS s SET status = d.status, user_id = d.user_id, group_id = d.group_id,"
+        " workflow_id = d.workflow_id FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[],"
+        " $5::text[]) AS d (id, status, user_id, group_id, workflow_id)" WHERE_ROW_OF(
+            "sessions", "s", "o.id = d.id"),
+    [PG_SAVE_LOOK] =
+        "SELECT d.n, s.workspace, s.version, s.created_at, s.updated_at, s.status, s.stored_only"
+        " FROM unnest($1::uuid[]) WITH ORDINALITY AS d (id, n) CROSS JOIN LATERAL"
+        " (SELECT o.* FROM sessions AS o WHERE o.id = d.id OFFSET 0) AS s ORDER BY d.n",
     [PG_SESSION_UPDATE] =
         "UPDATE sessions AS s SET busy = d.busy, status = d.status, reason = d.reason,"
         " last_seq = d.last_seq, started_at = d.started_at, ended_at = d.ended_at,"
@@ -829,7 +938,7 @@ const char *const pg_sql_texts[PG_SQL_COUNT] = {
     [PG_MEMORY_DELETE] = "DELETE FROM memories AS m WHERE m.workspace = $1::text"
                          " AND (m.id = $2::uuid OR m.source_id = $2)",
     [PG_CHILDREN] =
-        "SELECT " SESSION_COLUMNS("s") ", " DETAIL_COLUMNS " FROM sessions AS s" SESSION_DETAILS_S
+        "SELECT " SESSION_COLUMNS("s") ", " DETAIL_COLUMNS_S " FROM sessions AS s" SESSION_DETAILS_S
                                        " WHERE s.parent_session = $1::uuid"
                                        " AND s.parent_run IS NOT NULL ORDER BY s.id"
                                        " LIMIT $2::bigint",

@@ -148,6 +148,7 @@ int pg_retention_start(struct pg_job *j); /* pg_retention.c */
 int pg_key_list_start(struct pg_job *j);  /* pg_keys.c */
 int pg_key_write_start(struct pg_job *j);
 int pg_ticket_start(struct pg_job *j);
+int pg_session_save_start(struct pg_job *j); /* pg_save.c */
 
 /* ---- shared ---- */
 
@@ -155,6 +156,16 @@ int pg_ticket_start(struct pg_job *j);
 void pg_run_columns(struct pgr *r, struct arena *a, struct run_row *row);
 
 struct pg_rows;
+/* A session that is made, and the texts that hang on it; what is changed of these. */
+#define PG_SESSION_TYPES      "utiibtttttiuuiubttiiiittttttti"
+#define PG_DETAILS_TYPES      "utttttttt"
+#define PG_META_TYPES         "uttii"
+#define PG_META_DETAILS_TYPES "utttt"
+void pg_rows_session(struct pg_rows *r, const struct delta *d);
+void pg_rows_details(struct pg_rows *r, const struct delta *d);
+void pg_rows_meta(struct pg_rows *r, const struct id *id, const struct session_meta *meta,
+                  int64_t version, int64_t at);
+void pg_rows_meta_details(struct pg_rows *r, const struct id *id, const struct session_meta *meta);
 /* A row of PG_KEYS_INSERT. */
 void pg_rows_key(struct pg_rows *r, const struct idempotency_row *k);
 

@@ -122,6 +122,23 @@ bool rules_user_seen(struct arena *a, enum catalog_user_kind kind, struct str id
 void rules_used_by_agent(struct store_catalog_delete *d, const struct catalog_users *u);
 void rules_used_by_group(struct store_catalog_delete *d, int64_t memories, int64_t sessions);
 
+/* What a save or a delete asks of the session as it is (NULL: there is none); fills in Out. A
+ * session of another workspace is none, and cannot be made. (rules_save.c) */
+int rules_save_check(struct store_session_save *p, size_t i, const struct session_row *now,
+                     struct errbuf *e);
+int rules_save_delete_check(struct store_session_save *p, size_t i, const struct session_row *now,
+                            struct errbuf *e);
+/* A new stored session, as a delta that makes it; all it points to is p's or in the delta. */
+struct save_new {
+    struct delta delta;
+    struct session_meta meta;
+    struct session_core core;
+};
+void rules_save_new(const struct store_session_save *p, const struct session_save *s,
+                    struct save_new *out);
+/* Its answer's row, with its body; NULL: no key. */
+const struct idempotency_row *rules_save_key(struct store_session_save *p);
+
 int rules_retention_limit(int limit);                 /* default and maximum applied */
 struct str rules_text(struct str s);                  /* NULL becomes empty */
 struct str rules_copy(struct arena *a, struct str s); /* NULL stays NULL */

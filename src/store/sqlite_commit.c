@@ -41,7 +41,7 @@ static void commit_bind_core(struct sqlq *q, const struct session_core *core)
     sqlq_bind_str(q, core->state_json);
 }
 
-static int commit_session_insert(struct sqlite_db *db, const struct delta *d, int64_t *key)
+int sqlite_session_insert(struct sqlite_db *db, const struct delta *d, int64_t *key)
 {
     const struct session_meta *meta = d->meta;
     int64_t workspace = 0;
@@ -67,6 +67,7 @@ static int commit_session_insert(struct sqlite_db *db, const struct delta *d, in
     sqlq_bind_id_or_null(&q, &meta->parent_id);
     sqlq_bind_i64(&q, meta->parent_seq);
     sqlq_bind_id_or_null(&q, &meta->parent_run);
+    sqlq_bind_i64(&q, d->version ? d->version : 1);
     status = sqlq_run(&q);
     if (status < 0)
         return status;
@@ -81,6 +82,30 @@ static int commit_session_insert(struct sqlite_db *db, const struct delta *d, in
     sqlq_bind_str(&q, meta->workflow_state_json);
     sqlq_bind_str(&q, meta->budget_json);
     sqlq_bind_str(&q, meta->graph_json);
+    sqlq_bind_str(&q, meta->checksum);
+    return sqlq_run(&q);
+}
+
+int sqlite_meta_update(struct sqlite_db *db, int64_t key, const struct session_meta *meta,
+                       int64_t version, int64_t at)
+{
+    struct sqlq q;
+
+    sqlq_start(&q, db, SQL_META_UPDATE);
+    sqlq_bind_str(&q, meta->name);
+    sqlq_bind_str(&q, commit_or(meta->tags_json, JSON_EMPTY_ARRAY));
+    sqlq_bind_i64(&q, version);
+    sqlq_bind_i64(&q, at);
+    sqlq_bind_i64(&q, key);
+    int status = sqlq_run(&q);
+    if (status < 0)
+        return status;
+    sqlq_start(&q, db, SQL_META_DETAILS);
+    sqlq_bind_str(&q, meta->metadata_json);
+    sqlq_bind_str(&q, meta->settings_json);
+    sqlq_bind_str(&q, meta->thread_configs_json);
+    sqlq_bind_str(&q, meta->workflow_state_json);
+    sqlq_bind_i64(&q, key);
     return sqlq_run(&q);
 }
 
@@ -329,13 +354,15 @@ static int commit_delta(struct sqlite_db *db, struct arena *a, const struct delt
         return status;
 
     if (d->is_new)
-        status = commit_session_insert(db, d, &session.key);
+        status = sqlite_session_insert(db, d, &session.key);
     if (status < 0)
         return status;
     int written = commit_events_first(db, d, session.key);
     if (written <= 0)
         return written;
-    if (d->core && !d->is_new)
+    if (d->meta && !d->is_new)
+        status = sqlite_meta_update(db, session.key, d->meta, d->version, d->at);
+    if (d->core && !d->is_new && status == 0)
         status = commit_session_update(db, d, session.key);
     return status < 0 ? status : commit_parts(db, d, session.key);
 }

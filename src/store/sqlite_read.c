@@ -398,6 +398,7 @@ int sqlite_read_run(struct sqlite_db *db, struct store_req *req)
     case STORE_CATALOG_DELETE:
     case STORE_KEY_WRITE:
     case STORE_TICKET:
+    case STORE_SESSION_SAVE:
     case STORE_OP_COUNT:
         break;
     }

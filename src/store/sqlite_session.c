@@ -93,6 +93,8 @@ static int session_details(struct sqlite_db *db, struct arena *a, int64_t key, b
     meta->workflow_state_json = sqlq_json(&q, a);
     meta->budget_json = sqlq_json(&q, a);
     meta->graph_json = sqlq_json(&q, a);
+    meta->checksum = sqlq_str(&q, a);
+    row->checksum_now = sqlq_str(&q, a);
     sqlq_end(&q);
     return q.corrupt ? session_corrupt(db, &row->id, "details") : 0;
 }

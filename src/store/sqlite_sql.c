@@ -137,8 +137,18 @@ const char *const sqlite_sql_texts[SQL_COUNT] = {
         "group_id,"
         " user_id, tags, workflow_id, workflow_version, busy, status, reason, last_seq, started_at,"
         " ended_at, updated_at, output, error, node_statuses, waiting, usage, vars, state,"
-        " parent_session, parent_seq, parent_run)"
-        " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+        " parent_session, parent_seq, parent_run, version)"
+        " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+    /* What may be changed of a session's meta part, and what more of a stored one. */
+    [SQL_META_UPDATE] = "UPDATE sessions SET name = ?1, tags = ?2, version = ?3, updated_at = ?4"
+                        " WHERE key = ?5",
+    [SQL_META_DETAILS] = "UPDATE session_details SET metadata = ?1, settings = ?2,"
+                         " thread_configs = ?3, workflow_state = ?4 WHERE session = ?5",
+    [SQL_STORED_UPDATE] = "UPDATE sessions SET status = ?1, user_id = ?2, group_id = ?3,"
+                          " workflow_id = ?4 WHERE key = ?5",
+    [SQL_SAVE_LOOK] = "SELECT s.key, w.name, s.version, s.created_at, s.status, s.stored_only"
+                      " FROM sessions AS s CROSS JOIN workspaces AS w ON w.key = s.workspace"
+                      " WHERE s.id = ?1",
     [SQL_SESSION_UPDATE] =
         "UPDATE sessions SET busy = ?1, status = ?2, reason = ?3, last_seq = ?4, started_at = ?5,"
         " ended_at = ?6, updated_at = ?7, output = ?8, error = ?9, node_statuses = ?10,"
@@ -154,9 +164,14 @@ const char *const sqlite_sql_texts[SQL_COUNT] = {
     [SQL_SESSION_STATE] = "SELECT state FROM sessions WHERE key = ?1",
     [SQL_DETAILS_INSERT] =
         "INSERT INTO session_details (session, input, metadata, settings, thread_configs,"
-        " workflow_state, budget, graph) VALUES (?,?,?,?,?,?,?,?)",
-    [SQL_DETAILS_GET] = "SELECT input, metadata, settings, thread_configs, workflow_state, budget,"
-                        " CASE WHEN ?2 THEN graph END FROM session_details WHERE session = ?1",
+        " workflow_state, budget, graph, checksum) VALUES (?,?,?,?,?,?,?,?,?)",
+    [SQL_DETAILS_GET] =
+        "SELECT input, metadata, settings, thread_configs, workflow_state, budget,"
+        " CASE WHEN ?2 THEN graph END, checksum, (SELECT v.checksum FROM sessions AS s"
+        " CROSS JOIN workflows AS f ON f.workspace = s.workspace AND f.id = s.workflow_id"
+        " CROSS JOIN workflow_versions AS v ON v.workspace = f.workspace"
+        " AND v.workflow_id = f.id AND v.version = f.version"
+        " WHERE s.key = ?1 AND f.deleted = 0) FROM session_details WHERE session = ?1",
     [SQL_SCAN_BUSY] = "SELECT s.id FROM sessions AS s INDEXED BY sessions_busy"
                       " WHERE s.busy = 1 AND s.id > ?1 AND " IS_FREE " ORDER BY s.id LIMIT ?2",
 

@@ -153,6 +153,11 @@ int sqlite_task_heartbeat(struct sqlite_db *db, struct store_task_heartbeat *h);
 int sqlite_task_get(struct sqlite_db *db, struct store_task_get *g);
 int sqlite_file_get(struct sqlite_db *db, struct store_file_get *g);
 int sqlite_file_list(struct sqlite_db *db, struct store_file_list *l);
+/* sqlite_save.c, with two of sqlite_commit.c */
+int sqlite_session_save(struct sqlite_db *db, struct store_session_save *p);
+int sqlite_session_insert(struct sqlite_db *db, const struct delta *d, int64_t *key);
+int sqlite_meta_update(struct sqlite_db *db, int64_t key, const struct session_meta *meta,
+                       int64_t version, int64_t at);
 int sqlite_retention(struct sqlite_db *db, struct store_retention *r); /* sqlite_retention.c */
 int sqlite_workflow_put(struct sqlite_db *db, struct store_workflow_put *p); /* sqlite_workflow.c */
 int sqlite_workflow_delete(struct sqlite_db *db, struct store_workflow_delete *d);

@@ -110,6 +110,8 @@ int sqlite_write_run(struct sqlite_db *db, struct store_req *req)
         return sqlite_memory_age(db, container_of(req, struct store_memory_age, req));
     case STORE_MEMORY_DELETE:
         return sqlite_memory_delete(db, container_of(req, struct store_memory_delete, req));
+    case STORE_SESSION_SAVE:
+        return sqlite_session_save(db, container_of(req, struct store_session_save, req));
     case STORE_CATALOG_PUT:
         return sqlite_catalog_put(db, container_of(req, struct store_catalog_put, req));
     case STORE_CATALOG_DELETE:

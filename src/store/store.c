@@ -37,6 +37,7 @@ bool store_op_is_write(const struct store_req *req)
     case STORE_CATALOG_DELETE:
     case STORE_KEY_WRITE:
     case STORE_TICKET:
+    case STORE_SESSION_SAVE:
         return true;
     case STORE_SESSION_LOAD:
         return !id_is_zero(container_of(req, struct store_session_load, req)->claim_for);

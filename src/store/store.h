@@ -80,6 +80,7 @@ enum store_op {
     STORE_KEY_LIST, /* keys.h */
     STORE_KEY_WRITE,
     STORE_TICKET,
+    STORE_SESSION_SAVE,
     STORE_OP_COUNT,
 };
 
@@ -151,6 +152,41 @@ struct store_session_delete { /* with everything that hangs on it */
     struct id id;
     int64_t expected_version; /* ERR_STALE; 0: any */
     bool terminal_only;       /* ERR_CONFLICT while it is live */
+};
+/* Sessions that other programs keep here, and what they keep with those that have ended. */
+enum save_kind {
+    SAVE_STORED, /* created, or replaced whole. ERR_CONFLICT: that session was executed here */
+    SAVE_META,   /* name, tags, metadata, settings, thread_configs and workflow_state of one that is
+                    there. ERR_CONFLICT: it runs, so only its owner may */
+};
+struct session_save {
+    struct id id;
+    enum save_kind kind;
+    struct session_meta meta;
+    struct str status;        /* of SAVE_STORED */
+    int64_t expected_version; /* ERR_STALE; 0: any */
+    bool must_exist;          /* ERR_NOT_FOUND, as always with SAVE_META */
+    /* Out */
+    bool created;
+    int64_t version, created_at;
+};
+enum save_entry { SAVE_ENTRY_NONE, SAVE_ENTRY_SAVE, SAVE_ENTRY_DELETE };
+/* All or nothing. No id stands in it twice. Deletes are of stored sessions and ended ones:
+ * ERR_CONFLICT, ERR_NOT_FOUND. A write. */
+struct store_session_save {
+    struct store_req req;
+    struct str workspace;
+    struct session_save *saves;
+    size_t save_count;
+    const struct id *deletes;
+    size_t delete_count;
+    int64_t now_ms;
+    /* Stored with it, or NULL: its body is what `answer` makes of Out, within the transaction: it
+     * runs on any thread, and touches nothing else. */
+    const struct idempotency_row *idempotency;
+    void (*answer)(const struct store_session_save *s, struct buf *out);
+    enum save_entry failed_in; /* Out: where the entry stands that was refused */
+    size_t failed;             /* Out: as which */
 };
 struct store_idempotency_put { /* ERR_CONFLICT when the key exists */
     struct store_req req;

@@ -1,0 +1,78 @@
+/* Stored sessions in memory. */
+#include "store/mem_data.h"
+#include "store/rules.h"
+
+static const struct session_row *save_look(struct mem_data *d, struct store_session_save *p,
+                                           const struct id *id, struct session_row *row)
+{
+    struct mem_session *s = table_get(&d->sessions_by_id, *id);
+
+    if (!s)
+        return NULL;
+    *row = mem_session_row(&p->req.arena, s, false);
+    return row;
+}
+
+static int save_check(struct mem_data *d, struct store_session_save *p)
+{
+    struct session_row row;
+    int status = 0;
+
+    for (size_t i = 0; i < p->save_count && status == 0; i++)
+        status = rules_save_check(p, i, save_look(d, p, &p->saves[i].id, &row), &p->req.error);
+    for (size_t i = 0; i < p->delete_count && status == 0; i++)
+        status =
+            rules_save_delete_check(p, i, save_look(d, p, &p->deletes[i], &row), &p->req.error);
+    if (status == 0 && p->idempotency && !mem_keys_are_free(d, p->idempotency))
+        status = err_set(&p->req.error, ERR_CONFLICT, "this Idempotency-Key is in use");
+    return status;
+}
+
+void mem_meta_write(struct mem_session *s, const struct session_meta *meta, int64_t version)
+{
+    struct session_meta *m = &s->row.meta;
+
+    m->name = rules_copy(&s->arena, meta->name);
+    m->tags_json = rules_copy(&s->arena, meta->tags_json.p ? meta->tags_json : STR("[]"));
+    m->metadata_json = rules_copy(&s->arena, meta->metadata_json);
+    m->settings_json = rules_copy(&s->arena, meta->settings_json);
+    m->thread_configs_json = rules_copy(&s->arena, meta->thread_configs_json);
+    m->workflow_state_json = rules_copy(&s->arena, meta->workflow_state_json);
+    s->row.version = version;
+}
+
+static void save_write(struct mem_data *d, struct store_session_save *p,
+                       const struct session_save *x)
+{
+    struct mem_session *s = table_get(&d->sessions_by_id, x->id);
+    struct save_new fresh;
+
+    rules_save_new(p, x, &fresh);
+    if (!s) {
+        s = mem_session_create(d, &fresh.delta);
+    } else {
+        mem_meta_write(s, &x->meta, x->version);
+        if (x->kind == SAVE_META) {
+            s->core->core.updated_at = p->now_ms;
+            return;
+        }
+        s->row.meta.user_id = rules_copy(&s->arena, x->meta.user_id);
+        s->row.meta.group_id = rules_copy(&s->arena, x->meta.group_id);
+        s->row.meta.workflow_id = rules_copy(&s->arena, x->meta.workflow_id);
+    }
+    mem_core_write(s, &fresh.core);
+}
+
+int mem_session_save(struct mem_data *d, struct store_session_save *p)
+{
+    int status = save_check(d, p);
+
+    if (status < 0)
+        return status;
+    for (size_t i = 0; i < p->save_count; i++)
+        save_write(d, p, &p->saves[i]);
+    for (size_t i = 0; i < p->delete_count; i++)
+        mem_session_remove(d, table_get(&d->sessions_by_id, p->deletes[i]));
+    mem_keys_write(d, rules_save_key(p));
+    return 0;
+}
