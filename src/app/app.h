@@ -107,6 +107,10 @@ bool app_failed_store(struct svc_req *req, const struct store_req *r, const char
 void service_again(struct app *a, struct svc_req *req);
 void service_again_all(struct app *a, struct list *replies); /* of struct reply */
 
+/* The code of a PUT or PATCH that was to be a command, but finds the session ended or gone: what is
+ * kept with it is changed in the store then (service_store.c). As the engine says it. */
+#define SERVICE_ENDED "session_ended"
+
 /* service_sessions.c, service_workflows.c, service_reads.c: one function per svc_op */
 void svc_execute(struct app *a, struct svc_req *req);
 void svc_command(struct app *a, struct svc_req *req);
@@ -114,6 +118,8 @@ void svc_fork(struct app *a, struct svc_req *req); /* fork.c: fork and retry */
 void svc_session_get(struct app *a, struct svc_req *req);
 void svc_session_list(struct app *a, struct svc_req *req);
 void svc_session_delete(struct app *a, struct svc_req *req);
+void svc_session_change(struct app *a, struct svc_req *req); /* service_store.c: PUT, PATCH */
+void svc_session_batch(struct app *a, struct svc_req *req);
 void svc_events(struct app *a, struct svc_req *req);
 void svc_messages(struct app *a, struct svc_req *req);
 void svc_nodes(struct app *a, struct svc_req *req);

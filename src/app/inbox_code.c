@@ -21,12 +21,20 @@ static const char *const op_words[SVC_OP_COUNT] = {
     [SVC_TASK_FAIL] = "task_fail",
     [SVC_CHILD_ENDED] = "child_ended",
     [SVC_CHILD_RESUME] = "child_resume",
+    [SVC_SESSION_PUT] = "session_put",
+    [SVC_SESSION_PATCH] = "session_patch",
 };
 
 /* Those that answer a question of the session's. */
 static bool op_answers(enum svc_op op)
 {
     return op == SVC_NODE_RESUME || op == SVC_STAGE_UPDATE || op == SVC_STAGE_COMPLETE;
+}
+
+/* Those that change what is kept with it. */
+static bool op_changes(enum svc_op op)
+{
+    return op == SVC_SESSION_PUT || op == SVC_SESSION_PATCH;
 }
 
 bool inbox_op_is_command(enum svc_op op)
@@ -99,6 +107,9 @@ static void put_fields(struct jw *w, const struct svc_req *req)
         put_text(w, "reviewer", req->answer.reviewer);
         if (req->answer.data_json.p)
             jw_kv_raw(w, "data", req->answer.data_json);
+    } else if (op_changes(req->op)) {
+        jw_kv_i64(w, "if_match", req->if_match);
+        jw_kv_raw(w, "data", req->stored.json);
     } else if (req->op == SVC_SIGNAL) {
         put_text(w, "node_id", req->signal.node_id);
         put_text(w, "name", req->signal.name);
@@ -201,6 +212,10 @@ static bool take_fields(struct svc_req *req, struct json v)
         req->answer.reviewer = take_text(req, v, "reviewer");
         req->answer.data_json = take_json(req, v, "data");
         ok = take_id(req, v, "interrupt_id", &req->answer.interrupt_id);
+    } else if (op_changes(req->op)) {
+        json_i64(json_get(v, "if_match"), &req->if_match);
+        req->stored.json = take_json(req, v, "data");
+        ok = json_type(json_get(v, "data")) == JSON_OBJECT;
     } else if (req->op == SVC_SIGNAL) {
         req->signal.node_id = take_text(req, v, "node_id");
         req->signal.name = take_text(req, v, "name");
@@ -265,6 +280,8 @@ void inbox_answer_write(struct buf *out, const struct svc_req *req)
             jw_kv_raw(&w, "details", buf_str(&req->details));
     } else if (req->body.len) {
         jw_kv_raw(&w, "body", buf_str(&req->body));
+        if (req->etag_version)
+            jw_kv_i64(&w, "version", req->etag_version);
     }
     jw_end(&w);
 }
@@ -287,5 +304,6 @@ int inbox_answer_read(struct str text, int http_status, struct svc_req *req, str
     req->error_code = code.p;
     buf_append_str(&req->details, json_raw(json_get(root, "details")));
     buf_append_str(&req->body, json_raw(json_get(root, "body")));
+    json_i64(json_get(root, "version"), &req->etag_version);
     return 0;
 }

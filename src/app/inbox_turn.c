@@ -141,7 +141,7 @@ static bool turn_is_for_now(const struct svc_req *req)
 static void turn_answered(struct svc_req *req)
 {
     struct inbox_turn *t = req->data;
-    if (req->status == ERR_STALE)
+    if (req->status == ERR_STALE && !req->error_code) /* not an If-Match's */
         turn_command_put_back(t, true);
     else if (turn_is_for_now(req))
         turn_command_put_back(t, false);

@@ -283,6 +283,13 @@ static void command_input(struct svc_req *req, struct engine_input *in)
         in->data_json = req->answer.data_json;
         in->reviewer = req->answer.reviewer;
         break;
+    case SVC_SESSION_PUT:
+    case SVC_SESSION_PATCH:
+        in->kind = IN_META;
+        in->data_json = req->stored.json;
+        in->replace = req->op == SVC_SESSION_PUT;
+        in->if_version = req->if_match;
+        break;
     case SVC_SIGNAL:
         in->kind = IN_SIGNAL;
         in->node_id = req->signal.node_id;
@@ -330,12 +337,31 @@ static const char *command_status(enum svc_op op)
     }
 }
 
+static bool command_is_change(enum svc_op op)
+{
+    return op == SVC_SESSION_PUT || op == SVC_SESSION_PATCH;
+}
+
+static void command_changed_body(struct svc_req *req, const struct live *l)
+{
+    struct session_row row;
+    struct jw w;
+    session_describe(l->session, &req->arena, &row);
+    jw_init(&w, &req->body);
+    wire_session(&w, &row);
+    req->etag_version = row.version;
+}
+
 /* `before`: the interrupt that it was about, if any. One that is open still has taken the answer as
  * one of several. */
 static void command_body(struct svc_req *req, const struct live *l,
                          const struct interrupt_row *before)
 {
     struct interrupt_row now = {0};
+    if (command_is_change(req->op)) {
+        command_changed_body(req, l);
+        return;
+    }
     if (req->op == SVC_TASK_HEARTBEAT) {
         struct jw w;
         jw_init(&w, &req->body);
@@ -358,10 +384,11 @@ static void command_body(struct svc_req *req, const struct live *l,
 }
 
 /* With an Idempotency-Key it may have been its own first try that made it impossible: then it is
- * answered when that is durable, and idempotency.c finds the first answer. */
+ * answered when that is durable, and idempotency.c finds the first answer. A change of one that has
+ * just ended goes to the store, once its end is there. */
 static void command_refuse(struct live *l, struct svc_req *req, int code, const char *why)
 {
-    if (req->idempotency_key.p && !live_is_durable(l)) {
+    if ((req->idempotency_key.p || command_is_change(req->op)) && !live_is_durable(l)) {
         req->status = err_set(&req->error, code, "%s", why);
         live_add_reply(l, req, NULL);
     } else if (req->op == SVC_NODE_RESUME && (code == ERR_CONFLICT || code == ERR_NOT_FOUND)) {
@@ -423,7 +450,10 @@ static void command_live(struct live_want *w, struct live *l, int status, struct
         command_elsewhere(job->app, req, w->owner);
     else if (command_is_of_task(req->op) && gone)
         app_fail(req, ERR_NOT_FOUND, NO_TASK);
-    else if (req->op == SVC_NODE_RESUME && gone)
+    else if (command_is_change(req->op) && gone) {
+        req->error_code = SERVICE_ENDED;
+        app_fail(req, ERR_CONFLICT, "the session has ended");
+    } else if (req->op == SVC_NODE_RESUME && gone)
         answer_refuse(job->app, req, ERR_NOT_FOUND, "Session not found or not active");
     else if (status == ERR_NOT_FOUND)
         app_fail(req, status, "there is no such session");

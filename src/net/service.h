@@ -38,6 +38,9 @@ enum svc_op {
     SVC_SESSION_LIST,      /* list */
     SVC_SESSION_GET,       /* session_id (GET and HEAD) */
     SVC_SESSION_DELETE,    /* session_id, force, if_match */
+    SVC_SESSION_PUT,       /* session_id, stored.json, if_match */
+    SVC_SESSION_PATCH,     /* the same: merged into what is there */
+    SVC_SESSION_BATCH,     /* stored.save_json, stored.delete_json */
     SVC_PAUSE,             /* session_id, pause */
     SVC_RESUME,
     SVC_CANCEL,               /* session_id, reason */
@@ -171,6 +174,10 @@ struct svc_req {
         struct str group_id, by; /* or NULL; by: "day,group,agent,model" or some of them */
         int64_t from, until;     /* 0: not given */
     } usage;
+    struct {
+        struct str json;                   /* the object */
+        struct str save_json, delete_json; /* arrays of objects, of UUIDs; or NULL */
+    } stored;
     struct {
         struct str prompt, provider, model; /* NULL: the default ones */
     } generate;

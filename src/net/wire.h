@@ -26,6 +26,7 @@
 #define WIRE_QUERY_MAX     20000
 #define WIRE_TIERS_MAX     8
 #define WIRE_MEMORIES_MAX  100 /* of one query */
+#define WIRE_BATCH_MAX     500 /* sessions of one batch that are saved, that are deleted */
 
 /* Writers: one JSON value each. */
 void wire_session(struct jw *w, const struct session_row *row);

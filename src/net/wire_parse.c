@@ -385,6 +385,8 @@ static int check_whole(enum svc_op op, bool in_message, struct svc_req *req, str
 int wire_parse_op(enum svc_op op, bool in_message, struct json body, struct svc_req *req,
                   struct errbuf *e)
 {
+    if (op == SVC_SESSION_PUT || op == SVC_SESSION_PATCH || op == SVC_SESSION_BATCH)
+        return wire_parse_stored(op, body, req, e);
     struct wire_table t = fields_of(op, in_message);
     req->task.retry = true; /* unless it says otherwise */
     int r = wire_read(body, t.fields, t.count, req, &req->arena, e);

@@ -11,5 +11,8 @@
  * (and `node_id` for SVC_NODE_RESUME); they are read by the caller. */
 int wire_parse_op(enum svc_op op, bool in_message, struct json body, struct svc_req *req,
                   struct errbuf *e);
+/* The same for what programs keep here (wire_stored.c): what their members are is the app's to say.
+ */
+int wire_parse_stored(enum svc_op op, struct json body, struct svc_req *req, struct errbuf *e);
 
 #endif

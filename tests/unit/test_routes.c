@@ -27,7 +27,7 @@ static void test_find(void **state)
         {HTTP_HEAD, "/sessions/7", SVC_SESSION_GET, "7", "", "", NULL},
         {HTTP_POST, "/sessions/7/nodes/judge/resume", SVC_NODE_RESUME, "7", "judge", "", NULL},
         {HTTP_GET, "/sessions/7/nodes", SVC_NODES, "7", "", "", NULL},
-        {HTTP_POST, "/sessions/7", SVC_OP_COUNT, "", "", "", "GET, HEAD, DELETE"},
+        {HTTP_POST, "/sessions/7", SVC_OP_COUNT, "", "", "", "GET, HEAD, PUT, PATCH, DELETE"},
         {HTTP_PATCH, "/workflows/w", SVC_OP_COUNT, "", "", "", "GET, HEAD, PUT, DELETE"},
         {HTTP_GET, "/sessions/7/pause", SVC_OP_COUNT, "", "", "", "POST"},
         {HTTP_GET, "/", SVC_OP_COUNT, "", "", "", ""},

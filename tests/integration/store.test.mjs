@@ -1,0 +1,168 @@
+// Sessions as other programs keep them here: PUT, PATCH, HEAD, DELETE, batches, filters, errors. On two
+// instances where the store can be shared: what one writes, the other sees.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { holdsAnswer } from './lib/contract.mjs';
+import { Server } from './lib/server.mjs';
+import { Database, storeKind } from './lib/services.mjs';
+
+let server, other, database;
+before(async () => {
+  if (storeKind() === 'postgres') database = new Database();
+  server = await new Server({ database }).start();
+  other = database ? await new Server({ database }).start() : server;
+});
+after(async () => {
+  if (other !== server) await other?.close();
+  await server?.close();
+  database?.drop();
+});
+
+let made = 0;
+const newId = () => `01990000-0000-7000-8000-${String(++made).padStart(12, '0')}`;
+const at = (id) => `/sessions/${id}`;
+const put = async (id, body, headers, on = server) => holdsAnswer('/sessions/{id}', 'put', await on.request('PUT', at(id), body, headers));
+const patch = async (id, body, headers, on = server) => holdsAnswer('/sessions/{id}', 'patch', await on.request('PATCH', at(id), body, headers));
+const batch = async (body, headers, on = server) => holdsAnswer('/sessions/batch', 'post', await on.post('/sessions/batch', body, headers));
+const get = async (id, on = other) => holdsAnswer('/sessions/{id}', 'get', await on.get(at(id)));
+const ok = (r, status = 200) => { assert.equal(r.status, status, r.text); return r; };
+function refused(r, status, code, text) {
+  ok(r, status);
+  assert.equal(r.json.code, code, r.text);
+  if (text) assert.match(r.json.error, text);
+  return r;
+}
+const ifMatch = (version) => ({ 'if-match': `"${version}"` });
+
+const stageGraph = {
+  nodes: {
+    start: { type: 'start', next_ids: ['work'] },
+    work: { type: 'stage', properties: { checklist: ['a', 'b'] }, next_ids: ['told'] },
+    told: { type: 'transform', properties: { output: { name: 'session.name' } }, next_ids: ['end'] },
+    end: { type: 'end' },
+  },
+};
+
+test('a stored session: created, read, replaced, deleted', async () => {
+  const id = newId();
+  const body = {
+    status: 'drafting', name: 'A story', user_id: 'ann', group_id: 'writers', tags: ['x', 'ü'],
+    metadata: { workflow_config_path: 'flows/a.yaml', big: 'DIGITS', deep: { a: [1, { b: null }] } },
+    settings: { theme: 'dark' }, thread_configs: { t1: { model: 'm' } }, workflow_state: { step: 3 },
+  };
+  refused(await get(id), 404, 'not_found');
+  assert.equal((await other.request('HEAD', at(id))).status, 404);
+  const created = ok(await put(id, JSON.stringify(body).replace('"DIGITS"', '9007199254740993')), 201);
+  body.metadata.big = Number('9007199254740993');
+  assert.equal(created.headers.get('etag'), '"1"');
+  assert.match(created.text, /9007199254740993/); // digits are kept
+  const now = ok(await get(id));
+  assert.deepEqual(now.json, created.json);
+  for (const [key, value] of Object.entries(body)) assert.deepEqual(now.json[key], JSON.parse(JSON.stringify(value)), key);
+  assert.equal((await other.request('HEAD', at(id))).status, 200);
+
+  // What GET gave may be sent back; what is not named is empty then; created_at stays.
+  const { status, name, ...rest } = now.json;
+  const replaced = ok(await put(id, { ...rest, created_at: '2000-01-01T00:00:00.000Z', version: 77 }));
+  assert.equal(replaced.json.version, 2);
+  assert.equal(replaced.json.created_at, created.json.created_at);
+  assert.equal(replaced.json.status, 'unknown');
+  assert.equal(replaced.json.name, null);
+  assert.deepEqual(replaced.json.metadata, now.json.metadata);
+
+  refused(await server.request('DELETE', at(id), undefined, ifMatch(1)), 412, 'stale_version');
+  ok(await server.request('DELETE', at(id), undefined, ifMatch(2)), 204);
+  refused(await get(id), 404, 'not_found');
+});
+
+test('a patch merges deeply, arrays replace, null deletes', async () => {
+  const id = newId();
+  refused(await patch(id, { name: 'nobody' }), 404, 'not_found');
+  ok(await put(id, { metadata: { a: { x: 1, y: 2 }, list: [1, 2, 3] }, tags: ['one'], workflow_state: { n: 1 } }), 201);
+  const r = ok(await patch(id, { status: 'open', metadata: { a: { y: null, z: { q: null, r: 1 } }, list: [9] }, tags: null, workflow_state: { m: 2 } }));
+  assert.equal(r.json.version, 2);
+  assert.equal(r.headers.get('etag'), '"2"');
+  assert.equal(r.json.status, 'open');
+  assert.deepEqual(r.json.metadata, { a: { x: 1, z: { r: 1 } }, list: [9] });
+  assert.deepEqual(r.json.tags, []);
+  assert.deepEqual(r.json.workflow_state, { m: 2, n: 1 });
+  assert.deepEqual((await get(id)).json, r.json);
+
+  refused(await patch(id, { name: 'late' }, ifMatch(1)), 412, 'stale_version');
+  ok(await patch(id, { name: 'in time' }, ifMatch(2)));
+  refused(await put(newId(), {}, ifMatch(3)), 412, 'stale_version');
+  for (const [body, text] of [
+    [{ nonsense: 1 }, /nonsense/], [{ metadata: [] }, /metadata/], [{ tags: [1] }, /tags/], [{ status: '' }, /status/],
+    [{ name: 'x'.repeat(300) }, /name/], [{ group_id: 'no spaces' }, /group_id/], [[], /object/], [{ settings: 'x' }, /settings/],
+  ]) refused(await patch(id, body), 400, 'invalid', text);
+  refused(await patch(id, { metadata: { x: 'y'.repeat(1100000) } }), 413, 'too_large', /metadata/);
+  assert.equal((await get(id)).json.version, 3);
+});
+
+test('a session that runs: what programs keep with it goes through its owner', async () => {
+  const id = await server.execute(stageGraph, {}, { name: 'first', metadata: { n: { a: 1 } } });
+  const r = ok(await patch(id, { name: 'second', metadata: { n: { b: 2 } }, settings: { s: true }, tags: ['t'] }, {}, other));
+  assert.equal(r.json.version, 2);
+  assert.equal(r.headers.get('etag'), '"2"');
+  assert.deepEqual(r.json.metadata, { n: { a: 1, b: 2 } });
+  assert.equal(r.json.status, 'running');
+  const stored = ok(await get(id));
+  for (const key of ['version', 'name', 'tags', 'metadata', 'settings']) assert.deepEqual(stored.json[key], r.json[key], key);
+
+  refused(await patch(id, { status: 'completed' }), 409, 'conflict', /commands/);
+  refused(await patch(id, { user_id: 'eve' }), 409, 'conflict', /user_id/);
+  ok(await patch(id, { status: 'running', workflow_id: null })); // what is so already
+  refused(await patch(id, { name: 'late' }, ifMatch(2), other), 412, 'stale_version');
+  ok(await put(id, { name: 'third', metadata: { only: 'this' } }, ifMatch(3), other));
+  const now = ok(await get(id));
+  assert.deepEqual([now.json.version, now.json.name, now.json.metadata, now.json.settings], [4, 'third', { only: 'this' }, {}]);
+
+  // Expressions see the new name, and no event tells of the changes; one history all the same.
+  const stage = (await server.get(`/sessions/${id}/stages`)).json.items[0];
+  ok(await other.request('PATCH', `/stages/${stage.instance_id}`, { items: [{ index: 0, done: true }, { index: 1, done: true }] }));
+  ok(await other.post(`/stages/${stage.instance_id}/complete`));
+  for (let i = 0; (await get(id)).json.status === 'running'; i++) assert.ok(i < 2000);
+  const ended = ok(await get(id));
+  assert.equal(ended.json.status, 'completed');
+  assert.match(JSON.stringify(ended.json.output), /third/);
+  const events = await server.events(id);
+  events.forEach((e, i) => assert.equal(e.seq, i + 1));
+
+  // Ended sessions may be patched, too; under their version.
+  const after = ok(await patch(id, { metadata: { later: 1 } }, ifMatch(4), other));
+  assert.deepEqual(after.json.metadata, { only: 'this', later: 1 });
+  assert.equal(after.json.version, 5);
+  assert.equal(after.json.status, 'completed');
+  refused(await patch(id, { status: 'running' }), 409, 'conflict');
+  refused(await batch({ save: [{ id, name: 'x' }] }), 409, 'conflict');
+  assert.deepEqual((await get(id)).json, after.json);
+});
+
+test('a batch: all or nothing, and who was to blame', async () => {
+  const [a, b, c] = [newId(), newId(), newId()];
+  const first = ok(await batch({ save: [{ id: a, name: 'a' }, { id: b, name: 'b', status: 's' }] }));
+  assert.deepEqual(first.json, { saved: [{ id: a, version: 1, created: true }, { id: b, version: 1, created: true }], deleted: [] });
+  const missing = refused(await batch({ save: [{ id: a, name: 'a2' }, { id: c }], delete: [b, newId()] }), 404, 'not_found');
+  assert.deepEqual(missing.json.details, { list: 'delete', index: 1, id: newId0() });
+  assert.equal((await get(a)).json.name, 'a');
+  assert.equal((await get(c)).status, 404);
+  const bad = refused(await batch({ save: [{ id: a }, { id: c, metadata: 7 }] }), 400, 'invalid', /metadata/);
+  assert.deepEqual(bad.json.details, { list: 'save', index: 1, id: c });
+  refused(await batch({ save: [{ id: a }, { id: a }] }), 400, 'invalid', /twice/);
+  refused(await batch({ save: [{ name: 'no id' }] }), 400, 'invalid', /id/);
+  refused(await batch({ save: Array.from({ length: 501 }, () => ({ id: newId() })) }), 400, 'invalid', /500/);
+  const running = await server.execute(stageGraph);
+  refused(await batch({ delete: [running] }), 409, 'conflict');
+
+  const key = { 'idempotency-key': `batch-${a}` };
+  const done = ok(await batch({ save: [{ id: a, name: 'a3' }, { id: c }], delete: [b] }, key));
+  assert.deepEqual(done.json, { saved: [{ id: a, version: 2, created: false }, { id: c, version: 1, created: true }], deleted: [b] });
+  const again = ok(await batch({ save: [{ id: a, name: 'a3' }, { id: c }], delete: [b] }, key, other));
+  assert.deepEqual(again.json, done.json);
+  refused(await batch({ save: [] }, key), 409, 'idempotency_key_reused');
+  assert.equal((await get(a)).json.version, 2);
+  assert.equal((await get(b)).status, 404);
+  ok(await batch({}));
+  ok(await server.post(`/sessions/${running}/cancel`));
+});
+const newId0 = () => `01990000-0000-7000-8000-${String(made).padStart(12, '0')}`;
