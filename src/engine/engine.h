@@ -115,9 +115,9 @@ struct engine_input {
     struct str justification;                  /* RESUME, when a breaker has tripped */
     bool hold;                                 /* PAUSE: mode "hold" instead of "buffer" */
     bool timers_run;                           /* PAUSE: timers "run" instead of "freeze" */
-    struct str node_id;                        /* RESUME_NODE */
+    struct str node_id;                        /* RESUME_NODE; START: begin at that stage */
     struct id interrupt_id;                    /* RESUME_NODE, zero: whichever is open; STAGE */
-    struct str action, data_json, reviewer;    /* RESUME_NODE; STAGE: "update" or "complete" */
+    struct str action, data_json, reviewer;    /* RESUME_NODE; STAGE: node_stage.c */
     struct str name;                           /* SIGNAL, with data_json as its payload */
     bool replace;                              /* META, with data_json: PUT; else PATCH */
     int64_t if_version;                        /* META; 0: any */

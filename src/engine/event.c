@@ -111,6 +111,8 @@ void event_session_move(struct session *s, enum session_status from)
     jw_kv_stringz(w, "to", session_status_word(s->status));
     if (s->reason.p)
         jw_kv_string(w, "reason", s->reason);
+    if (from == SESSION_PENDING && s->in->kind == IN_START && s->in->node_id.p)
+        jw_kv_string(w, "begin_at", s->in->node_id); /* a fork reads it */
     if (s->status == SESSION_PAUSED)
         jw_kv_bool(w, "quiesced", true);
     if (s->status == SESSION_COMPLETED)

@@ -107,6 +107,28 @@ bool session_interrupt(const struct session *s, struct str node_id, struct id in
     return true;
 }
 
+void interrupt_record(struct session *s, unsigned n, struct id id, struct str request,
+                      struct str answer)
+{
+    struct interrupt_row *r = interrupt_row(s, id), *next = r->next;
+    struct json kind = json_get(json_root(request), "kind");
+    *r = (struct interrupt_row){
+        .next = next,
+        .interrupt_id = id,
+        .session_id = s->id,
+        .run_id = s->at->nodes[n].run_id,
+        .node_id = out_copy(s, node_def(s, n)->id),
+        .kind = out_copy(s, (struct str){kind.p + 1, kind.n - 2}),
+        .status = STR("answered"),
+        .request_json = out_copy(s, request),
+        .answer_json = out_copy(s, answer),
+        .created_at = s->now,
+        .updated_at = s->now,
+    };
+    run_row_sync(s, n);
+    s->at->nodes[n].row->interrupt_json = r->request_json;
+}
+
 static void run_row_keep(struct session *s, unsigned n)
 {
     run_row_sync(s, n);

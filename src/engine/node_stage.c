@@ -8,10 +8,11 @@
  * the list of questions; the instance's id is that of the interrupt.
  *
  *     {interrupt_id, kind: "stage", reason, actions: ["complete"], name,
- *      items: [{name, required, done}], deliverables: [{name, required, value}], context, ...}
+ *      items: [{name, required, done}], deliverables: [{name, required, value}], context,
+ *      started_at?, started_by?, ...}
+ *
+ * It is active from the moment that it waits; started_at says that somebody has begun with it.
  */
-
-#define STAGE_BYTES_MAX (1u << 20) /* of all of that */
 
 /* ---- asking ---- */
 
@@ -34,10 +35,11 @@ static void entries_write(struct session *s, unsigned n, struct jw *w, const cha
     jw_end(w);
 }
 
-static void stage_write(struct session *s, unsigned n, struct jw *w, const char *id,
-                        struct str description)
+void stage_write(struct session *s, unsigned n, struct jw *w, const char *id,
+                 struct str description)
 {
-    static const char *const told[] = {"estimated_minutes", "weight", "depends_on"};
+    static const char *const told[] = {"estimated_minutes", "weight", "depends_on", "order",
+                                       "allow_skip"};
     const struct node_def *def = node_def(s, n);
     struct str name = prop_text(s, n, "name");
     char otherwise[300];
@@ -45,7 +47,8 @@ static void stage_write(struct session *s, unsigned n, struct jw *w, const char 
     jw_kv_stringz(w, "interrupt_id", id);
     jw_kv_stringz(w, "kind", "stage");
     jw_kv_string(w, "reason", description.n ? description : str_of(otherwise));
-    jw_kv_raw(w, "actions", STR("[\"complete\"]"));
+    jw_kv_raw(w, "actions",
+              stage_allows_skip(s, n) ? STR("[\"complete\",\"skip\"]") : STR("[\"complete\"]"));
     jw_kv_string(w, "name", name.n ? name : def->name);
     for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++)
         if (json_exists(prop(s, n, told[i])))
@@ -64,6 +67,8 @@ void node_start_stage(struct session *s, unsigned n)
     char text[ID_TEXT_BYTES + 1];
     struct buf b;
     struct jw w;
+    if (!stage_condition_holds(s, n))
+        return;
     if (description.p && eval_template(s, n, description, &description, &e)) {
         node_failz(s, n, "invalid_template", e.text);
         return;
@@ -331,6 +336,12 @@ static int64_t done_count(const struct session *s, unsigned n)
     return done;
 }
 
+void stage_progress_tell(struct session *s, unsigned n)
+{
+    progress_event(s, n, done_count(s, n), (int64_t)json_length(interrupt_get(s, n, "items")),
+                   JSON_ABSENT);
+}
+
 /* An event for every item that has changed, or one for the rest. */
 static void progress_tell(struct session *s, unsigned n, const struct change *c, int64_t done)
 {
@@ -352,7 +363,7 @@ static void progress_tell(struct session *s, unsigned n, const struct change *c,
         progress_event(s, n, done, total, JSON_ABSENT);
 }
 
-static void change_apply(struct session *s, unsigned n, const struct change *c)
+static void change_apply(struct session *s, unsigned n, const struct change *c, struct str by)
 {
     int64_t done = done_count(s, n);
     if (c->items.p)
@@ -363,6 +374,7 @@ static void change_apply(struct session *s, unsigned n, const struct change *c)
         interrupt_set(s, n, "context", c->context);
     if (c->items.p || c->deliverables.p || c->context.p)
         progress_tell(s, n, c, done);
+    stage_stamp(s, n, by);
     interrupt_put(s, n, "pending");
 }
 
@@ -454,7 +466,7 @@ static int stage_complete(struct session *s, unsigned n, struct json v, struct s
         rc = missing_check(s, n, &c, e);
     if (rc)
         return rc;
-    change_apply(s, n, &c);
+    change_apply(s, n, &c, reviewer);
     human_resume(s, n,
                  &(struct answer){
                      .action = STR("complete"), .data = stage_output(s, n), .reviewer = reviewer});
@@ -463,8 +475,10 @@ static int stage_complete(struct session *s, unsigned n, struct json v, struct s
 
 int stage_answer(struct session *s, unsigned n, const struct engine_input *in, struct errbuf *e)
 {
+    if (str_eqz(in->action, "skip"))
+        return stage_skip(s, n, in, e);
     if (!str_eqz(in->action, "complete"))
-        return err_set(e, ERR_INVALID, "Node \"%.*s\" is a stage; it takes: complete.",
+        return err_set(e, ERR_INVALID, "Node \"%.*s\" is a stage; it takes: complete, skip.",
                        STR_FMT(node_def(s, n)->id));
     return stage_complete(s, n, json_root(in->data_json), in->reviewer, e);
 }
@@ -472,17 +486,21 @@ int stage_answer(struct session *s, unsigned n, const struct engine_input *in, s
 int stage_step(struct session *s, const struct engine_input *in, struct errbuf *e)
 {
     struct change c = {.items = STR_NULL};
+    if (str_eqz(in->action, "start"))
+        return stage_start(s, in, e);
     struct work *w = work_waiting(s, STR_NULL, in->interrupt_id);
     if (!w || w->scope->wf->nodes[w->node].kind != KIND_STAGE)
         return err_set(e, ERR_CONFLICT, "This stage is not open: it was completed or cancelled.");
     s->at = w->scope;
     if (str_eqz(in->action, "complete"))
         return stage_complete(s, w->node, json_root(in->data_json), in->reviewer, e);
+    if (str_eqz(in->action, "skip"))
+        return stage_skip(s, w->node, in, e);
     int rc = change_read(s, w->node, json_root(in->data_json), &c, e);
     if (!rc && !c.items.p && !c.deliverables.p && !c.context.p)
         rc = err_set(e, ERR_INVALID, "Give items, deliverables or context.");
     if (!rc)
-        change_apply(s, w->node, &c);
+        change_apply(s, w->node, &c, in->reviewer);
     return rc;
 }
 

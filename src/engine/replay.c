@@ -432,6 +432,19 @@ static int replay_go_on(struct session *s, const struct replay *r, const struct 
     return 0;
 }
 
+/* Where it begins: where the other one did, or at the stage of before that is to be done after all.
+ */
+static struct str replay_begin(const struct session *s, const struct replay_run *p,
+                               const struct replay *r)
+{
+    int at = workflow_find(s->root.wf, p->log.begin_at), n = workflow_find(s->root.wf, r->node_id);
+    if (at >= 0 && n >= 0 && s->root.wf->nodes[n].kind == KIND_STAGE &&
+        s->root.wf->nodes[n].owner < 0 &&
+        workflow_reaches_forward(s->root.wf, (unsigned)n, (unsigned)at))
+        return r->node_id;
+    return p->log.begin_at;
+}
+
 int engine_replay(struct session *s, const struct replay *r, struct errbuf *e)
 {
     struct engine_input in = {.kind = IN_START, .now_ms = r->now_ms, .ids = r->ids};
@@ -439,6 +452,7 @@ int engine_replay(struct session *s, const struct replay *r, struct errbuf *e)
     int rc = record_log_read(&p.log, s, r, e);
     if (!rc) {
         s->replay = &p;
+        in.node_id = replay_begin(s, &p, r);
         rc = engine_step(s, &in, e);
     }
     for (const struct record *it = p.log.first; it && !rc && s->status == SESSION_RUNNING;

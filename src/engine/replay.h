@@ -48,7 +48,8 @@ struct record_node {
 struct record_log {
     struct arena arena;
     struct record *first, *last;
-    struct table runs; /* STARTED by run id */
+    struct table runs;   /* STARTED by run id */
+    struct str begin_at; /* the stage that the session began at; NULL: its start */
     struct record_node *nodes[RECORD_BUCKETS];
 };
 

@@ -125,6 +125,9 @@ static int frame_read(struct record_log *log, struct str frame, struct errbuf *e
     struct json root = json_root(frame), data = json_get(root, "data");
     if (!json_i64(json_get(root, "seq"), &seq) || json_type(data) != JSON_OBJECT)
         return corrupt(log, "an event has no number or no data", e);
+    if (json_exists(json_get(data, "begin_at")) &&
+        json_string_eq(json_get(root, "type"), "session_state_change"))
+        log->begin_at = string_of(json_get(data, "begin_at"));
     if (!record_kind_of(json_get(root, "type"), data, &kind, &word))
         return 0;
     struct record *r = arena_calloc(&log->arena, 1, sizeof(*r));

@@ -17,6 +17,7 @@
  *     thought.c     what models think before they answer
  *     said.c        what people say while nobody asks
  *     node_*.c      the kinds of nodes
+ *     stage_turn.c  stages: begun, passed over, and sessions that begin at one
  *     interrupt.c   what suspended nodes have asked, as rows
  *     node_map.c    containers: map, sequence
  *     event.c       frames for people
@@ -681,6 +682,9 @@ void interrupt_set(struct session *s, unsigned n, const char *key, struct str va
 struct json interrupt_get(const struct session *s, unsigned n, const char *key);
 void interrupts_retime(struct session *s); /* timers were frozen or thawed */
 struct work *work_waiting(const struct session *s, struct str node_id, struct id interrupt_id);
+/* A question that was never asked, as a row with its answer; the run's row has it, too. */
+void interrupt_record(struct session *s, unsigned n, struct id id, struct str request,
+                      struct str answer);
 
 /* ---- node_human.c, node_review.c ---- */
 
@@ -760,11 +764,27 @@ bool said_restore(struct session *s, struct json state);    /* false: damaged */
 int said_verify(const struct session *s, struct errbuf *e); /* 0, ERR_CORRUPT */
 void said_free(struct session *s);
 
-/* ---- node_stage.c ---- */
+/* ---- node_stage.c, stage_turn.c ---- */
 
-#define STAGE_ENTRIES_MAX 200 /* items, deliverables, members of the context */
+#define STAGE_ENTRIES_MAX 200        /* items, deliverables, members of the context */
+#define STAGE_BYTES_MAX   (1u << 20) /* of a stage */
 
 void node_start_stage(struct session *s, unsigned n);
+/* A stage as its interrupt; `description` as it is to be shown, NULL: none. */
+void stage_write(struct session *s, unsigned n, struct jw *w, const char *id,
+                 struct str description);
+void stage_progress_tell(struct session *s, unsigned n); /* an event that names no item */
+/* Passes over a stage whose run has begun: it counts as done, its output says why it was not. */
+void stage_pass(struct session *s, unsigned n, const char *reason, int chosen);
+/* Does its condition hold? Else the stage is passed over, or has failed. */
+bool stage_condition_holds(struct session *s, unsigned n);
+int stage_start(struct session *s, const struct engine_input *in, struct errbuf *e);
+int stage_skip(struct session *s, unsigned n, const struct engine_input *in, struct errbuf *e);
+bool stage_allows_skip(const struct session *s, unsigned n);
+void stage_stamp(struct session *s, unsigned n, struct str by); /* that somebody has begun it */
+/* Begins a session at a stage: what lies before it is passed over. */
+int begin_check(struct session *s, struct str stage, struct errbuf *e);
+void begin_at(struct session *s, struct str stage);
 int stage_step(struct session *s, const struct engine_input *in, struct errbuf *e);
 int stage_answer(struct session *s, unsigned n, const struct engine_input *in, struct errbuf *e);
 /* Are those completed that it depends on? JOIN_IMPOSSIBLE: one never will be. */

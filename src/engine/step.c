@@ -19,12 +19,18 @@ static int step_start(struct session *s, const struct engine_input *in, struct e
 {
     if (s->status != SESSION_PENDING)
         return refuse(s, e, "started");
+    int rc = begin_check(s, in->node_id, e);
+    if (rc)
+        return rc;
     s->created_at = s->started_at = in->now_ms;
     s->status = SESSION_RUNNING;
     attachments_begin(s);
     event_session_move(s, SESSION_PENDING);
-    ready_push(s, s->at->wf->start);
-    if (s->start_paused) {
+    if (in->node_id.p)
+        begin_at(s, in->node_id);
+    else
+        ready_push(s, s->at->wf->start);
+    if (s->start_paused && !session_over(s)) {
         own_set(&s->reason, in->reason);
         session_pause(s);
     }

@@ -132,6 +132,9 @@ static const struct prop_def stage_props[] = {
     {.name = "depends_on", .type = PROP_NAMES},
     {.name = "estimated_minutes", .type = PROP_NUMBER, .max = 525600},
     {.name = "weight", .type = PROP_NUMBER, .max = 1e9},
+    {.name = "order", .type = PROP_NUMBER, .min = -1e9, .max = 1e9},
+    {.name = "condition", .type = PROP_EXPR},
+    {.name = "allow_skip", .type = PROP_BOOL},
 };
 
 static const struct prop_def task_props[] = {

@@ -131,6 +131,7 @@ void mem_data_deinit(struct mem_data *d)
     mem_vec_clear(&d->sessions);
     mem_vec_clear(&d->workflows);
     mem_vec_clear(&d->idempotency);
+    mem_vec_clear(&d->active);
     mem_vec_clear(&d->instances);
     mem_vec_clear(&d->commands);
     mem_vec_clear(&d->memories);

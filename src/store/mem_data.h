@@ -104,6 +104,11 @@ struct mem_idempotency {
     struct arena arena;
     struct idempotency_row row;
 };
+struct mem_active {
+    struct arena arena;
+    struct str workspace, user_id;
+    struct id session_id;
+};
 struct mem_version {
     struct arena arena;
     struct workflow_row row;
@@ -133,6 +138,7 @@ struct mem_data {
     struct mem_vec catalog;             /* by workspace, kind, id */
     struct mem_vec usage;               /* by call_id */
     struct mem_vec keys, tickets;       /* by id; by hash */
+    struct mem_vec active;              /* by workspace, user_id */
     int64_t last_key;
     int64_t time; /* the clock for leases; 0: the system's */
 };
@@ -183,6 +189,8 @@ int mem_session_release(struct mem_data *d, struct store_session_release *r);
 int mem_instance_put(struct mem_data *d, struct store_instance_put *p);
 int mem_instance_remove(struct mem_data *d, struct store_instance_remove *r);
 int mem_instance_list(struct mem_data *d, struct store_instance_list *l);
+int mem_active_get(struct mem_data *d, struct store_active_get *g); /* mem_active.c */
+int mem_active_put(struct mem_data *d, struct store_active_put *p);
 int mem_command_put(struct mem_data *d, struct store_command_put *p);
 int mem_command_get(struct mem_data *d, struct store_command_get *g);
 int mem_command_list(struct mem_data *d, struct store_command_list *l);

@@ -558,6 +558,7 @@ int mem_read_run(struct mem_data *d, struct store_req *req)
         READ(STORE_MEMORY_LIST, store_memory_list, mem_memory_list);
         READ(STORE_MEMORY_GET, store_memory_get, mem_memory_get);
         READ(STORE_CHILDREN_LIST, store_children_list, mem_children_list);
+        READ(STORE_ACTIVE_GET, store_active_get, mem_active_get);
     case STORE_CATALOG_GET:
         return mem_catalog_get(d, container_of(req, struct store_catalog_get, req));
     case STORE_CATALOG_LIST:
@@ -588,6 +589,7 @@ int mem_read_run(struct mem_data *d, struct store_req *req)
     case STORE_KEY_WRITE:
     case STORE_TICKET:
     case STORE_SESSION_SAVE:
+    case STORE_ACTIVE_PUT:
     case STORE_OP_COUNT:
         break;
     }

@@ -262,6 +262,7 @@ int mem_write_run(struct mem_data *d, struct store_req *req)
         WRITE(STORE_TASK_HEARTBEAT, store_task_heartbeat, mem_task_heartbeat);
         WRITE(STORE_MEMORY_PUT, store_memory_put, mem_memory_put);
         WRITE(STORE_MEMORY_UPDATE, store_memory_update, mem_memory_update);
+        WRITE(STORE_ACTIVE_PUT, store_active_put, mem_active_put);
     case STORE_MEMORY_AGE:
         return mem_memory_age(d, container_of(req, struct store_memory_age, req));
     case STORE_MEMORY_DELETE:
@@ -299,6 +300,7 @@ int mem_write_run(struct mem_data *d, struct store_req *req)
     case STORE_MEMORY_LIST:
     case STORE_MEMORY_GET:
     case STORE_CHILDREN_LIST:
+    case STORE_ACTIVE_GET:
     case STORE_CATALOG_GET:
     case STORE_CATALOG_LIST:
     case STORE_USAGE_SUM:

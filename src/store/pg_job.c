@@ -61,6 +61,8 @@ static int (*const job_starts[STORE_OP_COUNT])(struct pg_job *j) = {
     [STORE_KEY_WRITE] = pg_key_write_start,
     [STORE_TICKET] = pg_ticket_start,
     [STORE_SESSION_SAVE] = pg_session_save_start,
+    [STORE_ACTIVE_GET] = pg_active_get_start,
+    [STORE_ACTIVE_PUT] = pg_active_put_start,
 };
 
 int pg_job_start(struct pg_job *j)

@@ -680,6 +680,14 @@ const char *const pg_sql_texts[PG_SQL_COUNT] = {
     [PG_IDEMPOTENCY_GET] = "SELECT k.hash_a, k.hash_b, k.status, k.body, k.created_at"
                            " FROM idempotency_keys AS k"
                            " WHERE k.workspace = $1::text AND k.key = $2::text",
+    [PG_ACTIVE_GET] = "SELECT a.session_id FROM active_sessions AS a"
+                      " WHERE a.workspace = $1::text AND a.user_id = $2::text",
+    [PG_ACTIVE_PUT] = "INSERT INTO active_sessions (workspace, user_id, session_id, updated_at)"
+                      " VALUES ($1::text, $2::text, $3::uuid, $4::bigint)"
+                      " ON CONFLICT (workspace, user_id) DO UPDATE"
+                      " SET session_id = excluded.session_id, updated_at = excluded.updated_at",
+    [PG_ACTIVE_DELETE] = "DELETE FROM active_sessions AS a"
+                         " WHERE a.workspace = $1::text AND a.user_id = $2::text",
     [PG_IDEMPOTENCY_PUT] =
         "INSERT INTO idempotency_keys (workspace, key, hash_a, hash_b, status, body, created_at)"
         " VALUES ($1::text, $2::text, $3::bigint, $4::bigint, $5::bigint, $6::text, $7::bigint)"

@@ -127,6 +127,8 @@ int pg_idempotency_put_start(struct pg_job *j);
 int pg_instance_put_start(struct pg_job *j); /* pg_instances.c */
 int pg_instance_remove_start(struct pg_job *j);
 int pg_instance_list_start(struct pg_job *j);
+int pg_active_get_start(struct pg_job *j); /* pg_active.c */
+int pg_active_put_start(struct pg_job *j);
 int pg_command_put_start(struct pg_job *j);
 int pg_command_get_start(struct pg_job *j);
 int pg_command_list_start(struct pg_job *j);

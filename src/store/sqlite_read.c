@@ -370,6 +370,7 @@ int sqlite_read_run(struct sqlite_db *db, struct store_req *req)
         READ(STORE_MEMORY_LIST, store_memory_list, sqlite_memory_list);
         READ(STORE_MEMORY_GET, store_memory_get, sqlite_memory_get);
         READ(STORE_CHILDREN_LIST, store_children_list, sqlite_children_list);
+        READ(STORE_ACTIVE_GET, store_active_get, sqlite_active_get);
         READ(STORE_CATALOG_GET, store_catalog_get, sqlite_catalog_get);
     case STORE_CATALOG_LIST:
         return sqlite_catalog_list(db, container_of(req, struct store_catalog_list, req));
@@ -399,6 +400,7 @@ int sqlite_read_run(struct sqlite_db *db, struct store_req *req)
     case STORE_KEY_WRITE:
     case STORE_TICKET:
     case STORE_SESSION_SAVE:
+    case STORE_ACTIVE_PUT:
     case STORE_OP_COUNT:
         break;
     }

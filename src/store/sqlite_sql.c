@@ -264,6 +264,13 @@ const char *const sqlite_sql_texts[SQL_COUNT] = {
     [SQL_IDEMPOTENCY_GET] = "SELECT key, hash_a, hash_b, status, body, created_at"
                             " FROM idempotency_keys WHERE workspace = ?1 AND key = ?2",
 
+    [SQL_ACTIVE_GET] = "SELECT session_id FROM active_sessions"
+                       " WHERE workspace = ?1 AND user_id = ?2",
+    [SQL_ACTIVE_PUT] = "INSERT INTO active_sessions (workspace, user_id, session_id, updated_at)"
+                       " VALUES (?1, ?2, ?3, ?4) ON CONFLICT (workspace, user_id)"
+                       " DO UPDATE SET session_id = ?3, updated_at = ?4",
+    [SQL_ACTIVE_DELETE] = "DELETE FROM active_sessions WHERE workspace = ?1 AND user_id = ?2",
+
     [SQL_INSTANCE_UPDATE] =
         "UPDATE instances SET name = ?2, address = ?3, version = ?4, leaving = ?5, sessions = ?6,"
         " updated_at = ?7, lease_until = ?8 WHERE id = ?1",

@@ -142,6 +142,8 @@ int sqlite_session_release(struct sqlite_db *db, struct store_session_release *r
 int sqlite_instance_put(struct sqlite_db *db, struct store_instance_put *p); /* …_instance.c */
 int sqlite_instance_remove(struct sqlite_db *db, struct store_instance_remove *r);
 int sqlite_instance_list(struct sqlite_db *db, struct store_instance_list *l);
+int sqlite_active_get(struct sqlite_db *db, struct store_active_get *g); /* …_active.c */
+int sqlite_active_put(struct sqlite_db *db, struct store_active_put *p);
 int sqlite_command_put(struct sqlite_db *db, struct store_command_put *p);
 int sqlite_command_get(struct sqlite_db *db, struct store_command_get *g);
 int sqlite_command_list(struct sqlite_db *db, struct store_command_list *l);

@@ -106,6 +106,7 @@ int sqlite_write_run(struct sqlite_db *db, struct store_req *req)
         WRITE(STORE_TASK_HEARTBEAT, store_task_heartbeat, sqlite_task_heartbeat);
         WRITE(STORE_MEMORY_PUT, store_memory_put, sqlite_memory_put);
         WRITE(STORE_MEMORY_UPDATE, store_memory_update, sqlite_memory_update);
+        WRITE(STORE_ACTIVE_PUT, store_active_put, sqlite_active_put);
     case STORE_MEMORY_AGE:
         return sqlite_memory_age(db, container_of(req, struct store_memory_age, req));
     case STORE_MEMORY_DELETE:
@@ -143,6 +144,7 @@ int sqlite_write_run(struct sqlite_db *db, struct store_req *req)
     case STORE_MEMORY_LIST:
     case STORE_MEMORY_GET:
     case STORE_CHILDREN_LIST:
+    case STORE_ACTIVE_GET:
     case STORE_CATALOG_GET:
     case STORE_CATALOG_LIST:
     case STORE_USAGE_SUM:

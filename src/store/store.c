@@ -38,6 +38,7 @@ bool store_op_is_write(const struct store_req *req)
     case STORE_KEY_WRITE:
     case STORE_TICKET:
     case STORE_SESSION_SAVE:
+    case STORE_ACTIVE_PUT:
         return true;
     case STORE_SESSION_LOAD:
         return !id_is_zero(container_of(req, struct store_session_load, req)->claim_for);
@@ -64,6 +65,7 @@ bool store_op_is_write(const struct store_req *req)
     case STORE_MEMORY_LIST:
     case STORE_MEMORY_GET:
     case STORE_CHILDREN_LIST:
+    case STORE_ACTIVE_GET:
     case STORE_CATALOG_GET:
     case STORE_CATALOG_LIST:
     case STORE_USAGE_SUM:

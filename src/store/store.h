@@ -81,6 +81,8 @@ enum store_op {
     STORE_KEY_WRITE,
     STORE_TICKET,
     STORE_SESSION_SAVE,
+    STORE_ACTIVE_GET,
+    STORE_ACTIVE_PUT,
     STORE_OP_COUNT,
 };
 
@@ -348,6 +350,20 @@ struct store_interrupt_list {
     int limit;
     struct interrupt_item *rows;
     struct str next_cursor;
+};
+
+/* The session that a person works on when they name none: one for each of a workspace's users. That
+ * it is there, and in that workspace, is for the caller to look. */
+struct store_active_get {
+    struct store_req req;
+    struct str workspace, user_id;
+    struct id session_id; /* Out; zero: none */
+};
+struct store_active_put { /* a write */
+    struct store_req req;
+    struct str workspace, user_id;
+    struct id session_id; /* zero: none any more */
+    int64_t now_ms;
 };
 
 /* Up to `max` tasks of the queue that wait, or whose lease is over, the oldest first, are leased to

@@ -46,7 +46,7 @@ static void stages_are_told(void **state)
                "start running>completed {\"topic\":\"Cats\"}\n"
                "s pending>running\n"
                "s running>suspended\n"
-               "s human_interaction_required \"stage\" [\"complete\"] \"Build\"\n");
+               "s human_interaction_required \"stage\" [\"complete\",\"skip\"] \"Build\"\n");
     has(newest(&f)->request_json, "\"reason\":\"On Cats\"");
     has(newest(&f)->request_json,
         "\"items\":[{\"name\":\"code\",\"required\":true,\"done\":false},"
