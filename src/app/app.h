@@ -138,9 +138,15 @@ void svc_workflow_estimate(struct app *a, struct svc_req *req);
 /* service_people.c: questions to people, and stages */
 void svc_review_list(struct app *a, struct svc_req *req);
 void svc_review_get(struct app *a, struct svc_req *req);
-void svc_stage_list(struct app *a, struct svc_req *req);
 void svc_stage_get(struct app *a, struct svc_req *req);
 void svc_stage_command(struct app *a, struct svc_req *req);
+/* service_stages.c, service_next.c, service_current.c */
+void svc_stage_list(struct app *a, struct svc_req *req);
+void svc_stage_start(struct app *a, struct svc_req *req);
+void stage_name_reviewer(struct svc_req *req);
+void svc_progress(struct app *a, struct svc_req *req);
+void svc_next(struct app *a, struct svc_req *req);
+void svc_current(struct app *a, struct svc_req *req);
 /* Fails the request; when the interrupt that it names is closed, details say how. */
 void answer_refuse(struct app *a, struct svc_req *req, int status, const char *why);
 /* The errors and warnings of a parse as the contract's arrays, into the two members of an object.

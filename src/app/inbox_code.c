@@ -16,6 +16,8 @@ static const char *const op_words[SVC_OP_COUNT] = {
     [SVC_INPUT] = "input",
     [SVC_STAGE_UPDATE] = "stage_update",
     [SVC_STAGE_COMPLETE] = "stage_complete",
+    [SVC_STAGE_SKIP] = "stage_skip",
+    [SVC_STAGE_START] = "stage_start",
     [SVC_TASK_HEARTBEAT] = "task_log",
     [SVC_TASK_COMPLETE] = "task_complete",
     [SVC_TASK_FAIL] = "task_fail",
@@ -28,7 +30,8 @@ static const char *const op_words[SVC_OP_COUNT] = {
 /* Those that answer a question of the session's. */
 static bool op_answers(enum svc_op op)
 {
-    return op == SVC_NODE_RESUME || op == SVC_STAGE_UPDATE || op == SVC_STAGE_COMPLETE;
+    return op == SVC_NODE_RESUME || op == SVC_STAGE_UPDATE || op == SVC_STAGE_COMPLETE ||
+           op == SVC_STAGE_SKIP || op == SVC_STAGE_START;
 }
 
 /* Those that change what is kept with it. */

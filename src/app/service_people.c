@@ -16,7 +16,6 @@ struct people_job {
         struct store_req base;
         struct store_interrupt_get get;
         struct store_interrupt_list list;
-        struct store_session_get session;
     } u;
 };
 
@@ -91,47 +90,18 @@ void svc_stage_get(struct app *a, struct svc_req *req)
 
 /* ---- lists ---- */
 
-static void session_seen(struct store_req *r)
-{
-    struct people_job *job = r->data;
-    if (!app_failed_store(job->req, r, "there is no such session")) {
-        buf_append_z(&job->req->body, "{\"items\":[],\"next_cursor\":null}");
-        app_done(job->req);
-    }
-    people_end(job);
-}
-
-/* A session without stages, or none at all? */
-static void stages_none(struct people_job *was)
-{
-    struct app *a = was->app;
-    struct people_job *job = people_begin(a, was->req, STORE_SESSION_GET, session_seen);
-    job->u.session.workspace = was->req->workspace;
-    job->u.session.id = was->req->session_id;
-    people_end(was);
-    store_submit(a->store, &job->u.base);
-}
-
 static void people_listed(struct store_req *r)
 {
     struct people_job *job = r->data;
     struct svc_req *req = job->req;
-    if (r->status == 0 && req->op == SVC_STAGE_LIST && !job->u.list.rows) {
-        stages_none(job);
-        return;
-    }
     if (!app_failed_store(req, r, "there is no such session")) {
         struct jw w;
         jw_init(&w, &req->body);
         jw_object(&w);
         jw_key(&w, "items");
         jw_array(&w);
-        for (struct interrupt_item *it = job->u.list.rows; it; it = it->next) {
-            if (req->op == SVC_STAGE_LIST)
-                wire_stage(&w, &it->row);
-            else
-                wire_interrupt(&w, &it->row, it->session_name, it->workflow_id);
-        }
+        for (struct interrupt_item *it = job->u.list.rows; it; it = it->next)
+            wire_interrupt(&w, &it->row, it->session_name, it->workflow_id);
         jw_end(&w);
         if (job->u.list.next_cursor.p)
             jw_kv_string(&w, "next_cursor", job->u.list.next_cursor);
@@ -146,27 +116,17 @@ static void people_listed(struct store_req *r)
     people_end(job);
 }
 
-static void people_list(struct app *a, struct svc_req *req, struct str kind)
+void svc_review_list(struct app *a, struct svc_req *req)
 {
     struct people_job *job = people_begin(a, req, STORE_INTERRUPT_LIST, people_listed);
     struct store_interrupt_list *l = &job->u.list;
     l->workspace = req->workspace;
     l->status = req->list.status;
-    l->kind = kind;
+    l->kind = req->list.kind;
     l->session_id = req->session_id;
     l->cursor = req->list.cursor;
     l->limit = req->list.limit;
     store_submit(a->store, &job->u.base);
-}
-
-void svc_review_list(struct app *a, struct svc_req *req)
-{
-    people_list(a, req, req->list.kind);
-}
-
-void svc_stage_list(struct app *a, struct svc_req *req)
-{
-    people_list(a, req, STR("stage"));
 }
 
 /* ---- refusals that say why ---- */
@@ -260,5 +220,6 @@ static void stage_found(struct store_req *r)
 
 void svc_stage_command(struct app *a, struct svc_req *req)
 {
+    stage_name_reviewer(req);
     people_get(a, req, stage_found);
 }

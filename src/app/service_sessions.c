@@ -40,6 +40,29 @@ static void execute_meta(const struct svc_req *req, const struct workflow *w,
     };
 }
 
+/* 422, with those that there are. */
+static bool execute_stage_is_there(struct svc_req *req, const struct workflow *w)
+{
+    int n = workflow_find(w, req->execute.stage);
+    struct jw out;
+    if (!req->execute.stage.p ||
+        (n >= 0 && w->nodes[n].kind == KIND_STAGE && w->nodes[n].owner < 0))
+        return true;
+    jw_init(&out, &req->details);
+    jw_object(&out);
+    jw_key(&out, "stages");
+    jw_array(&out);
+    for (unsigned i = 0; i < w->node_count; i++)
+        if (w->nodes[i].kind == KIND_STAGE && w->nodes[i].owner < 0)
+            jw_string(&out, w->nodes[i].id);
+    jw_end(&out);
+    jw_end(&out);
+    req->error_code = "unknown_stage";
+    app_fail(req, ERR_UNPROCESSABLE, "the workflow has no stage \"%.*s\" to begin at",
+             STR_FMT(req->execute.stage));
+    return false;
+}
+
 static void execute_start(struct app *a, struct svc_req *req, struct workflow *w)
 {
     struct errbuf e = {""};
@@ -52,12 +75,22 @@ static void execute_start(struct app *a, struct svc_req *req, struct workflow *w
         app_fail(req, ERR_INVALID, "the input does not hold to the workflow's input_schema: %s",
                  e.text);
         return;
+    if (!execute_stage_is_there(req, w))
+        return;
+    if (json_exists(w->input_schema)) {
+        int rc = schema_validate(w->input_schema, json_root(req->execute.input_json), &e);
+        if (rc) {
+            req->error_code = "invalid_input";
+            app_fail(req, ERR_INVALID, "the input does not hold to the workflow's input_schema: %s",
+                     e.text);
+            return;
+        }
     }
     struct session_meta meta;
     execute_meta(req, w, &meta);
     struct id id = id_new(&a->ids, (uint64_t)clock_wall_ms());
     struct live *l = live_create(a, w, id, &meta, req->execute.start_paused);
-    struct engine_input in = {.kind = IN_START};
+    struct engine_input in = {.kind = IN_START, .node_id = req->execute.stage};
     session_attach(l->session, req->execute.attachments_json);
     rc = live_step(l, &in, &e);
     if (rc) {
@@ -243,6 +276,15 @@ static void command_task_input(struct svc_req *req, struct engine_input *in)
     }
 }
 
+static struct str stage_action(enum svc_op op)
+{
+    if (op == SVC_STAGE_UPDATE)
+        return STR("update");
+    if (op == SVC_STAGE_SKIP)
+        return STR("skip");
+    return op == SVC_STAGE_START ? STR("start") : STR("complete");
+}
+
 static void command_input(struct svc_req *req, struct engine_input *in)
 {
     memset(in, 0, sizeof(*in));
@@ -277,9 +319,12 @@ static void command_input(struct svc_req *req, struct engine_input *in)
         break;
     case SVC_STAGE_UPDATE:
     case SVC_STAGE_COMPLETE:
+    case SVC_STAGE_SKIP:
+    case SVC_STAGE_START:
         in->kind = IN_STAGE;
+        in->node_id = req->answer.node_id;
         in->interrupt_id = req->answer.interrupt_id;
-        in->action = req->op == SVC_STAGE_UPDATE ? STR("update") : STR("complete");
+        in->action = stage_action(req->op);
         in->data_json = req->answer.data_json;
         in->reviewer = req->answer.reviewer;
         break;
@@ -326,6 +371,8 @@ static const char *command_status(enum svc_op op)
         return "resumed";
     case SVC_STAGE_COMPLETE:
         return "completed";
+    case SVC_STAGE_SKIP:
+        return "skipped";
     case SVC_SIGNAL:
         return "signal_sent";
     case SVC_TASK_COMPLETE:
@@ -372,7 +419,7 @@ static void command_body(struct svc_req *req, const struct live *l,
     }
     bool open = !id_is_zero(before->interrupt_id) &&
                 session_interrupt(l->session, STR_NULL, before->interrupt_id, &now);
-    if (req->op == SVC_STAGE_UPDATE && open) {
+    if ((req->op == SVC_STAGE_UPDATE || req->op == SVC_STAGE_START) && open) {
         struct jw w;
         jw_init(&w, &req->body);
         wire_stage(&w, &now);
@@ -419,6 +466,7 @@ static void command_on(struct live *l, struct svc_req *req)
     command_input(req, &in);
     if (in.kind == IN_RESUME_NODE || in.kind == IN_STAGE)
         session_interrupt(l->session, in.node_id, in.interrupt_id, &before);
+    bool begun = json_exists(json_get(json_root(before.request_json), "started_at"));
     int rc = live_step(l, &in, &e);
     if (rc) {
         req->error_code = session_refusal(l->session);
@@ -426,6 +474,8 @@ static void command_on(struct live *l, struct svc_req *req)
         command_refuse(l, req, rc, e.text);
         return;
     }
+    if (req->op == SVC_STAGE_START)
+        req->http_status = begun ? 200 : 201;
     command_body(req, l, &before);
     live_add_reply(l, req, idempotency_row_of(req, &req->arena));
 }

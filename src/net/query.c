@@ -71,6 +71,8 @@ static const struct query_param params[] = {
     PARAM("version", OPS(SVC_WORKFLOW_GET) | OPS(SVC_WORKFLOW_DIAGRAM), QUERY_NUMBER, version),
     PARAM("format", DIAGRAMS, QUERY_TEXT, diagram.format),
     PARAM("session_id", OPS(SVC_WORKFLOW_DIAGRAM) | REVIEWS, QUERY_ID, session_id),
+    PARAM("history", OPS(SVC_STAGE_LIST), QUERY_BOOL, stage.history),
+    PARAM("user_id", OPS(SVC_CURRENT_GET) | OPS(SVC_CURRENT_DELETE), QUERY_TEXT, current.user_id),
     PARAM("path", FILES, QUERY_TEXT, file.path),
     PARAM("version", OPS(SVC_FILE_CONTENT), QUERY_NUMBER, version),
     PARAM("from", OPS(SVC_FILE_DIFF), QUERY_NUMBER, file.from),

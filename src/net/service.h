@@ -43,23 +43,30 @@ enum svc_op {
     SVC_SESSION_BATCH,     /* stored.save_json, stored.delete_json */
     SVC_PAUSE,             /* session_id, pause */
     SVC_RESUME,
-    SVC_CANCEL,               /* session_id, reason */
-    SVC_STOP,                 /* session_id, reason */
-    SVC_NODE_RESUME,          /* session_id, answer */
-    SVC_SIGNAL,               /* session_id, signal */
-    SVC_INPUT,                /* session_id, input */
-    SVC_EVENTS,               /* session_id, events */
-    SVC_MESSAGES,             /* session_id, list: node_id, agent_id, role, too */
-    SVC_SESSION_USAGE,        /* session_id */
-    SVC_USAGE,                /* usage */
-    SVC_NODES,                /* session_id, list */
-    SVC_SESSION_DIAGRAM,      /* session_id, diagram */
-    SVC_REVIEW_LIST,          /* list, session_id (zero: of all) */
-    SVC_REVIEW_GET,           /* answer.interrupt_id */
-    SVC_STAGE_LIST,           /* session_id, list */
-    SVC_STAGE_GET,            /* answer.interrupt_id, as the next two */
-    SVC_STAGE_UPDATE,         /* answer: data_json, reviewer */
-    SVC_STAGE_COMPLETE,       /* the same */
+    SVC_CANCEL,          /* session_id, reason */
+    SVC_STOP,            /* session_id, reason */
+    SVC_NODE_RESUME,     /* session_id, answer */
+    SVC_SIGNAL,          /* session_id, signal */
+    SVC_INPUT,           /* session_id, input */
+    SVC_EVENTS,          /* session_id, events */
+    SVC_MESSAGES,        /* session_id, list: node_id, agent_id, role, too */
+    SVC_SESSION_USAGE,   /* session_id */
+    SVC_USAGE,           /* usage */
+    SVC_NODES,           /* session_id, list */
+    SVC_SESSION_DIAGRAM, /* session_id, diagram */
+    SVC_REVIEW_LIST,     /* list, session_id (zero: of all) */
+    SVC_REVIEW_GET,      /* answer.interrupt_id */
+    SVC_STAGE_LIST,      /* session_id, list, stage.history */
+    SVC_STAGE_GET,       /* answer.interrupt_id, as the next two */
+    SVC_STAGE_UPDATE,    /* answer: data_json, reviewer */
+    SVC_STAGE_COMPLETE,  /* the same */
+    SVC_STAGE_SKIP,      /* answer.interrupt_id, reviewer; reason */
+    SVC_STAGE_START,     /* session_id, answer: node_id, reviewer */
+    SVC_PROGRESS,        /* session_id */
+    SVC_NEXT,            /* session_id */
+    SVC_CURRENT_GET,     /* current.user_id, as the next two */
+    SVC_CURRENT_PUT,     /* session_id */
+    SVC_CURRENT_DELETE,
     SVC_FILES,                /* session_id, list */
     SVC_FILE_HISTORY,         /* session_id, file, list */
     SVC_FILE_CONTENT,         /* session_id, file, version */
@@ -124,8 +131,15 @@ struct svc_req {
         struct str input_json; /* object; "{}" when not given */
         struct str name, group_id, user_id, tags_json, metadata_json, budget_json;
         struct str attachments_json; /* any JSON, or NULL */
+        struct str stage;            /* begins there; NULL: at its start */
         bool start_paused;
     } execute;
+    struct {
+        bool history; /* those that are over, too */
+    } stage;
+    struct {
+        struct str user_id; /* NULL: whoever asks */
+    } current;
     struct {
         bool hold, timers_run;
     } pause;

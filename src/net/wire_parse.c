@@ -86,6 +86,7 @@ static const struct wire_field execute_fields[] = {
     FIELD("metadata", WIRE_OBJECT, execute.metadata_json),
     FIELD("budget", WIRE_CHECK, execute.budget_json, .check = check_budget),
     FIELD("start_paused", WIRE_BOOL, execute.start_paused),
+    FIELD("stage", WIRE_NAME, execute.stage),
 };
 static const struct wire_field generate_fields[] = {
     IN_MESSAGE,
@@ -144,6 +145,25 @@ static const struct wire_field stage_fields[] = {
     FIELD("context", WIRE_SKIP, answer.data_json),
     FIELD("reviewer", WIRE_TEXT, answer.reviewer, .max = WIRE_NAME_MAX),
 };
+static const struct wire_field stage_start_fields[] = {
+    IN_MESSAGE,
+    FIELD("stage_id", WIRE_NAME, answer.node_id, .required = true),
+    FIELD("reviewer", WIRE_TEXT, answer.reviewer, .max = WIRE_NAME_MAX),
+};
+static const struct wire_field stage_skip_fields[] = {
+    IN_MESSAGE,
+    FIELD("reason", WIRE_TEXT, reason, .max = WIRE_REASON_MAX),
+    FIELD("reviewer", WIRE_TEXT, answer.reviewer, .max = WIRE_NAME_MAX),
+};
+/* HTTP only: its session_id is a member of the body. */
+static const struct wire_field current_fields[] = {
+    {.key = "type"},
+    {.key = "request_id"},
+    {.key = ""},
+    FIELD("session_id", WIRE_UUID, session_id, .required = true),
+    FIELD("user_id", WIRE_TEXT, current.user_id, .max = WIRE_NAME_MAX),
+};
+
 static int check_task_error(const char *key, struct json v, struct errbuf *e)
 {
     struct json code = json_get(v, "code"), message = json_get(v, "message");
@@ -317,6 +337,12 @@ static struct wire_table fields_of(enum svc_op op, bool in_message)
         t = (struct wire_table){input_fields, COUNT(input_fields)};
     else if (op == SVC_STAGE_UPDATE || op == SVC_STAGE_COMPLETE)
         t = (struct wire_table){stage_fields, COUNT(stage_fields)};
+    else if (op == SVC_STAGE_START)
+        t = (struct wire_table){stage_start_fields, COUNT(stage_start_fields)};
+    else if (op == SVC_STAGE_SKIP)
+        t = (struct wire_table){stage_skip_fields, COUNT(stage_skip_fields)};
+    else if (op == SVC_CURRENT_PUT)
+        t = (struct wire_table){current_fields, COUNT(current_fields)};
     else if (op == SVC_TASK_LEASE)
         t = (struct wire_table){lease_fields, COUNT(lease_fields)};
     else if (op == SVC_TASK_HEARTBEAT)

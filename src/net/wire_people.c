@@ -71,18 +71,19 @@ static int64_t items_done(struct json items)
     return done;
 }
 
-static const char *stage_status(struct str status)
+static const char *stage_status(const struct interrupt_row *row, struct json answer)
 {
-    if (str_eqz(status, "answered"))
-        return "completed";
-    if (str_eqz(status, "expired"))
+    if (str_eqz(row->status, "answered"))
+        return json_string_eq(json_get(answer, "action"), "skip") ? "skipped" : "completed";
+    if (str_eqz(row->status, "expired"))
         return "expired";
-    return str_eqz(status, "cancelled") ? "cancelled" : "in_progress";
+    return str_eqz(row->status, "cancelled") ? "cancelled" : "active";
 }
 
 void wire_stage(struct jw *w, const struct interrupt_row *row)
 {
-    static const char *const passed[] = {"estimated_minutes", "weight", "depends_on"};
+    static const char *const passed[] = {"estimated_minutes", "weight", "depends_on", "order",
+                                         "allow_skip"};
     struct json asked = json_root(row->request_json), items = json_get(asked, "items");
     struct json answer = json_root(row->answer_json);
     jw_object(w);
@@ -91,7 +92,7 @@ void wire_stage(struct jw *w, const struct interrupt_row *row)
     people_text(w, "node_id", row->node_id);
     jw_kv_raw(w, "name", json_raw(json_get(asked, "name")));
     jw_kv_raw(w, "description", json_raw(json_get(asked, "reason")));
-    jw_kv_stringz(w, "status", stage_status(row->status));
+    jw_kv_stringz(w, "status", stage_status(row, answer));
     jw_kv_raw(w, "items", json_raw(items));
     jw_kv_i64(w, "done", items_done(items));
     jw_kv_u64(w, "total", json_length(items));
@@ -100,6 +101,10 @@ void wire_stage(struct jw *w, const struct interrupt_row *row)
     for (size_t i = 0; i < sizeof(passed) / sizeof(passed[0]); i++)
         if (json_exists(json_get(asked, passed[i])))
             jw_kv_raw(w, passed[i], json_raw(json_get(asked, passed[i])));
+    jw_kv_raw(w, "started_at", json_raw(json_get(asked, "started_at")));
+    jw_kv_raw(w, "started_by", json_raw(json_get(asked, "started_by")));
+    if (json_string_eq(json_get(answer, "action"), "skip"))
+        jw_kv_raw(w, "skip_reason", json_raw(json_get(json_get(answer, "data"), "reason")));
     jw_kv_raw(w, "completed_by", json_raw(json_get(answer, "reviewer")));
     jw_kv_raw(w, "completed_at",
               str_eqz(row->status, "answered") ? json_raw(json_get(answer, "at")) : STR_NULL);

@@ -202,7 +202,7 @@ test('stages: items, deliverables, completion, over a kill and through another i
   assert.deepEqual(early.json.details, { missing: { items: [], deliverables: ['report'] } });
   await killed();
   const stored = (await server.get(`/stages/${build}`)).json;
-  assert.deepEqual([stored.name, stored.status, stored.done, stored.items[0].done], ['Build', 'in_progress', 1, true]);
+  assert.deepEqual([stored.name, stored.status, stored.done, stored.items[0].done], ['Build', 'active', 1, true]);
   const whole = await server.post(`/stages/${build}/complete`, { deliverables: { report: 'r.md' }, reviewer: 'ann' });
   assert.equal(whole.json.status, 'completed', whole.text);
   assert.equal((await server.post(`/stages/${build}/complete`)).status, 409);
@@ -210,7 +210,7 @@ test('stages: items, deliverables, completion, over a kill and through another i
   const none = await server.execute(review({}));
   assert.deepEqual((await server.get(`/sessions/${none}/stages`)).json, { items: [], next_cursor: null });
   const list = (await server.get(`/sessions/${id}/stages`)).json.items;
-  assert.deepEqual(list.map((x) => [x.node_id, x.status, x.completed_by]), [['build', 'completed', 'ann'], ['ship', 'in_progress', null]]);
+  assert.deepEqual(list.map((x) => [x.node_id, x.status, x.completed_by]), [['build', 'completed', 'ann'], ['ship', 'active', null]]);
   assert.equal((await other.post(`/stages/${ship.data.interrupt_id}/complete`)).status, 200);
   const { output } = await ended(reader);
   assert.deepEqual(output.deliverables, { report: 'r.md' });
