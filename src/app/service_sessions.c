@@ -66,7 +66,7 @@ static bool execute_stage_is_there(struct svc_req *req, const struct workflow *w
 static void execute_start(struct app *a, struct svc_req *req, struct workflow *w)
 {
     struct errbuf e = {""};
-    if (!attachments_take(req))
+    if (!execute_stage_is_there(req, w) || !attachments_take(req))
         return;
     int rc = form_take(w->input_schema, req->execute.input_json, &req->arena,
                        &req->execute.input_json, &e);
@@ -75,16 +75,6 @@ static void execute_start(struct app *a, struct svc_req *req, struct workflow *w
         app_fail(req, ERR_INVALID, "the input does not hold to the workflow's input_schema: %s",
                  e.text);
         return;
-    if (!execute_stage_is_there(req, w))
-        return;
-    if (json_exists(w->input_schema)) {
-        int rc = schema_validate(w->input_schema, json_root(req->execute.input_json), &e);
-        if (rc) {
-            req->error_code = "invalid_input";
-            app_fail(req, ERR_INVALID, "the input does not hold to the workflow's input_schema: %s",
-                     e.text);
-            return;
-        }
     }
     struct session_meta meta;
     execute_meta(req, w, &meta);
