@@ -3,8 +3,6 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "base/mem.h"
-
 /* Connections that stay open for the next call. */
 #define IDLE_CONNECTIONS_MAX 256L
 
@@ -47,7 +45,9 @@ static void curl_socket_ready(uv_poll_t *poll, int status, int events)
 
 static struct curl_socket *curl_socket_create(struct curl_loop *l, curl_socket_t fd)
 {
-    struct curl_socket *s = mem_zalloc(sizeof(*s));
+    struct curl_socket *s = calloc(1, sizeof(*s));
+    if (!s)
+        return NULL;
     s->loop = l;
     s->fd = fd;
     if (uv_poll_init_socket(l->loop, &s->poll, fd) != 0) {

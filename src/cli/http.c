@@ -68,13 +68,11 @@ int http_send(struct http *h, const char *method, const char *path, const struct
 
     if (body)
         sluice_set_body(request, body->type, body->bytes.p, body->bytes.n);
-    int rc = sluice_send(h->client, request, &r);
+    sluice_send(h->client, request, &r);
     buf_clear(&reply->body);
     reply->status = r.status;
-    if (r.status)
-        rc = buf_append(&reply->body, r.json, r.json_bytes);
-    else
-        rc = err_set(e, ERR_UNAVAILABLE, "%s", r.error);
+    int rc = r.status ? buf_append(&reply->body, r.json, r.json_bytes)
+                      : err_set(e, ERR_UNAVAILABLE, "%s", r.error);
     sluice_reply_free(&r);
     return rc;
 }

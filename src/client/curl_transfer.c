@@ -56,7 +56,7 @@ static size_t transfer_write(char *p, size_t size, size_t n, void *data)
         t->bytes(t->data, p, size * n);
     else if (buf_append(&t->body, p, size * n))
         return 0;
-    return size * n;
+    return t->refused ? 0 : size * n;
 }
 
 static bool url_set(struct transfer *t, const struct sluice_client *c)

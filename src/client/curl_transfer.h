@@ -17,6 +17,7 @@ struct transfer {
     /* A stream: what comes with status 200 goes there and not into the body. NULL: no stream. */
     void (*bytes)(void *data, const char *bytes, size_t count);
     void *data;
+    bool refused; /* by bytes(): it could not keep them, so the transfer ends */
     char error[CURL_ERROR_SIZE];
 };
 

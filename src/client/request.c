@@ -13,7 +13,7 @@ void request_fail(struct sluice_request *r, const char *fmt, ...)
 {
     va_list ap;
 
-    if (r->fault)
+    if (!r || r->fault)
         return; /* the first mistake is the one to tell */
     va_start(ap, fmt);
     err_vset(&r->fault_text, ERR_INVALID, fmt, ap);
@@ -95,6 +95,7 @@ struct sluice_request *request_make(const char *method, const char *pattern, con
         return NULL;
     buf_truncate(&r->path, 0);
     r->expects_json = true;
+    r->has_query = strchr(pattern, '?') != NULL;
     for (; *pattern; pattern++) {
         if (*pattern != '%') {
             buf_append_char(&r->path, *pattern);
