@@ -4,6 +4,7 @@
 
 #include "cli/client.h"
 #include "cli/commands.h"
+#include "cli/find.h"
 #include "cli/input.h"
 #include "cli/lang.h"
 #include "cli/view.h"
@@ -112,12 +113,18 @@ static int diagram_of_server(struct client *c, const struct args *a, const char 
                              const char *session)
 {
     struct http_reply r;
-    struct buf path;
+    struct buf path, workflow;
+    buf_init(&workflow, 4096);
+    int rc = a->word_count ? client_find_workflow(c, a->words[0], &workflow) : 0;
+    if (rc) {
+        buf_deinit(&workflow);
+        return rc;
+    }
     http_reply_init(&r);
     buf_init(&path, 1u << 16);
     if (a->word_count) {
         buf_append_z(&path, "/workflows/");
-        http_escape(&path, a->words[0]);
+        http_escape(&path, workflow.data);
     } else {
         buf_printf(&path, "/sessions/%s", session);
     }
@@ -128,10 +135,11 @@ static int diagram_of_server(struct client *c, const struct args *a, const char 
         buf_append_z(&path, "&version=");
         http_escape(&path, args_get(a, "version"));
     }
-    int rc = client_get_text(c, path.data, &r);
+    rc = client_get_text(c, path.data, &r);
     if (!rc)
         text_print(c, buf_str(&r.body));
     buf_deinit(&path);
+    buf_deinit(&workflow);
     http_reply_deinit(&r);
     return rc;
 }
@@ -231,24 +239,27 @@ static void estimate_print(struct client *c, struct json estimate)
 /* {graph or workflow_id, input} */
 static int estimate_body(struct client *c, const struct args *a, struct buf *body)
 {
-    struct buf graph, input;
+    struct buf graph, input, id;
     struct jw w;
     bool is_file = client_names_file(a->words[0]);
     int rc = is_file ? client_graph_from_file(a->words[0], &graph) : 0;
     if (rc)
         return rc;
-    if (!is_file)
+    buf_init(&id, 4096);
+    if (!is_file) {
         buf_init(&graph, 1);
+        rc = client_find_workflow(c, a->words[0], &id);
+    }
     buf_init(&input, TEXT_BYTES_MAX);
     jw_init(&w, body);
     jw_object(&w);
     if (is_file)
         jw_kv_raw(&w, "graph", buf_str(&graph));
     else
-        jw_kv_stringz(&w, "workflow_id", a->words[0]);
+        jw_kv_stringz(&w, "workflow_id", id.data);
     if (args_has(a, "version"))
         jw_kv_i64(&w, "workflow_version", strtoll(args_get(a, "version"), NULL, 10));
-    if (args_has(a, "input") || args_has(a, "input-json")) {
+    if (!rc && (args_has(a, "input") || args_has(a, "input-json"))) {
         struct json schema = json_get_set(json_root(buf_str(&graph)), "input_schema");
         rc = input_build(c, a, is_file ? schema : JSON_ABSENT, &input);
         jw_kv_raw(&w, "input", buf_str(&input));
@@ -256,6 +267,7 @@ static int estimate_body(struct client *c, const struct args *a, struct buf *bod
     jw_end(&w);
     buf_deinit(&input);
     buf_deinit(&graph);
+    buf_deinit(&id);
     return rc;
 }
 

@@ -127,6 +127,10 @@ int cli_main(int argc, char **argv)
         printf("sluice %s\n", SLUICE_VERSION);
         return EXIT_DONE;
     }
+    if (words > 1 && strcmp(rest[0], "flow") == 0 && strcmp(rest[1], "session") == 0) {
+        words--; /* as it was called elsewhere */
+        rest++;
+    }
     if (command_group_is_known(rest[0]))
         return group_run(&lead, words, rest);
     const struct command *cmd = command_find(NULL, rest[0]);

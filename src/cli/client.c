@@ -16,8 +16,6 @@
 #define FILE_BYTES_MAX                                                                             \
     (11u << 20) /* a little over what the server takes, so that it can say so                      \
                  */
-#define PREFIX_MIN             4
-#define SESSIONS_LOOKED_AT_MAX 20000 /* for a prefix */
 
 void client_complain(const char *fmt, ...)
 {
@@ -103,6 +101,21 @@ int client_call(struct client *c, const char *method, const char *path,
     return 0;
 }
 
+int client_try(struct client *c, const char *method, const char *path, struct str json,
+               struct http_reply *reply)
+{
+    struct errbuf e = {{0}};
+    struct http_body body = {json, "application/json"};
+    static const struct json_limits limits = {.bytes_max = HTTP_REPLY_BYTES_MAX};
+    if (http_send(c->http, method, path, json.p ? &body : NULL, reply, &e))
+        return EXIT_UNREACHABLE;
+    if (reply->status < 200 || reply->status >= 300)
+        return exit_code_of(reply->status);
+    if (reply->body.len && json_check(buf_str(&reply->body), &limits, &e))
+        return EXIT_UNREACHABLE;
+    return 0;
+}
+
 int client_post(struct client *c, const char *path, struct str json, struct http_reply *reply)
 {
     struct http_body body = {json, "application/json"};
@@ -140,82 +153,6 @@ void client_show_issues(struct client *c, struct json verdict, FILE *to)
     if (g.cell_count)
         grid_print(&g, &t);
     grid_deinit(&g);
-}
-
-/* ---- finding sessions ---- */
-
-static int session_last(struct client *c, char id[ID_TEXT_BYTES + 1])
-{
-    struct http_reply r;
-    http_reply_init(&r);
-    int rc = client_call(c, "GET", "/sessions?limit=1", NULL, &r);
-    if (!rc) {
-        struct json_iter it;
-        json_iter_init(&it, json_get(json_root(buf_str(&r.body)), "items"));
-        char *found = json_iter_next(&it) ? json_strdup(json_get(it.value, "id")) : NULL;
-        if (found && strlen(found) == ID_TEXT_BYTES) {
-            memcpy(id, found, ID_TEXT_BYTES + 1);
-        } else {
-            client_complain(T("there is no session yet"));
-            rc = EXIT_NOT_FOUND;
-        }
-        free(found);
-    }
-    http_reply_deinit(&r);
-    return rc;
-}
-
-struct prefix_search {
-    const char *prefix;
-    char *id;
-    unsigned found;
-};
-
-static void prefix_look(void *data, struct json session)
-{
-    struct prefix_search *p = data;
-    char *id = json_strdup(json_get(session, "id"));
-    if (id && strlen(id) == ID_TEXT_BYTES && strncasecmp(id, p->prefix, strlen(p->prefix)) == 0) {
-        memcpy(p->id, id, ID_TEXT_BYTES + 1);
-        p->found++;
-    }
-    free(id);
-}
-
-static int session_by_prefix(struct client *c, const char *prefix, char id[ID_TEXT_BYTES + 1])
-{
-    struct prefix_search p = {prefix, id, 0};
-    bool json = c->json;
-    c->json = false; /* this list is for us */
-    int rc = client_each(c, "/sessions?order=desc", SESSIONS_LOOKED_AT_MAX, prefix_look, &p);
-    c->json = json;
-    if (!rc && p.found == 0) {
-        client_complain(T("no session begins with \"%s\""), prefix);
-        rc = EXIT_NOT_FOUND;
-    } else if (!rc && p.found > 1) {
-        client_complain(T("%u sessions begin with \"%s\""), p.found, prefix);
-        rc = EXIT_USAGE;
-    }
-    return rc;
-}
-
-int client_find_session(struct client *c, const char *given, char id[ID_TEXT_BYTES + 1])
-{
-    struct id whole;
-    if (id_parse(str_of(given), &whole)) {
-        memcpy(id, given, ID_TEXT_BYTES + 1);
-        return 0;
-    }
-    if (strcmp(given, "last") == 0)
-        return session_last(c, id);
-    size_t n = strlen(given);
-    if (n < PREFIX_MIN || n >= ID_TEXT_BYTES || strspn(given, "0123456789abcdefABCDEF-") != n) {
-        client_complain(T("\"%.80s\" is no session: give its id, at least %d characters of its "
-                          "beginning, or last"),
-                        given, PREFIX_MIN);
-        return EXIT_USAGE;
-    }
-    return session_by_prefix(c, given, id);
 }
 
 /* ---- lists ---- */
@@ -293,6 +230,35 @@ long limit_of(const struct args *a, long otherwise)
         return 0;
     }
     return n;
+}
+
+void grid_member(struct grid *g, struct json object, const char *key, enum style style)
+{
+    char *text = member_text(object, key);
+    grid_cellz(g, text, style);
+    free(text);
+}
+
+void grid_status(struct grid *g, struct json object)
+{
+    char *status = member_text(object, "status");
+    grid_cellz(g, status_word(status), status_style(str_of(status)));
+    free(status);
+}
+
+void grid_time(struct grid *g, struct json object, const char *key)
+{
+    char text[32];
+    member_when(object, key, text);
+    grid_cellz(g, text, STYLE_PLAIN);
+}
+
+void member_when(struct json object, const char *key, char out[32])
+{
+    char *text = member_text(object, key);
+    bool whole = strlen(text) > 20 && text[19] == '.';
+    snprintf(out, 32, whole ? "%.19sZ" : "%.31s", text);
+    free(text);
 }
 
 char *member_text(struct json object, const char *key)

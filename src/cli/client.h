@@ -24,7 +24,8 @@ enum exit_code {
 
 struct client {
     struct http *http;
-    bool json; /* for programs: JSON on standard output, nothing else */
+    bool json;   /* for programs: JSON on standard output, nothing else */
+    bool hinted; /* the title of the hints was printed */
     struct term out;
 };
 
@@ -34,15 +35,14 @@ int client_call(struct client *c, const char *method, const char *path,
                 const struct http_body *body, struct http_reply *reply);
 /* The same, with a JSON body. */
 int client_post(struct client *c, const char *path, struct str json, struct http_reply *reply);
+/* The same, or without a body when json is none; nothing is told when it fails. */
+int client_try(struct client *c, const char *method, const char *path, struct str json,
+               struct http_reply *reply);
 /* A GET whose answer need not be JSON. */
 int client_get_text(struct client *c, const char *path, struct http_reply *reply);
 
 /* `sluice: <sentence>` on standard error. */
 void client_complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-
-/* A whole id, a prefix of at least four characters that only one session has, or `last`. 0, or the
- * exit code after telling. */
-int client_find_session(struct client *c, const char *given, char id[ID_TEXT_BYTES + 1]);
 
 /* Walks a list, page by page, until `limit` elements were seen (0: all). path may have a query.
  * With --json the list is printed as it is, and item() is not called. */
@@ -73,12 +73,20 @@ void line_label(struct client *c, const char *label, int columns, enum style sty
 long limit_of(const struct args *a, long otherwise);
 /* A member as text: strings as they are, null and nothing as "", others as JSON. free() it. */
 char *member_text(struct json object, const char *key);
+/* A time without its fractions, "" when there is none. */
+void member_when(struct json object, const char *key, char out[32]);
+void grid_member(struct grid *g, struct json object, const char *key, enum style style);
+void grid_status(struct grid *g, struct json object); /* its member "status" */
+void grid_time(struct grid *g, struct json object, const char *key);
 int64_t member_time(struct json object, const char *key); /* 0: none */
 
 /* --data as it is; --comment as its member "comment". 0, or the exit code after telling. */
 int answer_data(const struct args *a, struct buf *out);
 /* POST /sessions/<id>/<what>, and the status that it answers. The exit code. */
 int session_post(struct client *c, const char *id, const char *what, struct str body);
+
+/* Starts a stage, as client_find_stage() finds it, and tells what came of it. */
+int client_stage_start(struct client *c, const struct args *a, const char *word);
 
 /* A file's bytes, `-` is standard input. ERR_NOT_FOUND, ERR_TOO_LARGE, ERR_IO; e says what. */
 int file_read(const char *path, struct buf *out, struct errbuf *e);

@@ -14,17 +14,10 @@ const struct option_def global_options[] = {
     {0},
 };
 const struct command *const command_tables[] = {
-    run_commands,
-    session_commands,
-    fork_commands,
-    review_commands,
-    flow_commands,
-    author_commands,
-    catalog_commands,
-    memory_commands,
-    model_commands,
-    instance_commands,
-    NULL,
+    run_commands,     session_show_commands, begin_commands,    live_commands,
+    session_commands, fork_commands,         stage_commands,    review_commands,
+    flow_commands,    flow_run_commands,     author_commands,   catalog_commands,
+    memory_commands,  model_commands,        instance_commands, NULL,
 };
 
 const struct command *command_find(const char *group, const char *name)
@@ -76,13 +69,15 @@ void help_all(FILE *to)
         command_line(to, c);
         last = c;
     }
-    fprintf(to, "\n  sluice version\n\n%s",
-            T("SESSION is an id, its first characters (4 or more), or last. Every command takes\n"
-              "--server URL (or SLUICE_URL), --key KEY (or SLUICE_KEY), --json, --lang en|zh and "
-              "--help.\n\n"
-              "Exit codes: 0 done, 1 the session failed, 2 wrong usage or refused input, 3 not "
-              "found,\n"
-              "4 wrong state, 5 server unreachable, 6 not allowed, 130 detached by Ctrl-C.\n"));
+    fprintf(
+        to, "\n  sluice version\n\n%s",
+        T("SESSION is an id, a name, the beginning of one, or last; where it stands in brackets\n"
+          "it is the active session when it is left out. Every command takes\n"
+          "--server URL (or SLUICE_URL), --key KEY (or SLUICE_KEY), --json, --lang en|zh and "
+          "--help.\n\n"
+          "Exit codes: 0 done, 1 the session failed, 2 wrong usage or refused input, 3 not "
+          "found,\n"
+          "4 wrong state, 5 server unreachable, 6 not allowed, 130 detached by Ctrl-C.\n"));
 }
 
 static void options_print(FILE *to, const struct option_def *d)

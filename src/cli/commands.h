@@ -26,10 +26,15 @@ extern const struct option_def global_options[];
 extern const struct command *const command_tables[];
 
 extern const struct command run_commands[];
+extern const struct command session_show_commands[];
+extern const struct command begin_commands[]; /* session create */
+extern const struct command live_commands[];
 extern const struct command session_commands[];
 extern const struct command fork_commands[];
+extern const struct command stage_commands[];
 extern const struct command review_commands[];
 extern const struct command flow_commands[];
+extern const struct command flow_run_commands[];
 extern const struct command author_commands[];
 extern const struct command catalog_commands[];
 extern const struct command memory_commands[];

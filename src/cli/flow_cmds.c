@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "cli/client.h"
 #include "cli/commands.h"
+#include "cli/find.h"
 #include "cli/lang.h"
 #include "cli/view.h"
 
@@ -129,11 +130,19 @@ static void workflow_print(struct client *c, struct json w)
     client_show_nodes(c, json_get(json_get(w, "graph"), "nodes"));
 }
 
-static void workflow_path(struct buf *path, const char *id)
+/* "/workflows/<id>" of what the word means; *path is to be freed, whatever is returned. */
+static int workflow_path(struct client *c, struct buf *path, const char *word)
 {
+    struct buf id;
     buf_init(path, 1u << 20);
-    buf_append_z(path, "/workflows/");
-    http_escape(path, id);
+    buf_init(&id, 1u << 16);
+    int rc = client_find_workflow(c, word, &id);
+    if (!rc) {
+        buf_append_z(path, "/workflows/");
+        http_escape(path, id.data);
+    }
+    buf_deinit(&id);
+    return rc;
 }
 
 static int flow_show_command(struct client *c, const struct args *a)
@@ -141,12 +150,13 @@ static int flow_show_command(struct client *c, const struct args *a)
     struct http_reply r;
     struct buf path;
     http_reply_init(&r);
-    workflow_path(&path, a->words[0]);
+    int rc = workflow_path(c, &path, a->words[0]);
     if (args_has(a, "version")) {
         buf_append_z(&path, "?version=");
         http_escape(&path, args_get(a, "version"));
     }
-    int rc = client_call(c, "GET", path.data, NULL, &r);
+    if (!rc)
+        rc = client_call(c, "GET", path.data, NULL, &r);
     struct json w = rc ? JSON_ABSENT : json_root(buf_str(&r.body));
     if (!rc && args_has(a, "graph")) {
         struct buf b;
@@ -292,10 +302,11 @@ static int flow_delete_command(struct client *c, const struct args *a)
     struct http_reply r;
     struct buf path;
     http_reply_init(&r);
-    workflow_path(&path, a->words[0]);
-    int rc = client_call(c, "DELETE", path.data, NULL, &r);
+    int rc = workflow_path(c, &path, a->words[0]);
+    if (!rc)
+        rc = client_call(c, "DELETE", path.data, NULL, &r);
     if (!rc && !c->json)
-        fprintf(c->out.file, T("%s deleted\n"), a->words[0]);
+        fprintf(c->out.file, T("%s deleted\n"), path.data + strlen("/workflows/"));
     buf_deinit(&path);
     http_reply_deinit(&r);
     return rc;

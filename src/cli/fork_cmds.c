@@ -3,6 +3,7 @@
 
 #include "cli/client.h"
 #include "cli/commands.h"
+#include "cli/find.h"
 #include "cli/input.h"
 #include "cli/lang.h"
 
@@ -122,9 +123,9 @@ static const struct option_def retry_options[] = {
 };
 
 const struct command fork_commands[] = {
-    {"session", "fork", "SESSION", "a new session that goes on from a point of this one",
-     fork_options, 1, 1, session_fork_command},
-    {"session", "retry", "SESSION", "a new session that goes on from the failed node",
-     retry_options, 1, 1, session_fork_command},
+    {"session", "fork", "[SESSION]", "a new session that goes on from a point of this one",
+     fork_options, 0, 1, session_fork_command},
+    {"session", "retry", "[SESSION]", "a new session that goes on from the failed node",
+     retry_options, 0, 1, session_fork_command},
     {0},
 };

@@ -11,5 +11,6 @@ extern const struct lang_entry lang_zh_follow[];  /* run, watch, questions at th
 extern const struct lang_entry lang_zh_memory[];  /* memories */
 extern const struct lang_entry lang_zh_server[];  /* instances, models, reviews */
 extern const struct lang_entry lang_zh_session[]; /* sessions */
+extern const struct lang_entry lang_zh_stage[];   /* stages, hints */
 
 #endif

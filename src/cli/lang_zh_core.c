@@ -23,11 +23,13 @@ const struct lang_entry lang_zh_core[] = {
     {"NAME", "名称"},
     {"NODE", "节点"},
     {"SESSION", "会话"},
-    {"SESSION is an id, its first characters (4 or more), or last. Every command takes\n--server "
-     "URL (or SLUICE_URL), --key KEY (or SLUICE_KEY), --json, --lang en|zh and --help.\n\nExit "
-     "codes: 0 done, 1 the session failed, 2 wrong usage or refused input, 3 not found,\n4 wrong "
-     "state, 5 server unreachable, 6 not allowed, 130 detached by Ctrl-C.\n",
-     "SESSION 是会话编号、编号的前几位（至少 4 位）或 last。每个命令都可带\n--server URL（或 "
+    {"SESSION is an id, a name, the beginning of one, or last; where it stands in brackets\nit is "
+     "the active session when it is left out. Every command takes\n--server URL (or SLUICE_URL), "
+     "--key KEY (or SLUICE_KEY), --json, --lang en|zh and --help.\n\nExit codes: 0 done, 1 the "
+     "session failed, 2 wrong usage or refused input, 3 not found,\n4 wrong state, 5 server "
+     "unreachable, 6 not allowed, 130 detached by Ctrl-C.\n",
+     "SESSION 是会话的编号、名称、二者之一的开头，或 "
+     "last；写在方括号里时，\n省略即指当前会话。每个命令都可带\n--server URL（或 "
      "SLUICE_URL）、--key KEY（或 SLUICE_KEY）、--json、--lang en|zh 和 --help。\n\n退出码：0 "
      "完成，1 会话失败，2 用法错误或输入被拒绝，3 找不到，\n4 状态不允许，5 连不上服务器，6 "
      "没有权限，130 用 Ctrl-C 离开。\n"},
@@ -55,6 +57,7 @@ const struct lang_entry lang_zh_core[] = {
     {"more than %d words", "参数多于 %d 个"},
     {"move between SQLite and PostgreSQL", "在 SQLite 与 PostgreSQL 之间迁移"},
     {"name", "名称"},
+    {"no %s is called \"%.80s\", nor begins so", "没有%s叫“%.80s”，也没有以它开头的"},
     {"no answer from %s", "服务器没有应答：%s"},
     {"no input", "没有输入"},
     {"paused", "已暂停"},

@@ -5,6 +5,7 @@
 #include "base/utf8.h"
 #include "cli/client.h"
 #include "cli/commands.h"
+#include "cli/find.h"
 #include "cli/lang.h"
 #include "cli/view.h"
 

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "cli/client.h"
 #include "cli/commands.h"
+#include "cli/find.h"
 #include "cli/lang.h"
 
 /* Questions to people, over all sessions. */

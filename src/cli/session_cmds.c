@@ -1,226 +1,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
-#include "cli/client.h"
 #include "cli/commands.h"
+#include "cli/find.h"
 #include "cli/follow.h"
 #include "cli/lang.h"
 
 #define BODY_BYTES_MAX (11u << 20)
-
-/* ---- list ---- */
-
-static void cell_member(struct grid *g, struct json object, const char *key)
-{
-    char *text = member_text(object, key);
-    grid_cellz(g, text, STYLE_PLAIN);
-    free(text);
-}
-
-static void cell_ago(struct grid *g, struct json object, const char *key)
-{
-    char text[32];
-    ago_format(member_time(object, key), clock_wall_ms(), text);
-    grid_cellz(g, text, STYLE_PLAIN);
-}
-
-static void cell_status(struct grid *g, struct json object)
-{
-    char *status = member_text(object, "status");
-    grid_cellz(g, status_word(status), status_style(str_of(status)));
-    free(status);
-}
-
-/* The nodes that wait for a person: "review, ask". */
-static void waiting_write(struct buf *out, struct json session)
-{
-    struct json_iter it;
-    json_iter_init(&it, json_get(session, "waiting_on"));
-    while (json_iter_next(&it)) {
-        char *id = member_text(it.value, "node_id");
-        buf_printf(out, "%s%s", it.index ? ", " : "", id);
-        free(id);
-    }
-}
-
-static void list_row(void *data, struct json s)
-{
-    struct grid *g = data;
-    struct buf waiting;
-    buf_init(&waiting, 1u << 20);
-    waiting_write(&waiting, s);
-    cell_member(g, s, "id");
-    cell_status(g, s);
-    cell_ago(g, s, "created_at");
-    cell_member(g, s, "workflow_id");
-    grid_cell(g, buf_str(&waiting), STYLE_YELLOW);
-    cell_member(g, s, "name");
-    buf_deinit(&waiting);
-}
-
-static int session_list_command(struct client *c, const struct args *a)
-{
-    static const char *const filters[] = {"status", "workflow", "q"};
-    static const char *const keys[] = {"status", "workflow_id", "q"};
-    long limit = limit_of(a, 30);
-    struct buf path;
-    struct grid g;
-    if (!limit)
-        return EXIT_USAGE;
-    buf_init(&path, 1u << 20);
-    buf_append_z(&path, "/sessions?order=desc");
-    for (size_t i = 0; i < 3; i++) {
-        if (!args_has(a, filters[i]))
-            continue;
-        buf_printf(&path, "&%s=", keys[i]);
-        http_escape(&path, args_get(a, filters[i]));
-    }
-    grid_init(&g);
-    grid_column(&g, T("SESSION"), false, 0);
-    grid_column(&g, T("STATUS"), false, 0);
-    grid_column(&g, T("CREATED"), false, 0);
-    grid_column(&g, T("WORKFLOW"), false, 24);
-    grid_column(&g, T("WAITS FOR"), false, 24);
-    grid_column(&g, T("NAME"), false, 0);
-    int rc = client_each(c, path.data, limit, list_row, &g);
-    if (!rc && !c->json && !g.cell_count)
-        fprintf(c->out.file, T("no sessions\n"));
-    else if (!rc && !c->json)
-        grid_print(&g, &c->out);
-    grid_deinit(&g);
-    buf_deinit(&path);
-    return rc;
-}
-
-/* ---- show ---- */
-
-static void line_print(struct client *c, const char *label, const char *text, enum style style)
-{
-    struct buf clean;
-    if (!*text)
-        return;
-    buf_init(&clean, BODY_BYTES_MAX);
-    text_clean(&clean, str_of(text), false);
-    line_label(c, label, 10, STYLE_DIM);
-    fprintf(c->out.file, " %s%s%s\n", term_style(&c->out, style), clean.data ? clean.data : "",
-            style == STYLE_PLAIN ? "" : term_reset(&c->out));
-    buf_deinit(&clean);
-}
-
-static void member_print(struct client *c, const char *label, struct json object, const char *key)
-{
-    char *text = member_text(object, key);
-    line_print(c, label, text, STYLE_PLAIN);
-    free(text);
-}
-
-static void value_print(struct client *c, const char *label, struct json v)
-{
-    struct buf b;
-    char *text = json_strdup(v);
-    buf_init(&b, BODY_BYTES_MAX);
-    if (!text && json_exists(v) && json_type(v) != JSON_NULL)
-        json_pretty(&b, v);
-    line_print(c, label, text ? text : b.data ? b.data : "", STYLE_PLAIN);
-    free(text);
-    buf_deinit(&b);
-}
-
-static void ended_print(struct client *c, struct json s)
-{
-    int64_t started = member_time(s, "started_at"), ended = member_time(s, "ended_at");
-    char took[32], line[128];
-    char *at = member_text(s, "ended_at");
-    if (ended) {
-        duration_format(ended - (started ? started : ended), took);
-        snprintf(line, sizeof(line), "%.40s (%s)", at, took);
-        line_print(c, T("ended"), line, STYLE_PLAIN);
-    }
-    free(at);
-}
-
-static void usage_print(struct client *c, struct json usage)
-{
-    int64_t in = 0, out = 0;
-    char line[96];
-    json_i64(json_get(usage, "input_tokens"), &in);
-    json_i64(json_get(usage, "output_tokens"), &out);
-    if (in || out) {
-        snprintf(line, sizeof(line), T("%lld in, %lld out"), (long long)in, (long long)out);
-        line_print(c, T("tokens"), line, STYLE_PLAIN);
-    }
-}
-
-static void session_print(struct client *c, struct json s)
-{
-    char *status = member_text(s, "status");
-    struct buf waiting;
-    member_print(c, T("session"), s, "id");
-    member_print(c, T("name"), s, "name");
-    member_print(c, T("workflow"), s, "workflow_id");
-    line_print(c, T("status"), status_word(status), status_style(str_of(status)));
-    member_print(c, T("reason"), s, "reason");
-    member_print(c, T("error"), json_get(s, "error"), "message");
-    buf_init(&waiting, 1u << 20);
-    waiting_write(&waiting, s);
-    line_print(c, T("waits for"), waiting.data ? waiting.data : "", STYLE_YELLOW);
-    buf_deinit(&waiting);
-    member_print(c, T("created"), s, "created_at");
-    ended_print(c, s);
-    usage_print(c, json_get(s, "usage"));
-    value_print(c, T("input"), json_get(s, "input"));
-    value_print(c, T("output"), json_get(s, "output"));
-    free(status);
-}
-
-static void run_row(void *data, struct json run)
-{
-    struct grid *g = data;
-    int64_t started = member_time(run, "started_at"), ended = member_time(run, "ended_at");
-    char took[32] = "";
-    if (started && ended)
-        duration_format(ended - started, took);
-    cell_member(g, run, "node_id");
-    cell_member(g, run, "type");
-    cell_status(g, run);
-    cell_member(g, run, "iteration");
-    cell_member(g, run, "attempt");
-    grid_cellz(g, took, STYLE_PLAIN);
-    char *error = member_text(json_get(run, "error"), "message");
-    if (*error) {
-        grid_cellz(g, error, STYLE_RED);
-    } else {
-        char *output = member_text(run, "output");
-        grid_cellz(g, output, STYLE_PLAIN);
-        free(output);
-    }
-    free(error);
-}
-
-static int runs_print(struct client *c, const char *id)
-{
-    struct grid g;
-    struct buf path;
-    grid_init(&g);
-    grid_column(&g, T("NODE"), false, 24);
-    grid_column(&g, T("TYPE"), false, 0);
-    grid_column(&g, T("STATUS"), false, 0);
-    grid_column(&g, T("ITER"), true, 0);
-    grid_column(&g, T("TRY"), true, 0);
-    grid_column(&g, T("TOOK"), true, 0);
-    grid_column(&g, T("OUTPUT"), false, 80);
-    buf_init(&path, 4096);
-    buf_printf(&path, "/sessions/%s/nodes", id);
-    int rc = client_each(c, path.data, 0, run_row, &g);
-    if (!rc && g.cell_count) {
-        fputc('\n', c->out.file);
-        grid_print(&g, &c->out);
-    }
-    buf_deinit(&path);
-    grid_deinit(&g);
-    return rc;
-}
 
 /* GET of the session; *reply is initialised. */
 static int session_get(struct client *c, const char *given, char id[ID_TEXT_BYTES + 1],
@@ -235,21 +21,6 @@ static int session_get(struct client *c, const char *given, char id[ID_TEXT_BYTE
     buf_printf(&path, "/sessions/%s", id);
     rc = client_call(c, "GET", path.data, NULL, r);
     buf_deinit(&path);
-    return rc;
-}
-
-static int session_show_command(struct client *c, const struct args *a)
-{
-    char id[ID_TEXT_BYTES + 1];
-    struct http_reply r;
-    int rc = session_get(c, a->words[0], id, &r);
-    if (!rc && c->json) {
-        fprintf(c->out.file, "%.*s\n", STR_FMT(json_raw(json_root(buf_str(&r.body)))));
-    } else if (!rc) {
-        session_print(c, json_root(buf_str(&r.body)));
-        rc = runs_print(c, id);
-    }
-    http_reply_deinit(&r);
     return rc;
 }
 
@@ -341,6 +112,8 @@ static int session_move_command(struct client *c, const struct args *a)
     jw_end(&w);
     if (!rc)
         rc = session_post(c, id, what, buf_str(&body));
+    if (!rc)
+        hints_of_session(c, id);
     buf_deinit(&body);
     return rc;
 }
@@ -517,14 +290,6 @@ static const struct option_def session_messages_options[] = {
     {0},
 };
 
-static const struct option_def session_list_options[] = {
-    {"status", "STATUS", "only those with this status", false},
-    {"workflow", "ID", "only those of this workflow", false},
-    {"q", "TEXT", "only those with this in their name", false},
-    {"limit", "N", "at most so many (30)", false},
-    {0},
-};
-
 static const struct option_def watch_options[] = {
     {"after", "N", "only the events after this one", false},
     {0},
@@ -563,17 +328,13 @@ static const struct option_def answer_options[] = {
 };
 
 const struct command session_commands[] = {
-    {"session", "list", "", "the newest sessions", session_list_options, 0, 0,
-     session_list_command},
-    {"session", "show", "SESSION", "one session and its nodes", no_options, 1, 1,
-     session_show_command},
-    {"session", "watch", "SESSION", "follow it, from its beginning", watch_options, 1, 1,
+    {"session", "watch", "[SESSION]", "follow it, from its beginning", watch_options, 0, 1,
      session_watch_command},
-    {"session", "pause", "SESSION", "stop it between two tokens", pause_options, 1, 1,
+    {"session", "pause", "[SESSION]", "stop it between two tokens", pause_options, 0, 1,
      session_move_command},
-    {"session", "resume", "SESSION", "go on", resume_options, 1, 1, session_move_command},
-    {"session", "cancel", "SESSION", "end it", cancel_options, 1, 1, session_move_command},
-    {"session", "abort", "SESSION", "the same as cancel", cancel_options, 1, 1,
+    {"session", "resume", "[SESSION]", "go on", resume_options, 0, 1, session_move_command},
+    {"session", "cancel", "[SESSION]", "end it", cancel_options, 0, 1, session_move_command},
+    {"session", "abort", "[SESSION]", "the same as cancel", cancel_options, 0, 1,
      session_move_command},
     {"session", "delete", "SESSION", "remove it with all it has", session_delete_options, 1, 1,
      session_delete_command},
@@ -581,7 +342,7 @@ const struct command session_commands[] = {
      session_answer_command},
     {"session", "input", "SESSION TEXT", "say something into it; - reads standard input",
      no_options, 2, ARGS_MAX, session_input_command},
-    {"session", "messages", "SESSION", "the conversation", session_messages_options, 1, 1,
+    {"session", "messages", "[SESSION]", "the conversation", session_messages_options, 0, 1,
      session_messages_command},
     {0},
 };
