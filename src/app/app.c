@@ -34,6 +34,7 @@ void app_init(struct app *a)
     retention_open(&a->retention, a);
     tasks_init(&a->tasks, a);
     instances_open(&a->instances, a);
+    keys_open(&a->keys, a);
     inbox_open(&a->inbox, a);
     children_open(&a->children, a);
     handover_open(&a->handover, a);
@@ -61,6 +62,7 @@ void app_close_handles(struct app *a)
     retention_close(&a->retention);
     tasks_close(&a->tasks);
     instances_close(&a->instances);
+    keys_close(&a->keys);
     inbox_close(&a->inbox);
     children_close(&a->children);
     handover_close(&a->handover);
@@ -72,6 +74,7 @@ void app_close_handles(struct app *a)
 void app_deinit(struct app *a)
 {
     instances_deinit(&a->instances);
+    keys_deinit(&a->keys);
     inbox_deinit(&a->inbox);
     handover_deinit(&a->handover);
     plans_deinit(&a->plans);

@@ -20,6 +20,7 @@
 #include "app/inbox.h"
 #include "app/instances.h"
 #include "app/journal.h"
+#include "app/keys.h"
 #include "app/memory.h"
 #include "app/plans.h"
 #include "app/recovery.h"
@@ -72,6 +73,7 @@ struct app {
     struct retention retention;
     struct tasks tasks;
     struct instances instances;
+    struct keys keys;
     struct inbox inbox;
     struct children children;
     struct handover handover;

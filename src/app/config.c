@@ -65,7 +65,8 @@ static const struct setting settings[S_COUNT] = {
     [S_CONFIG] = {"config", SETTING_TEXT, NULL, "FILE", "settings in YAML"},
     [S_EXAMPLES] = {"examples", SETTING_TEXT, NULL, "DIR",
                     "store the workflows of this folder at start, unless they are there"},
-    [S_AUTH] = {"auth", SETTING_TEXT, "auto", "auto|required|off", "who may come in"},
+    [S_AUTH] = {"auth", SETTING_TEXT, "auto", "auto|required|off",
+                "who has to show a key: everybody once there is one, everybody, nobody"},
     [S_ORIGINS] = {"origins", SETTING_TEXT, NULL, "LIST", "other origins whose pages may connect"},
     [S_PLUGIN] = {"plugin", SETTING_LIST, NULL, "FILE", "load node types from a shared object"},
     [S_LOG_LEVEL] = {"log-level", SETTING_TEXT, "info", "debug|info|warn|error", "least level"},
@@ -298,24 +299,22 @@ static int config_listen(struct config *c, struct errbuf *e)
     return 0;
 }
 
-static bool host_is_loopback(const char *host)
+bool config_is_loopback(const char *host)
 {
     return strcmp(host, "localhost") == 0 || strcmp(host, "::1") == 0 ||
            strncmp(host, "127.", 4) == 0;
 }
 
-/* Keys are not there yet, so nobody could be let in from elsewhere. */
-static int config_auth(const struct config *c, struct errbuf *e)
+/* Whether there is a key, the store knows: see serve.c. */
+static int config_auth(struct config *c, struct errbuf *e)
 {
-    if (strcmp(c->auth, "auto") != 0 && strcmp(c->auth, "off") != 0)
+    if (!auth_mode_parse(c->auth, &c->auth_mode))
+        return err_set(e, ERR_INVALID, "--auth %s: wants auto, required or off", c->auth);
+    if (c->auth_mode == AUTH_OFF && !config_is_loopback(c->host))
         return err_set(e, ERR_INVALID,
-                       "--auth %s: wants auto or off (this version has no keys yet)", c->auth);
-    if (!host_is_loopback(c->host))
-        return err_set(
-            e, ERR_INVALID,
-            "--listen %s: refused beyond loopback, because nobody has to show a key; put a "
-            "proxy that authenticates in front of it",
-            c->listen);
+                       "--listen %s: refused beyond loopback with --auth off, because nobody "
+                       "would have to show a key",
+                       c->listen);
     return 0;
 }
 

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 
+#include "app/keys.h"
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/err.h"
@@ -35,6 +36,7 @@ struct config {
     const char *file;          /* --config */
     const char *examples;      /* folder of workflows that are put at start unless they are there */
     const char *auth;          /* auto, required, off */
+    enum auth_mode auth_mode;
     const char *origins;
     const char *plugins; /* files, with commas between; or NULL */
     enum log_level log_level;
@@ -62,5 +64,6 @@ void config_deinit(struct config *c);
 /* The result as YAML, secrets hidden, and where each value came from. */
 void config_print(const struct config *c, struct buf *out);
 void config_usage(struct buf *out);
+bool config_is_loopback(const char *host);
 
 #endif

@@ -88,6 +88,15 @@ void instances_tell_workflow(struct instances *in, struct str workspace, struct 
     buf_deinit(&text);
 }
 
+void instances_tell_keys(struct instances *in)
+{
+    char self[ID_TEXT_BYTES + 1];
+    if (!in->listening)
+        return;
+    id_format(in->self, self);
+    cache_publish(in->app->cache, STR("keys"), str_of(self));
+}
+
 /* Of an id there are no blanks; of a workspace there may be. */
 static void instances_heard_workflow(struct instances *in, struct str payload)
 {
@@ -109,6 +118,11 @@ static void instances_heard(struct cache_listener *l, struct str channel, struct
     struct id id;
     if (str_eq(channel, STR("workflow"))) {
         instances_heard_workflow(in, payload);
+        return;
+    }
+    if (str_eq(channel, STR("keys"))) {
+        if (!id_parse(payload, &id) || !id_eq(id, in->self))
+            keys_reread(&in->app->keys);
         return;
     }
     if (payload.n != ID_TEXT_BYTES + 1 ||
@@ -136,6 +150,7 @@ static void instances_missed(struct cache_listener *l)
         return;
     instances_list(in);
     recovery_rescan(&in->app->recovery);
+    keys_reread(&in->app->keys);
 }
 
 static void instances_listen(struct instances *in)
@@ -151,6 +166,7 @@ static void instances_listen(struct instances *in)
         cache_add_listener(c, &in->listener);
         cache_listen(c, STR("nudge"));
         cache_listen(c, STR("workflow"));
+        cache_listen(c, STR("keys"));
     } else {
         cache_unlisten(c, str_of(in->channel));
     }

@@ -13,9 +13,10 @@
  *     store not shared                            nowhere: one instance, no timer, no query
  *
  * Messages: channel "workflow" to all ("<instance> <workspace> <id>": there is another version),
- * channel "nudge" to all ("i…" instances have changed, "s…" sessions are free), channel
- * "n:<instance>" to one ("c<session>" a command waits, "a<command>" a command was answered). Any
- * may be lost: everything is looked at again by the clock.
+ * channel "keys" to all ("<instance>": API keys have changed), channel "nudge" to all ("i…"
+ * instances have changed, "s…" sessions are free), channel "n:<instance>" to one ("c<session>" a
+ * command waits, "a<command>" a command was answered). Any may be lost: everything is looked at
+ * again by the clock.
  *
  * Being wrong about a lease costs a repeated model call, never an event: writes are fenced by the
  * sessions' epochs in the store.
@@ -90,6 +91,8 @@ void instances_nudge(struct instances *in, struct id instance, char kind, struct
 void instances_nudge_all(struct instances *in, char kind);
 /* A version of this workflow was put, or it was deleted: others ask for its newest one. */
 void instances_tell_workflow(struct instances *in, struct str workspace, struct str id);
+/* API keys were made or revoked: others read them again. */
+void instances_tell_keys(struct instances *in);
 /* What is known of its lease besides its row: 1 held, 0 not, -1 unknown. */
 int instances_lease_seen(const struct instances *in, struct id id);
 

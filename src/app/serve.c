@@ -32,6 +32,7 @@ struct server {
     struct app app;
     uv_signal_t signals[3]; /* SIGTERM, SIGINT, SIGHUP */
     int exit_code;
+    bool refused;     /* it does not come to listen */
     unsigned ending;  /* what must be over before the parts are closed */
     unsigned closing; /* parts that have not said `closed` yet */
 };
@@ -111,8 +112,8 @@ static void server_read_keys(uv_signal_t *h, int signum)
 static void server_signal(uv_signal_t *h, int signum)
 {
     struct server *s = h->data;
-    if (s->app.stopping) {
-        log_warn("serve", "second signal: ending at once");
+    if (s->app.stopping || !s->app.net) {
+        log_warn("serve", s->app.net ? "second signal: ending at once" : "nothing was begun");
         _exit(0);
     }
     log_info("serve", "%s: shutting down", signum == SIGINT ? "SIGINT" : "SIGTERM");
@@ -235,11 +236,35 @@ static int server_open_parts(struct server *s, struct errbuf *e)
     if (rc)
         return rc;
     rc = worker_pool_create(&a->workers, &a->loop, WORKER_THREADS, WORKER_THREADS_CAP);
-    if (rc)
-        return err_set(e, rc, "the script threads cannot be started");
+    return rc ? err_set(e, rc, "the script threads cannot be started") : 0;
+}
+
+/* Beyond loopback nobody comes in without a key, so there has to be one. */
+static int server_listen(struct app *a, struct errbuf *e)
+{
+    const struct config *c = &a->config;
     struct net_config net = {
         .host = c->host, .port = c->port, .origins = c->origins, .version = SLUICE_VERSION};
+    if (!config_is_loopback(c->host) && !keys_demanded(&a->keys))
+        return err_set(e, ERR_INVALID,
+                       "--listen %s: refused beyond loopback, for there is no key yet; make one "
+                       "(sluice key create --name NAME --role admin %s %s), or say --auth required",
+                       c->listen, c->store ? "--store" : "--data", c->store ? "URL" : c->data);
     return net_server_open(&a->net, &a->loop, &net, &a->service, a->log, e);
+}
+
+/* Who may come in is known: listen. */
+static void server_keys_read(struct app *a)
+{
+    struct server *s = container_of(a, struct server, app);
+    struct errbuf e = {""};
+    if (server_listen(a, &e) == 0) {
+        server_register(a);
+        return;
+    }
+    fprintf(stderr, "sluice serve: %s\n", e.text);
+    s->refused = true;
+    uv_stop(&a->loop);
 }
 
 /* Only where it means something: a server that was started in a terminal ends with it. */
@@ -306,8 +331,10 @@ int serve_main(int argc, char **argv)
         return 1; /* nothing was begun: the system takes back what is open */
     }
     server_listen_hangup(s);
-    server_register(&s->app);
+    keys_start(&s->app.keys, s->app.config.auth_mode, server_keys_read);
     uv_run(&s->app.loop, UV_RUN_DEFAULT);
+    if (s->refused)
+        return 1; /* as above */
     int code = s->exit_code;
     plugins_destroy(s->app.plugins);
     app_deinit(&s->app);

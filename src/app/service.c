@@ -47,27 +47,50 @@ static void svc_ready(struct app *a, struct svc_req *req)
 }
 
 /* Those that change something; they go by Idempotency-Keys, and not while the store fails. */
-static const bool svc_changes[SVC_OP_COUNT] = {
-    [SVC_WORKFLOW_CREATE] = true, [SVC_WORKFLOW_PUT] = true,
-    [SVC_WORKFLOW_DELETE] = true, [SVC_EXECUTE] = true,
-    [SVC_SESSION_DELETE] = true,  [SVC_SESSION_PUT] = true,
-    [SVC_SESSION_PATCH] = true,   [SVC_SESSION_BATCH] = true,
-    [SVC_PAUSE] = true,           [SVC_RESUME] = true,
-    [SVC_CANCEL] = true,          [SVC_STOP] = true,
-    [SVC_NODE_RESUME] = true,     [SVC_SIGNAL] = true,
-    [SVC_INPUT] = true,           [SVC_STAGE_UPDATE] = true,
-    [SVC_STAGE_COMPLETE] = true,  [SVC_TASK_LEASE] = true,
-    [SVC_TASK_HEARTBEAT] = true,  [SVC_TASK_COMPLETE] = true,
-    [SVC_TASK_FAIL] = true,       [SVC_FORK] = true,
-    [SVC_RETRY] = true,           [SVC_CHILD_ENDED] = true,
-    [SVC_CHILD_RESUME] = true,    [SVC_CATALOG_CREATE] = true,
-    [SVC_CATALOG_PUT] = true,     [SVC_CATALOG_PATCH] = true,
-    [SVC_CATALOG_DELETE] = true,  [SVC_TEMPLATE_INSTANTIATE] = true,
-    [SVC_MEMORY_INGEST] = true,   [SVC_MEMORY_DELETE] = true,
-    [SVC_MEMORY_PROMOTE] = true,  [SVC_STATUS_PUT] = true,
-    [SVC_STAGE_SKIP] = true,      [SVC_STAGE_START] = true,
-    [SVC_CURRENT_PUT] = true,     [SVC_CURRENT_DELETE] = true,
+/* clang-format off */
+static const bool svc_changes[SVC_OP_COUNT] = { /* one a line */
+    [SVC_WORKFLOW_CREATE] = true,
+    [SVC_WORKFLOW_PUT] = true,
+    [SVC_WORKFLOW_DELETE] = true,
+    [SVC_EXECUTE] = true,
+    [SVC_SESSION_DELETE] = true,
+    [SVC_SESSION_PUT] = true,
+    [SVC_SESSION_PATCH] = true,
+    [SVC_SESSION_BATCH] = true,
+    [SVC_PAUSE] = true,
+    [SVC_RESUME] = true,
+    [SVC_CANCEL] = true,
+    [SVC_STOP] = true,
+    [SVC_NODE_RESUME] = true,
+    [SVC_SIGNAL] = true,
+    [SVC_INPUT] = true,
+    [SVC_STAGE_UPDATE] = true,
+    [SVC_STAGE_COMPLETE] = true,
+    [SVC_TASK_LEASE] = true,
+    [SVC_TASK_HEARTBEAT] = true,
+    [SVC_TASK_COMPLETE] = true,
+    [SVC_TASK_FAIL] = true,
+    [SVC_FORK] = true,
+    [SVC_RETRY] = true,
+    [SVC_CHILD_ENDED] = true,
+    [SVC_CHILD_RESUME] = true,
+    [SVC_CATALOG_CREATE] = true,
+    [SVC_CATALOG_PUT] = true,
+    [SVC_CATALOG_PATCH] = true,
+    [SVC_CATALOG_DELETE] = true,
+    [SVC_TEMPLATE_INSTANTIATE] = true,
+    [SVC_MEMORY_INGEST] = true,
+    [SVC_MEMORY_DELETE] = true,
+    [SVC_MEMORY_PROMOTE] = true,
+    [SVC_STATUS_PUT] = true,
+    [SVC_STAGE_SKIP] = true,
+    [SVC_STAGE_START] = true,
+    [SVC_CURRENT_PUT] = true,
+    [SVC_CURRENT_DELETE] = true,
+    [SVC_KEY_CREATE] = true,
+    [SVC_KEY_REVOKE] = true,
 };
+/* clang-format on */
 
 typedef void (*svc_handler)(struct app *a, struct svc_req *req);
 
@@ -146,6 +169,13 @@ static const svc_handler svc_handlers[SVC_OP_COUNT] = {
     [SVC_LLM_PROVIDERS] = svc_llm_providers,
     [SVC_MODELS_PRICING] = svc_models_pricing,
     [SVC_INSTANCES] = svc_instances,
+    [SVC_KEY_LIST] = svc_key_list,
+    [SVC_KEY_CREATE] = svc_key_create,
+    [SVC_KEY_GET] = svc_key_get,
+    [SVC_KEY_REVOKE] = svc_key_revoke,
+    [SVC_WHOAMI] = svc_whoami,
+    [SVC_TICKET_MAKE] = svc_ticket_make,
+    [SVC_TICKET_TAKE] = svc_ticket_take,
     [SVC_READY] = svc_ready,
     [SVC_METRICS] = svc_metrics,
 };
@@ -183,7 +213,10 @@ void service_again_all(struct app *a, struct list *replies)
 static void app_submit(struct service *s, struct svc_req *req)
 {
     struct app *a = container_of(s, struct app, service);
-    if (!svc_changes[req->op])
+    struct errbuf e;
+    if (access_check(req, &e)) /* net has asked already, so that no body is read in vain */
+        app_fail(req, ERR_FORBIDDEN, "%s", e.text);
+    else if (!svc_changes[req->op])
         svc_pass(a, req);
     else if (a->stopping)
         app_fail(req, ERR_UNAVAILABLE, "the server is shutting down");
@@ -195,7 +228,22 @@ static void app_submit(struct service *s, struct svc_req *req)
         idempotency_check(a, req, svc_pass);
 }
 
-static const struct service_vtable app_service_vtable = {.submit = app_submit};
+static int app_authenticate(struct service *s, const struct credentials *shown,
+                            struct principal *out, struct errbuf *e)
+{
+    return keys_authenticate(&container_of(s, struct app, service)->keys, shown, out, e);
+}
+
+static bool app_may_stay(struct service *s, const struct principal *who)
+{
+    return keys_may_stay(&container_of(s, struct app, service)->keys, who);
+}
+
+static const struct service_vtable app_service_vtable = {
+    .submit = app_submit,
+    .authenticate = app_authenticate,
+    .may_stay = app_may_stay,
+};
 
 void app_service_init(struct app *a)
 {

@@ -131,6 +131,13 @@ static const struct {
     [SVC_LLM_PROVIDERS] = VIEWER,
     [SVC_MODELS_PRICING] = VIEWER,
     [SVC_INSTANCES] = ADMIN,
+    [SVC_KEY_LIST] = ADMIN,
+    [SVC_KEY_CREATE] = ADMIN,
+    [SVC_KEY_GET] = ADMIN,
+    [SVC_KEY_REVOKE] = ADMIN,
+    [SVC_WHOAMI] = VIEWER,
+    [SVC_TICKET_MAKE] = VIEWER,
+    [SVC_TICKET_TAKE] = OPEN, /* no route leads here: it is asked for by net, to know who comes */
     [SVC_READY] = OPEN,
     [SVC_METRICS] = VIEWER,
 };

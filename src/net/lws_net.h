@@ -189,7 +189,8 @@ void http_gone(struct conn *c); /* the connection closes */
 void sse_begin(struct conn *c, struct http_req *r);
 void sse_gone(struct conn *c);
 void sse_due(struct conn *c);
-void sse_finish(struct conn *c); /* going away */
+void sse_finish(struct conn *c);  /* going away */
+void sse_recheck(struct conn *c); /* may it stay? */
 
 /* ---- lws_ws.c ---- */
 
@@ -203,6 +204,7 @@ int ws_peer_close(struct conn *c, size_t n);
 void ws_gone(struct conn *c);
 void ws_due(struct conn *c);     /* ping */
 void ws_stalled(struct conn *c); /* it takes nothing */
+void ws_recheck(struct conn *c); /* may it stay? */
 /* Sends what the channel gave in this turn of the loop. */
 void ws_flush_dirty(struct net_server *s);
 void ws_going_away(struct conn *c, int retry_after_ms);

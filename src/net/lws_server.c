@@ -400,6 +400,18 @@ static void conn_going_away(struct conn *c, int retry_after_ms)
         conn_end(c);
 }
 
+void net_server_recheck(struct net_server *s)
+{
+    list_foreach(it, &s->conns)
+    {
+        struct conn *c = container_of(it, struct conn, link);
+        if (c->ws)
+            ws_recheck(c);
+        else if (c->sse)
+            sse_recheck(c);
+    }
+}
+
 void net_server_close(struct net_server *s, int retry_after_ms, int grace_ms,
                       void (*closed)(void *data), void *data)
 {

@@ -214,10 +214,19 @@ void sse_due(struct conn *c)
 
     if (!s || c->ended)
         return;
+    sse_recheck(c);
+    if (c->ended)
+        return;
     if (s->out.len == 0)
         buf_append_z(&s->out, ":\n\n");
     if (sse_flush(s))
         conn_clock(c, &c->server->beat);
+}
+
+void sse_recheck(struct conn *c)
+{
+    if (!c->ended && !service_may_stay(c->server->service, &c->sse->who))
+        conn_end(c);
 }
 
 /* ---- beginning and end ---- */

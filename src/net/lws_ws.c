@@ -14,6 +14,7 @@
 #define KEY_BYTES        24 /* of Sec-WebSocket-Key */
 #define FAULT_WINDOW_MS  60000
 #define CHANNEL_REQS_MAX 1024
+#define WS_TICKET_MAX    200 /* bytes */
 
 /* ---- the handshake ---- */
 
@@ -57,11 +58,12 @@ static bool list_has(struct str list, const char *word)
     return false;
 }
 
-/* ?session_id&after&batch */
+/* ?session_id&after&batch&ticket */
 struct ws_query {
     struct id session_id;
     int64_t after;
     bool batch;
+    char ticket[WS_TICKET_MAX + 1]; /* "": none */
 };
 
 static int ws_read_arg(void *data, struct str pair)
@@ -72,6 +74,12 @@ static int ws_read_arg(void *data, struct str pair)
         return id_parse((struct str){pair.p + 11, pair.n - 11}, &q->session_id) ? 0 : -1;
     if (pair.n > 6 && memcmp(pair.p, "after=", 6) == 0)
         return query_number((struct str){pair.p + 6, pair.n - 6}, &q->after) ? 0 : -1;
+    if (pair.n > 7 && memcmp(pair.p, "ticket=", 7) == 0) {
+        if (pair.n - 7 > WS_TICKET_MAX)
+            return -1;
+        memcpy(q->ticket, pair.p + 7, pair.n - 7);
+        q->ticket[pair.n - 7] = '\0';
+    }
     if (str_eqz(pair, "batch=1"))
         q->batch = true;
     return 0;
@@ -111,11 +119,13 @@ static int ws_check_protocol(struct conn *c)
     return 0;
 }
 
-static int ws_check_access(struct conn *c)
+static int ws_check_access(struct conn *c, const struct ws_query *q)
 {
     struct principal who;
     struct errbuf e = {""};
 
+    if (q->ticket[0]) /* to be asked about: see ws_open() */
+        return 0;
     if (access_of_socket(c, &who, &e) < 0)
         return ws_refuse(c, 401, "WWW-Authenticate: Bearer\r\n", e.text);
     if (who.role < ROLE_VIEWER)
@@ -149,8 +159,30 @@ int ws_check(struct conn *c)
                          : s->closing ? "the server is going away"
                                       : "too many connections");
     if (header_each_arg(c->wsi, ws_read_arg, &q) != 0)
-        return ws_refuse(c, 400, "", "expected ?session_id=UUID&after=N&batch=1");
-    return ws_check_access(c);
+        return ws_refuse(c, 400, "", "expected ?session_id=UUID&after=N&batch=1&ticket=TICKET");
+    return ws_check_access(c, &q);
+}
+
+/* Until the ticket is known nothing is read, and nothing but a close is sent. */
+static void ws_redeem(struct ws *ws, const struct ws_query *q)
+{
+    struct ws_req *r = ws_req_create(ws, SVC_TICKET_TAKE, "");
+
+    ws->early = mem_zalloc(sizeof(*ws->early));
+    ws->early->session_id = q->session_id;
+    ws->early->after = q->after;
+    buf_init(&ws->early->messages, WS_EARLY_BYTES_MAX);
+    r->kind = WS_REQ_TICKET;
+    r->svc.name = str_of(arena_strdup(&r->svc.arena, str_of(q->ticket)));
+    ws_req_submit(r);
+}
+
+static void ws_begin_reading(struct ws *ws, struct id session_id, int64_t after)
+{
+    if (!id_is_zero(session_id)) {
+        ws_subscribe(ws, session_id, after, "");
+        ws_pump(ws);
+    }
 }
 
 int ws_open(struct conn *c)
@@ -171,11 +203,20 @@ int ws_open(struct conn *c)
     header_each_arg(c->wsi, ws_read_arg, &q);
     ws->batch = q.batch;
     conn_clock(c, &s->ping);
-    if (!id_is_zero(q.session_id)) {
-        ws_subscribe(ws, q.session_id, q.after, "");
-        ws_pump(ws);
-    }
+    if (q.ticket[0])
+        ws_redeem(ws, &q);
+    else
+        ws_begin_reading(ws, q.session_id, q.after);
     return 0;
+}
+
+static void ws_early_free(struct ws *ws)
+{
+    if (!ws->early)
+        return;
+    buf_deinit(&ws->early->messages);
+    free(ws->early);
+    ws->early = NULL;
 }
 
 void ws_gone(struct conn *c)
@@ -193,6 +234,7 @@ void ws_gone(struct conn *c)
         container_of(l, struct ws_req, link)->ws = NULL;
     ws_unwatch(ws);
     list_remove(&ws->dirty_link);
+    ws_early_free(ws);
     buf_deinit(&ws->in);
     buf_deinit(&ws->queue);
     free(ws);
@@ -258,6 +300,50 @@ static void ws_command_done(struct ws_req *r)
         ws_ack(r->ws, r->request_id, buf_str(&q->body));
 }
 
+static void ws_message(struct ws *ws);
+
+/* It is known who this is: what was said meanwhile is heard now. */
+static void ws_known(struct ws *ws)
+{
+    struct ws_early early = *ws->early;
+    size_t n;
+
+    buf_init(&ws->early->messages, 0);
+    ws_early_free(ws);
+    ws_begin_reading(ws, early.session_id, early.after);
+    for (size_t at = 0; at < early.messages.len && !ws->conn->ended; at += sizeof(n) + n) {
+        memcpy(&n, early.messages.data + at, sizeof(n));
+        buf_clear(&ws->in);
+        buf_append(&ws->in, early.messages.data + at + sizeof(n), n);
+        ws_message(ws);
+    }
+    buf_deinit(&early.messages);
+    buf_deinit(&ws->in);
+}
+
+static void ws_ticket_done(struct ws *ws, const struct svc_req *q)
+{
+    if (q->status == 0) {
+        conn_set_who(ws->conn, &q->who);
+        ws_known(ws);
+    } else if (q->status == ERR_UNAUTHORIZED) {
+        ws_close(ws, WS_CLOSE_REFUSED, "the ticket is not good");
+    } else {
+        ws_close(ws, WS_CLOSE_BROKEN, "the ticket cannot be looked up now");
+    }
+}
+
+static void ws_early_message(struct ws *ws)
+{
+    struct buf *b = &ws->early->messages;
+    size_t n = ws->in.len;
+
+    buf_append(b, &n, sizeof(n));
+    buf_append_str(b, buf_str(&ws->in));
+    if (ws->in_error || buf_error(b) < 0)
+        ws_close(ws, WS_CLOSE_ABUSE, "too much was said before the ticket was known");
+}
+
 static void ws_req_done(struct svc_req *q)
 {
     struct ws_req *r = container_of(q, struct ws_req, svc);
@@ -268,6 +354,8 @@ static void ws_req_done(struct svc_req *q)
     if (ws) {
         if (r->kind == WS_REQ_COMMAND)
             ws_command_done(r);
+        else if (r->kind == WS_REQ_TICKET)
+            ws_ticket_done(ws, q);
         else if (r->kind == WS_REQ_CHANNEL)
             ws_channel_got(ws, q, buf_str(&r->text));
         else if (r->sub)
@@ -406,7 +494,9 @@ void ws_receive(struct conn *c, const char *p, size_t n)
         buf_append(&ws->in, p, n);
     if (!lws_is_final_fragment(c->wsi))
         return;
-    if (ws->in_error == ERR_MEDIA)
+    if (ws->early)
+        ws_early_message(ws);
+    else if (ws->in_error == ERR_MEDIA)
         ws_fault(ws, "", ERR_MEDIA, "expected text, got a binary frame");
     else if (ws->in_error != 0)
         ws_fault(ws, "", ERR_TOO_LARGE, "the message is too large");

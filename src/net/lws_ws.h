@@ -15,12 +15,22 @@
 #define WS_CLOSE_ABUSE     1008
 #define WS_CLOSE_AWAY      1001
 #define WS_CLOSE_BROKEN    1011
+#define WS_CLOSE_REFUSED   4401 /* the ticket is not good, the key was revoked or has expired */
 #define WS_CLOSE_NO_READER 4408 /* come back with the last seq */
+
+/* Whoever came with a ticket is nobody until it is known: what they say waits. */
+#define WS_EARLY_BYTES_MAX 65536
+struct ws_early {
+    struct id session_id; /* of the URL; zero: none */
+    int64_t after;
+    struct buf messages; /* each behind its length, a size_t */
+};
 
 struct ws {
     struct conn *conn;
-    struct buf in; /* of the message that is coming */
-    int in_error;  /* it is refused: the rest is skipped */
+    struct ws_early *early; /* NULL: it is known who this is */
+    struct buf in;          /* of the message that is coming */
+    int in_error;           /* it is refused: the rest is skipped */
     bool batch;
     bool choked;
     bool closing; /* the client said so: nothing more is sent */
@@ -60,7 +70,7 @@ struct ws_req {
     struct net_server *server;
     struct ws *ws; /* NULL: the client has gone */
     struct list link;
-    enum { WS_REQ_COMMAND, WS_REQ_SUB, WS_REQ_CHANNEL } kind;
+    enum { WS_REQ_COMMAND, WS_REQ_SUB, WS_REQ_CHANNEL, WS_REQ_TICKET } kind;
     struct ws_sub *sub; /* WS_REQ_SUB: whose session; NULL: it was dropped */
     struct buf
         text; /* the message, which the request's strings point into; WS_REQ_CHANNEL: the event */

@@ -436,10 +436,20 @@ void ws_due(struct conn *c)
         conn_end(c);
         return;
     }
+    ws_recheck(c);
+    if (c->ended)
+        return;
     ws->silent = true;
     ws_write(ws, ping, sizeof(ping));
     if (!c->ended && !ws->choked)
         conn_clock(c, &c->server->ping);
+}
+
+/* One whose ticket is not known yet is nobody, and gets nothing. */
+void ws_recheck(struct conn *c)
+{
+    if (!c->ended && !c->ws->early && !service_may_stay(c->server->service, conn_who(c)))
+        ws_close(c->ws, WS_CLOSE_REFUSED, "the key or token holds no longer");
 }
 
 void ws_stalled(struct conn *c)

@@ -14,7 +14,7 @@ _Static_assert(SVC_OP_COUNT <= 128, "operations are bits of params[].ops");
     (OPS(SVC_WORKFLOW_LIST) | OPS(SVC_WORKFLOW_VERSIONS) | OPS(SVC_SESSION_LIST) |                 \
      OPS(SVC_MESSAGES) | OPS(SVC_NODES) | OPS(SVC_INSTANCES) | REVIEWS | OPS(SVC_STAGE_LIST) |     \
      OPS(SVC_FILES) | OPS(SVC_FILE_HISTORY) | CATALOG | MEMORIES | OPS(SVC_KNOWLEDGE) |            \
-     OPS(SVC_LLM_PROVIDERS) | OPS(SVC_MODELS_PRICING) | STATUSES)
+     OPS(SVC_LLM_PROVIDERS) | OPS(SVC_KEY_LIST) | OPS(SVC_MODELS_PRICING) | STATUSES)
 #define CATALOG  OPS(SVC_CATALOG_LIST)
 #define SESSIONS OPS(SVC_SESSION_LIST)
 #define MEMORIES OPS(SVC_MEMORY_LIST)
@@ -84,6 +84,7 @@ static const struct query_param params[] = {
     PARAM("session_id", MEMORIES, QUERY_ID, memory.session_id),
     PARAM("tier", MEMORIES, QUERY_TEXT, memory.tier),
     PARAM("layer", OPS(SVC_KNOWLEDGE), QUERY_TEXT, memory.tier),
+    PARAM("workspace", OPS(SVC_KEY_LIST), QUERY_TEXT, key.workspace),
     PARAM("force", OPS(SVC_SESSION_DELETE), QUERY_BOOL, force),
     PARAM("after", OPS(SVC_EVENTS), QUERY_NUMBER, events.after),
     PARAM("cursor", OPS(SVC_EVENTS), QUERY_NUMBER, events.after),

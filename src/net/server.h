@@ -37,6 +37,10 @@ void net_server_set_ready(struct net_server *s, bool ready);
 void net_server_close(struct net_server *s, int retry_after_ms, int grace_ms,
                       void (*closed)(void *data), void *data);
 
+/* What was let in may not stay any more: event streams and WebSockets of whoever
+ * service_may_stay() does not name are closed (4401). */
+void net_server_recheck(struct net_server *s);
+
 struct net_stats {
     unsigned connections, websockets, sse, cursors;
     unsigned long long requests, frames_sent, bytes_sent;

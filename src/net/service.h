@@ -99,8 +99,16 @@ enum svc_op {
     SVC_LLM_PROVIDERS,  /* list */
     SVC_MODELS_PRICING, /* list */
     SVC_INSTANCES,
-    SVC_READY,   /* is the store writable? */
-    SVC_METRICS, /* body: Prometheus text */
+    SVC_KEY_LIST,   /* list, key.workspace */
+    SVC_KEY_CREATE, /* key */
+    SVC_KEY_GET,    /* name: its id */
+    SVC_KEY_REVOKE, /* name: its id */
+    SVC_WHOAMI,
+    SVC_TICKET_MAKE,
+    SVC_TICKET_TAKE, /* net's own: name is the ticket; on success `who` is whoever it was made for
+                      */
+    SVC_READY,       /* is the store writable? */
+    SVC_METRICS,     /* body: Prometheus text */
     SVC_OP_COUNT,
 };
 
@@ -209,6 +217,10 @@ struct svc_req {
         struct str status;        /* a word of the status system */
         struct str progress_json; /* a number, or NULL */
     } set_status;
+    struct {
+        struct str name, role, workspace; /* workspace NULL: the asker's own; of a list: all */
+        struct str expires_json;          /* a JSON string, a time; or NULL */
+    } key;
     struct {
         int64_t after;
         int limit;

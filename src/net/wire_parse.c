@@ -308,66 +308,67 @@ static const struct wire_field status_fields[] = {
     FIELD("note", WIRE_TEXT, reason, .max = WIRE_REASON_MAX),
 };
 
+/* ---- keys ---- */
+
+static const struct wire_field key_fields[] = {
+    IN_MESSAGE,
+    FIELD("name", WIRE_TEXT, key.name, .max = PRINCIPAL_NAME_MAX, .required = true),
+    FIELD("role", WIRE_TEXT, key.role, .max = 16, .required = true),
+    FIELD("workspace", WIRE_NAME, key.workspace),
+    FIELD("expires_at", WIRE_CHECK, key.expires_json, .check = check_time),
+};
+
 struct wire_table {
     const struct wire_field *fields;
     size_t count;
 };
 
+#define TABLE(fields)                                                                              \
+    {                                                                                              \
+        fields, COUNT(fields)                                                                      \
+    }
+
+/* An operation that is not here takes nothing. */
+static const struct wire_table tables[SVC_OP_COUNT] = {
+    [SVC_EXECUTE] = TABLE(execute_fields),
+    [SVC_WORKFLOW_GENERATE] = TABLE(generate_fields),
+    [SVC_WORKFLOW_ESTIMATE] = TABLE(estimate_fields),
+    [SVC_PAUSE] = TABLE(pause_fields),
+    [SVC_RESUME] = TABLE(resume_fields),
+    [SVC_CANCEL] = TABLE(reason_fields),
+    [SVC_STOP] = TABLE(reason_fields),
+    [SVC_NODE_RESUME] = TABLE(answer_fields),
+    [SVC_SIGNAL] = TABLE(signal_fields),
+    [SVC_INPUT] = TABLE(input_fields),
+    [SVC_STAGE_UPDATE] = TABLE(stage_fields),
+    [SVC_STAGE_COMPLETE] = TABLE(stage_fields),
+    [SVC_TASK_LEASE] = TABLE(lease_fields),
+    [SVC_TASK_HEARTBEAT] = TABLE(heartbeat_fields),
+    [SVC_TASK_COMPLETE] = TABLE(complete_fields),
+    [SVC_TASK_FAIL] = TABLE(fail_fields),
+    [SVC_TEMPLATE_INSTANTIATE] = TABLE(instantiate_fields),
+    [SVC_FORK] = TABLE(fork_fields),
+    [SVC_RETRY] = {fork_fields, RETRY_FIELDS},
+    [SVC_MEMORY_INGEST] = TABLE(ingest_fields),
+    [SVC_MEMORY_QUERY] = TABLE(memory_query_fields),
+    [SVC_MEMORY_PROMOTE] = TABLE(promote_fields),
+    [SVC_STATUS_PUT] = TABLE(status_fields),
+    [SVC_STAGE_START] = TABLE(stage_start_fields),
+    [SVC_STAGE_SKIP] = TABLE(stage_skip_fields),
+    [SVC_CURRENT_PUT] = TABLE(current_fields),
+    [SVC_KEY_CREATE] = TABLE(key_fields),
+};
+
 static struct wire_table fields_of(enum svc_op op, bool in_message)
 {
-    struct wire_table t = {nothing_fields, COUNT(nothing_fields)};
+    struct wire_table t = tables[op];
 
-    if (op == SVC_EXECUTE)
-        t = (struct wire_table){execute_fields, COUNT(execute_fields)};
-    else if (op == SVC_WORKFLOW_GENERATE)
-        t = (struct wire_table){generate_fields, COUNT(generate_fields)};
-    else if (op == SVC_WORKFLOW_ESTIMATE)
-        t = (struct wire_table){estimate_fields, COUNT(estimate_fields)};
-    else if (op == SVC_PAUSE)
-        t = (struct wire_table){pause_fields, COUNT(pause_fields)};
-    else if (op == SVC_RESUME)
-        t = (struct wire_table){resume_fields, COUNT(resume_fields)};
-    else if (op == SVC_CANCEL || op == SVC_STOP)
-        t = (struct wire_table){reason_fields, COUNT(reason_fields)};
-    else if (op == SVC_NODE_RESUME)
-        t = (struct wire_table){answer_fields, COUNT(answer_fields) - !in_message};
-    else if (op == SVC_SIGNAL)
-        t = (struct wire_table){signal_fields, COUNT(signal_fields)};
-    else if (op == SVC_INPUT)
-        t = (struct wire_table){input_fields, COUNT(input_fields)};
-    else if (op == SVC_STAGE_UPDATE || op == SVC_STAGE_COMPLETE)
-        t = (struct wire_table){stage_fields, COUNT(stage_fields)};
-    else if (op == SVC_STAGE_START)
-        t = (struct wire_table){stage_start_fields, COUNT(stage_start_fields)};
-    else if (op == SVC_STAGE_SKIP)
-        t = (struct wire_table){stage_skip_fields, COUNT(stage_skip_fields)};
-    else if (op == SVC_CURRENT_PUT)
-        t = (struct wire_table){current_fields, COUNT(current_fields)};
-    else if (op == SVC_TASK_LEASE)
-        t = (struct wire_table){lease_fields, COUNT(lease_fields)};
-    else if (op == SVC_TASK_HEARTBEAT)
-        t = (struct wire_table){heartbeat_fields, COUNT(heartbeat_fields)};
-    else if (op == SVC_TASK_COMPLETE)
-        t = (struct wire_table){complete_fields, COUNT(complete_fields)};
-    else if (op == SVC_TASK_FAIL)
-        t = (struct wire_table){fail_fields, COUNT(fail_fields)};
-    else if (op == SVC_TEMPLATE_INSTANTIATE)
-        t = (struct wire_table){instantiate_fields, COUNT(instantiate_fields)};
-    else if (op == SVC_FORK)
-        t = (struct wire_table){fork_fields, COUNT(fork_fields)};
-    else if (op == SVC_RETRY)
-        t = (struct wire_table){fork_fields, RETRY_FIELDS};
-    else if (op == SVC_MEMORY_INGEST)
-        t = (struct wire_table){ingest_fields, COUNT(ingest_fields)};
-    else if (op == SVC_MEMORY_QUERY)
-        t = (struct wire_table){memory_query_fields, COUNT(memory_query_fields)};
-    else if (op == SVC_MEMORY_PROMOTE)
-        t = (struct wire_table){promote_fields, COUNT(promote_fields)};
-    else if (op == SVC_STATUS_PUT)
-        t = (struct wire_table){status_fields, COUNT(status_fields)};
+    if (!t.fields)
+        t = (struct wire_table)TABLE(nothing_fields);
     if (!in_message) {
         t.fields += MESSAGE_FIELDS;
         t.count -= MESSAGE_FIELDS;
+        t.count -= op == SVC_NODE_RESUME; /* node_id stands in the path */
     }
     return t;
 }

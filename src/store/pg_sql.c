@@ -49,110 +49,110 @@
     "SELECT " columns " FROM sessions AS s WHERE s.workspace = $1::text " condition                \
     " AND s.created_at " bound " $2::bigint AND (s.created_at, s.key) " beyond                     \
     " ($3::bigint, $4::bigint) ORDER BY s.created_at " way ", s.key " way
-#define SESSIONS_PAGE(condition, bound, beyond, way)                                                                                          \
-    "SELECT p.key, " SESSION_COLUMNS("p") ", " DETAIL_COLUMNS("p") " FROM (SELECT w.* FROM "                                                  \
-                                                                   "(" SESSIONS_WALK("s.*", condition, bound, beyond, way) " LIMIT " TEXT_OF( \
-                                                                       STORE_EXAMINED_MAX) ") AS "                                            \
-                                                                                           "w"                                                \
-                                                                                           " WHER"                                            \
-                                                                                           "E "                                               \
-                                                                                           "($5::"                                            \
-                                                                                           "text "                                            \
-                                                                                           "IS "                                              \
-                                                                                           "NULL "                                            \
-                                                                                           "OR "                                              \
-                                                                                           "w."                                               \
-                                                                                           "statu"                                            \
-                                                                                           "s = "                                             \
-                                                                                           "$5) "                                             \
-                                                                                           "AND "                                             \
-                                                                                           "($6::"                                            \
-                                                                                           "text "                                            \
-                                                                                           "IS "                                              \
-                                                                                           "NULL "                                            \
-                                                                                           "OR "                                              \
-                                                                                           "w."                                               \
-                                                                                           "workf"                                            \
-                                                                                           "low_"                                             \
-                                                                                           "id = "                                            \
-                                                                                           "$6)"                                              \
-                                                                                           " AND "                                            \
-                                                                                           "($7::"                                            \
-                                                                                           "text "                                            \
-                                                                                           "IS "                                              \
-                                                                                           "NULL "                                            \
-                                                                                           "OR "                                              \
-                                                                                           "w."                                               \
-                                                                                           "group"                                            \
-                                                                                           "_id "                                             \
-                                                                                           "= "                                               \
-                                                                                           "$7) "                                             \
-                                                                                           "AND "                                             \
-                                                                                           "($8::"                                            \
-                                                                                           "text "                                            \
-                                                                                           "IS "                                              \
-                                                                                           "NULL "                                            \
-                                                                                           "OR "                                              \
-                                                                                           "w."                                               \
-                                                                                           "user_"                                            \
-                                                                                           "id = "                                            \
-                                                                                           "$8)"                                              \
-                                                                                           " AND "                                            \
-                                                                                           "($9::"                                            \
-                                                                                           "text "                                            \
-                                                                                           "IS "                                              \
-                                                                                           "NULL "                                            \
-                                                                                           "OR "                                              \
-                                                                                           "w."                                               \
-                                                                                           "tags:"                                            \
-                                                                                           ":json"                                            \
-                                                                                           "b ? "                                             \
-                                                                                           "$9)"                                              \
-                                                                                           " AND "                                            \
-                                                                                           "($10:"                                            \
-                                                                                           ":text"                                            \
-                                                                                           " IS "                                             \
-                                                                                           "NULL "                                            \
-                                                                                           "OR "                                              \
-                                                                                           "posit"                                            \
-                                                                                           "ion("                                             \
-                                                                                           "lower"                                            \
-                                                                                           "($10 "                                            \
-                                                                                           "COLLA"                                            \
-                                                                                           "TE "                                              \
-                                                                                           "\"C\""                                            \
-                                                                                           ") "                                               \
-                                                                                           "IN "                                              \
-                                                                                           "lower"                                            \
-                                                                                           "(w."                                              \
-                                                                                           "name "                                            \
-                                                                                           "COLLA"                                            \
-                                                                                           "TE "                                              \
-                                                                                           "\"C\""                                            \
-                                                                                           "))"                                               \
-                                                                                           " > 0 "                                            \
-                                                                                           "OR "                                              \
-                                                                                           "posit"                                            \
-                                                                                           "ion("                                             \
-                                                                                           "lower"                                            \
-                                                                                           "($10 "                                            \
-                                                                                           "COLLA"                                            \
-                                                                                           "TE "                                              \
-                                                                                           "\"C\""                                            \
-                                                                                           ") IN "                                            \
-                                                                                           "w.id:"                                            \
-                                                                                           ":text"                                            \
-                                                                                           ") > "                                             \
-                                                                                           "0)"                                               \
-                                                                                           " LIMI"                                            \
-                                                                                           "T "                                               \
-                                                                                           "$11::"                                            \
-                                                                                           "bigin"                                            \
-                                                                                           "t) "                                              \
-                                                                                           "AS "                                              \
-                                                                                           "p" SESSION_DETAILS(                               \
-                                                                                               "p") " ORDER BY p.created_at " way             \
-                                                                                                    ", p.key " way
+#define SESSIONS_PAGE(condition, bound, beyond, way)                                               \
+    "SELECT p.key, " SESSION_COLUMNS("p") ", " DETAIL_COLUMNS(                                     \
+        "p") " FROM (SELECT w.* FROM "                                                             \
+             "(" SESSIONS_WALK("s.*", condition, bound, beyond, way) " LIMIT " TEXT_OF(            \
+                 STORE_EXAMINED_MAX) ") AS "                                                       \
+                                     "w"                                                           \
+                                     " WHER"                                                       \
+                                     "E "                                                          \
+                                     "($5::"                                                       \
+                                     "text "                                                       \
+                                     "IS "                                                         \
+                                     "NULL "                                                       \
+                                     "OR "                                                         \
+                                     "w."                                                          \
+                                     "statu"                                                       \
+                                     "s = "                                                        \
+                                     "$5) "                                                        \
+                                     "AND "                                                        \
+                                     "($6::"                                                       \
+                                     "text "                                                       \
+                                     "IS "                                                         \
+                                     "NULL "                                                       \
+                                     "OR "                                                         \
+                                     "w."                                                          \
+                                     "workf"                                                       \
+                                     "low_"                                                        \
+                                     "id = "                                                       \
+                                     "$6)"                                                         \
+                                     " AND "                                                       \
+                                     "($7::"                                                       \
+                                     "text "                                                       \
+                                     "IS "                                                         \
+                                     "NULL "                                                       \
+                                     "OR "                                                         \
+                                     "w."                                                          \
+                                     "group"                                                       \
+                                     "_id "                                                        \
+                                     "= "                                                          \
+                                     "$7) "                                                        \
+                                     "AND "                                                        \
+                                     "($8::"                                                       \
+                                     "text "                                                       \
+                                     "IS "                                                         \
+                                     "NULL "                                                       \
+                                     "OR "                                                         \
+                                     "w."                                                          \
+                                     "user_"                                                       \
+                                     "id = "                                                       \
+                                     "$8)"                                                         \
+                                     " AND "                                                       \
+                                     "($9::"                                                       \
+                                     "text "                                                       \
+                                     "IS "                                                         \
+                                     "NULL "                                                       \
+                                     "OR "                                                         \
+                                     "w."                                                          \
+                                     "tags:"                                                       \
+                                     ":json"                                                       \
+                                     "b ? "                                                        \
+                                     "$9)"                                                         \
+                                     " AND "                                                       \
+                                     "($10:"                                                       \
+                                     ":text"                                                       \
+                                     " IS "                                                        \
+                                     "NULL "                                                       \
+                                     "OR "                                                         \
+                                     "posit"                                                       \
+                                     "ion("                                                        \
+                                     "lower"                                                       \
+                                     "($10 "                                                       \
+                                     "COLLA"                                                       \
+                                     "TE "                                                         \
+                                     "\"C\""                                                       \
+                                     ") "                                                          \
+                                     "IN "                                                         \
+                                     "lower"                                                       \
+                                     "(w."                                                         \
+                                     "name "                                                       \
+                                     "COLLA"                                                       \
+                                     "TE "                                                         \
+                                     "\"C\""                                                       \
+                                     "))"                                                          \
+                                     " > 0 "                                                       \
+                                     "OR "                                                         \
+                                     "posit"                                                       \
+                                     "ion("                                                        \
+                                     "lower"                                                       \
+                                     "($10 "                                                       \
+                                     "COLLA"                                                       \
+                                     "TE "                                                         \
+                                     "\"C\""                                                       \
+                                     ") IN "                                                       \
+                                     "w.id:"                                                       \
+                                     ":text"                                                       \
+                                     ") > "                                                        \
+                                     "0)"                                                          \
+                                     " LIMI"                                                       \
+                                     "T "                                                          \
+                                     "$11::"                                                       \
+                                     "bigin"                                                       \
+                                     "t) "                                                         \
+                                     "AS "                                                         \
+                                     "p" SESSION_DETAILS("p") " ORDER BY p.created_at " way        \
+                                                              ", p.key " way
 /* The last row that a page looks at, and whether there is one more. */
 #define SESSIONS_END(condition, bound, beyond, way)                                                \
     SESSIONS_WALK("s.created_at, s.key", condition, bound, beyond, way)                            \

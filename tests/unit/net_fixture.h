@@ -90,6 +90,15 @@ static void fake_answer(struct fixture *f, struct svc_req *q)
         q->status = ERR_UNPROCESSABLE;
         buf_append_z(&q->details, "{\"valid\":false}");
         break;
+    case SVC_TICKET_TAKE:
+        if (str_eqz(q->name, "viewer")) {
+            struct principal who = {.kind = PRINCIPAL_KEY, .role = ROLE_VIEWER, .workspace = "w7"};
+            svc_req_set_who(q, &who);
+        } else {
+            q->status = err_set(
+                &q->error, str_eqz(q->name, "later") ? ERR_UNAVAILABLE : ERR_UNAUTHORIZED, "no");
+        }
+        break;
     case SVC_METRICS:
         buf_append_z(&q->body, "sluice_up 1\n");
         q->content_type = "text/plain; version=0.0.4; charset=utf-8";

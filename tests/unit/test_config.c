@@ -198,9 +198,8 @@ static void test_refusals(void **state)
         {"--data", "--data wants DIR"},
         {"--listen=127.0.0.1", "wants HOST:PORT"},
         {"--listen=127.0.0.1:99999", "wants HOST:PORT"},
-        {"--listen=0.0.0.0:8080", "refused beyond loopback"},
         {"--log-level=loud", "wants debug, info, warn or error"},
-        {"--auth=maybe", "wants auto or off"},
+        {"--auth=maybe", "wants auto, required or off"},
         {"--store=mysql://x", "wants postgres:// or postgresql://"},
         {"--cache=memcached://x", "wants redis://, rediss:// or unix://"},
         {"--no-listen", "unknown option"},
@@ -214,6 +213,34 @@ static void test_refusals(void **state)
         assert_int_equal(load(&c, &e, 1, rows[i].arg), ERR_INVALID);
         if (!strstr(e.text, rows[i].says))
             fail_msg("%s: says \"%s\", wanted \"%s\"", rows[i].arg, e.text, rows[i].says);
+        config_deinit(&c);
+    }
+}
+
+static void test_auth(void **state)
+{
+    static const struct {
+        const char *listen, *auth, *says; /* NULL: taken */
+        enum auth_mode mode;
+    } rows[] = {
+        {"127.0.0.1:0", "off", NULL, AUTH_OFF},
+        {"[::1]:0", "off", NULL, AUTH_OFF},
+        {"0.0.0.0:0", "required", NULL, AUTH_REQUIRED},
+        {"0.0.0.0:0", "auto", NULL, AUTH_AUTO}, /* it depends on the keys of the store */
+        {"0.0.0.0:0", "off", "refused beyond loopback", AUTH_OFF},
+        {"[::]:0", "off", "refused beyond loopback", AUTH_OFF},
+        {"192.168.1.1:80", "off", "refused beyond loopback", AUTH_OFF},
+    };
+    (void)state;
+    clean_environment();
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct config c;
+        struct errbuf e = {""};
+        int rc = load(&c, &e, 4, "--listen", rows[i].listen, "--auth", rows[i].auth);
+        assert_int_equal(rc, rows[i].says ? ERR_INVALID : 0);
+        if (rows[i].says)
+            assert_non_null(strstr(e.text, rows[i].says));
+        assert_int_equal(c.auth_mode, rows[i].mode);
         config_deinit(&c);
     }
 }
@@ -453,6 +480,7 @@ int main(void)
         cmocka_unit_test(test_embedding),
         cmocka_unit_test(test_embedding_refused),
         cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_auth),
         cmocka_unit_test(test_ages),
         cmocka_unit_test(test_bad_files),
         cmocka_unit_test(test_hosts),

@@ -574,6 +574,137 @@ static void test_going_away_alone(void **state)
     TURN_UNTIL(&f, f.closed);
 }
 
+/* ---- who it is ---- */
+
+static void connect_as(struct client *k, const char *protocols)
+{
+    char headers[300];
+
+    client_open(k, &f);
+    snprintf(headers, sizeof(headers), GOOD "Sec-WebSocket-Protocol: %s\r\n", protocols);
+    handshake(k, "/ws", headers);
+    answer_is(client_answer(k), 101, NULL);
+}
+
+static void test_roles(void **state)
+{
+    (void)state;
+    f.demands = true;
+    fixture_seal(&f, 1, 10, "log");
+    connect_as(&c, "sluice.v1, bearer.viewer.w1");
+    say(&c, "{\"type\":\"ping\"}");
+    expect(&c, "\"pong\"");
+    say(&c, "{\"type\":\"resume\",\"session_id\":\"" SESSION "\",\"request_id\":1}");
+    expect(&c, "\"request_id\":1,\"code\":\"forbidden\"");
+    say(&c, "{\"type\":\"subscribe\",\"session_id\":\"" SESSION "\"}");
+    expect(&c, "\"verdict\":\"recovered\"");
+    client_close(&c);
+    connect_as(&c, "sluice.v1, bearer.operator.w1");
+    say(&c, "{\"type\":\"execute\",\"graph\":{},\"request_id\":2}");
+    expect(&c, "the role editor");
+    say(&c, "{\"type\":\"execute\",\"workflow_id\":\"w\",\"request_id\":3}");
+    expect(&c, "\"ack\",\"request_id\":3");
+    client_close(&c);
+}
+
+static void see_workspace(struct fixture *fx, struct svc_req *q)
+{
+    buf_printf(&fx->seen, "%d:%.*s ", (int)q->op, STR_FMT(q->workspace));
+}
+
+/* What is said before the ticket is known waits, and is then heard in its order. */
+static void test_ticket(void **state)
+{
+    char said[200];
+    (void)state;
+
+    fixture_seal(&f, 1, 10, "log");
+    f.demands = f.defer = true;
+    f.inspect = see_workspace;
+    connect_ws(&c, "/ws?ticket=viewer&session_id=" SESSION);
+    say(&c, "{\"type\":\"ping\",\"request_id\":1}");
+    say(&c, "{\"type\":\"resume\",\"session_id\":\"" SESSION "\",\"request_id\":2}");
+    turn_for(&f, 20);
+    assert_int_equal(f.submitted, 1);
+    assert_int_equal(c.in.len, 0);
+    f.defer = false;
+    fixture_answer(&f);
+    expect(&c, "\"verdict\":\"recovered\"");
+    expect_event(&c, 1);
+    expect(&c, "\"pong\",\"request_id\":1");
+    expect(&c, "\"request_id\":2,\"code\":\"forbidden\"");
+    snprintf(said, sizeof(said), "%d:default %d:w7 ", SVC_TICKET_TAKE, SVC_SESSION_GET);
+    assert_true(str_eqz(buf_str(&f.seen), said));
+    client_close(&c);
+}
+
+static void test_bad_tickets(void **state)
+{
+    static const struct {
+        const char *ticket;
+        int code;
+    } rows[] = {{"unknown", 4401}, {"later", 1011}};
+    char path[100];
+    (void)state;
+
+    f.demands = true;
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        snprintf(path, sizeof(path), "/ws?ticket=%s", rows[i].ticket);
+        connect_ws(&c, path);
+        expect_close(&c, rows[i].code);
+        client_close(&c);
+    }
+    refused("/ws?ticket=", GOOD, 401); /* none at all */
+}
+
+static void test_too_much_before_the_ticket(void **state)
+{
+    char *text = calloc(1, 40001);
+    (void)state;
+
+    f.demands = f.defer = true;
+    memset(text, ' ', 40000);
+    connect_ws(&c, "/ws?ticket=viewer");
+    say(&c, text);
+    say(&c, text);
+    expect_close(&c, 1008);
+    client_close(&c);
+    free(text);
+    f.defer = false;
+    fixture_answer(&f); /* nobody is there any more */
+}
+
+static void test_client_goes_before_the_ticket(void **state)
+{
+    (void)state;
+    f.defer = true;
+    connect_ws(&c, "/ws?ticket=viewer");
+    say(&c, "{\"type\":\"ping\"}");
+    client_close(&c);
+    turn_for(&f, 20);
+    f.defer = false;
+    fixture_answer(&f);
+}
+
+static void test_revoked(void **state)
+{
+    (void)state;
+    f.demands = true;
+    connect_as(&c, "sluice.v1, bearer.admin.w1");
+    f.revoked = true;
+    net_server_recheck(f.server);
+    expect_close(&c, 4401);
+    client_close(&c);
+}
+
+/* Nobody tells of a key that expires: the ping finds out. */
+static void test_expired(void **state)
+{
+    (void)state;
+    f.revoked = true;
+    expect_close(&c, 4401);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -592,6 +723,13 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_slow_reader, setup_connected, teardown_connected),
         cmocka_unit_test_setup_teardown(test_ping_and_silence, setup_pinging, teardown_connected),
         cmocka_unit_test_setup_teardown(test_going_away, setup_connected, teardown_connected),
+        cmocka_unit_test_setup_teardown(test_roles, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_ticket, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_bad_tickets, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_too_much_before_the_ticket, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_client_goes_before_the_ticket, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_revoked, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_expired, setup_pinging, teardown_connected),
         cmocka_unit_test_setup_teardown(test_going_away_alone, setup_connected, teardown_connected),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
