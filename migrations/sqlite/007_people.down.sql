@@ -3,3 +3,8 @@ DROP TABLE active_sessions;
 DROP TABLE tickets;
 ALTER TABLE workflow_versions DROP COLUMN checksum;
 ALTER TABLE session_details DROP COLUMN checksum;
+ALTER TABLE schedules DROP COLUMN overlap;
+ALTER TABLE schedules DROP COLUMN last_error;
+ALTER TABLE schedules DROP COLUMN last_error_at;
+ALTER TABLE audit_log DROP COLUMN actor;
+ALTER TABLE audit_log DROP COLUMN role;

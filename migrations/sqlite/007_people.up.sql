@@ -20,3 +20,12 @@ CREATE INDEX tickets_by_end ON tickets (expires_at);
 -- How a session finds its definition again: SHA-256 of the canonical graph, in hex.
 ALTER TABLE session_details ADD COLUMN checksum TEXT;
 ALTER TABLE workflow_versions ADD COLUMN checksum TEXT;
+-- Schedules: what to do when the session before runs still (allow, skip, cancel), and why the last
+-- one was not started.
+ALTER TABLE schedules ADD COLUMN overlap TEXT NOT NULL DEFAULT 'allow';
+ALTER TABLE schedules ADD COLUMN last_error TEXT;
+ALTER TABLE schedules ADD COLUMN last_error_at INTEGER NOT NULL DEFAULT 0;
+
+-- The audit log names who it was also when there is no key. In `details` stands the error's code.
+ALTER TABLE audit_log ADD COLUMN actor TEXT NOT NULL DEFAULT '';
+ALTER TABLE audit_log ADD COLUMN role TEXT NOT NULL DEFAULT '';

@@ -37,7 +37,7 @@ static const struct {
     {"api_keys", "id:u workspace:w name:t role:t prefix:t hash:b created_at:i updated_at:i"
                  " last_used_at:i expires_at:i revoked_at:i"},
     {"audit_log", "id:u workspace:w key_id:u session_id:u action:t object:t remote:t status:i"
-                  " details:t created_at:i updated_at:i"},
+                  " details:t created_at:i updated_at:i actor:t role:t"},
     {"llm_providers", "workspace:w id:t dialect:t base_url:t api_key_env:t max_concurrent:i"
                       " enabled:f version:i created_at:i updated_at:i"},
     {"llm_models", "workspace:w provider:t model:t input_price:r output_price:r context_tokens:i"
@@ -69,7 +69,7 @@ static const struct {
                            " http_status:i error:t body:t created_at:i updated_at:i"},
     {"schedules", "workspace:w id:u name:t workflow_id:t cron:t time_zone:t missed:t input:t"
                   " enabled:f next_at:i last_at:i last_session:u version:i created_at:i"
-                  " updated_at:i"},
+                  " updated_at:i overlap:t last_error:t last_error_at:i"},
     {"tasks", "id:u session:s run_id:u node_id:t queue:t status:t attempt:i input:t output:t"
               " error:t worker:t lease_expires_at:i created_at:i updated_at:i"
               " heartbeat_ms:i"},

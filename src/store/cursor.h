@@ -29,6 +29,8 @@ enum cursor_kind {
     CURSOR_FILE,         /* a: version */
     CURSOR_MEMORIES,     /* a: created_at, key: memory id */
     CURSOR_CATALOG,      /* a: kind, key: the object's id */
+    CURSOR_SCHEDULES,    /* key: the schedule's id */
+    CURSOR_AUDIT,        /* key: the entry's id */
 };
 
 struct cursor {

@@ -139,6 +139,8 @@ void mem_data_deinit(struct mem_data *d)
     mem_vec_clear(&d->usage);
     mem_vec_clear(&d->keys);
     mem_vec_clear(&d->tickets);
+    mem_vec_clear(&d->schedules);
+    mem_vec_clear(&d->audit);
     table_deinit(&d->sessions_by_id);
 }
 

@@ -5,6 +5,8 @@
 #include "base/table.h"
 #include "store/keys.h"
 #include "store/store.h"
+#include "store/store_audit.h"
+#include "store/store_schedules.h"
 
 /* Every row begins with the arena that holds it and all it points to. */
 struct mem_row {
@@ -64,6 +66,14 @@ struct mem_catalog {
     struct arena arena;
     enum catalog_kind kind;
     struct catalog_row row;
+};
+struct mem_schedule {
+    struct arena arena;
+    struct schedule_row row;
+};
+struct mem_audit {
+    struct arena arena;
+    struct audit_row row;
 };
 struct mem_usage {
     struct arena arena;
@@ -139,6 +149,7 @@ struct mem_data {
     struct mem_vec usage;               /* by call_id */
     struct mem_vec keys, tickets;       /* by id; by hash */
     struct mem_vec active;              /* by workspace, user_id */
+    struct mem_vec schedules, audit;    /* by id */
     int64_t last_key;
     int64_t time; /* the clock for leases; 0: the system's */
 };
@@ -239,5 +250,16 @@ struct mem_session *mem_session_create(struct mem_data *d, const struct delta *d
 void mem_core_write(struct mem_session *s, const struct session_core *core);
 int mem_retention(struct mem_data *d, struct store_retention *r); /* mem_retention.c */
 int mem_session_load(struct mem_data *d, struct store_session_load *l);
+
+/* mem_schedules.c, mem_audit.c */
+int mem_schedule_put(struct mem_data *d, struct store_schedule_put *r);
+int mem_schedule_delete(struct mem_data *d, struct store_schedule_delete *r);
+int mem_schedule_move(struct mem_data *d, struct store_schedule_move *r);
+int mem_schedule_get(struct mem_data *d, struct store_schedule_get *r);
+int mem_schedule_list(struct mem_data *d, struct store_schedule_list *r);
+int mem_schedule_due(struct mem_data *d, struct store_schedule_due *r);
+int mem_audit_put(struct mem_data *d, struct store_audit_put *r);
+int mem_audit_prune(struct mem_data *d, struct store_audit_prune *r);
+int mem_audit_list(struct mem_data *d, struct store_audit_list *r);
 
 #endif

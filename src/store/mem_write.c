@@ -239,74 +239,52 @@ static int write_idempotency(struct mem_data *d, struct store_idempotency_put *p
     return 0;
 }
 
-#define WRITE(op, type, run)                                                                       \
-    case op:                                                                                       \
-        return run(d, container_of(req, struct type, req))
+/* One line an operation. */
+#define WRITES(X)                                                                                  \
+    X(STORE_COMMIT, store_commit, write_commit)                                                    \
+    X(STORE_WORKFLOW_PUT, store_workflow_put, write_workflow_put)                                  \
+    X(STORE_WORKFLOW_DELETE, store_workflow_delete, write_workflow_delete)                         \
+    X(STORE_SESSION_DELETE, store_session_delete, write_session_delete)                            \
+    X(STORE_SESSION_LOAD, store_session_load, mem_session_load)                                    \
+    X(STORE_IDEMPOTENCY_PUT, store_idempotency_put, write_idempotency)                             \
+    X(STORE_SESSION_RELEASE, store_session_release, mem_session_release)                           \
+    X(STORE_INSTANCE_PUT, store_instance_put, mem_instance_put)                                    \
+    X(STORE_INSTANCE_REMOVE, store_instance_remove, mem_instance_remove)                           \
+    X(STORE_COMMAND_PUT, store_command_put, mem_command_put)                                       \
+    X(STORE_COMMAND_DONE, store_command_done, mem_command_done)                                    \
+    X(STORE_RETENTION, store_retention, mem_retention)                                             \
+    X(STORE_TASK_LEASE, store_task_lease, mem_task_lease)                                          \
+    X(STORE_TASK_HEARTBEAT, store_task_heartbeat, mem_task_heartbeat)                              \
+    X(STORE_MEMORY_PUT, store_memory_put, mem_memory_put)                                          \
+    X(STORE_MEMORY_UPDATE, store_memory_update, mem_memory_update)                                 \
+    X(STORE_MEMORY_AGE, store_memory_age, mem_memory_age)                                          \
+    X(STORE_MEMORY_DELETE, store_memory_delete, mem_memory_delete)                                 \
+    X(STORE_CATALOG_PUT, store_catalog_put, mem_catalog_put)                                       \
+    X(STORE_CATALOG_DELETE, store_catalog_delete, mem_catalog_delete)                              \
+    X(STORE_SESSION_SAVE, store_session_save, mem_session_save)                                    \
+    X(STORE_KEY_WRITE, store_key_write, mem_key_write)                                             \
+    X(STORE_TICKET, store_ticket, mem_ticket)                                                      \
+    X(STORE_ACTIVE_PUT, store_active_put, mem_active_put)                                          \
+    X(STORE_SCHEDULE_PUT, store_schedule_put, mem_schedule_put)                                    \
+    X(STORE_SCHEDULE_DELETE, store_schedule_delete, mem_schedule_delete)                           \
+    X(STORE_SCHEDULE_MOVE, store_schedule_move, mem_schedule_move)                                 \
+    X(STORE_AUDIT_PUT, store_audit_put, mem_audit_put)                                             \
+    X(STORE_AUDIT_PRUNE, store_audit_prune, mem_audit_prune)
+
+#define OP_FUNCTION(op, type, run)                                                                 \
+    static int run_##op(struct mem_data *d, struct store_req *req)                                 \
+    {                                                                                              \
+        return run(d, container_of(req, struct type, req));                                        \
+    }
+WRITES(OP_FUNCTION)
+
+#define OP_ROW(op, type, run) [op] = run_##op,
+static int (*const writes[STORE_OP_COUNT])(struct mem_data *d,
+                                           struct store_req *req) = {WRITES(OP_ROW)};
 
 int mem_write_run(struct mem_data *d, struct store_req *req)
 {
-    switch (req->op) {
-        WRITE(STORE_COMMIT, store_commit, write_commit);
-        WRITE(STORE_WORKFLOW_PUT, store_workflow_put, write_workflow_put);
-        WRITE(STORE_WORKFLOW_DELETE, store_workflow_delete, write_workflow_delete);
-        WRITE(STORE_SESSION_DELETE, store_session_delete, write_session_delete);
-        WRITE(STORE_SESSION_LOAD, store_session_load, mem_session_load);
-        WRITE(STORE_IDEMPOTENCY_PUT, store_idempotency_put, write_idempotency);
-        WRITE(STORE_SESSION_RELEASE, store_session_release, mem_session_release);
-        WRITE(STORE_INSTANCE_PUT, store_instance_put, mem_instance_put);
-        WRITE(STORE_INSTANCE_REMOVE, store_instance_remove, mem_instance_remove);
-        WRITE(STORE_COMMAND_PUT, store_command_put, mem_command_put);
-        WRITE(STORE_COMMAND_DONE, store_command_done, mem_command_done);
-        WRITE(STORE_RETENTION, store_retention, mem_retention);
-        WRITE(STORE_TASK_LEASE, store_task_lease, mem_task_lease);
-        WRITE(STORE_TASK_HEARTBEAT, store_task_heartbeat, mem_task_heartbeat);
-        WRITE(STORE_MEMORY_PUT, store_memory_put, mem_memory_put);
-        WRITE(STORE_MEMORY_UPDATE, store_memory_update, mem_memory_update);
-        WRITE(STORE_ACTIVE_PUT, store_active_put, mem_active_put);
-    case STORE_MEMORY_AGE:
-        return mem_memory_age(d, container_of(req, struct store_memory_age, req));
-    case STORE_MEMORY_DELETE:
-        return mem_memory_delete(d, container_of(req, struct store_memory_delete, req));
-    case STORE_SESSION_SAVE:
-        return mem_session_save(d, container_of(req, struct store_session_save, req));
-    case STORE_CATALOG_PUT:
-        return mem_catalog_put(d, container_of(req, struct store_catalog_put, req));
-    case STORE_CATALOG_DELETE:
-        return mem_catalog_delete(d, container_of(req, struct store_catalog_delete, req));
-    case STORE_KEY_WRITE:
-        return mem_key_write(d, container_of(req, struct store_key_write, req));
-    case STORE_TICKET:
-        return mem_ticket(d, container_of(req, struct store_ticket, req));
-    case STORE_WORKFLOW_GET:
-    case STORE_WORKFLOW_LIST:
-    case STORE_WORKFLOW_VERSIONS:
-    case STORE_SESSION_GET:
-    case STORE_SESSION_LIST:
-    case STORE_EVENTS_READ:
-    case STORE_MESSAGES_LIST:
-    case STORE_RUNS_LIST:
-    case STORE_SCAN_BUSY:
-    case STORE_SCAN_TIMERS:
-    case STORE_IDEMPOTENCY_GET:
-    case STORE_INSTANCE_LIST:
-    case STORE_COMMAND_GET:
-    case STORE_COMMAND_LIST:
-    case STORE_INTERRUPT_GET:
-    case STORE_INTERRUPT_LIST:
-    case STORE_TASK_GET:
-    case STORE_FILE_GET:
-    case STORE_FILE_LIST:
-    case STORE_MEMORY_QUERY:
-    case STORE_MEMORY_LIST:
-    case STORE_MEMORY_GET:
-    case STORE_CHILDREN_LIST:
-    case STORE_ACTIVE_GET:
-    case STORE_CATALOG_GET:
-    case STORE_CATALOG_LIST:
-    case STORE_USAGE_SUM:
-    case STORE_KEY_LIST:
-    case STORE_OP_COUNT:
-        break;
-    }
+    if (req->op < STORE_OP_COUNT && writes[req->op])
+        return writes[req->op](d, req);
     return err_set(&req->error, ERR_INTERNAL, "operation %d is no write", (int)req->op);
 }

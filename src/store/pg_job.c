@@ -63,6 +63,15 @@ static int (*const job_starts[STORE_OP_COUNT])(struct pg_job *j) = {
     [STORE_SESSION_SAVE] = pg_session_save_start,
     [STORE_ACTIVE_GET] = pg_active_get_start,
     [STORE_ACTIVE_PUT] = pg_active_put_start,
+    [STORE_SCHEDULE_PUT] = pg_schedule_put_start,
+    [STORE_SCHEDULE_DELETE] = pg_schedule_delete_start,
+    [STORE_SCHEDULE_MOVE] = pg_schedule_move_start,
+    [STORE_AUDIT_PUT] = pg_audit_put_start,
+    [STORE_AUDIT_PRUNE] = pg_audit_prune_start,
+    [STORE_SCHEDULE_GET] = pg_schedule_get_start,
+    [STORE_SCHEDULE_LIST] = pg_schedule_list_start,
+    [STORE_SCHEDULE_DUE] = pg_schedule_due_start,
+    [STORE_AUDIT_LIST] = pg_audit_list_start,
 };
 
 int pg_job_start(struct pg_job *j)

@@ -2,6 +2,7 @@
  * binary; every integer is a bigint. bench/ explains each of them on a filled database. */
 #include "store/pg_sql.h"
 
+#include "store/pg_sql_schedules.h"
 #include "store/rules.h"
 
 #define TEXT_OF_(x) #x
@@ -777,14 +778,16 @@ const char *const pg_sql_texts[PG_SQL_COUNT] = {
         " AS d (workspace, id, version, body, at)"
         " WHERE c.workspace = d.workspace AND c.id = d.id",
 
-    /* Instances and the inbox */
-    [PG_INSTANCE_UPSERT] =
-        "INSERT INTO instances AS i (id, name, address, version, leaving, sessions, started_at,"
-        " updated_at, lease_until) SELECT $1::uuid, $2::text, $3::text, $4::text, $5::boolean,"
-        " $6::bigint, n.now, n.now, n.now + $7::bigint FROM (SELECT " NOW_MS " AS now) AS n"
-        " ON CONFLICT (id) DO UPDATE SET name = excluded.name, address = excluded.address,"
-        " version = excluded.version, leaving = excluded.leaving, sessions = excluded.sessions,"
-        " updated_at = excluded.updated_at, lease_until = excluded.lease_until",
+    PG_SQL_SCHEDULES
+
+        /* Instances and the inbox */
+        [PG_INSTANCE_UPSERT] =
+            "INSERT INTO instances AS i (id, name, address, version, leaving, sessions, started_at,"
+            " updated_at, lease_until) SELECT $1::uuid, $2::text, $3::text, $4::text, $5::boolean,"
+            " $6::bigint, n.now, n.now, n.now + $7::bigint FROM (SELECT " NOW_MS " AS now) AS n"
+            " ON CONFLICT (id) DO UPDATE SET name = excluded.name, address = excluded.address,"
+            " version = excluded.version, leaving = excluded.leaving, sessions = excluded.sessions,"
+            " updated_at = excluded.updated_at, lease_until = excluded.lease_until",
     [PG_INSTANCE_UPDATE] =
         "UPDATE instances AS i SET name = $2::text, address = $3::text, version = $4::text,"
         " leaving = $5::boolean, sessions = $6::bigint, updated_at = n.now,"

@@ -24,6 +24,8 @@
 #include "store/keys.h"
 #include "store/pg_conn.h"
 #include "store/store.h"
+#include "store/store_audit.h"
+#include "store/store_schedules.h"
 
 #define PG_READERS_DEFAULT  4
 #define PG_READERS_MAX      64
@@ -188,5 +190,16 @@ void pg_memory_columns(struct pgr *r, struct arena *a, struct memory_row *row,
                        struct str workspace);
 void pg_memory_vector(struct pgr *r, struct arena *a, struct memory_row *row);
 int pg_memory_corrupt(struct pg_job *j);
+
+/* pg_schedules.c, pg_audit.c */
+int pg_schedule_put_start(struct pg_job *j);
+int pg_schedule_delete_start(struct pg_job *j);
+int pg_schedule_move_start(struct pg_job *j);
+int pg_schedule_get_start(struct pg_job *j);
+int pg_schedule_list_start(struct pg_job *j);
+int pg_schedule_due_start(struct pg_job *j);
+int pg_audit_put_start(struct pg_job *j);
+int pg_audit_prune_start(struct pg_job *j);
+int pg_audit_list_start(struct pg_job *j);
 
 #endif

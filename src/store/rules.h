@@ -7,6 +7,8 @@
 #include "store/rules_vector.h"
 #include "store/rules_words.h"
 #include "store/store.h"
+#include "store/store_audit.h"
+#include "store/store_schedules.h"
 
 /* Rows that one page of a filtered list may look at. */
 #define STORE_EXAMINED_MAX 20000
@@ -138,6 +140,17 @@ void rules_save_new(const struct store_session_save *p, const struct session_sav
                     struct save_new *out);
 /* Its answer's row, with its body; NULL: no key. */
 const struct idempotency_row *rules_save_key(struct store_session_save *p);
+/* Schedules and the audit log (rules_schedules.c). `now`: the schedule as it is, or NULL. */
+int rules_schedule_put_check(const struct store_schedule_put *p, const struct schedule_row *now,
+                             struct errbuf *e);
+void rules_schedule_put_row(struct store_schedule_put *p, const struct schedule_row *now); /* Out */
+struct schedule_row rules_schedule_copy(struct arena *a, const struct schedule_row *row);
+struct audit_row rules_audit_copy(struct arena *a, const struct audit_row *row);
+/* The page that a cursor of the kind names begins after *id; zero: at the first. */
+int rules_id_cursor_read(struct str text, enum cursor_kind kind, struct id *id, struct errbuf *e);
+struct str rules_id_cursor(struct arena *a, enum cursor_kind kind, const struct id *last);
+/* Whether the filters but workspace hold. */
+bool rules_audit_matches(const struct store_audit_list *l, const struct audit_row *row);
 
 int rules_retention_limit(int limit);                 /* default and maximum applied */
 struct str rules_text(struct str s);                  /* NULL becomes empty */

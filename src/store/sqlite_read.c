@@ -335,74 +335,62 @@ int sqlite_idempotency_get(struct sqlite_db *db, struct arena *a, struct str wor
                : 0;
 }
 
-#define READ(op, type, run)                                                                        \
-    case op:                                                                                       \
-        return run(db, container_of(req, struct type, req))
+static int read_idempotency(struct sqlite_db *db, struct store_idempotency_get *g)
+{
+    return sqlite_idempotency_get(db, &g->req.arena, g->workspace, g->key, &g->row);
+}
+
+/* One line an operation. */
+#define READS(X)                                                                                   \
+    X(STORE_WORKFLOW_GET, store_workflow_get, sqlite_workflow_get)                                 \
+    X(STORE_WORKFLOW_LIST, store_workflow_list, sqlite_workflow_list)                              \
+    X(STORE_WORKFLOW_VERSIONS, store_workflow_versions, sqlite_workflow_versions)                  \
+    X(STORE_SESSION_GET, store_session_get, sqlite_session_read)                                   \
+    X(STORE_SESSION_LIST, store_session_list, sqlite_session_list)                                 \
+    X(STORE_SESSION_LOAD, store_session_load, sqlite_session_load)                                 \
+    X(STORE_EVENTS_READ, store_events_read, read_events)                                           \
+    X(STORE_MESSAGES_LIST, store_messages_list, read_messages)                                     \
+    X(STORE_RUNS_LIST, store_runs_list, read_runs)                                                 \
+    X(STORE_SCAN_BUSY, store_scan_busy, read_busy)                                                 \
+    X(STORE_SCAN_TIMERS, store_scan_timers, read_timers)                                           \
+    X(STORE_IDEMPOTENCY_GET, store_idempotency_get, read_idempotency)                              \
+    X(STORE_INSTANCE_LIST, store_instance_list, sqlite_instance_list)                              \
+    X(STORE_COMMAND_GET, store_command_get, sqlite_command_get)                                    \
+    X(STORE_COMMAND_LIST, store_command_list, sqlite_command_list)                                 \
+    X(STORE_INTERRUPT_GET, store_interrupt_get, sqlite_interrupt_get)                              \
+    X(STORE_INTERRUPT_LIST, store_interrupt_list, sqlite_interrupt_list)                           \
+    X(STORE_TASK_GET, store_task_get, sqlite_task_get)                                             \
+    X(STORE_FILE_GET, store_file_get, sqlite_file_get)                                             \
+    X(STORE_FILE_LIST, store_file_list, sqlite_file_list)                                          \
+    X(STORE_MEMORY_QUERY, store_memory_query, sqlite_memory_query)                                 \
+    X(STORE_MEMORY_LIST, store_memory_list, sqlite_memory_list)                                    \
+    X(STORE_MEMORY_GET, store_memory_get, sqlite_memory_get)                                       \
+    X(STORE_CHILDREN_LIST, store_children_list, sqlite_children_list)                              \
+    X(STORE_CATALOG_GET, store_catalog_get, sqlite_catalog_get)                                    \
+    X(STORE_CATALOG_LIST, store_catalog_list, sqlite_catalog_list)                                 \
+    X(STORE_USAGE_SUM, store_usage_sum, sqlite_usage_sum)                                          \
+    X(STORE_KEY_LIST, store_key_list, sqlite_key_list)                                             \
+    X(STORE_ACTIVE_GET, store_active_get, sqlite_active_get)                                       \
+    X(STORE_SCHEDULE_GET, store_schedule_get, sqlite_schedule_get)                                 \
+    X(STORE_SCHEDULE_LIST, store_schedule_list, sqlite_schedule_list)                              \
+    X(STORE_SCHEDULE_DUE, store_schedule_due, sqlite_schedule_due)                                 \
+    X(STORE_AUDIT_LIST, store_audit_list, sqlite_audit_list)
+
+#define OP_FUNCTION(op, type, run)                                                                 \
+    static int run_##op(struct sqlite_db *db, struct store_req *req)                               \
+    {                                                                                              \
+        return run(db, container_of(req, struct type, req));                                       \
+    }
+READS(OP_FUNCTION)
+
+#define OP_ROW(op, type, run) [op] = run_##op,
+static int (*const reads[STORE_OP_COUNT])(struct sqlite_db *db,
+                                          struct store_req *req) = {READS(OP_ROW)};
 
 /* A session's whole load reads several tables: all of them as of one moment. */
 int sqlite_read_run(struct sqlite_db *db, struct store_req *req)
 {
-    switch (req->op) {
-        READ(STORE_WORKFLOW_GET, store_workflow_get, sqlite_workflow_get);
-        READ(STORE_WORKFLOW_LIST, store_workflow_list, sqlite_workflow_list);
-        READ(STORE_WORKFLOW_VERSIONS, store_workflow_versions, sqlite_workflow_versions);
-        READ(STORE_SESSION_GET, store_session_get, sqlite_session_read);
-        READ(STORE_SESSION_LIST, store_session_list, sqlite_session_list);
-        READ(STORE_SESSION_LOAD, store_session_load, sqlite_session_load);
-        READ(STORE_EVENTS_READ, store_events_read, read_events);
-        READ(STORE_MESSAGES_LIST, store_messages_list, read_messages);
-        READ(STORE_RUNS_LIST, store_runs_list, read_runs);
-        READ(STORE_SCAN_BUSY, store_scan_busy, read_busy);
-        READ(STORE_SCAN_TIMERS, store_scan_timers, read_timers);
-    case STORE_IDEMPOTENCY_GET: {
-        struct store_idempotency_get *g = container_of(req, struct store_idempotency_get, req);
-        return sqlite_idempotency_get(db, &req->arena, g->workspace, g->key, &g->row);
-    }
-        READ(STORE_INSTANCE_LIST, store_instance_list, sqlite_instance_list);
-        READ(STORE_COMMAND_GET, store_command_get, sqlite_command_get);
-        READ(STORE_COMMAND_LIST, store_command_list, sqlite_command_list);
-        READ(STORE_INTERRUPT_GET, store_interrupt_get, sqlite_interrupt_get);
-        READ(STORE_INTERRUPT_LIST, store_interrupt_list, sqlite_interrupt_list);
-        READ(STORE_TASK_GET, store_task_get, sqlite_task_get);
-        READ(STORE_FILE_GET, store_file_get, sqlite_file_get);
-        READ(STORE_FILE_LIST, store_file_list, sqlite_file_list);
-        READ(STORE_MEMORY_QUERY, store_memory_query, sqlite_memory_query);
-        READ(STORE_MEMORY_LIST, store_memory_list, sqlite_memory_list);
-        READ(STORE_MEMORY_GET, store_memory_get, sqlite_memory_get);
-        READ(STORE_CHILDREN_LIST, store_children_list, sqlite_children_list);
-        READ(STORE_ACTIVE_GET, store_active_get, sqlite_active_get);
-        READ(STORE_CATALOG_GET, store_catalog_get, sqlite_catalog_get);
-    case STORE_CATALOG_LIST:
-        return sqlite_catalog_list(db, container_of(req, struct store_catalog_list, req));
-    case STORE_USAGE_SUM:
-        return sqlite_usage_sum(db, container_of(req, struct store_usage_sum, req));
-    case STORE_KEY_LIST:
-        return sqlite_key_list(db, container_of(req, struct store_key_list, req));
-    case STORE_COMMIT:
-    case STORE_WORKFLOW_PUT:
-    case STORE_WORKFLOW_DELETE:
-    case STORE_SESSION_DELETE:
-    case STORE_IDEMPOTENCY_PUT:
-    case STORE_SESSION_RELEASE:
-    case STORE_INSTANCE_PUT:
-    case STORE_INSTANCE_REMOVE:
-    case STORE_COMMAND_PUT:
-    case STORE_COMMAND_DONE:
-    case STORE_RETENTION:
-    case STORE_TASK_LEASE:
-    case STORE_TASK_HEARTBEAT:
-    case STORE_MEMORY_PUT:
-    case STORE_MEMORY_UPDATE:
-    case STORE_MEMORY_AGE:
-    case STORE_MEMORY_DELETE:
-    case STORE_CATALOG_PUT:
-    case STORE_CATALOG_DELETE:
-    case STORE_KEY_WRITE:
-    case STORE_TICKET:
-    case STORE_SESSION_SAVE:
-    case STORE_ACTIVE_PUT:
-    case STORE_OP_COUNT:
-        break;
-    }
+    if (req->op < STORE_OP_COUNT && reads[req->op])
+        return reads[req->op](db, req);
     return sqlite_db_refuse(db, ERR_INTERNAL, "operation %d is no read", (int)req->op);
 }

@@ -119,6 +119,15 @@
 /* May the text name it? It stands there between quotes, or with an escape. */
 #define MAY_NAME(text) "(instr(" text ", '\"' || ?2 || '\"') > 0 OR instr(" text ", '\\u') > 0)"
 
+/* As schedule_columns() of sqlite_schedules.c and audit_columns() of sqlite_audit.c read them. */
+#define SCHEDULE_COLUMNS                                                                           \
+    "s.id, w.name, s.name, s.workflow_id, s.cron, s.time_zone, s.missed, s.overlap, s.input,"      \
+    " s.enabled, s.next_at, s.last_at, s.last_session, s.last_error, s.last_error_at, s.version,"  \
+    " s.created_at, s.updated_at FROM schedules AS s JOIN workspaces AS w ON w.key = s.workspace"
+#define AUDIT_COLUMNS                                                                              \
+    "id, actor, role, key_id, session_id, action, object, remote, status, details, created_at"     \
+    " FROM audit_log"
+
 const char *const sqlite_sql_texts[SQL_COUNT] = {
     [SQL_BEGIN_READ] = "BEGIN",
     [SQL_BEGIN_WRITE] = "BEGIN IMMEDIATE",
@@ -495,4 +504,34 @@ const char *const sqlite_sql_texts[SQL_COUNT] = {
         "INSERT INTO tickets (hash, body, created_at, expires_at) VALUES (?1,?2,?3,?4)",
     [SQL_TICKET_GET] = "SELECT body, expires_at FROM tickets WHERE hash = ?1",
     [SQL_TICKET_DELETE] = "DELETE FROM tickets WHERE hash = ?1",
+    [SQL_SCHEDULE_GET] = "SELECT " SCHEDULE_COLUMNS " WHERE s.id = ?1",
+    [SQL_SCHEDULE_LIST] =
+        "SELECT " SCHEDULE_COLUMNS " WHERE s.workspace = ?1 AND s.id > ?2 ORDER BY s.id",
+    [SQL_SCHEDULE_UPSERT] =
+        "INSERT INTO schedules (workspace, id, name, workflow_id, cron, time_zone, missed, overlap,"
+        " input, enabled, next_at, version, created_at, updated_at)"
+        " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (id) DO UPDATE SET name = excluded.name,"
+        " workflow_id = excluded.workflow_id, cron = excluded.cron, time_zone = excluded.time_zone,"
+        " missed = excluded.missed, overlap = excluded.overlap, input = excluded.input,"
+        " enabled = excluded.enabled, next_at = excluded.next_at, version = excluded.version,"
+        " updated_at = excluded.updated_at",
+    [SQL_SCHEDULE_DELETE] = "DELETE FROM schedules WHERE id = ?1",
+    [SQL_SCHEDULE_DUE] =
+        "SELECT " SCHEDULE_COLUMNS " WHERE s.enabled = 1 AND s.next_at > 0 AND s.next_at <= ?1"
+        " ORDER BY s.next_at, s.id LIMIT ?2",
+    [SQL_SCHEDULE_NEXT] = "SELECT min(next_at) FROM schedules WHERE enabled = 1 AND next_at > ?1",
+    [SQL_SCHEDULE_MOVE] =
+        "UPDATE schedules SET next_at = ?3, last_at = ?4, last_session = ?5, last_error = ?6,"
+        " last_error_at = ?7 WHERE id = ?1 AND next_at = ?2",
+    [SQL_AUDIT_INSERT] =
+        "INSERT INTO audit_log (id, workspace, actor, role, key_id, session_id, action, object,"
+        " remote, status, details, created_at, updated_at)"
+        " VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?12) ON CONFLICT DO NOTHING",
+    [SQL_AUDIT_LIST] = "SELECT " AUDIT_COLUMNS " INDEXED BY audit_log_by_workspace"
+                       " WHERE workspace = ?1 AND id < ?2 ORDER BY id DESC",
+    [SQL_AUDIT_OF_SESSION] =
+        "SELECT " AUDIT_COLUMNS " INDEXED BY audit_log_by_session"
+        " WHERE workspace = ?1 AND id < ?2 AND session_id = ?3 ORDER BY id DESC",
+    [SQL_AUDIT_PRUNE] = "DELETE FROM audit_log WHERE id IN (SELECT id FROM audit_log"
+                        " ORDER BY id LIMIT ?2) AND created_at < ?1",
 };

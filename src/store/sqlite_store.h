@@ -19,6 +19,8 @@
 #include "store/keys.h"
 #include "store/sqlite_db.h"
 #include "store/store.h"
+#include "store/store_audit.h"
+#include "store/store_schedules.h"
 
 #define SQLITE_READERS     2
 #define SQLITE_STACK_BYTES (512u << 10)
@@ -204,5 +206,16 @@ int sqlite_memory_corrupt(struct sqlq *q);
 int sqlite_memory_place(struct sqlite_db *db, int64_t workspace, const struct store_memory_query *m,
                         int64_t *place);
 int sqlite_memory_query(struct sqlite_db *db, struct store_memory_query *m); /* sqlite_recall.c */
+
+/* sqlite_schedules.c, sqlite_audit.c */
+int sqlite_schedule_put(struct sqlite_db *db, struct store_schedule_put *r);
+int sqlite_schedule_delete(struct sqlite_db *db, struct store_schedule_delete *r);
+int sqlite_schedule_move(struct sqlite_db *db, struct store_schedule_move *r);
+int sqlite_schedule_get(struct sqlite_db *db, struct store_schedule_get *r);
+int sqlite_schedule_list(struct sqlite_db *db, struct store_schedule_list *r);
+int sqlite_schedule_due(struct sqlite_db *db, struct store_schedule_due *r);
+int sqlite_audit_put(struct sqlite_db *db, struct store_audit_put *r);
+int sqlite_audit_prune(struct sqlite_db *db, struct store_audit_prune *r);
+int sqlite_audit_list(struct sqlite_db *db, struct store_audit_list *r);
 
 #endif

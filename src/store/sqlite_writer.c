@@ -83,75 +83,53 @@ static int write_session_delete(struct sqlite_db *db, struct store_session_delet
     return sqlq_run(&q);
 }
 
-#define WRITE(op, type, run)                                                                       \
-    case op:                                                                                       \
-        return run(db, container_of(req, struct type, req))
+/* One line an operation. */
+#define WRITES(X)                                                                                  \
+    X(STORE_COMMIT, store_commit, sqlite_commit_run)                                               \
+    X(STORE_WORKFLOW_PUT, store_workflow_put, sqlite_workflow_put)                                 \
+    X(STORE_WORKFLOW_DELETE, store_workflow_delete, sqlite_workflow_delete)                        \
+    X(STORE_SESSION_DELETE, store_session_delete, write_session_delete)                            \
+    X(STORE_SESSION_LOAD, store_session_load, sqlite_session_load)                                 \
+    X(STORE_IDEMPOTENCY_PUT, store_idempotency_put, write_idempotency)                             \
+    X(STORE_SESSION_RELEASE, store_session_release, sqlite_session_release)                        \
+    X(STORE_INSTANCE_PUT, store_instance_put, sqlite_instance_put)                                 \
+    X(STORE_INSTANCE_REMOVE, store_instance_remove, sqlite_instance_remove)                        \
+    X(STORE_COMMAND_PUT, store_command_put, sqlite_command_put)                                    \
+    X(STORE_COMMAND_DONE, store_command_done, sqlite_command_done)                                 \
+    X(STORE_RETENTION, store_retention, sqlite_retention)                                          \
+    X(STORE_TASK_LEASE, store_task_lease, sqlite_task_lease)                                       \
+    X(STORE_TASK_HEARTBEAT, store_task_heartbeat, sqlite_task_heartbeat)                           \
+    X(STORE_MEMORY_PUT, store_memory_put, sqlite_memory_put)                                       \
+    X(STORE_MEMORY_UPDATE, store_memory_update, sqlite_memory_update)                              \
+    X(STORE_MEMORY_AGE, store_memory_age, sqlite_memory_age)                                       \
+    X(STORE_MEMORY_DELETE, store_memory_delete, sqlite_memory_delete)                              \
+    X(STORE_CATALOG_PUT, store_catalog_put, sqlite_catalog_put)                                    \
+    X(STORE_CATALOG_DELETE, store_catalog_delete, sqlite_catalog_delete)                           \
+    X(STORE_SESSION_SAVE, store_session_save, sqlite_session_save)                                 \
+    X(STORE_KEY_WRITE, store_key_write, sqlite_key_write)                                          \
+    X(STORE_TICKET, store_ticket, sqlite_ticket)                                                   \
+    X(STORE_ACTIVE_PUT, store_active_put, sqlite_active_put)                                       \
+    X(STORE_SCHEDULE_PUT, store_schedule_put, sqlite_schedule_put)                                 \
+    X(STORE_SCHEDULE_DELETE, store_schedule_delete, sqlite_schedule_delete)                        \
+    X(STORE_SCHEDULE_MOVE, store_schedule_move, sqlite_schedule_move)                              \
+    X(STORE_AUDIT_PUT, store_audit_put, sqlite_audit_put)                                          \
+    X(STORE_AUDIT_PRUNE, store_audit_prune, sqlite_audit_prune)
+
+#define OP_FUNCTION(op, type, run)                                                                 \
+    static int run_##op(struct sqlite_db *db, struct store_req *req)                               \
+    {                                                                                              \
+        return run(db, container_of(req, struct type, req));                                       \
+    }
+WRITES(OP_FUNCTION)
+
+#define OP_ROW(op, type, run) [op] = run_##op,
+static int (*const writes[STORE_OP_COUNT])(struct sqlite_db *db,
+                                           struct store_req *req) = {WRITES(OP_ROW)};
 
 int sqlite_write_run(struct sqlite_db *db, struct store_req *req)
 {
-    switch (req->op) {
-        WRITE(STORE_COMMIT, store_commit, sqlite_commit_run);
-        WRITE(STORE_WORKFLOW_PUT, store_workflow_put, sqlite_workflow_put);
-        WRITE(STORE_WORKFLOW_DELETE, store_workflow_delete, sqlite_workflow_delete);
-        WRITE(STORE_SESSION_DELETE, store_session_delete, write_session_delete);
-        WRITE(STORE_SESSION_LOAD, store_session_load, sqlite_session_load);
-        WRITE(STORE_IDEMPOTENCY_PUT, store_idempotency_put, write_idempotency);
-        WRITE(STORE_SESSION_RELEASE, store_session_release, sqlite_session_release);
-        WRITE(STORE_INSTANCE_PUT, store_instance_put, sqlite_instance_put);
-        WRITE(STORE_INSTANCE_REMOVE, store_instance_remove, sqlite_instance_remove);
-        WRITE(STORE_COMMAND_PUT, store_command_put, sqlite_command_put);
-        WRITE(STORE_COMMAND_DONE, store_command_done, sqlite_command_done);
-        WRITE(STORE_RETENTION, store_retention, sqlite_retention);
-        WRITE(STORE_TASK_LEASE, store_task_lease, sqlite_task_lease);
-        WRITE(STORE_TASK_HEARTBEAT, store_task_heartbeat, sqlite_task_heartbeat);
-        WRITE(STORE_MEMORY_PUT, store_memory_put, sqlite_memory_put);
-        WRITE(STORE_MEMORY_UPDATE, store_memory_update, sqlite_memory_update);
-        WRITE(STORE_ACTIVE_PUT, store_active_put, sqlite_active_put);
-    case STORE_MEMORY_AGE:
-        return sqlite_memory_age(db, container_of(req, struct store_memory_age, req));
-    case STORE_MEMORY_DELETE:
-        return sqlite_memory_delete(db, container_of(req, struct store_memory_delete, req));
-    case STORE_SESSION_SAVE:
-        return sqlite_session_save(db, container_of(req, struct store_session_save, req));
-    case STORE_CATALOG_PUT:
-        return sqlite_catalog_put(db, container_of(req, struct store_catalog_put, req));
-    case STORE_CATALOG_DELETE:
-        return sqlite_catalog_delete(db, container_of(req, struct store_catalog_delete, req));
-    case STORE_KEY_WRITE:
-        return sqlite_key_write(db, container_of(req, struct store_key_write, req));
-    case STORE_TICKET:
-        return sqlite_ticket(db, container_of(req, struct store_ticket, req));
-    case STORE_WORKFLOW_GET:
-    case STORE_WORKFLOW_LIST:
-    case STORE_WORKFLOW_VERSIONS:
-    case STORE_SESSION_GET:
-    case STORE_SESSION_LIST:
-    case STORE_EVENTS_READ:
-    case STORE_MESSAGES_LIST:
-    case STORE_RUNS_LIST:
-    case STORE_SCAN_BUSY:
-    case STORE_SCAN_TIMERS:
-    case STORE_IDEMPOTENCY_GET:
-    case STORE_INSTANCE_LIST:
-    case STORE_COMMAND_GET:
-    case STORE_COMMAND_LIST:
-    case STORE_INTERRUPT_GET:
-    case STORE_INTERRUPT_LIST:
-    case STORE_TASK_GET:
-    case STORE_FILE_GET:
-    case STORE_FILE_LIST:
-    case STORE_MEMORY_QUERY:
-    case STORE_MEMORY_LIST:
-    case STORE_MEMORY_GET:
-    case STORE_CHILDREN_LIST:
-    case STORE_ACTIVE_GET:
-    case STORE_CATALOG_GET:
-    case STORE_CATALOG_LIST:
-    case STORE_USAGE_SUM:
-    case STORE_KEY_LIST:
-    case STORE_OP_COUNT:
-        break;
-    }
+    if (req->op < STORE_OP_COUNT && writes[req->op])
+        return writes[req->op](db, req);
     return sqlite_db_refuse(db, ERR_INTERNAL, "operation %d is no write", (int)req->op);
 }
 

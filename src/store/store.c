@@ -13,65 +13,23 @@ void store_req_deinit(struct store_req *req)
     arena_deinit(&req->arena);
 }
 
+/* One line a write; what is not here is a read. */
+static const bool writes[STORE_OP_COUNT] = {
+    [STORE_COMMIT] = true,          [STORE_ACTIVE_PUT] = true,      [STORE_SESSION_SAVE] = true,
+    [STORE_WORKFLOW_PUT] = true,    [STORE_WORKFLOW_DELETE] = true, [STORE_SESSION_DELETE] = true,
+    [STORE_IDEMPOTENCY_PUT] = true, [STORE_SESSION_RELEASE] = true, [STORE_INSTANCE_PUT] = true,
+    [STORE_INSTANCE_REMOVE] = true, [STORE_COMMAND_PUT] = true,     [STORE_COMMAND_DONE] = true,
+    [STORE_RETENTION] = true,       [STORE_TASK_LEASE] = true,      [STORE_TASK_HEARTBEAT] = true,
+    [STORE_MEMORY_PUT] = true,      [STORE_MEMORY_UPDATE] = true,   [STORE_MEMORY_AGE] = true,
+    [STORE_MEMORY_DELETE] = true,   [STORE_CATALOG_PUT] = true,     [STORE_CATALOG_DELETE] = true,
+    [STORE_KEY_WRITE] = true,       [STORE_TICKET] = true,          [STORE_SCHEDULE_PUT] = true,
+    [STORE_SCHEDULE_DELETE] = true, [STORE_SCHEDULE_MOVE] = true,   [STORE_AUDIT_PUT] = true,
+    [STORE_AUDIT_PRUNE] = true,
+};
+
 bool store_op_is_write(const struct store_req *req)
 {
-    switch (req->op) {
-    case STORE_COMMIT:
-    case STORE_WORKFLOW_PUT:
-    case STORE_WORKFLOW_DELETE:
-    case STORE_SESSION_DELETE:
-    case STORE_IDEMPOTENCY_PUT:
-    case STORE_SESSION_RELEASE:
-    case STORE_INSTANCE_PUT:
-    case STORE_INSTANCE_REMOVE:
-    case STORE_COMMAND_PUT:
-    case STORE_COMMAND_DONE:
-    case STORE_RETENTION:
-    case STORE_TASK_LEASE:
-    case STORE_TASK_HEARTBEAT:
-    case STORE_MEMORY_PUT:
-    case STORE_MEMORY_UPDATE:
-    case STORE_MEMORY_AGE:
-    case STORE_MEMORY_DELETE:
-    case STORE_CATALOG_PUT:
-    case STORE_CATALOG_DELETE:
-    case STORE_KEY_WRITE:
-    case STORE_TICKET:
-    case STORE_SESSION_SAVE:
-    case STORE_ACTIVE_PUT:
-        return true;
-    case STORE_SESSION_LOAD:
+    if (req->op == STORE_SESSION_LOAD)
         return !id_is_zero(container_of(req, struct store_session_load, req)->claim_for);
-    case STORE_WORKFLOW_GET:
-    case STORE_WORKFLOW_LIST:
-    case STORE_WORKFLOW_VERSIONS:
-    case STORE_SESSION_GET:
-    case STORE_SESSION_LIST:
-    case STORE_EVENTS_READ:
-    case STORE_MESSAGES_LIST:
-    case STORE_RUNS_LIST:
-    case STORE_SCAN_BUSY:
-    case STORE_SCAN_TIMERS:
-    case STORE_IDEMPOTENCY_GET:
-    case STORE_INSTANCE_LIST:
-    case STORE_COMMAND_GET:
-    case STORE_COMMAND_LIST:
-    case STORE_INTERRUPT_GET:
-    case STORE_INTERRUPT_LIST:
-    case STORE_TASK_GET:
-    case STORE_FILE_GET:
-    case STORE_FILE_LIST:
-    case STORE_MEMORY_QUERY:
-    case STORE_MEMORY_LIST:
-    case STORE_MEMORY_GET:
-    case STORE_CHILDREN_LIST:
-    case STORE_ACTIVE_GET:
-    case STORE_CATALOG_GET:
-    case STORE_CATALOG_LIST:
-    case STORE_USAGE_SUM:
-    case STORE_KEY_LIST:
-    case STORE_OP_COUNT:
-        return false;
-    }
-    return false;
+    return req->op < STORE_OP_COUNT && writes[req->op];
 }
