@@ -189,6 +189,8 @@ void svc_memory_list(struct app *a, struct svc_req *req);
 void svc_memory_get(struct app *a, struct svc_req *req);
 void svc_memory_delete(struct app *a, struct svc_req *req);
 void svc_memory_promote(struct app *a, struct svc_req *req);
+void svc_session_export(struct app *a, struct svc_req *req);
+void svc_session_import(struct app *a, struct svc_req *req);
 void svc_knowledge(struct app *a, struct svc_req *req);
 
 /* idempotency.c: lets the first request with a key pass, answers repeats from what was stored. */

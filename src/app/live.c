@@ -143,7 +143,8 @@ int live_parse_workflow(struct app *a, const struct store_session_load *load, st
                         struct errbuf *e)
 {
     const struct session_meta *m = &load->row.meta;
-    if (m->workflow_version > 0) {
+    bool is_shared = m->workflow_version > 0 && !m->graph_json.p; /* an imported one has its own */
+    if (is_shared) {
         struct workflow *w =
             plans_get(&a->plans, m->workspace, m->workflow_id, m->workflow_version);
         if (w) {
@@ -158,7 +159,7 @@ int live_parse_workflow(struct app *a, const struct store_session_load *load, st
         rc = workflow_parse(load->workflow_json, a->vm, out, &issues);
     if (rc == 0) {
         (*out)->version = m->workflow_version;
-        if (m->workflow_version > 0)
+        if (is_shared)
             plans_put(&a->plans, m->workspace, *out, false);
     } else {
         char id[ID_TEXT_BYTES + 1];

@@ -17,7 +17,7 @@ struct check {
     const char *start, *p, *end;
     struct errbuf *e;
     unsigned depth, depth_max;
-    struct check_level levels[JSON_DEPTH_MAX];
+    struct check_level levels[JSON_DEPTH_MAX + JSON_DEPTH_WRAP];
     struct keyset keys;
     struct arena unescaped; /* keys that have escapes */
 };
@@ -346,8 +346,8 @@ int json_check(struct str text, const struct json_limits *limits, struct errbuf 
     c.e = e;
     c.depth = 0;
     c.depth_max = limits && limits->depth_max ? limits->depth_max : JSON_DEPTH_MAX;
-    if (c.depth_max > JSON_DEPTH_MAX)
-        c.depth_max = JSON_DEPTH_MAX;
+    if (c.depth_max > JSON_DEPTH_MAX + JSON_DEPTH_WRAP)
+        c.depth_max = JSON_DEPTH_MAX + JSON_DEPTH_WRAP;
     keyset_init(&c.keys);
     arena_init(&c.unescaped);
     int rv = check_text(&c);

@@ -128,6 +128,8 @@ static const struct {
     [SVC_STATUS_LIST] = VIEWER,
     [SVC_STATUS_GET] = VIEWER,
     [SVC_STATUS_PUT] = OPERATOR,
+    [SVC_SESSION_EXPORT] = OPERATOR, /* with what is under way: more than a viewer sees */
+    [SVC_SESSION_IMPORT] = EDITOR,   /* with a graph of its own */
     [SVC_LLM_PROVIDERS] = VIEWER,
     [SVC_MODELS_PRICING] = VIEWER,
     [SVC_INSTANCES] = ADMIN,

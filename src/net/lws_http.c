@@ -149,6 +149,9 @@ static void http_dispatch(struct http_req *r)
     case BODY_WORKFLOW:
         status = http_read_workflow(r, &e);
         break;
+    case BODY_LINES:
+        r->svc.portable.text = buf_str(&r->body);
+        break;
     }
     if (status < 0) {
         http_fail(r, status, "%s", e.text);
@@ -157,6 +160,11 @@ static void http_dispatch(struct http_req *r)
     if (r->svc.idempotency_key.p)
         http_hash_request(r);
     http_submit(r);
+}
+
+static size_t http_body_max(const struct http_req *r)
+{
+    return r->route && r->route->body == BODY_LINES ? NET_LINES_MAX : r->server->body_bytes_max;
 }
 
 void http_body(struct conn *c, const char *p, size_t n)
@@ -193,7 +201,7 @@ void http_body_end(struct conn *c)
     if (r->refused)
         http_answer(r);
     else if (buf_error(&r->body) < 0)
-        http_fail(r, ERR_TOO_LARGE, "the body is larger than %zu bytes", r->server->body_bytes_max);
+        http_fail(r, ERR_TOO_LARGE, "the body is larger than %zu bytes", http_body_max(r));
     else
         http_dispatch(r);
 }
@@ -304,6 +312,12 @@ static bool http_check_type(struct http_req *r)
         type.n = 0;
     r->is_yaml = media_is(type, "application/yaml") || media_is(type, "text/yaml") ||
                  media_is(type, "application/x-yaml");
+    if (r->route->body == BODY_LINES) {
+        if (media_is(type, "application/x-ndjson"))
+            return true;
+        http_fail(r, ERR_MEDIA, "Content-Type: expected application/x-ndjson");
+        return false;
+    }
     if (media_is(type, "application/json") || (r->is_yaml && r->route->body == BODY_WORKFLOW))
         return true;
     http_fail(r, ERR_MEDIA, "Content-Type: expected application/json%s",
@@ -313,14 +327,16 @@ static bool http_check_type(struct http_req *r)
 
 static bool http_check_body(struct http_req *r)
 {
-    if (r->route->body == BODY_JSON && r->body_bytes == 0 && !r->takes_body) {
+    if ((r->route->body == BODY_JSON || r->route->body == BODY_LINES) && r->body_bytes == 0 &&
+        !r->takes_body) {
         http_fail(r, ERR_LENGTH_REQUIRED, "a body with a Content-Length was expected");
         return false;
     }
     if (!http_check_type(r))
         return false;
-    if (r->route->body != BODY_NONE && r->body_bytes > r->server->body_bytes_max) {
-        http_fail(r, ERR_TOO_LARGE, "the body is larger than %zu bytes", r->server->body_bytes_max);
+    r->body.max = http_body_max(r);
+    if (r->route->body != BODY_NONE && r->body_bytes > r->body.max) {
+        http_fail(r, ERR_TOO_LARGE, "the body is larger than %zu bytes", r->body.max);
         return false;
     }
     return true;

@@ -53,6 +53,8 @@ const struct route routes[] = {
     SERVICE(HTTP_POST, "/tasks/{task_id}/heartbeat", SVC_TASK_HEARTBEAT, BODY_OPTIONAL),
     SERVICE(HTTP_POST, "/tasks/{task_id}/complete", SVC_TASK_COMPLETE, BODY_JSON),
     SERVICE(HTTP_POST, "/tasks/{task_id}/fail", SVC_TASK_FAIL, BODY_JSON),
+    SERVICE(HTTP_GET, "/sessions/{session_id}/export", SVC_SESSION_EXPORT, BODY_NONE),
+    SERVICE(HTTP_POST, "/sessions/import", SVC_SESSION_IMPORT, BODY_LINES),
     SERVICE(HTTP_DELETE, "/sessions/{session_id}", SVC_SESSION_DELETE, BODY_NONE),
     SERVICE(HTTP_PUT, "/sessions/{session_id}", SVC_SESSION_PUT, BODY_JSON),
     SERVICE(HTTP_PATCH, "/sessions/{session_id}", SVC_SESSION_PATCH, BODY_JSON),

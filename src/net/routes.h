@@ -37,7 +37,10 @@ enum route_body {
     BODY_OPTIONAL, /* JSON, or nothing */
     BODY_JSON,
     BODY_WORKFLOW, /* JSON or YAML */
+    BODY_LINES,    /* JSON lines, looked at by the service; NET_LINES_MAX */
 };
+
+#define NET_LINES_MAX SVC_BODY_MAX
 
 struct route {
     enum http_method method;

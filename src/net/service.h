@@ -96,6 +96,8 @@ enum svc_op {
     SVC_STATUS_LIST,    /* list: type, status */
     SVC_STATUS_GET,     /* name: the entry's id */
     SVC_STATUS_PUT,     /* name, set_status, reason, if_match */
+    SVC_SESSION_EXPORT, /* session_id: the answer is JSON lines */
+    SVC_SESSION_IMPORT, /* portable.text */
     SVC_LLM_PROVIDERS,  /* list */
     SVC_MODELS_PRICING, /* list */
     SVC_INSTANCES,
@@ -129,6 +131,9 @@ struct svc_req {
     struct str reason;
     struct str idempotency_key; /* p == NULL: none */
     uint64_t body_hash[2];      /* of method, route and body, for the key */
+    struct {
+        struct str text; /* an exported session, not looked at; the request's body */
+    } portable;
     struct {
         struct str text; /* JSON of the definition, or of a stored object; YAML was converted */
     } workflow;

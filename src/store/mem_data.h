@@ -250,6 +250,10 @@ struct mem_session *mem_session_create(struct mem_data *d, const struct delta *d
 void mem_core_write(struct mem_session *s, const struct session_core *core);
 int mem_retention(struct mem_data *d, struct store_retention *r); /* mem_retention.c */
 int mem_session_load(struct mem_data *d, struct store_session_load *l);
+/* A session that is not there yet, with all that the delta has. */
+struct mem_session *mem_delta_write(struct mem_data *d, const struct delta *delta);
+int mem_session_export(struct mem_data *d, struct store_session_export *x); /* mem_portable.c */
+int mem_session_import(struct mem_data *d, struct store_session_import *m);
 
 /* mem_schedules.c, mem_audit.c */
 int mem_schedule_put(struct mem_data *d, struct store_schedule_put *r);

@@ -130,6 +130,31 @@ static int commit_admit(const struct mem_data *d, const struct mem_session *s,
     return status == 0 ? 1 : same && delta->seq_last == 0 ? 0 : status;
 }
 
+static struct mem_session *write_delta(struct mem_data *d, struct mem_session *s,
+                                       const struct delta *delta)
+{
+    if (!s)
+        s = mem_session_create(d, delta);
+    else if (delta->meta)
+        mem_meta_write(s, delta->meta, delta->version);
+    if (delta->core)
+        mem_core_write(s, delta->core);
+    if (delta->seq_last > 0)
+        commit_events(s, delta);
+    commit_work(s, delta);
+    commit_rest(s, delta);
+    mem_commit_work(s, delta);
+    mem_commit_usage(d, s, delta);
+    mem_commands_answer(d, delta->session_id, delta->commands_done);
+    mem_keys_write(d, delta->idempotency);
+    return s;
+}
+
+struct mem_session *mem_delta_write(struct mem_data *d, const struct delta *delta)
+{
+    return write_delta(d, NULL, delta);
+}
+
 static int write_commit(struct mem_data *d, struct store_commit *c)
 {
     for (size_t i = 0; i < c->count; i++) {
@@ -140,20 +165,7 @@ static int write_commit(struct mem_data *d, struct store_commit *c)
         c->refused[i] = admitted < 0;
         if (admitted <= 0)
             continue;
-        if (!s)
-            s = mem_session_create(d, delta);
-        else if (delta->meta)
-            mem_meta_write(s, delta->meta, delta->version);
-        if (delta->core)
-            mem_core_write(s, delta->core);
-        if (delta->seq_last > 0)
-            commit_events(s, delta);
-        commit_work(s, delta);
-        commit_rest(s, delta);
-        mem_commit_work(s, delta);
-        mem_commit_usage(d, s, delta);
-        mem_commands_answer(d, delta->session_id, delta->commands_done);
-        mem_keys_write(d, delta->idempotency);
+        write_delta(d, s, delta);
     }
     for (size_t i = 0; i < c->count; i++)
         if (!c->refused[i])
@@ -262,6 +274,7 @@ static int write_idempotency(struct mem_data *d, struct store_idempotency_put *p
     X(STORE_CATALOG_PUT, store_catalog_put, mem_catalog_put)                                       \
     X(STORE_CATALOG_DELETE, store_catalog_delete, mem_catalog_delete)                              \
     X(STORE_SESSION_SAVE, store_session_save, mem_session_save)                                    \
+    X(STORE_SESSION_IMPORT, store_session_import, mem_session_import)                              \
     X(STORE_KEY_WRITE, store_key_write, mem_key_write)                                             \
     X(STORE_TICKET, store_ticket, mem_ticket)                                                      \
     X(STORE_ACTIVE_PUT, store_active_put, mem_active_put)                                          \

@@ -846,6 +846,29 @@ static int commit_alone(struct pg_job *j, size_t first)
     return commit_judge(j);
 }
 
+int pg_commit_add_new(struct pg_job *j, const struct delta *d, const struct event_row *events)
+{
+    struct pg_commit *c = j->store->commit;
+    struct pg_rows *r = &c->parts[PART_EVENTS];
+
+    for (int i = 0; i < PART_COUNT; i++)
+        pg_rows_clear(&c->parts[i]);
+    commit_delta(c, d);
+    for (const struct event_row *row = events; row; row = row->next) {
+        pg_rows_begin(r);
+        pg_rows_id(r, &d->session_id);
+        pg_rows_i64(r, row->seq_last);
+        pg_rows_i64(r, row->seq_first);
+        pg_rows_i64(r, d->at);
+        pg_rows_str(r, row->frames);
+    }
+    for (int i = 0; i < PART_COUNT; i++)
+        if (c->parts[i].overflow)
+            return pg_refuse(j, ERR_TOO_LARGE, "too many bytes");
+    commit_add_parts(j);
+    return 0;
+}
+
 int pg_commit_start(struct pg_job *j)
 {
     struct store_commit *req = commit_of(j);

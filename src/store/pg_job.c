@@ -72,6 +72,8 @@ static int (*const job_starts[STORE_OP_COUNT])(struct pg_job *j) = {
     [STORE_SCHEDULE_LIST] = pg_schedule_list_start,
     [STORE_SCHEDULE_DUE] = pg_schedule_due_start,
     [STORE_AUDIT_LIST] = pg_audit_list_start,
+    [STORE_SESSION_EXPORT] = pg_session_export_start,
+    [STORE_SESSION_IMPORT] = pg_session_import_start,
 };
 
 int pg_job_start(struct pg_job *j)

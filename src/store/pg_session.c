@@ -377,7 +377,7 @@ static int load_row(struct pg_job *j, struct store_session_load *l, int n)
     return r.corrupt || !version.p ? pg_session_corrupt(j, &l->id, "workflow's text") : 0;
 }
 
-static int load_answered(struct pg_job *j, struct store_session_load *l, int n)
+int pg_session_loaded(struct pg_job *j, struct store_session_load *l, int n)
 {
     int status = load_row(j, l, n);
 
@@ -392,7 +392,7 @@ static int load_answered(struct pg_job *j, struct store_session_load *l, int n)
     return status;
 }
 
-static void load_add(struct pg_job *j, const struct store_session_load *l)
+void pg_session_load_add(struct pg_job *j, const struct store_session_load *l)
 {
     static const enum pg_sql parts[] = {PG_SESSION_LOAD, PG_RUNS_NEWEST, PG_EFFECTS_LOAD,
                                         PG_TIMERS_LOAD, PG_WITHHELD_LOAD};
@@ -407,7 +407,7 @@ static void load_add(struct pg_job *j, const struct store_session_load *l)
 
 static int load_read(struct pg_job *j)
 {
-    return load_answered(j, container_of(j->req, struct store_session_load, req), 0);
+    return pg_session_loaded(j, container_of(j->req, struct store_session_load, req), 0);
 }
 
 /* Last: a session that cannot be read is not claimed. */
@@ -417,7 +417,7 @@ static int load_claim(struct pg_job *j)
     struct pgr r;
     struct pgq q;
 
-    int status = load_answered(j, l, 2);
+    int status = pg_session_loaded(j, l, 2);
     if (status < 0)
         return status;
     pgr_open(&r, j->conn, 1);
@@ -450,14 +450,14 @@ int pg_session_load_start(struct pg_job *j)
     l->timers = NULL;
     l->withheld = NULL;
     if (id_is_zero(l->claim_for)) {
-        load_add(j, l);
+        pg_session_load_add(j, l);
         return pg_await(j, load_read);
     }
     pg_conn_add(j->conn, PG_BEGIN);
     pgq_start(&q, j->conn, PG_SESSION_LOCK);
     pgq_id(&q, &l->id);
     pgq_end(&q);
-    load_add(j, l);
+    pg_session_load_add(j, l);
     return pg_await(j, load_claim);
 }
 

@@ -152,9 +152,18 @@ int pg_retention_start(struct pg_job *j); /* pg_retention.c */
 int pg_key_list_start(struct pg_job *j);  /* pg_keys.c */
 int pg_key_write_start(struct pg_job *j);
 int pg_ticket_start(struct pg_job *j);
-int pg_session_save_start(struct pg_job *j); /* pg_save.c */
+int pg_session_save_start(struct pg_job *j);   /* pg_save.c */
+int pg_session_export_start(struct pg_job *j); /* pg_portable.c */
+int pg_session_import_start(struct pg_job *j);
 
 /* ---- shared ---- */
+
+/* The five statements of a load without a claim; and their answers, from the n-th statement of the
+ * batch on. (pg_session.c) */
+void pg_session_load_add(struct pg_job *j, const struct store_session_load *l);
+int pg_session_loaded(struct pg_job *j, struct store_session_load *l, int n);
+/* Adds the rows of a new session to the batch. ERR_TOO_LARGE. (pg_commit.c) */
+int pg_commit_add_new(struct pg_job *j, const struct delta *d, const struct event_row *events);
 
 /* RUN_COLUMNS of pg_sql.c. */
 void pg_run_columns(struct pgr *r, struct arena *a, struct run_row *row);

@@ -151,6 +151,10 @@ int rules_id_cursor_read(struct str text, enum cursor_kind kind, struct id *id, 
 struct str rules_id_cursor(struct arena *a, enum cursor_kind kind, const struct id *last);
 /* Whether the filters but workspace hold. */
 bool rules_audit_matches(const struct store_audit_list *l, const struct audit_row *row);
+/* What is imported, as one delta of a new session without events (rules_portable.c). Its meta is
+ * kept in *meta. */
+void rules_import_delta(const struct store_session_import *m, struct session_meta *meta,
+                        struct delta *out);
 
 int rules_retention_limit(int limit);                 /* default and maximum applied */
 struct str rules_text(struct str s);                  /* NULL becomes empty */

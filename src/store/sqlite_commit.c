@@ -119,18 +119,25 @@ static int commit_session_update(struct sqlite_db *db, const struct delta *d, in
     return sqlq_run(&q);
 }
 
-/* 1: written; 0: there is a row with these numbers already. */
-static int commit_events(struct sqlite_db *db, const struct delta *d, int64_t key)
+int sqlite_events_insert(struct sqlite_db *db, int64_t key, int64_t at, const struct event_row *row)
 {
     struct sqlq q;
 
     sqlq_start(&q, db, SQL_EVENTS_INSERT);
     sqlq_bind_i64(&q, key);
-    sqlq_bind_i64(&q, d->seq_last);
-    sqlq_bind_i64(&q, d->seq_first);
-    sqlq_bind_i64(&q, d->at);
-    sqlq_bind_str(&q, buf_str(&d->events));
-    int status = sqlq_run(&q);
+    sqlq_bind_i64(&q, row->seq_last);
+    sqlq_bind_i64(&q, row->seq_first);
+    sqlq_bind_i64(&q, at);
+    sqlq_bind_str(&q, row->frames);
+    return sqlq_run(&q);
+}
+
+/* 1: written; 0: there is a row with these numbers already. */
+static int commit_events(struct sqlite_db *db, const struct delta *d, int64_t key)
+{
+    struct event_row row = {NULL, d->seq_first, d->seq_last, buf_str(&d->events)};
+
+    int status = sqlite_events_insert(db, key, d->at, &row);
     return status < 0 ? status : sqlite3_changes(db->handle) > 0;
 }
 
@@ -337,8 +344,7 @@ static int commit_events_first(struct sqlite_db *db, const struct delta *d, int6
     return sqlite_db_refuse(db, ERR_CONFLICT, "other events have these numbers");
 }
 
-/* One delta: 0, or why it was left out or has failed (db->failed). */
-static int commit_delta(struct sqlite_db *db, struct arena *a, const struct delta *d)
+int sqlite_commit_delta(struct sqlite_db *db, struct arena *a, const struct delta *d)
 {
     struct sqlite_session session = {.key = 0};
     bool repeated = false;
@@ -376,7 +382,7 @@ static int commit_delta_alone(struct sqlite_db *db, struct arena *a, const struc
     int status = sqlite_db_savepoint(db);
     if (status < 0)
         return status;
-    status = commit_delta(db, a, d);
+    status = sqlite_commit_delta(db, a, d);
     if (!db->failed || status == ERR_CONFLICT || status == ERR_TOO_LARGE) {
         id_format(d->session_id, id);
         if (db->failed)
@@ -393,7 +399,7 @@ int sqlite_commit_run(struct sqlite_db *db, struct store_commit *c)
         const struct delta *d = c->deltas[i];
         assert(!d->is_new || (d->meta && d->core));
         int status = db->careful ? commit_delta_alone(db, &c->req.arena, d)
-                                 : commit_delta(db, &c->req.arena, d);
+                                 : sqlite_commit_delta(db, &c->req.arena, d);
         if (db->failed)
             return status;
         c->refused[i] = status < 0;

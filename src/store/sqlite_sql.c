@@ -534,4 +534,36 @@ const char *const sqlite_sql_texts[SQL_COUNT] = {
         " WHERE workspace = ?1 AND id < ?2 AND session_id = ?3 ORDER BY id DESC",
     [SQL_AUDIT_PRUNE] = "DELETE FROM audit_log WHERE id IN (SELECT id FROM audit_log"
                         " ORDER BY id LIMIT ?2) AND created_at < ?1",
+
+    /* A session as a whole. */
+    [SQL_EXPORT_BYTES] =
+        "SELECT (SELECT coalesce(sum(length(frames)), 0) FROM session_events"
+        " WHERE session = ?1)"
+        " + (SELECT coalesce(sum(length(content) + coalesce(length(thinking), 0)), 0)"
+        " FROM session_messages WHERE session = ?1)"
+        " + (SELECT coalesce(sum(coalesce(length(output), 0) + coalesce(length(progress), 0)), 0)"
+        " FROM node_runs WHERE session = ?1)"
+        " + (SELECT coalesce(sum(length(content)), 0) FROM session_files WHERE session = ?1)",
+    [SQL_EXPORT_EVENTS] = "SELECT seq_first, seq_last, frames FROM session_events"
+                          " WHERE session = ?1 ORDER BY seq_last",
+    [SQL_EXPORT_MESSAGES] =
+        "SELECT created_at, seq, message_id, run_id, node_id, role, agent_id, finish_reason,"
+        " token_count, content, thinking, tool_calls FROM session_messages WHERE session = ?1"
+        " ORDER BY created_at, seq, message_id",
+    [SQL_EXPORT_RUNS] = "SELECT " RUN_COLUMNS ", r.progress FROM node_runs AS r"
+                        " WHERE r.session = ?1 ORDER BY r.run_id",
+    [SQL_EXPORT_INTERRUPTS] =
+        "SELECT interrupt_id, run_id, node_id, kind, status, request, answer, expires_at,"
+        " created_at, updated_at FROM interrupts WHERE session = ?1 ORDER BY interrupt_id",
+    [SQL_EXPORT_TASKS] = "SELECT id, run_id, node_id, queue, input, heartbeat_ms, created_at"
+                         " FROM tasks WHERE session = ?1 ORDER BY id",
+    [SQL_EXPORT_FILES] = "SELECT " FILE_COLUMNS ", f.content FROM session_files AS f"
+                         " WHERE f.session = ?1 ORDER BY f.path, f.version",
+    [SQL_EXPORT_USAGE] =
+        "SELECT id, run_id, node_id, agent_id, provider, model, input_tokens, output_tokens,"
+        " coalesce(cost_micros, -1), estimated, created_at FROM llm_usage"
+        " WHERE session_id = ?1 ORDER BY id",
+    [SQL_INTERRUPT_TAKEN] = "SELECT 1 FROM interrupts WHERE interrupt_id = ?1",
+    [SQL_TASK_TAKEN] = "SELECT 1 FROM tasks WHERE id = ?1",
+    [SQL_SESSION_IMPORTED] = "UPDATE sessions SET version = ?2, folded_seq = ?3 WHERE key = ?1",
 };

@@ -180,6 +180,12 @@ int sqlite_catalog_delete(struct sqlite_db *db, struct store_catalog_delete *d);
 int sqlite_key_list(struct sqlite_db *db, struct store_key_list *l);
 int sqlite_key_write(struct sqlite_db *db, struct store_key_write *w);
 int sqlite_ticket(struct sqlite_db *db, struct store_ticket *t);
+int sqlite_session_export(struct sqlite_db *db, struct store_session_export *x); /* …_portable.c */
+int sqlite_session_import(struct sqlite_db *db, struct store_session_import *m);
+/* One delta: 0, or why it was left out or has failed (db->failed). (sqlite_commit.c) */
+int sqlite_commit_delta(struct sqlite_db *db, struct arena *a, const struct delta *d);
+int sqlite_events_insert(struct sqlite_db *db, int64_t key, int64_t at,
+                         const struct event_row *row);
 
 /* ---- opening ---- */
 

@@ -106,6 +106,7 @@ static int write_session_delete(struct sqlite_db *db, struct store_session_delet
     X(STORE_CATALOG_PUT, store_catalog_put, sqlite_catalog_put)                                    \
     X(STORE_CATALOG_DELETE, store_catalog_delete, sqlite_catalog_delete)                           \
     X(STORE_SESSION_SAVE, store_session_save, sqlite_session_save)                                 \
+    X(STORE_SESSION_IMPORT, store_session_import, sqlite_session_import)                           \
     X(STORE_KEY_WRITE, store_key_write, sqlite_key_write)                                          \
     X(STORE_TICKET, store_ticket, sqlite_ticket)                                                   \
     X(STORE_ACTIVE_PUT, store_active_put, sqlite_active_put)                                       \

@@ -92,6 +92,8 @@ enum store_op {
     STORE_AUDIT_PUT, /* store_audit.h */
     STORE_AUDIT_LIST,
     STORE_AUDIT_PRUNE,
+    STORE_SESSION_EXPORT,
+    STORE_SESSION_IMPORT,
     STORE_OP_COUNT,
 };
 
@@ -595,6 +597,46 @@ struct store_children_list {
     struct store_req req;
     struct id parent_id;
     struct session_item *rows;
+};
+
+/* ---- a session as a whole ---- */
+
+/* All that a store has of one session, for a file that another server takes in. Not in it: who has
+ * it (owner, epoch), answers of repeated requests, commands that wait for it, leases of tasks. */
+struct session_whole {
+    struct session_row row;   /* with meta.graph_json of an inline graph, and core.state_json */
+    struct str workflow_json; /* the text that it runs on; NULL: none (stored only) */
+    int64_t folded_seq; /* its log is whole from here on; before, frames may be missing; 0: all */
+    struct event_row *events;     /* in order */
+    struct message_row *messages; /* by created_at, seq, id; the others by their ids */
+    struct run_row *runs;         /* all of them, with progress_json */
+    struct interrupt_row *interrupts;
+    struct task_row *tasks;
+    struct file_row *files; /* by path, version: all versions, content only where it is its own */
+    struct usage_row *usage;
+    struct effect_row *effects;
+    struct timer_row *timers;
+    struct withheld_row *withheld;
+};
+/* As of one moment. ERR_NOT_FOUND; ERR_TOO_LARGE: more than bytes_max. */
+struct store_session_export {
+    union {
+        struct store_req req;
+        struct store_session_load load; /* In: its id; the rest is private */
+    };
+    struct str workspace;       /* NULL: any */
+    size_t bytes_max;           /* of texts and contents, about */
+    struct session_whole whole; /* Out */
+};
+/* A write, all or nothing. The session is nobody's then, its epoch 0. It keeps the text of its
+ * workflow with it, whatever that id means here. ERR_CONFLICT: it is there already, or one of its
+ * interrupts or tasks is another session's. */
+struct store_session_import {
+    struct store_req req;
+    struct str workspace; /* where it is to stand, whatever its meta says */
+    const struct session_whole *whole;
+    const struct idempotency_row *idempotency; /* or NULL; in the same transaction */
+    int64_t now_ms;
 };
 
 /* ---- several instances ---- */
