@@ -176,7 +176,9 @@ static void test_depth(void **state)
     assert_int_equal(check_nested("[", "]", 10000, 0), ERR_TOO_LARGE);
     assert_int_equal(check_nested("[", "]", 3, 3), 0);
     assert_int_equal(check_nested("[", "]", 4, 3), ERR_TOO_LARGE);
-    assert_int_equal(check_nested("[", "]", JSON_DEPTH_MAX + 1, 1000), ERR_TOO_LARGE);
+    assert_int_equal(check_nested("[", "]", JSON_DEPTH_MAX + JSON_DEPTH_WRAP, 1000), 0);
+    assert_int_equal(check_nested("[", "]", JSON_DEPTH_MAX + JSON_DEPTH_WRAP + 1, 1000),
+                     ERR_TOO_LARGE);
 }
 
 static void test_size(void **state)
