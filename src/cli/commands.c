@@ -14,10 +14,23 @@ const struct option_def global_options[] = {
     {0},
 };
 const struct command *const command_tables[] = {
-    run_commands,     session_show_commands, begin_commands,    live_commands,
-    session_commands, fork_commands,         stage_commands,    review_commands,
-    flow_commands,    flow_run_commands,     author_commands,   catalog_commands,
-    memory_commands,  model_commands,        instance_commands, NULL,
+    run_commands,
+    session_show_commands,
+    begin_commands,
+    live_commands,
+    session_commands,
+    fork_commands,
+    portable_commands,
+    stage_commands,
+    review_commands,
+    flow_commands,
+    flow_run_commands,
+    author_commands,
+    catalog_commands,
+    memory_commands,
+    model_commands,
+    instance_commands,
+    NULL,
 };
 
 const struct command *command_find(const char *group, const char *name)

@@ -31,6 +31,7 @@ extern const struct command begin_commands[]; /* session create */
 extern const struct command live_commands[];
 extern const struct command session_commands[];
 extern const struct command fork_commands[];
+extern const struct command portable_commands[];
 extern const struct command stage_commands[];
 extern const struct command review_commands[];
 extern const struct command flow_commands[];

@@ -1,15 +1,19 @@
 // Sessions as files: exported, imported into another server, exported again: the same bytes; and what
 // was live there can go on here. Where PostgreSQL is there, the other server has the other store.
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { promisify } from 'node:util';
 import { Reader } from './lib/client.mjs';
 import { DemoServer, examplesOf, runExample } from './lib/scripted.mjs';
-import { repo, Server, Standin } from './lib/server.mjs';
+import { repo, Server, sluiceBin, Standin } from './lib/server.mjs';
 import { storeKind } from './lib/services.mjs';
 import { checkLog } from './lib/truth.mjs';
 
+const run = promisify(execFile);
 const demo = new DemoServer();
 const other = storeKind() === 'sqlite' && process.env.SLUICE_TEST_POSTGRES ? 'postgres' : 'sqlite';
 let here, there, back, standin;
@@ -180,6 +184,20 @@ test('a review is answered where it was taken to', async () => {
   assert.equal(answered.status, 200, answered.text);
   await completes(there, id);
   assert.equal((await here.get(`/sessions/${id}`)).json.status, 'running'); // each has its own
+});
+
+test('the command line takes one out and in', async () => {
+  const id = await started(there, talk(20));
+  const file = join(here.scratch, 'session.jsonl');
+  const sluice = (server, ...args) => run(sluiceBin(), [...args, '--server', server.url, '--lang', 'en']);
+  assert.equal((await sluice(there, 'session', 'export', id, '--output', file)).stdout, '');
+  const text = readFileSync(file, 'utf8');
+  assert.match(text, /^\{"sluice_export":1,/);
+  const { stdout } = await sluice(back, 'session', 'import', file);
+  assert.match(stdout, new RegExp(`^${id} is here now, paused\\n`));
+  assert.equal((await sluice(back, 'session', 'export', id)).stdout, await exported(back, id));
+  await assert.rejects(sluice(back, 'session', 'import', file), (e) => e.code === 4 && /exists already/.test(e.stderr));
+  await completes(there, id);
 });
 
 test('what is no export changes nothing', async () => {
