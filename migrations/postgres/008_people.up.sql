@@ -29,3 +29,26 @@ ALTER TABLE schedules ADD COLUMN last_error_at bigint NOT NULL DEFAULT 0;
 -- The audit log names who it was also when there is no key. In `details` stands the error's code.
 ALTER TABLE audit_log ADD COLUMN actor text COLLATE "C" NOT NULL DEFAULT '';
 ALTER TABLE audit_log ADD COLUMN role text NOT NULL DEFAULT '';
+-- Webhooks: how far each session has been told to each of them. A row is made when a session has
+-- something to tell, and moved by the outcomes of attempts. secret_ref holds the sealed secret.
+ALTER TABLE webhooks ADD COLUMN name text;
+ALTER TABLE webhooks ADD COLUMN disabled_reason text;
+ALTER TABLE webhooks ADD COLUMN scan_from bigint NOT NULL DEFAULT 0;
+CREATE TABLE webhook_cursors (
+    webhook    uuid NOT NULL REFERENCES webhooks (id) ON DELETE CASCADE,
+    session_id uuid NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
+    seq        bigint NOT NULL,
+    behind     boolean NOT NULL,
+    attempts   bigint NOT NULL DEFAULT 0,
+    failed_at  bigint NOT NULL DEFAULT 0,
+    next_at    bigint NOT NULL DEFAULT 0,
+    owner      uuid, -- the instance that delivers it; counts while that has a row
+    updated_at bigint NOT NULL,
+    PRIMARY KEY (webhook, session_id)
+);
+CREATE INDEX webhook_cursors_by_session ON webhook_cursors (session_id);
+CREATE INDEX webhook_cursors_behind ON webhook_cursors (webhook, failed_at) WHERE behind;
+-- A delivery is a row of the log of what became of it; its body stands in the session's events.
+ALTER TABLE webhook_deliveries ADD COLUMN type text NOT NULL DEFAULT '';
+ALTER TABLE webhook_deliveries ADD COLUMN duration_ms bigint NOT NULL DEFAULT 0;
+CREATE INDEX webhook_deliveries_by_time ON webhook_deliveries (webhook, created_at, id);

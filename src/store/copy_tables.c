@@ -64,9 +64,12 @@ static const struct {
                  " chunks:i hits:i created_at:i updated_at:i model:t dimensions:i metadata:t"
                  " content:t words:t embedding:e"},
     {"webhooks", "workspace:w id:u url:t events:t filter:t secret_ref:t enabled:f version:i"
-                 " created_at:i updated_at:i"},
+                 " created_at:i updated_at:i name:t disabled_reason:t scan_from:i"},
     {"webhook_deliveries", "id:u webhook:u session:s seq:i status:t attempts:i next_at:i"
-                           " http_status:i error:t body:t created_at:i updated_at:i"},
+                           " http_status:i error:t body:t created_at:i updated_at:i type:t"
+                           " duration_ms:i"},
+    {"webhook_cursors", "webhook:u session:s seq:i behind:f attempts:i failed_at:i next_at:i"
+                        " owner:u updated_at:i"},
     {"schedules", "workspace:w id:u name:t workflow_id:t cron:t time_zone:t missed:t input:t"
                   " enabled:f next_at:i last_at:i last_session:u version:i created_at:i"
                   " updated_at:i overlap:t last_error:t last_error_at:i"},

@@ -31,6 +31,7 @@ enum cursor_kind {
     CURSOR_CATALOG,      /* a: kind, key: the object's id */
     CURSOR_SCHEDULES,    /* key: the schedule's id */
     CURSOR_AUDIT,        /* key: the entry's id */
+    CURSOR_DELIVERIES,   /* a: created_at, key: delivery id */
 };
 
 struct cursor {

@@ -118,6 +118,7 @@ void mem_session_remove(struct mem_data *d, struct mem_session *s)
             mem_vec_remove(&d->commands, c, mem_cmp_command);
     }
     table_remove(&d->sessions_by_id, s->row.id);
+    mem_hooks_forget(d, s->row.id);
     mem_session_destroy(s);
 }
 
@@ -141,6 +142,7 @@ void mem_data_deinit(struct mem_data *d)
     mem_vec_clear(&d->tickets);
     mem_vec_clear(&d->schedules);
     mem_vec_clear(&d->audit);
+    mem_hooks_deinit(d);
     table_deinit(&d->sessions_by_id);
 }
 

@@ -150,6 +150,7 @@ struct mem_data {
     struct mem_vec keys, tickets;       /* by id; by hash */
     struct mem_vec active;              /* by workspace, user_id */
     struct mem_vec schedules, audit;    /* by id */
+    struct mem_vec hooks;               /* by id: struct mem_hook (mem_hooks.c) */
     int64_t last_key;
     int64_t time; /* the clock for leases; 0: the system's */
 };
@@ -248,6 +249,9 @@ int mem_session_save(struct mem_data *d, struct store_session_save *p);
 void mem_meta_write(struct mem_session *s, const struct session_meta *meta, int64_t version);
 struct mem_session *mem_session_create(struct mem_data *d, const struct delta *delta);
 void mem_core_write(struct mem_session *s, const struct session_core *core);
+int mem_hook_run(struct mem_data *d, struct store_req *req); /* mem_hooks.c */
+void mem_hooks_deinit(struct mem_data *d);
+void mem_hooks_forget(struct mem_data *d, struct id session_id);  /* it is gone */
 int mem_retention(struct mem_data *d, struct store_retention *r); /* mem_retention.c */
 int mem_session_load(struct mem_data *d, struct store_session_load *l);
 /* A session that is not there yet, with all that the delta has. */

@@ -577,6 +577,8 @@ static int (*const reads[STORE_OP_COUNT])(struct mem_data *d,
 
 int mem_read_run(struct mem_data *d, struct store_req *req)
 {
+    if (req->op >= STORE_HOOK_PUT && req->op <= STORE_HOOK_DELIVERIES)
+        return mem_hook_run(d, req);
     if (req->op < STORE_OP_COUNT && reads[req->op])
         return reads[req->op](d, req);
     return err_set(&req->error, ERR_INTERNAL, "operation %d is no read", (int)req->op);

@@ -391,6 +391,8 @@ static int (*const reads[STORE_OP_COUNT])(struct sqlite_db *db,
 /* A session's whole load reads several tables: all of them as of one moment. */
 int sqlite_read_run(struct sqlite_db *db, struct store_req *req)
 {
+    if (req->op >= STORE_HOOK_PUT && req->op <= STORE_HOOK_DELIVERIES)
+        return sqlite_hook_run(db, req);
     if (req->op < STORE_OP_COUNT && reads[req->op])
         return reads[req->op](db, req);
     return sqlite_db_refuse(db, ERR_INTERNAL, "operation %d is no read", (int)req->op);

@@ -127,6 +127,33 @@
 #define AUDIT_COLUMNS                                                                              \
     "id, actor, role, key_id, session_id, action, object, remote, status, details, created_at"     \
     " FROM audit_log"
+/* As hook_columns(), hook_session_columns() and delivery_columns() read them (sqlite_hooks.c). */
+#define HOOK_COLUMNS                                                                               \
+    "h.id, w.name, h.name, h.url, h.events, h.filter, h.secret_ref, h.enabled, h.disabled_reason," \
+    " h.scan_from, h.version, h.created_at, h.updated_at, (SELECT count(*) FROM webhook_cursors"   \
+    " AS c WHERE c.webhook = h.id AND c.behind = 1), (SELECT min(c.failed_at) FROM"                \
+    " webhook_cursors AS c WHERE c.webhook = h.id AND c.behind = 1 AND c.failed_at > 0)"
+#define HOOKS(condition)                                                                           \
+    "SELECT " HOOK_COLUMNS " FROM webhooks AS h CROSS JOIN workspaces AS w ON w.key = h.workspace" \
+    " WHERE " condition
+#define DELIVERY_COLUMNS                                                                           \
+    "v.id, s.id, v.seq, v.type, v.status, v.attempts, v.next_at, v.http_status, v.duration_ms,"    \
+    " v.error, v.created_at, v.updated_at"
+#define CURSOR_IS_FREE                                                                             \
+    "(c.owner IS NULL OR c.owner = ?7"                                                             \
+    " OR NOT EXISTS (SELECT 1 FROM instances AS i WHERE i.id = c.owner))"
+/* ?1 webhook, ?2 workspace, ?3 status or folded, ?4 ?5 after this place, ?6 since, ?7 instance,
+ * ?8 rows. */
+#define HOOK_SCAN(time, from, condition)                                                           \
+    "SELECT s.id, s.key, " time ", s.workflow_id, s.group_id, s.status, s.last_seq, d.metadata,"   \
+    " c.seq, c.attempts, c.failed_at, c.next_at FROM " from                                        \
+    " LEFT JOIN session_details AS d ON d.session = s.key WHERE " condition
+#define HOOK_SCAN_SESSIONS(index)                                                                  \
+    "sessions AS s INDEXED BY " index                                                              \
+    " LEFT JOIN webhook_cursors AS c ON c.webhook = ?1 AND c.session = s.key"
+#define HOOK_SCAN_LACKS                                                                            \
+    " AND s.workspace = ?2 AND (s.owner IS ?7 OR " IS_FREE ")"                                     \
+    " AND (c.seq IS NULL OR (c.behind = 0 AND c.seq < s.last_seq))"
 
 const char *const sqlite_sql_texts[SQL_COUNT] = {
     [SQL_BEGIN_READ] = "BEGIN",
@@ -566,4 +593,72 @@ const char *const sqlite_sql_texts[SQL_COUNT] = {
     [SQL_INTERRUPT_TAKEN] = "SELECT 1 FROM interrupts WHERE interrupt_id = ?1",
     [SQL_TASK_TAKEN] = "SELECT 1 FROM tasks WHERE id = ?1",
     [SQL_SESSION_IMPORTED] = "UPDATE sessions SET version = ?2, folded_seq = ?3 WHERE key = ?1",
+    [SQL_HOOKS_COUNT] = "SELECT count(*) FROM webhooks WHERE workspace = ?1",
+    [SQL_HOOK_INSERT] =
+        "INSERT INTO webhooks (workspace, id, name, url, events, filter, secret_ref, enabled,"
+        " disabled_reason, scan_from, created_at, updated_at)"
+        " VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?11)",
+    [SQL_HOOK_UPDATE] =
+        "UPDATE webhooks SET name = ?3, url = ?4, events = ?5, filter = ?6, secret_ref = ?7,"
+        " enabled = ?8, disabled_reason = ?9, version = version + 1, updated_at = ?11"
+        " WHERE workspace = ?1 AND id = ?2 AND ?10 IS NOT NULL",
+    [SQL_HOOK_DELETE] = "DELETE FROM webhooks WHERE workspace = ?1 AND id = ?2",
+    [SQL_HOOK_GET] = HOOKS("h.id = ?1 AND (?2 IS NULL OR w.name = ?2)"),
+    [SQL_HOOKS_ALL] = HOOKS("h.id > ?1 ORDER BY h.id LIMIT ?2"),
+    [SQL_HOOKS_OF] = HOOKS("h.workspace = ?3 AND h.id > ?1 ORDER BY h.id LIMIT ?2"),
+    [SQL_HOOK_SCANNED] = "UPDATE webhooks SET scan_from = ?2 WHERE id = ?1 AND scan_from < ?2",
+    [SQL_HOOK_BEHIND] =
+        HOOK_SCAN("0",
+                  "webhook_cursors AS c INDEXED BY webhook_cursors_behind"
+                  " CROSS JOIN sessions AS s ON s.key = c.session",
+                  "c.webhook = ?1 AND c.behind = 1 AND c.session > ?5 AND " CURSOR_IS_FREE
+                  " AND ?2 IS ?2 AND ?3 IS ?3 AND ?4 IS ?4 AND ?6 IS ?6"
+                  " ORDER BY c.session LIMIT ?8"),
+    [SQL_HOOK_LIVE] = HOOK_SCAN("s.created_at", HOOK_SCAN_SESSIONS("sessions_by_status"),
+                                "s.status = ?3 AND (s.created_at, s.key) > (?4, ?5)"
+                                " AND s.updated_at >= ?6" HOOK_SCAN_LACKS " AND s.stored_only = 0"
+                                " ORDER BY s.created_at, s.key LIMIT ?8"),
+    [SQL_HOOK_ENDED] = HOOK_SCAN("s.ended_at", HOOK_SCAN_SESSIONS("sessions_by_end"),
+                                 "(s.folded_seq > 0) = ?3 AND s.ended_at > 0 AND s.ended_at >= ?6"
+                                 " AND (s.ended_at, s.key) > (?4, ?5)" HOOK_SCAN_LACKS
+                                 " ORDER BY s.ended_at, s.key LIMIT ?8"),
+    [SQL_HOOK_CLAIM] =
+        "INSERT INTO webhook_cursors AS c (webhook, session, seq, behind, owner, updated_at)"
+        " VALUES (?1,?2,?3,1,?4,?5) ON CONFLICT (webhook, session) DO UPDATE SET behind = 1,"
+        " owner = excluded.owner, updated_at = excluded.updated_at,"
+        " seq = CASE WHEN ?6 THEN excluded.seq ELSE c.seq END,"
+        " attempts = CASE WHEN ?6 THEN 0 ELSE c.attempts END,"
+        " failed_at = CASE WHEN ?6 THEN 0 ELSE c.failed_at END,"
+        " next_at = CASE WHEN ?6 THEN 0 ELSE c.next_at END",
+    [SQL_HOOK_CURSOR] =
+        "SELECT c.seq, c.attempts, c.failed_at, c.next_at, c.owner IS NULL OR c.owner = ?3"
+        " OR NOT EXISTS (SELECT 1 FROM instances AS i WHERE i.id = c.owner)"
+        " FROM webhook_cursors AS c WHERE c.webhook = ?1 AND c.session = ?2",
+    [SQL_HOOK_MOVE] =
+        "INSERT INTO webhook_cursors (webhook, session, seq, behind, attempts, failed_at, next_at,"
+        " owner, updated_at) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9) ON CONFLICT (webhook, session)"
+        " DO UPDATE SET seq = excluded.seq, behind = excluded.behind, attempts = excluded.attempts,"
+        " failed_at = excluded.failed_at, next_at = excluded.next_at, owner = excluded.owner,"
+        " updated_at = excluded.updated_at",
+    [SQL_DELIVERY_PUT] =
+        "INSERT INTO webhook_deliveries (id, webhook, session, seq, type, status, attempts, "
+        "next_at,"
+        " http_status, duration_ms, error, body, created_at, updated_at)"
+        " VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,'',?12,?13) ON CONFLICT (id) DO UPDATE SET"
+        " status = excluded.status, attempts = excluded.attempts, next_at = excluded.next_at,"
+        " http_status = excluded.http_status, duration_ms = excluded.duration_ms,"
+        " error = excluded.error, updated_at = excluded.updated_at",
+    [SQL_DELIVERIES_TIDY] =
+        "DELETE FROM webhook_deliveries WHERE webhook = ?1 AND (created_at, id) < (max(?3, ifnull("
+        "(SELECT created_at FROM webhook_deliveries INDEXED BY webhook_deliveries_by_time"
+        " WHERE webhook = ?1 ORDER BY created_at DESC, id DESC LIMIT 1 OFFSET ?2), 0)), x'')",
+    [SQL_DELIVERY_GET] = "SELECT " DELIVERY_COLUMNS " FROM webhook_deliveries AS v"
+                         " CROSS JOIN sessions AS s ON s.key = v.session"
+                         " WHERE v.id = ?1 AND v.webhook = ?2",
+    [SQL_DELIVERIES_LIST] =
+        "SELECT " DELIVERY_COLUMNS " FROM webhook_deliveries AS v INDEXED BY"
+        " webhook_deliveries_by_time CROSS JOIN sessions AS s ON s.key = v.session"
+        " WHERE v.webhook = ?1 AND (v.created_at, v.id) < (?2, ?3)"
+        " AND (?4 IS NULL OR v.status = ?4) AND (?5 IS NULL OR s.id = ?5)"
+        " ORDER BY v.created_at DESC, v.id DESC LIMIT ?6",
 };

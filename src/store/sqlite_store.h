@@ -186,6 +186,7 @@ int sqlite_session_import(struct sqlite_db *db, struct store_session_import *m);
 int sqlite_commit_delta(struct sqlite_db *db, struct arena *a, const struct delta *d);
 int sqlite_events_insert(struct sqlite_db *db, int64_t key, int64_t at,
                          const struct event_row *row);
+int sqlite_hook_run(struct sqlite_db *db, struct store_req *req); /* sqlite_hooks.c */
 
 /* ---- opening ---- */
 

@@ -129,6 +129,8 @@ static int (*const writes[STORE_OP_COUNT])(struct sqlite_db *db,
 
 int sqlite_write_run(struct sqlite_db *db, struct store_req *req)
 {
+    if (req->op >= STORE_HOOK_PUT && req->op <= STORE_HOOK_DELIVERIES)
+        return sqlite_hook_run(db, req);
     if (req->op < STORE_OP_COUNT && writes[req->op])
         return writes[req->op](db, req);
     return sqlite_db_refuse(db, ERR_INTERNAL, "operation %d is no write", (int)req->op);

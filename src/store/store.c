@@ -24,7 +24,8 @@ static const bool writes[STORE_OP_COUNT] = {
     [STORE_MEMORY_AGE] = true,     [STORE_MEMORY_DELETE] = true,   [STORE_CATALOG_PUT] = true,
     [STORE_CATALOG_DELETE] = true, [STORE_KEY_WRITE] = true,       [STORE_TICKET] = true,
     [STORE_SCHEDULE_PUT] = true,   [STORE_SCHEDULE_DELETE] = true, [STORE_SCHEDULE_MOVE] = true,
-    [STORE_AUDIT_PUT] = true,      [STORE_AUDIT_PRUNE] = true,
+    [STORE_HOOK_PUT] = true,       [STORE_HOOK_DELETE] = true,     [STORE_HOOK_CLAIM] = true,
+    [STORE_HOOK_SAVE] = true,      [STORE_AUDIT_PUT] = true,       [STORE_AUDIT_PRUNE] = true,
 };
 
 bool store_op_is_write(const struct store_req *req)

@@ -94,6 +94,14 @@ enum store_op {
     STORE_AUDIT_PRUNE,
     STORE_SESSION_EXPORT,
     STORE_SESSION_IMPORT,
+    /* hooks.h; writes, then reads */
+    STORE_HOOK_PUT,
+    STORE_HOOK_DELETE,
+    STORE_HOOK_CLAIM,
+    STORE_HOOK_SAVE,
+    STORE_HOOK_LIST,
+    STORE_HOOK_SCAN,
+    STORE_HOOK_DELIVERIES,
     STORE_OP_COUNT,
 };
 
