@@ -5,7 +5,6 @@
 #include "store/pg_sql_hooks.h"
 #include "store/pg_sql_portable.h"
 #include "store/pg_sql_schedules.h"
-
 #include "store/rules.h"
 
 #define TEXT_OF_(x) #x
@@ -978,49 +977,6 @@ const char *const pg_sql_texts[PG_SQL_COUNT] = {
     [PG_TICKET_TAKE] = "DELETE FROM tickets AS t WHERE t.hash = $1::bytea"
                        " RETURNING t.body, t.expires_at",
 
-    PG_SQL_PORTABLE};
-/* A session as a whole. */
-[PG_EXPORT_BYTES] =
-    "SELECT (abs(s.folded_seq))::bigint,"
-    " ((SELECT coalesce(sum(octet_length(e.frames)), 0) FROM session_events AS e"
-    " WHERE e.session_id = s.id AND " SINCE_S ")"
-    " + (SELECT coalesce(sum(octet_length(m.content) + coalesce(octet_length(m.thinking), 0)),"
-    " 0) FROM session_messages AS m WHERE m.session_id = s.id)"
-    " + (SELECT coalesce(sum(coalesce(octet_length(r.output), 0)"
-    " + coalesce(octet_length(r.progress), 0)), 0) FROM node_runs AS r"
-    " WHERE r.session_id = s.id)"
-    " + (SELECT coalesce(sum(octet_length(f.content)), 0) FROM session_files AS f"
-    " WHERE f.session_id = s.id))::bigint"
-    " FROM sessions AS s WHERE s.id = $1::uuid AND ($2::text IS NULL OR s.workspace = $2)",
-    [PG_EXPORT_EVENTS] = "SELECT e.seq_first, e.seq_last, e.frames FROM session_events AS e"
-                         " WHERE e.session_id = $1::uuid AND e.at >="
-                         " (SELECT s.created_at - 86400000 FROM sessions AS s WHERE s.id = $1)"
-                         " ORDER BY e.seq_last",
-    [PG_EXPORT_MESSAGES] =
-        "SELECT m.created_at, m.seq, m.message_id, m.run_id, m.node_id, m.role, m.agent_id,"
-        " m.finish_reason, m.token_count, m.content, m.thinking, m.tool_calls"
-        " FROM session_messages AS m WHERE m.session_id = $1::uuid"
-        " ORDER BY m.created_at, m.seq, m.message_id",
-    [PG_EXPORT_RUNS] = "SELECT " RUN_COLUMNS ", r.progress FROM node_runs AS r"
-                       " WHERE r.session_id = $1::uuid ORDER BY r.run_id",
-    [PG_EXPORT_INTERRUPTS] =
-        "SELECT i.interrupt_id, i.run_id, i.node_id, i.kind, i.status, i.request, i.answer,"
-        " i.expires_at, i.created_at, i.updated_at FROM interrupts AS i"
-        " WHERE i.session_id = $1::uuid ORDER BY i.interrupt_id",
-    [PG_EXPORT_TASKS] = "SELECT t.id, t.run_id, t.node_id, t.queue, t.input, t.heartbeat_ms,"
-                        " t.created_at FROM tasks AS t WHERE t.session_id = $1::uuid ORDER BY t.id",
-    [PG_EXPORT_FILES] = "SELECT " FILE_COLUMNS ", f.content FROM session_files AS f"
-                        " WHERE f.session_id = $1::uuid ORDER BY f.path COLLATE \"C\", f.version",
-    [PG_EXPORT_USAGE] =
-        "SELECT u.id, u.run_id, u.node_id, u.agent_id, u.provider, u.model, u.input_tokens,"
-        " u.output_tokens, coalesce(u.cost_micros, -1), u.estimated, u.created_at"
-        " FROM llm_usage AS u WHERE u.session_id = $1::uuid ORDER BY u.id",
-    [PG_IMPORT_TAKEN] = "SELECT EXISTS (SELECT FROM sessions AS s WHERE s.id = $1::uuid),"
-                        " EXISTS (SELECT FROM interrupts AS i WHERE i.interrupt_id ="
-                        " ANY ($2::uuid[])) OR EXISTS (SELECT FROM tasks AS t WHERE t.id ="
-                        " ANY ($2::uuid[]))",
-    [PG_SESSION_IMPORTED] = "UPDATE sessions SET version = $2::bigint, folded_seq = $3::bigint"
-                            " WHERE id = $1::uuid",
+    PG_SQL_PORTABLE,
     PG_HOOK_TEXTS,
-}
-;
+};
