@@ -977,6 +977,5 @@ const char *const pg_sql_texts[PG_SQL_COUNT] = {
     [PG_TICKET_TAKE] = "DELETE FROM tickets AS t WHERE t.hash = $1::bytea"
                        " RETURNING t.body, t.expires_at",
 
-    PG_SQL_PORTABLE,
-    PG_HOOK_TEXTS,
+    PG_SQL_PORTABLE PG_HOOK_TEXTS,
 };
