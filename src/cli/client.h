@@ -26,6 +26,7 @@ struct client {
     struct http *http;
     bool json;   /* for programs: JSON on standard output, nothing else */
     bool hinted; /* the title of the hints was printed */
+    bool bare;   /* nothing was printed before them */
     struct term out;
 };
 

@@ -24,6 +24,7 @@ const struct command *const command_tables[] = {
     stage_commands,
     review_commands,
     flow_commands,
+    flow_people_commands,
     flow_run_commands,
     author_commands,
     catalog_commands,

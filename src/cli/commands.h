@@ -35,6 +35,7 @@ extern const struct command portable_commands[];
 extern const struct command stage_commands[];
 extern const struct command review_commands[];
 extern const struct command flow_commands[];
+extern const struct command flow_people_commands[];
 extern const struct command flow_run_commands[];
 extern const struct command author_commands[];
 extern const struct command catalog_commands[];

@@ -389,6 +389,30 @@ static int stage_by_word(struct json stages, const char *word, struct json *foun
     return rc;
 }
 
+bool client_word_is_stage(struct client *c, const struct args *a, const char *word)
+{
+    char id[ID_TEXT_BYTES + 1], path[64];
+    struct id whole;
+    struct http_reply r;
+    struct names n;
+    int index, found = 0;
+    if (id_parse(str_of(word), &whole))
+        return true;
+    if (client_option_session(c, a, id))
+        return false;
+    http_reply_init(&r);
+    names_init(&n);
+    snprintf(path, sizeof(path), "/sessions/%s/progress", id);
+    if (client_try(c, "GET", path, STR_NULL, &r) == 0) {
+        struct json stages = json_get(json_root(buf_str(&r.body)), "stages");
+        stages_collect(stages, false, &n);
+        found = names_match(&n, word, 1, &index) + json_exists(stage_of_instance(stages, word));
+    }
+    names_deinit(&n);
+    http_reply_deinit(&r);
+    return found > 0;
+}
+
 int client_find_stage(struct client *c, const struct args *a, const char *given,
                       struct stage_place *p)
 {

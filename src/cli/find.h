@@ -35,12 +35,16 @@ struct stage_place {
 int client_find_stage(struct client *c, const struct args *a, const char *given,
                       struct stage_place *p);
 void stage_place_deinit(struct stage_place *p);
+/* Does the word mean a stage of that session? Tells nothing. */
+bool client_word_is_stage(struct client *c, const struct args *a, const char *word);
 
 /* ---- hints ---- */
 
 /* A command that can come next, and why; each works as it stands. Not with --json. */
 void hint_print(struct client *c, const char *why, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+/* Those of an answer of GET /sessions/{id}/next. */
+void hints_tell(struct client *c, struct json answer);
 /* What the server says can come next in a session. */
 void hints_of_session(struct client *c, const char *id);
 

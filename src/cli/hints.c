@@ -36,7 +36,7 @@ static void line_print(struct client *c, const char *command, const char *why)
 {
     struct buf clean;
     if (!c->hinted)
-        fprintf(c->out.file, "\n%s\n", T("next:"));
+        fprintf(c->out.file, "%s%s\n", c->bare ? "" : "\n", T("next:"));
     c->hinted = true;
     buf_init(&clean, 1u << 20);
     text_clean(&clean, str_of(command), true);
@@ -65,23 +65,27 @@ void hint_print(struct client *c, const char *why, const char *fmt, ...)
     buf_deinit(&command);
 }
 
+void hints_tell(struct client *c, struct json answer)
+{
+    struct json_iter it;
+    json_iter_init(&it, json_get(answer, "commands"));
+    while (json_iter_next(&it)) {
+        char *command = member_text(it.value, "command"), *why = member_text(it.value, "why");
+        line_print(c, command, reason_word(why));
+        free(command);
+        free(why);
+    }
+}
+
 void hints_of_session(struct client *c, const char *id)
 {
     struct http_reply r;
-    struct json_iter it;
     char path[64];
     if (c->json)
         return;
     http_reply_init(&r);
     snprintf(path, sizeof(path), "/sessions/%.36s/next", id);
-    if (client_try(c, "GET", path, STR_NULL, &r) == 0) {
-        json_iter_init(&it, json_get(json_root(buf_str(&r.body)), "commands"));
-        while (json_iter_next(&it)) {
-            char *command = member_text(it.value, "command"), *why = member_text(it.value, "why");
-            line_print(c, command, reason_word(why));
-            free(command);
-            free(why);
-        }
-    }
+    if (client_try(c, "GET", path, STR_NULL, &r) == 0)
+        hints_tell(c, json_root(buf_str(&r.body)));
     http_reply_deinit(&r);
 }

@@ -204,10 +204,10 @@ static int items_write(const struct args *a, int first, struct json items, struc
     return rc;
 }
 
-/* `stage item ITEM` is about the open stage; with more words, the first one names it. */
+/* `stage item ITEM…` is about the open stage, unless the first of several words means one. */
 static int stage_item_command(struct client *c, const struct args *a)
 {
-    int first = a->word_count > 1 ? 1 : 0;
+    int first = a->word_count > 1 && client_word_is_stage(c, a, a->words[0]) ? 1 : 0;
     struct stage_place p;
     struct http_reply r;
     struct buf body;

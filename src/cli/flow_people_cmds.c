@@ -1,0 +1,227 @@
+/* Workflows that people work by: import of staged files, export, and where a session is in one. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/commands.h"
+#include "cli/find.h"
+#include "cli/lang.h"
+#include "cli/stage_view.h"
+
+#define TEXT_BYTES_MAX (16u << 20)
+
+/* ---- export ---- */
+
+static int text_save(const char *path, struct str text)
+{
+    FILE *f = fopen(path, "w");
+    bool failed = !f || fwrite(text.p, 1, text.n, f) != text.n;
+    if (f && fclose(f))
+        failed = true;
+    if (failed)
+        client_complain(T("%s cannot be written"), path);
+    return failed ? EXIT_USAGE : 0;
+}
+
+static int flow_export_command(struct client *c, const struct args *a)
+{
+    const char *format = args_get(a, "format"), *file = args_get(a, "output");
+    struct http_reply r;
+    struct buf path, id;
+    if (!format)
+        format = c->json ? "json" : "yaml";
+    http_reply_init(&r);
+    buf_init(&path, 1u << 16);
+    buf_init(&id, 1u << 16);
+    int rc = client_find_workflow(c, a->words[0], &id);
+    if (!rc) {
+        buf_append_z(&path, "/workflows/");
+        http_escape(&path, id.data);
+        buf_append_z(&path, "/export?format=");
+        http_escape(&path, format);
+        if (args_has(a, "version")) {
+            buf_append_z(&path, "&version=");
+            http_escape(&path, args_get(a, "version"));
+        }
+        rc = client_get_text(c, path.data, &r);
+    }
+    if (!rc && file && strcmp(file, "-") != 0)
+        rc = text_save(file, buf_str(&r.body));
+    else if (!rc)
+        fprintf(c->out.file, "%.*s%s", STR_FMT(buf_str(&r.body)),
+                r.body.len && r.body.data[r.body.len - 1] == '\n' ? "" : "\n");
+    buf_deinit(&path);
+    buf_deinit(&id);
+    http_reply_deinit(&r);
+    return rc;
+}
+
+/* ---- import ---- */
+
+/* What was put right, on standard error: `--fix` changes what people wrote. */
+static void fixes_tell(struct json fixes)
+{
+    struct json_iter it;
+    json_iter_init(&it, fixes);
+    while (json_iter_next(&it)) {
+        char *text = json_strdup(it.value);
+        char *path = text ? NULL : member_text(it.value, "path");
+        char *message = text ? NULL : member_text(it.value, "message");
+        client_complain(T("put right: %s%s%s"), path ? path : "", path && *path ? ": " : "",
+                        text ? text : message);
+        free(text);
+        free(path);
+        free(message);
+    }
+}
+
+static int flow_import_command(struct client *c, const struct args *a)
+{
+    struct http_reply r;
+    http_reply_init(&r);
+    int rc = client_send_file(c, "POST",
+                              args_has(a, "fix") ? "/workflows/import?fix=1" : "/workflows/import",
+                              a->words[0], &r);
+    struct json answer = rc ? JSON_ABSENT : json_root(buf_str(&r.body));
+    struct json workflow = json_get(answer, "workflow");
+    if (!rc && c->json) {
+        fprintf(c->out.file, "%.*s\n", STR_FMT(json_raw(answer)));
+    } else if (!rc) {
+        char *id = member_text(workflow, "id"), *version = member_text(workflow, "version");
+        fixes_tell(json_get(answer, "fixes"));
+        fprintf(c->out.file, T("%s version %s\n"), id, version);
+        hint_print(c, T("see it"), "sluice flow show %s", id);
+        hint_print(c, T("begin a session"), "sluice flow run %s", id);
+        free(id);
+        free(version);
+    }
+    http_reply_deinit(&r);
+    return rc;
+}
+
+/* ---- context: all that who works on a stage needs to know ---- */
+
+static void paragraph(struct client *c, const char *label, struct json v)
+{
+    char *text = json_strdup(v);
+    struct buf clean;
+    buf_init(&clean, TEXT_BYTES_MAX);
+    if (text)
+        text_clean(&clean, str_of(text), false);
+    if (clean.len)
+        fprintf(c->out.file, "%s: %s\n", label, clean.data);
+    buf_deinit(&clean);
+    free(text);
+}
+
+static void context_print(struct client *c, struct json session, struct json workflow,
+                          struct json progress)
+{
+    struct json graph = json_get_set(workflow, "graph"), metadata = json_get_set(graph, "metadata");
+    struct json_iter it;
+    paragraph(c, T("session"), json_get(session, "name"));
+    paragraph(c, T("workflow"), json_get(workflow, "name"));
+    paragraph(c, T("description"), json_get_set(graph, "description"));
+    paragraph(c, T("rules"), json_get_set(metadata, "source_rule"));
+    json_iter_init(&it, json_get(progress, "current"));
+    while (json_iter_next(&it)) {
+        fputc('\n', c->out.file);
+        stage_print(c, it.value);
+    }
+    if (json_length(json_get(progress, "stages"))) {
+        fputc('\n', c->out.file);
+        progress_table(c, progress);
+    }
+}
+
+/* GET of /sessions/<id><rest>; *r is initialised. */
+static int part_get(struct client *c, struct http_reply *r, const char *id, const char *rest)
+{
+    char path[128];
+    snprintf(path, sizeof(path), "/sessions/%s%s", id, rest);
+    return client_call(c, "GET", path, NULL, r);
+}
+
+static int flow_context_command(struct client *c, const struct args *a)
+{
+    char id[ID_TEXT_BYTES + 1];
+    struct http_reply session, progress, workflow;
+    int rc = client_word_session(c, a, 0, id);
+    if (rc)
+        return rc;
+    http_reply_init(&session);
+    http_reply_init(&progress);
+    http_reply_init(&workflow);
+    rc = part_get(c, &session, id, "");
+    if (!rc)
+        rc = part_get(c, &progress, id, "/progress");
+    struct json s = rc ? JSON_ABSENT : json_root(buf_str(&session.body));
+    struct json p = rc ? JSON_ABSENT : json_root(buf_str(&progress.body));
+    struct json w = JSON_ABSENT;
+    char *name = member_text(s, "workflow_id");
+    struct buf path;
+    buf_init(&path, 1u << 16);
+    buf_append_z(&path, "/workflows/");
+    http_escape(&path, name);
+    /* What was run without being stored has none. */
+    if (!rc && *name && client_try(c, "GET", path.data, STR_NULL, &workflow) == 0)
+        w = json_root(buf_str(&workflow.body));
+    if (!rc && c->json) {
+        fprintf(c->out.file, "{\"session\":%.*s,\"workflow\":%.*s,\"progress\":%.*s}\n",
+                STR_FMT(json_raw(s)), STR_FMT(json_exists(w) ? json_raw(w) : STR("null")),
+                STR_FMT(json_raw(p)));
+    } else if (!rc) {
+        context_print(c, s, w, p);
+        hints_of_session(c, id);
+    }
+    free(name);
+    buf_deinit(&path);
+    http_reply_deinit(&session);
+    http_reply_deinit(&progress);
+    http_reply_deinit(&workflow);
+    return rc;
+}
+
+/* ---- next ---- */
+
+static int flow_next_command(struct client *c, const struct args *a)
+{
+    char id[ID_TEXT_BYTES + 1], path[64];
+    struct http_reply r;
+    int rc = client_word_session(c, a, 0, id);
+    if (rc)
+        return rc;
+    http_reply_init(&r);
+    snprintf(path, sizeof(path), "/sessions/%s/next", id);
+    rc = client_call(c, "GET", path, NULL, &r);
+    if (!rc && c->json)
+        fprintf(c->out.file, "%.*s\n", STR_FMT(json_raw(json_root(buf_str(&r.body)))));
+    c->bare = true;
+    if (!rc && !c->json)
+        hints_tell(c, json_root(buf_str(&r.body)));
+    http_reply_deinit(&r);
+    return rc;
+}
+
+/* ---- the table ---- */
+
+static const struct option_def export_options[] = {
+    {"format", "FORMAT", "yaml (default) or json", false},
+    {"output", "FILE", "write it there instead of showing it", false},
+    {"version", "N", "this version instead of the newest", false},
+    {0},
+};
+static const struct option_def import_options[] = {
+    {"fix", NULL, "put right what can be put right", false},
+    {0},
+};
+
+const struct command flow_people_commands[] = {
+    {"flow", "import", "FILE", "store a workflow, or a file of stages as one", import_options, 1, 1,
+     flow_import_command},
+    {"flow", "export", "ID", "a workflow as a file", export_options, 1, 1, flow_export_command},
+    {"flow", "context", "[SESSION]", "all that one needs to know to work on it", no_options, 0, 1,
+     flow_context_command},
+    {"flow", "next", "[SESSION]", "the commands that can come next", no_options, 0, 1,
+     flow_next_command},
+    {0},
+};
