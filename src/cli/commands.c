@@ -13,6 +13,7 @@ const struct option_def global_options[] = {
     {"help", NULL, "this text", false},
     {0},
 };
+/* clang-format off: one a line, for merges */
 const struct command *const command_tables[] = {
     run_commands,
     session_show_commands,
@@ -31,8 +32,10 @@ const struct command *const command_tables[] = {
     memory_commands,
     model_commands,
     instance_commands,
+    completion_commands,
     NULL,
 };
+/* clang-format on */
 
 const struct command *command_find(const char *group, const char *name)
 {
