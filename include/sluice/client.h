@@ -92,8 +92,9 @@ SLUICE_API void sluice_client_set_reply_max(struct sluice_client *c, size_t byte
 SLUICE_API void sluice_client_set_patience(struct sluice_client *c, long ms);
 /* A file of certificates (PEM) that are trusted instead of the system's. 0, SLUICE_E_NOMEM. */
 SLUICE_API int sluice_client_set_ca(struct sluice_client *c, const char *file);
-/* From any thread: what sluice_send(), sluice_follow() or sluice_hook() of this client waits for
- * ends with SLUICE_E_CANCELLED; when none of them waits, the next one does. Not for loops. */
+/* From any thread, or a signal's handler: what sluice_send(), sluice_follow() or sluice_hook() of
+ * this client waits for ends with SLUICE_E_CANCELLED; when none of them waits, the next one does.
+ * Not for loops. */
 SLUICE_API void sluice_interrupt(struct sluice_client *c);
 
 /* ---- a reply ---- */
@@ -213,10 +214,11 @@ struct sluice_event {
 };
 
 /* Gives every event with seq > after to event(), in order, each once, until the session has ended
- * or event() gives non-zero. After every break it comes back and goes on behind the last event, for
- * as long as it takes; an answer that says no (404, 401 …) ends it. why may be NULL; free it.
+ * or event() gives non-zero. After every break it comes back and goes on behind the last event; it
+ * gives up after a while without any answer (sluice_client_set_patience) and at once when the
+ * answer is no (404, 401 …). why may be NULL; free it.
  *
- * 0: the session has ended, or event() wanted no more. event() must not use the client. */
+ * 0: the session has ended, or event() wanted no more. event() may send with the client. */
 SLUICE_API int sluice_follow(struct sluice_client *c, const char *session_id, int64_t after,
                              int (*event)(void *data, const struct sluice_event *e), void *data,
                              struct sluice_reply *why);
@@ -237,7 +239,7 @@ SLUICE_API void sluice_follow_stop(struct sluice_follower *f);
 struct sluice_change {
     const char *session_id;
     const char *from, *to;   /* "running", "paused" … */
-    const char *from_status; /* as the status system says it: "IN_PROGRESS" */
+    const char *from_status; /* as the status system says it: "IN_PROGRESS"; or NULL */
     const char *to_status;   /* "ON_HOLD" */
     const char *reason;      /* or NULL */
     int64_t seq;             /* of the event: the cursor to go on from */
@@ -308,6 +310,8 @@ SLUICE_API struct sluice_request *sluice_session_delete(const char *id, int forc
 /* {status, seq}. reason may be NULL. */
 SLUICE_API struct sluice_request *sluice_session_pause(const char *id, const char *reason);
 SLUICE_API struct sluice_request *sluice_session_resume(const char *id);
+/* Completes the stages that wait, when that completes the session; else SLUICE_E_CONFLICT. What
+ * another program keeps here is completed by its own word: sluice_session_update(). */
 SLUICE_API struct sluice_request *sluice_session_complete(const char *id);
 SLUICE_API struct sluice_request *sluice_session_abort(const char *id, const char *reason);
 SLUICE_API struct sluice_request *sluice_session_stop(const char *id, const char *reason);
@@ -342,7 +346,8 @@ SLUICE_API struct sluice_request *sluice_review_answer(const char *session_id, c
 
 /* ---- stage instances ---- */
 
-/* Starts a stage of a session now, whatever it waits for: the instance {id, …}. */
+/* Somebody begins with a stage: its instance {instance_id, status, items …}. SLUICE_E_CONFLICT
+ * while its turn has not come: details.missing says what is before it. */
 SLUICE_API struct sluice_request *sluice_stage_create(const char *session_id, const char *stage_id);
 SLUICE_API struct sluice_request *sluice_stage_get(const char *instance_id);
 SLUICE_API struct sluice_request *sluice_stage_list(const char *session_id);

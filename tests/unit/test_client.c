@@ -491,6 +491,27 @@ static void test_hook(void **state)
     assert_string_equal(seen.text, "6:paused>completed=ON_HOLD>COMPLETED() ");
 }
 
+static int event_sends(void *data, const struct sluice_event *e)
+{
+    struct sluice_reply r;
+
+    assert_int_equal(sluice_send(client, sluice_session_get(e->session_id), &r), SLUICE_OK);
+    assert_string_equal(sluice_reply_string(&r, "/path"), "/sessions/whole");
+    sluice_reply_free(&r);
+    ++*(int *)data;
+    return 0;
+}
+
+/* What is told may be acted on at once. */
+static void test_send_within_event(void **state)
+{
+    int count = 0;
+
+    (void)state;
+    assert_int_equal(sluice_follow(client, "whole", 0, event_sends, &count, NULL), SLUICE_OK);
+    assert_int_equal(count, 6);
+}
+
 static void test_follow_interrupted(void **state)
 {
     pthread_t thread;
@@ -529,19 +550,13 @@ static void test_words(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_flow_requests),
-        cmocka_unit_test(test_people_requests),
-        cmocka_unit_test(test_setters),
-        cmocka_unit_test(test_mistakes),
-        cmocka_unit_test(test_addresses),
-        cmocka_unit_test(test_accessors),
-        cmocka_unit_test(test_answers),
-        cmocka_unit_test(test_times),
-        cmocka_unit_test(test_interrupt),
-        cmocka_unit_test(test_follow),
-        cmocka_unit_test(test_hook),
-        cmocka_unit_test(test_words),
-        cmocka_unit_test(test_follow_interrupted),
+        cmocka_unit_test(test_flow_requests), cmocka_unit_test(test_people_requests),
+        cmocka_unit_test(test_setters),       cmocka_unit_test(test_mistakes),
+        cmocka_unit_test(test_addresses),     cmocka_unit_test(test_accessors),
+        cmocka_unit_test(test_answers),       cmocka_unit_test(test_times),
+        cmocka_unit_test(test_interrupt),     cmocka_unit_test(test_follow),
+        cmocka_unit_test(test_hook),          cmocka_unit_test(test_send_within_event),
+        cmocka_unit_test(test_words),         cmocka_unit_test(test_follow_interrupted),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
