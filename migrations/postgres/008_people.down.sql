@@ -15,3 +15,5 @@ DROP TABLE webhook_cursors;
 ALTER TABLE webhooks DROP COLUMN scan_from;
 ALTER TABLE webhooks DROP COLUMN disabled_reason;
 ALTER TABLE webhooks DROP COLUMN name;
+DROP FUNCTION sluice_metadata_has(text, text, text);
+DROP FUNCTION sluice_tags_have(text, text);

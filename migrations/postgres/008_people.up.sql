@@ -52,3 +52,31 @@ CREATE INDEX webhook_cursors_behind ON webhook_cursors (webhook, failed_at) WHER
 ALTER TABLE webhook_deliveries ADD COLUMN type text NOT NULL DEFAULT '';
 ALTER TABLE webhook_deliveries ADD COLUMN duration_ms bigint NOT NULL DEFAULT 0;
 CREATE INDEX webhook_deliveries_by_time ON webhook_deliveries (webhook, created_at, id);
+
+-- Filters of lists. What does not read back passes: whoever reads the row then says so.
+CREATE FUNCTION sluice_metadata_has(metadata text, path text, value text) RETURNS boolean
+LANGUAGE plpgsql IMMUTABLE AS $$
+DECLARE
+    at json := metadata::json;
+    name text;
+BEGIN
+    FOREACH name IN ARRAY string_to_array(path, '.') LOOP
+        IF at IS NULL OR json_typeof(at) <> 'object' THEN
+            RETURN false;
+        END IF;
+        at := at -> name;
+    END LOOP;
+    RETURN at IS NOT NULL AND json_typeof(at) NOT IN ('object', 'array', 'null')
+        AND at #>> '{}' = value;
+EXCEPTION WHEN OTHERS THEN
+    RETURN true;
+END
+$$;
+CREATE FUNCTION sluice_tags_have(tags text, tag text) RETURNS boolean
+LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    RETURN tags::jsonb ? tag;
+EXCEPTION WHEN OTHERS THEN
+    RETURN true;
+END
+$$;

@@ -112,6 +112,7 @@ static void start_session(struct child_start *c, struct workflow *w, struct live
                              .workflow_state_json = STR("{}"),
                              .workflow_id = w->id,
                              .workflow_version = w->version,
+                             .checksum = w->checksum[0] ? str_of(w->checksum) : STR_NULL,
                              .input_json = input,
                              .parent_id = c->parent_id,
                              .parent_run = c->run_id};

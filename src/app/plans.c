@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/json_canonical.h"
 #include "base/mem.h"
 
 struct plan {
@@ -93,6 +94,8 @@ void plans_put(struct plans *p, struct str workspace, struct workflow *w, bool i
             plan_drop(p, plan);
     }
     struct plan *plan = mem_zalloc(sizeof(*plan));
+    if (!w->checksum[0])
+        json_checksum(w->text, w->checksum);
     plan->workspace = str_dup(workspace);
     plan->w = workflow_ref(w);
     plan->is_newest = is_newest;

@@ -23,22 +23,39 @@ void app_fail(struct svc_req *req, int status, const char *fmt, ...)
     req->done(req);
 }
 
+/* Which session it was that does not read back. */
+static void app_details_id(struct svc_req *req)
+{
+    char text[ID_TEXT_BYTES + 1];
+    if (id_is_zero(req->session_id) || req->details.len)
+        return;
+    id_format(req->session_id, text);
+    buf_printf(&req->details, "{\"id\":\"%s\"}", text);
+}
+
 bool app_failed_store(struct svc_req *req, const struct store_req *r, const char *not_found)
 {
     if (r->status == 0)
         return false;
     if (r->status == ERR_NOT_FOUND)
         app_fail(req, ERR_NOT_FOUND, "%s", not_found);
-    else if (r->status == ERR_IO)
+    else if (r->status == ERR_IO) {
+        req->error_code = "store_unavailable";
         app_fail(req, ERR_UNAVAILABLE, "the store cannot be written now: %s", r->error.text);
-    else
+    } else {
+        if (r->status == ERR_UNAVAILABLE)
+            req->error_code = "store_unavailable";
+        else if (r->status == ERR_CORRUPT)
+            app_details_id(req);
         app_fail(req, r->status, "%s", r->error.text);
+    }
     return true;
 }
 
 static void svc_ready(struct app *a, struct svc_req *req)
 {
     if (a->journal.failing) {
+        req->error_code = "store_unavailable";
         app_fail(req, ERR_UNAVAILABLE, "the store cannot be written now");
         return;
     }
@@ -223,9 +240,10 @@ static void app_submit(struct service *s, struct svc_req *req)
         svc_pass(a, req);
     else if (a->stopping)
         app_fail(req, ERR_UNAVAILABLE, "the server is shutting down");
-    else if (a->journal.failing)
+    else if (a->journal.failing) {
+        req->error_code = "store_unavailable";
         app_fail(req, ERR_UNAVAILABLE, "the store cannot be written now; nothing was changed");
-    else if (instances_is_joining(&a->instances))
+    } else if (instances_is_joining(&a->instances))
         app_fail(req, ERR_UNAVAILABLE, "this instance is joining the others again; try again");
     else
         idempotency_check(a, req, svc_pass);

@@ -99,6 +99,21 @@ void svc_session_get(struct app *a, struct svc_req *req)
     read_submit(job);
 }
 
+/* Those of the page that do not read back, by their ids: they are not passed over in silence. */
+static void sessions_write_corrupt(struct jw *w, const struct id_list *corrupt)
+{
+    char text[ID_TEXT_BYTES + 1];
+    if (!corrupt)
+        return;
+    jw_end(w);
+    jw_key(w, "corrupt");
+    jw_array(w); /* list_end() ends it */
+    for (; corrupt; corrupt = corrupt->next) {
+        id_format(corrupt->id, text);
+        jw_stringz(w, text);
+    }
+}
+
 static void sessions_listed(struct store_req *r)
 {
     struct read_job *job = r->data;
@@ -110,6 +125,7 @@ static void sessions_listed(struct store_req *r)
             row_catch_up(job->app, &it->row);
             wire_session(&w, &it->row);
         }
+        sessions_write_corrupt(&w, job->u.list.corrupt);
         list_end(&w, req, job->u.list.next_cursor);
     }
     read_job_destroy(job);
@@ -126,6 +142,13 @@ void svc_session_list(struct app *a, struct svc_req *req)
     l->user_id = req->list.user_id;
     l->tag = req->list.tag;
     l->q = req->list.q;
+    struct metadata_filter *metadata =
+        arena_calloc(&req->arena, req->list.metadata_count + 1, sizeof(*metadata));
+    for (size_t i = 0; i < req->list.metadata_count; i++)
+        metadata[i] =
+            (struct metadata_filter){req->list.metadata[i].path, req->list.metadata[i].value};
+    l->metadata = metadata;
+    l->metadata_count = req->list.metadata_count;
     l->cursor = req->list.cursor;
     l->created_after = req->list.created_after;
     l->created_before = req->list.created_before;

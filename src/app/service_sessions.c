@@ -35,6 +35,7 @@ static void execute_meta(const struct svc_req *req, const struct workflow *w,
         .workflow_id = w->id,
         .workflow_version = w->version,
         .graph_json = w->version == 0 ? w->text : STR_NULL,
+        .checksum = w->version && w->checksum[0] ? str_of(w->checksum) : STR_NULL,
         .input_json = req->execute.input_json,
         .budget_json = req->execute.budget_json,
     };

@@ -120,6 +120,7 @@ struct workflow {
     struct str group_id;                    /* of sessions that are given none; NULL: none */
     int64_t version;                        /* set by the caller; 0: inline */
     struct str text;                        /* the JSON it was parsed from */
+    char checksum[65];                      /* of it, of a stored one; the app's (plans.h) */
     struct json input_schema, vars;         /* or absent */
     struct breaker_limits breakers;         /* below 0: the server's */
     struct node_def *nodes;

@@ -191,6 +191,21 @@ static int query_read(const struct query_param *p, struct str value, struct svc_
     return ERR_INTERNAL;
 }
 
+/* ?metadata.<path>=value: several are ANDed. */
+static int query_metadata(struct str path, struct str value, struct svc_req *req, struct errbuf *e)
+{
+    if (req->list.metadata_count == SVC_METADATA_MAX)
+        return err_set(e, ERR_INVALID, "metadata: more than %d filters", SVC_METADATA_MAX);
+    if (path.n == 0 || path.n > QUERY_VALUE_MAX || value.n > QUERY_VALUE_MAX)
+        return err_set(e, ERR_INVALID, "metadata.<key>: expected 1 to %d bytes", QUERY_VALUE_MAX);
+    if (!utf8_is_valid(path) || !utf8_is_valid(value))
+        return err_set(e, ERR_INVALID, "metadata.<key>: not valid UTF-8");
+    struct svc_metadata *m = &req->list.metadata[req->list.metadata_count++];
+    m->path = (struct str){arena_strdup(&req->arena, path), path.n};
+    m->value = (struct str){arena_strdup(&req->arena, value), value.n};
+    return 0;
+}
+
 int query_apply(struct svc_req *req, struct str pair, struct errbuf *e)
 {
     const char *eq = pair.n ? memchr(pair.p, '=', pair.n) : NULL;
@@ -199,6 +214,8 @@ int query_apply(struct svc_req *req, struct str pair, struct errbuf *e)
 
     if (req->op >= SVC_OP_COUNT)
         return 0;
+    if (req->op == SVC_SESSION_LIST && name.n > 9 && memcmp(name.p, "metadata.", 9) == 0)
+        return query_metadata((struct str){name.p + 9, name.n - 9}, value, req, e);
     for (size_t i = 0; i < sizeof(params) / sizeof(params[0]); i++)
         if (params[i].ops & OPS(req->op) && str_eqz(name, params[i].name))
             return query_read(&params[i], value, req, e);

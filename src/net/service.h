@@ -114,6 +114,8 @@ enum svc_op {
     SVC_OP_COUNT,
 };
 
+#define SVC_METADATA_MAX 8 /* filters of one list */
+
 struct svc_req {
     enum svc_op op;
     /* In */
@@ -237,6 +239,10 @@ struct svc_req {
         struct str node_id, agent_id, role;
         int64_t created_after, created_before;
         bool ascending;
+        struct svc_metadata { /* ?metadata.a.b=value */
+            struct str path, value;
+        } metadata[SVC_METADATA_MAX];
+        size_t metadata_count;
     } list;
 
     /* Out */

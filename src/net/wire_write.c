@@ -90,6 +90,41 @@ static void wire_parent(struct jw *w, const struct session_meta *meta)
     jw_end(w);
 }
 
+/* How it finds what it was begun with again; a stored one says so in its metadata. */
+static void wire_definition(struct jw *w, const struct session_row *row)
+{
+    const struct session_meta *m = &row->meta;
+    struct json kept = json_root(m->metadata_json.p ? m->metadata_json : STR("{}"));
+    struct json path = json_get_set(kept, "workflow_config_path");
+    struct json version = json_get_set(kept, "workflow_version");
+    struct json sum = json_get_set(kept, "workflow_checksum");
+    bool executed = !m->stored_only && m->workflow_id.p && m->workflow_version > 0;
+    bool changed = false;
+    if (!executed && !json_exists(path) && !json_exists(version) && !json_exists(sum) &&
+        !(m->stored_only && m->workflow_id.p)) {
+        jw_kv_raw(w, "definition", STR_NULL);
+        return;
+    }
+    if (row->checksum_now.p && executed && m->checksum.p)
+        changed = !str_eq(m->checksum, row->checksum_now);
+    else if (row->checksum_now.p && !executed && json_type(sum) == JSON_STRING)
+        changed = !str_eq((struct str){sum.p + 1, sum.n - 2}, row->checksum_now);
+    jw_key(w, "definition");
+    jw_object(w);
+    wire_text(w, "workflow_id", m->workflow_id);
+    if (executed)
+        jw_kv_i64(w, "version", m->workflow_version);
+    else
+        jw_kv_raw(w, "version", json_raw(version));
+    if (executed)
+        wire_text(w, "checksum", m->checksum);
+    else
+        jw_kv_raw(w, "checksum", json_raw(sum));
+    jw_kv_raw(w, "config_path", json_raw(path));
+    jw_kv_bool(w, "changed", changed);
+    jw_end(w);
+}
+
 void wire_session(struct jw *w, const struct session_row *row)
 {
     jw_object(w);
@@ -98,6 +133,7 @@ void wire_session(struct jw *w, const struct session_row *row)
     wire_session_core(w, &row->core);
     wire_session_usage(w, row);
     wire_parent(w, &row->meta);
+    wire_definition(w, row);
     jw_kv_i64(w, "version", row->version);
     jw_kv_time(w, "created_at", row->created_at);
     jw_kv_time(w, "started_at", row->core.started_at);

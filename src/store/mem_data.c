@@ -406,6 +406,7 @@ struct workflow_row mem_copy_workflow(struct arena *a, const struct workflow_row
     COPY(type);
     COPY(description);
     COPY(graph_json);
+    COPY(checksum);
     return row;
 }
 

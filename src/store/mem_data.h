@@ -191,6 +191,8 @@ struct mem_workflow *mem_workflow_get(const struct mem_data *d, struct str works
                                       struct str id);
 const struct workflow_row *mem_workflow_newest(const struct mem_workflow *w);
 struct mem_session *mem_session_get(const struct mem_data *d, struct str workspace, struct id id);
+/* Of the workflow that it names, as it is now. */
+void mem_checksum_now(const struct mem_data *d, struct session_row *row);
 struct session_row mem_session_row(struct arena *a, const struct mem_session *s, bool whole);
 const struct idempotency_row *mem_idempotency_get(const struct mem_data *d, struct str workspace,
                                                   struct str key);

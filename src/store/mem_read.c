@@ -53,11 +53,22 @@ struct session_row mem_session_row(struct arena *a, const struct mem_session *s,
     row.meta = mem_copy_meta(a, &s->row.meta);
     row.core = mem_copy_core(a, &s->core->core);
     row.core.last_seq = session_last_seq(s);
+    row.checksum_now = STR_NULL;
     if (!whole) {
         row.meta.graph_json = STR_NULL;
         row.core.state_json = STR_NULL;
     }
     return row;
+}
+
+void mem_checksum_now(const struct mem_data *d, struct session_row *row)
+{
+    const struct mem_workflow *w =
+        row->meta.workflow_id.p ? mem_workflow_get(d, row->meta.workspace, row->meta.workflow_id)
+                                : NULL;
+
+    if (w && !w->deleted)
+        row->checksum_now = mem_workflow_newest(w)->checksum;
 }
 
 static int read_no_session(struct store_req *req)
@@ -164,6 +175,7 @@ static int read_session(struct mem_data *d, struct store_session_get *g)
     if (!s)
         return read_no_session(&g->req);
     g->row = mem_session_row(&g->req.arena, s, true);
+    mem_checksum_now(d, &g->row);
     g->row.core.state_json = STR_NULL;
     return 0;
 }
@@ -203,6 +215,7 @@ static int read_sessions(struct mem_data *d, struct store_session_list *l)
     size_t at;
 
     l->rows = NULL;
+    l->corrupt = NULL;
     l->next_cursor = STR_NULL;
     int status = sessions_start(d, l, &at);
     if (status < 0)
@@ -214,7 +227,9 @@ static int read_sessions(struct mem_data *d, struct store_session_list *l)
             continue;
         struct session_row row = s->row;
         row.core = s->core->core;
-        enum page_verdict verdict = page_see(&page, rules_session_matches(l, &row));
+        enum page_verdict verdict =
+            page_see(&page, rules_session_matches(l, &row) &&
+                                rules_metadata_matches(l, s->row.meta.metadata_json));
         if (verdict == PAGE_STOP) {
             assert(last);
             l->next_cursor = cursor_encode(&l->req.arena, CURSOR_SESSIONS, last->row.created_at,
@@ -226,6 +241,7 @@ static int read_sessions(struct mem_data *d, struct store_session_list *l)
             continue;
         *tail = arena_alloc(&l->req.arena, sizeof(**tail));
         (*tail)->row = mem_session_row(&l->req.arena, s, false);
+        mem_checksum_now(d, &(*tail)->row);
         tail = &(*tail)->next;
     }
     return 0;

@@ -201,10 +201,17 @@ static int write_workflow_put(struct mem_data *d, struct store_workflow_put *p)
         w->first_version = version + 1;
         w->deleted = false;
     }
-    struct workflow_row row = {NULL,        p->id,         p->name,       p->type,  p->description,
-                               version + 1, p->graph_json, w->created_at, p->now_ms};
+    struct workflow_row row = {.id = p->id,
+                               .name = p->name,
+                               .type = p->type,
+                               .description = p->description,
+                               .version = version + 1,
+                               .graph_json = p->graph_json,
+                               .created_at = w->created_at,
+                               .updated_at = p->now_ms};
     struct mem_version *v = mem_row_create(sizeof(*v));
     v->row = mem_copy_workflow(&v->arena, &row);
+    v->row.checksum = rules_checksum(&v->arena, p->graph_json);
     mem_vec_put(&w->versions, v, mem_cmp_version);
     mem_keys_write(d, p->idempotency);
     p->row = mem_copy_workflow(&p->req.arena, &v->row);

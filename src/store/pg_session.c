@@ -147,7 +147,8 @@ static bool session_is_filtered(const struct store_session_list *l)
                   (l->workflow_id.p != NULL);
     struct str value;
 
-    return l->tag.p || l->q.p || filters > (session_walk(l, &value) != WALK_TIME);
+    return l->tag.p || l->q.p || l->metadata_count > 0 ||
+           filters > (session_walk(l, &value) != WALK_TIME);
 }
 
 /* Where the page begins and where the whole list ends, both excluded. */
@@ -185,6 +186,28 @@ static void session_range_add(struct pgq *q, const struct store_session_list *l,
     pgq_i64(q, range->end_at);
     pgq_i64(q, range->begin_at);
     pgq_i64(q, range->begin_key);
+}
+
+/* The last parameters; ends the statement. */
+static void session_add_metadata(struct pgq *q, const struct store_session_list *l)
+{
+    struct pg_rows rows;
+
+    if (l->metadata_count == 0) {
+        pgq_str(q, STR_NULL);
+        pgq_str(q, STR_NULL);
+        pgq_end(q);
+        return;
+    }
+    pg_rows_init(&rows, q->sql, "tt");
+    for (size_t i = 0; i < l->metadata_count; i++) {
+        pg_rows_begin(&rows);
+        pg_rows_str(&rows, l->metadata[i].path);
+        pg_rows_str(&rows, l->metadata[i].value);
+    }
+    pg_rows_bind(&rows, q);
+    pgq_end(q); /* copies them */
+    pg_rows_deinit(&rows);
 }
 
 static int session_end_found(struct pg_job *j)
@@ -231,13 +254,20 @@ static int session_listed(struct pg_job *j)
             l->next_cursor = cursor_encode(&j->req->arena, CURSOR_SESSIONS, at, key, STR_NULL);
             return 0;
         }
-        *tail = arena_alloc(&j->req->arena, sizeof(**tail));
+        struct session_item *item = arena_alloc(&j->req->arena, sizeof(*item));
         key = pgr_i64(&r);
-        int status = session_columns(j, &r, &(*tail)->row);
+        int status = session_columns(j, &r, &item->row);
+        at = item->row.created_at;
+        if (status == ERR_CORRUPT && !id_is_zero(item->row.id)) {
+            rules_list_corrupt(l, item->row.id);
+            j->req->error.text[0] = '\0';
+            r.corrupt = false;
+            continue;
+        }
         if (status < 0)
             return status;
-        at = (*tail)->row.created_at;
-        tail = &(*tail)->next;
+        *tail = item;
+        tail = &item->next;
     }
     return session_is_filtered(l) ? session_find_end(j, l) : 0;
 }
@@ -249,6 +279,7 @@ int pg_session_list_start(struct pg_job *j)
     struct pgq q;
 
     l->rows = NULL;
+    l->corrupt = NULL;
     l->next_cursor = STR_NULL;
     int status = session_range(l, &range, &j->req->error);
     if (status < 0)
@@ -262,7 +293,7 @@ int pg_session_list_start(struct pg_job *j)
     pgq_str(&q, l->tag);
     pgq_str(&q, l->q);
     pgq_i64(&q, page_of(l->limit).left + 1);
-    pgq_end(&q);
+    session_add_metadata(&q, l);
     return pg_await(j, session_listed);
 }
 

@@ -47,115 +47,30 @@
 
 /* A page: $1 workspace, $2 where the list ends (excluded), $3 $4 where the page begins (excluded),
  * then the filters (NULL: any) $5 status, $6 workflow, $7 group, $8 user, $9 tag, $10 part of name
- * or id; $11 rows. The walk is along one index, and ends after STORE_EXAMINED_MAX rows. */
+ * or id; $11 rows; $12 $13 paths and values of the metadata. The walk is along one index, and ends
+ * after STORE_EXAMINED_MAX rows. */
 #define SESSIONS_WALK(columns, condition, bound, beyond, way)                                      \
     "SELECT " columns " FROM sessions AS s WHERE s.workspace = $1::text " condition                \
     " AND s.created_at " bound " $2::bigint AND (s.created_at, s.key) " beyond                     \
     " ($3::bigint, $4::bigint) ORDER BY s.created_at " way ", s.key " way
+#define PAGE_COLUMNS SESSION_COLUMNS("p") ", " DETAIL_COLUMNS("p")
+#define PAGE_DETAILS SESSION_DETAILS("p")
+#define PAGE_LIMIT   TEXT_OF(STORE_EXAMINED_MAX)
+#define PAGE_FILTERS                                                                               \
+    " WHERE ($5::text IS NULL OR w.status = $5) AND ($6::text IS NULL OR w.workflow_id = $6)"      \
+    " AND ($7::text IS NULL OR w.group_id = $7) AND ($8::text IS NULL OR w.user_id = $8)"          \
+    " AND ($9::text IS NULL OR sluice_tags_have(w.tags, $9))"                                      \
+    " AND ($10::text IS NULL OR position(lower($10 COLLATE \"C\") IN lower(w.name COLLATE \"C\"))" \
+    " > 0 OR position(lower($10 COLLATE \"C\") IN w.id::text) > 0)"                                \
+    " AND ($12::text[] IS NULL OR NOT EXISTS (SELECT FROM session_details AS x CROSS JOIN"         \
+    " unnest($12::text[], $13::text[]) AS m (path, value) WHERE x.session_id = w.id"               \
+    " AND NOT sluice_metadata_has(x.metadata, m.path, m.value)))"
+#define SESSIONS_PAGE_HEAD "SELECT p.key, " PAGE_COLUMNS " FROM (SELECT w.* FROM ("
+#define SESSIONS_PAGE_TAIL(way)                                                                    \
+    " LIMIT " PAGE_LIMIT ") AS w" PAGE_FILTERS " LIMIT $11::bigint) AS p" PAGE_DETAILS             \
+    " ORDER BY p.created_at " way ", p.key " way
 #define SESSIONS_PAGE(condition, bound, beyond, way)                                               \
-    "SELECT p.key, " SESSION_COLUMNS("p") ", " DETAIL_COLUMNS(                                     \
-        "p") " FROM (SELECT w.* FROM "                                                             \
-             "(" SESSIONS_WALK("s.*", condition, bound, beyond, way) " LIMIT " TEXT_OF(            \
-                 STORE_EXAMINED_MAX) ") AS "                                                       \
-                                     "w"                                                           \
-                                     " WHER"                                                       \
-                                     "E "                                                          \
-                                     "($5::"                                                       \
-                                     "text "                                                       \
-                                     "IS "                                                         \
-                                     "NULL "                                                       \
-                                     "OR "                                                         \
-                                     "w."                                                          \
-                                     "statu"                                                       \
-                                     "s = "                                                        \
-                                     "$5) "                                                        \
-                                     "AND "                                                        \
-                                     "($6::"                                                       \
-                                     "text "                                                       \
-                                     "IS "                                                         \
-                                     "NULL "                                                       \
-                                     "OR "                                                         \
-                                     "w."                                                          \
-                                     "workf"                                                       \
-                                     "low_"                                                        \
-                                     "id = "                                                       \
-                                     "$6)"                                                         \
-                                     " AND "                                                       \
-                                     "($7::"                                                       \
-                                     "text "                                                       \
-                                     "IS "                                                         \
-                                     "NULL "                                                       \
-                                     "OR "                                                         \
-                                     "w."                                                          \
-                                     "group"                                                       \
-                                     "_id "                                                        \
-                                     "= "                                                          \
-                                     "$7) "                                                        \
-                                     "AND "                                                        \
-                                     "($8::"                                                       \
-                                     "text "                                                       \
-                                     "IS "                                                         \
-                                     "NULL "                                                       \
-                                     "OR "                                                         \
-                                     "w."                                                          \
-                                     "user_"                                                       \
-                                     "id = "                                                       \
-                                     "$8)"                                                         \
-                                     " AND "                                                       \
-                                     "($9::"                                                       \
-                                     "text "                                                       \
-                                     "IS "                                                         \
-                                     "NULL "                                                       \
-                                     "OR "                                                         \
-                                     "w."                                                          \
-                                     "tags:"                                                       \
-                                     ":json"                                                       \
-                                     "b ? "                                                        \
-                                     "$9)"                                                         \
-                                     " AND "                                                       \
-                                     "($10:"                                                       \
-                                     ":text"                                                       \
-                                     " IS "                                                        \
-                                     "NULL "                                                       \
-                                     "OR "                                                         \
-                                     "posit"                                                       \
-                                     "ion("                                                        \
-                                     "lower"                                                       \
-                                     "($10 "                                                       \
-                                     "COLLA"                                                       \
-                                     "TE "                                                         \
-                                     "\"C\""                                                       \
-                                     ") "                                                          \
-                                     "IN "                                                         \
-                                     "lower"                                                       \
-                                     "(w."                                                         \
-                                     "name "                                                       \
-                                     "COLLA"                                                       \
-                                     "TE "                                                         \
-                                     "\"C\""                                                       \
-                                     "))"                                                          \
-                                     " > 0 "                                                       \
-                                     "OR "                                                         \
-                                     "posit"                                                       \
-                                     "ion("                                                        \
-                                     "lower"                                                       \
-                                     "($10 "                                                       \
-                                     "COLLA"                                                       \
-                                     "TE "                                                         \
-                                     "\"C\""                                                       \
-                                     ") IN "                                                       \
-                                     "w.id:"                                                       \
-                                     ":text"                                                       \
-                                     ") > "                                                        \
-                                     "0)"                                                          \
-                                     " LIMI"                                                       \
-                                     "T "                                                          \
-                                     "$11::"                                                       \
-                                     "bigin"                                                       \
-                                     "t) "                                                         \
-                                     "AS "                                                         \
-                                     "p" SESSION_DETAILS("p") " ORDER BY p.created_at " way        \
-                                                              ", p.key " way
+    SESSIONS_PAGE_HEAD SESSIONS_WALK("s.*", condition, bound, beyond, way) SESSIONS_PAGE_TAIL(way)
 /* The last row that a page looks at, and whether there is one more. */
 #define SESSIONS_END(condition, bound, beyond, way)                                                \
     SESSIONS_WALK("s.created_at, s.key", condition, bound, beyond, way)                            \
@@ -725,8 +640,8 @@ const char *const pg_sql_texts[PG_SQL_COUNT] = {
         "UPDATE workflows SET deleted = true WHERE workspace = $1::text AND id = $2::text",
     [PG_VERSION_INSERT] =
         "INSERT INTO workflow_versions (workspace, workflow_id, version, name, type, description,"
-        " created_at, graph) VALUES ($1::text, $2::text, $3::bigint, $4::text, $5::text, $6::text,"
-        " $7::bigint, $8::text)",
+        " created_at, graph, checksum) VALUES ($1::text, $2::text, $3::bigint, $4::text, $5::text,"
+        " $6::text, $7::bigint, $8::text, $9::text)",
     [PG_VERSION_GET] = "SELECT " VERSION_COLUMNS ", v.graph FROM workflow_versions AS v"
                        " JOIN workflows AS f ON f.workspace = v.workspace"
                        " AND f.id = v.workflow_id WHERE v.workspace = $1::text"

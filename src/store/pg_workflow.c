@@ -282,6 +282,7 @@ static void workflow_add_write(struct pg_job *j, const struct store_workflow_put
     pgq_str(&q, p->description);
     pgq_i64(&q, p->now_ms);
     pgq_str(&q, p->graph_json);
+    pgq_str(&q, row->checksum);
     pgq_end(&q);
 }
 
@@ -306,6 +307,7 @@ static int workflow_put_found(struct pg_job *j)
         .description = rules_copy(a, p->description),
         .version = found.row.version + 1,
         .graph_json = rules_copy(a, p->graph_json),
+        .checksum = rules_checksum(a, p->graph_json),
         .created_at = found.alive ? found.row.created_at : p->now_ms,
         .updated_at = p->now_ms,
     };

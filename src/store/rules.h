@@ -32,6 +32,8 @@ enum page_verdict page_see(struct page *p, bool matches);
 bool rules_contains(struct str text, struct str part);
 /* Whether the filters of l but workspace and time hold for the row. */
 bool rules_session_matches(const struct store_session_list *l, const struct session_row *row);
+void rules_list_corrupt(struct store_session_list *l, struct id id); /* notes it, in order */
+bool rules_metadata_matches(const struct store_session_list *l, struct str metadata_json);
 bool rules_workflow_matches(const struct store_workflow_list *l, const struct workflow_row *row);
 /* A session that may be deleted only by force: it runs, or could go on. */
 bool rules_session_is_live(const struct session_row *row);
@@ -124,6 +126,8 @@ bool rules_user_seen(struct arena *a, enum catalog_user_kind kind, struct str id
 void rules_used_by_agent(struct store_catalog_delete *d, const struct catalog_users *u);
 void rules_used_by_group(struct store_catalog_delete *d, int64_t memories, int64_t sessions);
 
+/* Of a workflow's text (json_canonical.h). */
+struct str rules_checksum(struct arena *a, struct str graph_json);
 /* What a save or a delete asks of the session as it is (NULL: there is none); fills in Out. A
  * session of another workspace is none, and cannot be made. (rules_save.c) */
 int rules_save_check(struct store_session_save *p, size_t i, const struct session_row *now,

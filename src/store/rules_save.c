@@ -1,4 +1,7 @@
 /* Stored sessions: what all stores decide the same way. */
+#include <string.h>
+
+#include "base/json_canonical.h"
 #include "store/rules.h"
 
 static int save_refuse(struct store_session_save *p, enum save_entry in, size_t i, int code)
@@ -79,6 +82,62 @@ void rules_save_new(const struct store_session_save *p, const struct session_sav
     out->meta.stored_only = true;
     out->delta.meta = &out->meta;
     out->delta.core = &out->core;
+}
+
+/* One filter; a path goes through objects only. */
+static bool metadata_has(struct json v, const struct metadata_filter *f)
+{
+    char name[256];
+    struct buf text;
+    const char *at = f->path.p, *end = at + f->path.n;
+
+    for (;;) {
+        const char *dot = memchr(at, '.', (size_t)(end - at));
+        size_t n = (size_t)((dot ? dot : end) - at);
+        if (n >= sizeof(name))
+            return false;
+        memcpy(name, at, n);
+        name[n] = '\0';
+        v = json_get(v, name);
+        if (!dot)
+            break;
+        at = dot + 1;
+    }
+    if (json_type(v) != JSON_STRING)
+        return json_type(v) != JSON_NULL && json_type(v) != JSON_OBJECT &&
+               json_type(v) != JSON_ARRAY && json_exists(v) && str_eq(json_raw(v), f->value);
+    buf_init(&text, v.n);
+    bool same = json_string(v, &text) && str_eq(buf_str(&text), f->value);
+    buf_deinit(&text);
+    return same;
+}
+
+void rules_list_corrupt(struct store_session_list *l, struct id id)
+{
+    struct id_list **tail = &l->corrupt;
+
+    while (*tail)
+        tail = &(*tail)->next;
+    *tail = arena_alloc(&l->req.arena, sizeof(**tail));
+    (*tail)->id = id;
+}
+
+bool rules_metadata_matches(const struct store_session_list *l, struct str metadata_json)
+{
+    for (size_t i = 0; i < l->metadata_count; i++)
+        if (!metadata_json.p || !metadata_has(json_root(metadata_json), &l->metadata[i]))
+            return false;
+    return true;
+}
+
+struct str rules_checksum(struct arena *a, struct str graph_json)
+{
+    char hex[JSON_CHECKSUM_BYTES + 1];
+
+    if (json_check(graph_json, &(struct json_limits){.bytes_max = SIZE_MAX}, NULL))
+        return STR_NULL; /* tests store other texts, too */
+    json_checksum(graph_json, hex);
+    return str_of(arena_strdup(a, str_of(hex)));
 }
 
 const struct idempotency_row *rules_save_key(struct store_session_save *p)

@@ -207,6 +207,23 @@ static int session_range(const struct store_session_list *l, struct session_rang
     return 0;
 }
 
+/* What does not read back passes: whoever reads the row then says so. */
+static bool session_metadata_matches(struct sqlite_db *db, const struct store_session_list *l,
+                                     int64_t key, struct arena *scratch)
+{
+    struct sqlq q;
+
+    if (l->metadata_count == 0)
+        return true;
+    sqlq_start(&q, db, SQL_METADATA_GET);
+    sqlq_bind_i64(&q, key);
+    if (sqlq_next(&q) <= 0)
+        return true;
+    struct str metadata = sqlq_json(&q, scratch);
+    sqlq_end(&q);
+    return q.corrupt || rules_metadata_matches(l, metadata);
+}
+
 /* Whether the row that q stands on passes the filters; its bytes are not kept. */
 static bool session_matches(struct sqlq *q, const struct store_session_list *l, int64_t *at,
                             int64_t *key)
@@ -217,7 +234,8 @@ static bool session_matches(struct sqlq *q, const struct store_session_list *l, 
     arena_init(&scratch);
     session_filter_columns(q, &scratch, &row, key);
     *at = row.created_at;
-    bool matches = q->corrupt || rules_session_matches(l, &row);
+    bool matches = q->corrupt || (rules_session_matches(l, &row) &&
+                                  session_metadata_matches(q->db, l, *key, &scratch));
     arena_deinit(&scratch);
     sqlq_rewind(q);
     return matches; /* a corrupt row is reported by whoever reads it next */
@@ -228,10 +246,10 @@ static int session_take(struct sqlq *q, struct arena *a, struct session_item **o
     struct session_item *item = arena_alloc(a, sizeof(*item));
     int64_t key = 0;
 
+    *out = item;
     session_columns(q, a, &item->row, &key);
     if (q->corrupt)
         return session_corrupt(q->db, &item->row.id, "row");
-    *out = item;
     return session_rest(q->db, a, key, false, &item->row);
 }
 
@@ -254,12 +272,19 @@ static int session_page(struct sqlq *q, struct store_session_list *l)
         last_key = key;
         if (verdict == PAGE_SKIP)
             continue;
-        int status = session_take(q, &l->req.arena, tail);
+        struct session_item *item = NULL;
+        int status = session_take(q, &l->req.arena, &item);
+        if (status == ERR_CORRUPT && item && !id_is_zero(item->row.id)) {
+            rules_list_corrupt(l, item->row.id);
+            q->corrupt = false;
+            continue;
+        }
         if (status < 0) {
             sqlq_end(q);
             return status;
         }
-        tail = &(*tail)->next;
+        *tail = item;
+        tail = &item->next;
     }
     return more;
 }
@@ -272,6 +297,7 @@ int sqlite_session_list(struct sqlite_db *db, struct store_session_list *l)
     struct sqlq q;
 
     l->rows = NULL;
+    l->corrupt = NULL;
     l->next_cursor = STR_NULL;
     int status = session_range(l, &range, &db->error);
     if (status < 0)

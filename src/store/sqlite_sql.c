@@ -185,6 +185,7 @@ const char *const sqlite_sql_texts[SQL_COUNT] = {
     [SQL_SAVE_LOOK] = "SELECT s.key, w.name, s.version, s.created_at, s.status, s.stored_only"
                       " FROM sessions AS s CROSS JOIN workspaces AS w ON w.key = s.workspace"
                       " WHERE s.id = ?1",
+    [SQL_METADATA_GET] = "SELECT metadata FROM session_details WHERE session = ?1",
     [SQL_SESSION_UPDATE] =
         "UPDATE sessions SET busy = ?1, status = ?2, reason = ?3, last_seq = ?4, started_at = ?5,"
         " ended_at = ?6, updated_at = ?7, output = ?8, error = ?9, node_statuses = ?10,"
@@ -475,7 +476,7 @@ const char *const sqlite_sql_texts[SQL_COUNT] = {
     [SQL_WORKFLOW_DELETE] = "UPDATE workflows SET deleted = 1 WHERE workspace = ?1 AND id = ?2",
     [SQL_VERSION_INSERT] =
         "INSERT INTO workflow_versions (workspace, workflow_id, version, name, type, description,"
-        " created_at, graph) VALUES (?,?,?,?,?,?,?,?)",
+        " created_at, graph, checksum) VALUES (?,?,?,?,?,?,?,?,?)",
     [SQL_VERSION_GET] = "SELECT " VERSION_COLUMNS ", v.graph FROM workflow_versions AS v"
                         " JOIN workflows AS f ON f.workspace = v.workspace"
                         " AND f.id = v.workflow_id"

@@ -264,6 +264,7 @@ static int workflow_write(struct sqlite_db *db, const struct store_workflow_put 
     sqlq_bind_str(&q, p->description);
     sqlq_bind_i64(&q, p->now_ms);
     sqlq_bind_str(&q, p->graph_json);
+    sqlq_bind_str(&q, row->checksum);
     return sqlq_run(&q);
 }
 
@@ -294,6 +295,7 @@ int sqlite_workflow_put(struct sqlite_db *db, struct store_workflow_put *p)
         .description = rules_copy(a, p->description),
         .version = found.row.version + 1,
         .graph_json = rules_copy(a, p->graph_json),
+        .checksum = rules_checksum(a, p->graph_json),
         .created_at = found.deleted ? p->now_ms : found.row.created_at,
         .updated_at = p->now_ms,
     };

@@ -146,6 +146,7 @@ struct workflow_row {
     struct str id, name, type, description;
     int64_t version;                /* 1, 2, … */
     struct str graph_json;          /* the definition as validated, JSON */
+    struct str checksum;            /* of it; written by the store, not read back */
     int64_t created_at, updated_at; /* of the first, of this version */
 };
 
@@ -251,6 +252,11 @@ struct store_session_get {
     struct id id;
     struct session_row row; /* Out; core.state_json left NULL */
 };
+/* A member of the metadata: names of members joined by '.', and the text of a scalar (of a number
+ * as it was written; true, false). */
+struct metadata_filter {
+    struct str path, value;
+};
 /* By created_at (of the same millisecond: as they were written), newest first unless ascending.
  * A page may be short, even empty, and have a next_cursor: one request looks at no more than 20,000
  * rows for what its filters want. The same holds for workflows. */
@@ -259,10 +265,13 @@ struct store_session_list {
     struct str workspace;                                           /* NULL: the default one */
     struct str status, workflow_id, group_id, user_id, tag, cursor; /* NULL: any */
     struct str q; /* part of the name or of the id, any case (ASCII); NULL: any */
+    const struct metadata_filter *metadata; /* all of them hold; NULL: none */
+    size_t metadata_count;
     int64_t created_after, created_before; /* both excluded; 0: any */
     bool ascending;
     int limit;
     struct session_item *rows; /* Out; as in store_session_get, without meta.graph_json */
+    struct id_list *corrupt;   /* Out: those of this page that do not read back */
     struct str next_cursor;
 };
 

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { holdsAnswer } from './lib/contract.mjs';
 import { Server } from './lib/server.mjs';
-import { Database, storeKind } from './lib/services.mjs';
+import { Database, psql, storeKind } from './lib/services.mjs';
 
 let server, other, database;
 before(async () => {
@@ -166,3 +166,57 @@ test('a batch: all or nothing, and who was to blame', async () => {
   ok(await server.post(`/sessions/${running}/cancel`));
 });
 const newId0 = () => `01990000-0000-7000-8000-${String(made).padStart(12, '0')}`;
+
+const list = async (query, on = other) => holdsAnswer('/sessions', 'get', await on.get(`/sessions?${query}`));
+const ids = (r) => ok(r).json.items.map((s) => s.id);
+
+test('lists: any member of the metadata', async () => {
+  const all = Array.from({ length: 6 }, newId);
+  const of = (n) => ({ id: all[n], tags: ['filters'], metadata: { lang: n % 2 ? 'en' : 'zh', n, deep: { er: { yes: n > 3 } }, list: [n], 'ü key': `v${n}`, none: null } });
+  ok(await batch({ save: all.map((_, n) => of(n)) }));
+  assert.deepEqual(ids(await list('metadata.lang=en&order=asc')), [all[1], all[3], all[5]]);
+  assert.deepEqual(ids(await list('metadata.lang=en&metadata.deep.er.yes=true')), [all[5]]);
+  assert.deepEqual(ids(await list('metadata.n=4')), [all[4]]);
+  assert.deepEqual(ids(await list(`metadata.${encodeURIComponent('ü key')}=v2`)), [all[2]]);
+  for (const nothing of ['metadata.n=4.0', 'metadata.deep.er=x', 'metadata.list.0=0', 'metadata.none=null', 'metadata.nobody=1', 'metadata.lang.x=en', 'metadata.deep='])
+    assert.deepEqual(ids(await list(nothing)), [], nothing);
+  const page = ok(await list('metadata.lang=zh&tag=filters&limit=2&order=asc'));
+  assert.deepEqual(ids(page), [all[0], all[2]]);
+  assert.deepEqual(ids(await list(`metadata.lang=zh&tag=filters&limit=2&order=asc&cursor=${page.json.next_cursor}`)), [all[4]]);
+  assert.deepEqual(ids(await list('metadata.lang=zh&status=unknown&user_id=nobody')), []);
+  refused(await list(Array.from({ length: 9 }, (_, i) => `metadata.k${i}=1`).join('&')), 400, 'invalid', /8/);
+  const running = await server.execute(stageGraph, {}, { metadata: { lang: 'running' } });
+  assert.deepEqual(ids(await list('metadata.lang=running')), [running]);
+  ok(await patch(running, { metadata: { lang: 'changed' } }));
+  assert.deepEqual(ids(await list('metadata.lang=running')), []);
+  assert.deepEqual(ids(await list('metadata.lang=changed')), [running]);
+  ok(await server.post(`/sessions/${running}/cancel`));
+});
+
+test('the definition is found again, and whether it has changed since', async () => {
+  const id = newId();
+  const flow = { id: `flow-${id.slice(-4)}`, ...stageGraph };
+  ok(await server.post('/workflows', flow), 201);
+  const session = await server.execute(flow.id);
+  const d = (await get(session)).json.definition;
+  assert.equal(d.workflow_id, flow.id);
+  assert.equal(d.version, 1);
+  assert.match(d.checksum, /^[0-9a-f]{64}$/);
+  assert.deepEqual([d.config_path, d.changed], [null, false]);
+  ok(await put(id, { workflow_id: flow.id, metadata: { workflow_config_path: 'flows/x.yaml', workflow_version: '1.2', workflow_checksum: d.checksum } }), 201);
+  assert.deepEqual((await get(id)).json.definition, { workflow_id: flow.id, version: '1.2', checksum: d.checksum, config_path: 'flows/x.yaml', changed: false });
+  assert.deepEqual(ids(await list('metadata.workflow_config_path=flows/x.yaml')), [id]);
+
+  // The same graph in other words is the same; another one is not.
+  const { nodes, ...rest } = flow;
+  ok(await server.request('PUT', `/workflows/${flow.id}`, JSON.stringify({ nodes: Object.fromEntries(Object.entries(nodes).reverse()), ...rest }, null, 3)));
+  assert.equal((await get(session)).json.definition.changed, false);
+  nodes.told.properties.output.name = "'other'";
+  ok(await server.request('PUT', `/workflows/${flow.id}`, flow));
+  assert.equal((await get(session)).json.definition.changed, true);
+  assert.equal((await get(id)).json.definition.changed, true);
+  assert.ok((await list(`workflow_id=${flow.id}`)).json.items.every((s) => s.definition.changed));
+  assert.equal((await get(await server.execute(stageGraph))).json.definition, null);
+  const fork = await server.execute(flow.id);
+  assert.equal((await get(fork)).json.definition.changed, false);
+});

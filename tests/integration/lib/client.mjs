@@ -2,7 +2,7 @@
 import WebSocket from 'ws';
 
 const terminal = new Set(['completed', 'failed', 'cancelled']);
-const passing = new Set(['unavailable', 'overloaded']); // a server that cannot just now says so
+const passing = new Set(['unavailable', 'store_unavailable', 'overloaded']); // a server that cannot just now says so
 export const isTerminal = (e) => e.type === 'session_state_change' && terminal.has(e.data.to);
 
 export class Reader {
