@@ -122,6 +122,7 @@ void svc_session_list(struct app *a, struct svc_req *req);
 void svc_session_delete(struct app *a, struct svc_req *req);
 void svc_session_change(struct app *a, struct svc_req *req); /* service_store.c: PUT, PATCH */
 void svc_session_batch(struct app *a, struct svc_req *req);
+void svc_session_stats(struct app *a, struct svc_req *req); /* service_stats.c */
 void svc_events(struct app *a, struct svc_req *req);
 void svc_messages(struct app *a, struct svc_req *req);
 void svc_nodes(struct app *a, struct svc_req *req);

@@ -131,6 +131,7 @@ static const svc_handler svc_handlers[SVC_OP_COUNT] = {
     [SVC_SESSION_PUT] = svc_session_change,
     [SVC_SESSION_PATCH] = svc_session_change,
     [SVC_SESSION_BATCH] = svc_session_batch,
+    [SVC_SESSION_STATS] = svc_session_stats,
     [SVC_PAUSE] = svc_command,
     [SVC_RESUME] = svc_command,
     [SVC_CANCEL] = svc_command,

@@ -73,6 +73,7 @@ static const struct {
     [SVC_SESSION_PUT] = OPERATOR,
     [SVC_SESSION_PATCH] = OPERATOR,
     [SVC_SESSION_BATCH] = EDITOR, /* it may delete */
+    [SVC_SESSION_STATS] = VIEWER,
     [SVC_PAUSE] = OPERATOR,
     [SVC_RESUME] = OPERATOR,
     [SVC_CANCEL] = OPERATOR,

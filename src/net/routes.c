@@ -21,6 +21,7 @@
 
 const struct route routes[] = {
     SERVICE(HTTP_POST, "/workflows/execute", SVC_EXECUTE, BODY_JSON),
+    SERVICE(HTTP_GET, "/sessions/stats", SVC_SESSION_STATS, BODY_NONE),
     SERVICE(HTTP_GET, "/sessions/{session_id}", SVC_SESSION_GET, BODY_NONE),
     SERVICE(HTTP_POST, "/sessions/{session_id}/pause", SVC_PAUSE, BODY_OPTIONAL),
     SERVICE(HTTP_POST, "/sessions/{session_id}/resume", SVC_RESUME, BODY_OPTIONAL),

@@ -41,6 +41,7 @@ enum svc_op {
     SVC_SESSION_PUT,       /* session_id, stored.json, if_match */
     SVC_SESSION_PATCH,     /* the same: merged into what is there */
     SVC_SESSION_BATCH,     /* stored.save_json, stored.delete_json */
+    SVC_SESSION_STATS,     /* list: workflow_id, group_id, created_after, created_before */
     SVC_PAUSE,             /* session_id, pause */
     SVC_RESUME,
     SVC_CANCEL,          /* session_id, reason */

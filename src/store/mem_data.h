@@ -247,6 +247,7 @@ void mem_commit_usage(struct mem_data *d, const struct mem_session *s, const str
 int mem_usage_sum(struct mem_data *d, struct store_usage_sum *u);
 /* mem_save.c */
 int mem_session_save(struct mem_data *d, struct store_session_save *p);
+int mem_session_stats(struct mem_data *d, struct store_session_stats *s);
 /* The six members of meta that may be changed. */
 void mem_meta_write(struct mem_session *s, const struct session_meta *meta, int64_t version);
 struct mem_session *mem_session_create(struct mem_data *d, const struct delta *delta);

@@ -573,6 +573,7 @@ static int read_idempotency(struct mem_data *d, struct store_idempotency_get *g)
     X(STORE_CATALOG_LIST, store_catalog_list, mem_catalog_list)                                    \
     X(STORE_USAGE_SUM, store_usage_sum, mem_usage_sum)                                             \
     X(STORE_SESSION_EXPORT, store_session_export, mem_session_export)                              \
+    X(STORE_SESSION_STATS, store_session_stats, mem_session_stats)                                 \
     X(STORE_KEY_LIST, store_key_list, mem_key_list)                                                \
     X(STORE_ACTIVE_GET, store_active_get, mem_active_get)                                          \
     X(STORE_SCHEDULE_GET, store_schedule_get, mem_schedule_get)                                    \

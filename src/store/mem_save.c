@@ -63,6 +63,35 @@ static void save_write(struct mem_data *d, struct store_session_save *p,
     mem_core_write(s, &fresh.core);
 }
 
+int mem_session_stats(struct mem_data *d, struct store_session_stats *s)
+{
+    int64_t after = s->created_after ? s->created_after : INT64_MIN;
+    int64_t before = s->created_before ? s->created_before : INT64_MAX;
+    struct stats_sum *sum = rules_stats_begin(s);
+    bool more = true;
+
+    for (size_t i = d->sessions.count; i-- > 0 && more;) {
+        const struct mem_session *m = (struct mem_session *)d->sessions.rows[i];
+        const struct session_meta *meta = &m->row.meta;
+        const struct session_core *core = &m->core->core;
+        if (!str_eq(meta->workspace, rules_workspace(s->workspace)) || m->row.created_at <= after ||
+            m->row.created_at >= before ||
+            (s->workflow_id.p &&
+             !(meta->workflow_id.p && str_eq(meta->workflow_id, s->workflow_id))) ||
+            (s->group_id.p && !(meta->group_id.p && str_eq(meta->group_id, s->group_id))))
+            continue;
+        more = rules_stats_add(sum, &(struct stats_seen){.status = core->status,
+                                                         .workflow_id = meta->workflow_id,
+                                                         .error_json = core->error_json,
+                                                         .usage_json = core->usage_json,
+                                                         .created_at = m->row.created_at,
+                                                         .started_at = core->started_at,
+                                                         .ended_at = core->ended_at});
+    }
+    rules_stats_end(sum);
+    return 0;
+}
+
 int mem_session_save(struct mem_data *d, struct store_session_save *p)
 {
     int status = save_check(d, p);

@@ -75,6 +75,7 @@ static int (*const job_starts[STORE_OP_COUNT])(struct pg_job *j) = {
     [STORE_SESSION_EXPORT] = pg_session_export_start,
     [STORE_SESSION_IMPORT] = pg_session_import_start,
     [STORE_HOOK_PUT... STORE_HOOK_DELIVERIES] = pg_hook_start,
+    [STORE_SESSION_STATS] = pg_session_stats_start,
 };
 
 int pg_job_start(struct pg_job *j)

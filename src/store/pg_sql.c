@@ -104,6 +104,51 @@
     "SELECT " columns " FROM workflows AS f WHERE f.workspace = $1::text AND f.id > $2::text"      \
     " AND NOT f.deleted ORDER BY f.id"
 
+/* $1 workspace, $2 $3 when (excluded), $4 the workflow, $5 the group or NULL, $6 rows to look at,
+ * $7 rows of each list. What is in error and usage was written by us: a text that is damaged gives
+ * nothing. Kind 0: the sums; 1 to 4: status, workflow, day, failure. */
+#define STATS_ORDER(g)                                                                             \
+    g ".day NULLS FIRST, " g ".key COLLATE \"C\" NULLS FIRST, " g ".status COLLATE \"C\""
+#define STATS_ORDER_G STATS_ORDER("g")
+#define STATS_ORDER_Q STATS_ORDER("q")
+#define STATS_GROUP(kind, key, day, status, condition)                                             \
+    "(SELECT g.* FROM (SELECT " kind "::bigint AS kind, " key " AS key, " day " AS day, " status   \
+    " AS status, count(*) AS n, NULL::bigint AS a, NULL::bigint AS b, NULL::bigint[] AS p,"        \
+    " NULL::bigint AS c, NULL::bigint AS d, NULL::text AS cost FROM s" condition                   \
+    " GROUP BY 2, 3, 4) AS g ORDER BY " STATS_ORDER_G " LIMIT $7::bigint)"
+#define STATS_STATUSES  STATS_GROUP("1", "NULL::text", "NULL::bigint", "s.status", "")
+#define STATS_WORKFLOWS STATS_GROUP("2", "s.workflow_id", "NULL::bigint", "s.status", "")
+#define STATS_DAY       "s.created_at - s.created_at % 86400000"
+#define STATS_DAYS      STATS_GROUP("3", "NULL::text", STATS_DAY, "s.status", "")
+#define STATS_CODE      "COALESCE(substring(s.error FROM '\"code\":\"([^\"]*)\"'), '')"
+#define STATS_FAILED    " WHERE s.ended_at > 0 AND s.status = 'failed'"
+#define STATS_FAILURES  STATS_GROUP("4", STATS_CODE, "NULL::bigint", "''::text", STATS_FAILED)
+#define STATS_TAKES     "FILTER (WHERE s.ended_at > 0 AND s.started_at > 0)"
+#define STATS_SUMS                                                                                 \
+    "(SELECT 0::bigint AS kind, NULL::text AS key, (SELECT count(*) FROM w) AS day,"               \
+    " NULL::text AS status, count(*) AS n, count(*) " STATS_TAKES " AS a,"                         \
+    " sum(GREATEST(s.ended_at - s.started_at, 0)) " STATS_TAKES "::bigint AS b,"                   \
+    " percentile_disc(ARRAY[0.5, 0.9, 0.99, 1]) WITHIN GROUP (ORDER BY"                            \
+    " GREATEST(s.ended_at - s.started_at, 0)) " STATS_TAKES " AS p,"                               \
+    " sum(substring(s.usage FROM '\"input_tokens\":([0-9]{1,18})')::bigint)::bigint AS c,"         \
+    " sum(substring(s.usage FROM '\"output_tokens\":([0-9]{1,18})')::bigint)::bigint AS d,"        \
+    " sum(substring(s.usage FROM"                                                                  \
+    " '\"cost_usd\":([0-9]{1,18}([.][0-9]{1,30})?([eE][-+]?[0-9]{1,2})?)')::numeric)::text"        \
+    " AS cost FROM s)"
+#define STATS_WALK                                                                                 \
+    "SELECT s.status, s.workflow_id, s.group_id, s.created_at, s.started_at, s.ended_at, s.error," \
+    " s.usage FROM sessions AS s WHERE s.workspace = $1::text AND s.created_at > $2::bigint"       \
+    " AND s.created_at < $3::bigint AND "
+#define STATS_COLUMNS                                                                              \
+    "q.kind, q.key, q.day, q.status, q.n, q.a, q.b, q.p[1]::text, q.p[2]::text, q.p[3]::text,"     \
+    " q.p[4]::text, q.c, q.d, q.cost"
+#define SESSION_STATS(condition)                                                                   \
+    "WITH w AS MATERIALIZED (" STATS_WALK condition " ORDER BY s.created_at DESC LIMIT $6::bigint" \
+    "), s AS MATERIALIZED (SELECT w.* FROM w WHERE $5::text IS NULL OR w.group_id = $5)"           \
+    " SELECT " STATS_COLUMNS " FROM (" STATS_SUMS " UNION ALL " STATS_STATUSES                     \
+    " UNION ALL " STATS_WORKFLOWS " UNION ALL " STATS_DAYS " UNION ALL " STATS_FAILURES            \
+    ") AS q ORDER BY q.kind, " STATS_ORDER_Q
+
 /* A session is free when it has no owner, or one without a row (store.h). */
 #define IS_FREE_S                                                                                  \
     "(s.owner IS NULL OR NOT EXISTS (SELECT FROM instances AS i WHERE i.id = s.owner))"
@@ -341,6 +386,9 @@ const char *const pg_sql_texts[PG_SQL_COUNT] = {
         " workflow_id = d.workflow_id FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[],"
         " $5::text[]) AS d (id, status, user_id, group_id, workflow_id)" WHERE_ROW_OF(
             "sessions", "s", "o.id = d.id"),
+    [PG_STATS_BY_TIME] = SESSION_STATS("$4::text IS NULL AND $5::text IS NULL"),
+    [PG_STATS_BY_WORKFLOW] = SESSION_STATS("s.workflow_id = $4::text"),
+    [PG_STATS_BY_GROUP] = SESSION_STATS("s.group_id = $5::text AND $4::text IS NULL"),
     [PG_SAVE_LOOK] =
         "SELECT d.n, s.workspace, s.version, s.created_at, s.updated_at, s.status, s.stored_only"
         " FROM unnest($1::uuid[]) WITH ORDINALITY AS d (id, n) CROSS JOIN LATERAL"

@@ -126,6 +126,17 @@ bool rules_user_seen(struct arena *a, enum catalog_user_kind kind, struct str id
 void rules_used_by_agent(struct store_catalog_delete *d, const struct catalog_users *u);
 void rules_used_by_group(struct store_catalog_delete *d, int64_t memories, int64_t sessions);
 
+/* Statistics, row by row; the newest first (rules_stats.c). */
+struct stats_seen {
+    struct str status, workflow_id, error_json, usage_json;
+    int64_t created_at, started_at, ended_at;
+};
+struct stats_sum;
+struct stats_sum *rules_stats_begin(struct store_session_stats *s);
+bool rules_stats_add(struct stats_sum *sum, const struct stats_seen *row); /* false: enough */
+void rules_stats_end(struct stats_sum *sum);                               /* fills in Out */
+/* The value that a share of n sorted ones is not above, by its place from 1. */
+int64_t rules_stats_rank(int64_t n, int percent);
 /* Of a workflow's text (json_canonical.h). */
 struct str rules_checksum(struct arena *a, struct str graph_json);
 /* What a save or a delete asks of the session as it is (NULL: there is none); fills in Out. A

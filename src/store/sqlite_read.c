@@ -370,6 +370,7 @@ static int read_idempotency(struct sqlite_db *db, struct store_idempotency_get *
     X(STORE_CATALOG_LIST, store_catalog_list, sqlite_catalog_list)                                 \
     X(STORE_USAGE_SUM, store_usage_sum, sqlite_usage_sum)                                          \
     X(STORE_SESSION_EXPORT, store_session_export, sqlite_session_export)                           \
+    X(STORE_SESSION_STATS, store_session_stats, sqlite_session_stats)                              \
     X(STORE_KEY_LIST, store_key_list, sqlite_key_list)                                             \
     X(STORE_ACTIVE_GET, store_active_get, sqlite_active_get)                                       \
     X(STORE_SCHEDULE_GET, store_schedule_get, sqlite_schedule_get)                                 \

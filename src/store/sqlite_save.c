@@ -64,6 +64,49 @@ static int save_write(struct sqlite_db *db, struct store_session_save *p,
     return sqlq_run(&q);
 }
 
+int sqlite_session_stats(struct sqlite_db *db, struct store_session_stats *s)
+{
+    struct stats_sum *sum = rules_stats_begin(s);
+    int64_t workspace = 0;
+    struct sqlq q;
+    int more = sqlite_workspace_find(db, s->workspace, &workspace);
+
+    if (more < 0) {
+        rules_stats_end(sum);
+        return more == ERR_NOT_FOUND ? 0 : more;
+    }
+    sqlq_start(&q, db,
+               s->workflow_id.p ? SQL_STATS_BY_WORKFLOW
+               : s->group_id.p  ? SQL_STATS_BY_GROUP
+                                : SQL_STATS_BY_TIME);
+    sqlq_bind_i64(&q, workspace);
+    sqlq_bind_i64(&q, s->created_after ? s->created_after : INT64_MIN);
+    sqlq_bind_i64(&q, s->created_before ? s->created_before : INT64_MAX);
+    sqlq_bind_str(&q, s->workflow_id);
+    sqlq_bind_str(&q, s->group_id);
+    sqlq_bind_i64(&q, STATS_ROWS_MAX + 1);
+    for (int64_t looked = 0; (more = sqlq_next(&q)) > 0; looked++) {
+        struct arena scratch;
+        arena_init(&scratch);
+        struct stats_seen row = {.status = sqlq_str(&q, &scratch)};
+        row.workflow_id = sqlq_str(&q, &scratch);
+        row.error_json = sqlq_str(&q, &scratch);
+        row.usage_json = sqlq_str(&q, &scratch);
+        row.created_at = sqlq_i64(&q);
+        row.started_at = sqlq_i64(&q);
+        row.ended_at = sqlq_i64(&q);
+        bool counts = sqlq_i64(&q) != 0 && row.status.p;
+        bool enough = looked == STATS_ROWS_MAX || (counts && !rules_stats_add(sum, &row));
+        arena_deinit(&scratch);
+        s->truncated = s->truncated || enough;
+        if (enough)
+            break;
+    }
+    sqlq_end(&q);
+    rules_stats_end(sum);
+    return more < 0 ? more : 0;
+}
+
 int sqlite_session_save(struct sqlite_db *db, struct store_session_save *p)
 {
     int64_t *keys = arena_calloc(&p->req.arena, p->save_count + p->delete_count + 1, sizeof(*keys));

@@ -16,6 +16,13 @@
     " WHERE s.workspace = ?1 " condition " AND s.created_at " bound " ?2"                          \
     " AND (s.created_at, s.key) " beyond " (?3, ?4)"                                               \
     " ORDER BY s.created_at " way ", s.key " way
+/* ?1 workspace, ?2 ?3 when (excluded), ?4 the workflow, ?5 the group or NULL, ?6 rows to look at.
+ * The last column: whether it is of the group. */
+#define SESSION_STATS(index, condition)                                                            \
+    "SELECT s.status, s.workflow_id, s.error, s.usage, s.created_at, s.started_at, s.ended_at,"    \
+    " ?5 IS NULL OR s.group_id = ?5 FROM sessions AS s INDEXED BY " index                          \
+    " WHERE s.workspace = ?1 AND s.created_at > ?2 AND s.created_at < ?3 AND " condition           \
+    " ORDER BY s.created_at DESC LIMIT ?6"
 /* Nobody who is alive has it. */
 #define IS_FREE                                                                                    \
     "(s.owner IS NULL OR NOT EXISTS (SELECT 1 FROM instances AS i WHERE i.id = s.owner))"
@@ -185,6 +192,9 @@ const char *const sqlite_sql_texts[SQL_COUNT] = {
     [SQL_SAVE_LOOK] = "SELECT s.key, w.name, s.version, s.created_at, s.status, s.stored_only"
                       " FROM sessions AS s CROSS JOIN workspaces AS w ON w.key = s.workspace"
                       " WHERE s.id = ?1",
+    [SQL_STATS_BY_TIME] = SESSION_STATS("sessions_by_time", "?4 IS NULL AND ?5 IS NULL"),
+    [SQL_STATS_BY_WORKFLOW] = SESSION_STATS("sessions_by_workflow", "s.workflow_id = ?4"),
+    [SQL_STATS_BY_GROUP] = SESSION_STATS("sessions_by_group", "s.group_id = ?5 AND ?4 IS NULL"),
     [SQL_METADATA_GET] = "SELECT metadata FROM session_details WHERE session = ?1",
     [SQL_SESSION_UPDATE] =
         "UPDATE sessions SET busy = ?1, status = ?2, reason = ?3, last_seq = ?4, started_at = ?5,"

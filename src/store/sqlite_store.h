@@ -159,6 +159,7 @@ int sqlite_file_get(struct sqlite_db *db, struct store_file_get *g);
 int sqlite_file_list(struct sqlite_db *db, struct store_file_list *l);
 /* sqlite_save.c, with two of sqlite_commit.c */
 int sqlite_session_save(struct sqlite_db *db, struct store_session_save *p);
+int sqlite_session_stats(struct sqlite_db *db, struct store_session_stats *s);
 int sqlite_session_insert(struct sqlite_db *db, const struct delta *d, int64_t *key);
 int sqlite_meta_update(struct sqlite_db *db, int64_t key, const struct session_meta *meta,
                        int64_t version, int64_t at);

@@ -102,6 +102,7 @@ enum store_op {
     STORE_HOOK_LIST,
     STORE_HOOK_SCAN,
     STORE_HOOK_DELIVERIES,
+    STORE_SESSION_STATS,
     STORE_OP_COUNT,
 };
 
@@ -273,6 +274,32 @@ struct store_session_list {
     struct session_item *rows; /* Out; as in store_session_get, without meta.graph_json */
     struct id_list *corrupt;   /* Out: those of this page that do not read back */
     struct str next_cursor;
+};
+
+/* Sums over sessions: how many, how they ended, how long they took. The newest STATS_ROWS_MAX of
+ * the filters' are looked at; with more, or more keys than STATS_KEYS_MAX in one list, `truncated`
+ * is true. */
+#define STATS_ROWS_MAX 200000
+#define STATS_KEYS_MAX 2000
+struct stat_row {
+    struct stat_row *next;
+    struct str key; /* the workflow or NULL; the error's code ("" when it has none) */
+    int64_t day;    /* its first millisecond, UTC */
+    struct str status;
+    int64_t count;
+};
+struct store_session_stats {
+    struct store_req req;
+    struct str workspace, workflow_id, group_id; /* the last two: NULL, any */
+    int64_t created_after, created_before;       /* both excluded; 0: any */
+    /* Out. Each list by its key (bytes, NULL first) or day, then by status. */
+    struct stat_row *by_status, *by_workflow, *by_day, *failures;
+    int64_t total;
+    bool truncated;
+    /* Of those that began and ended, in ms: the smallest value that so many parts are not above. */
+    int64_t ended, duration_sum, p50, p90, p99, duration_max;
+    int64_t input_tokens, output_tokens;
+    double cost_usd;
 };
 
 /* Everything that the engine needs to go on. */

@@ -220,3 +220,27 @@ test('the definition is found again, and whether it has changed since', async ()
   const fork = await server.execute(flow.id);
   assert.equal((await get(fork)).json.definition.changed, false);
 });
+
+test('statistics: counts, durations, failures', async () => {
+  const flow = { id: `stats-${newId().slice(-4)}`, nodes: { start: { type: 'start', next_ids: ['t'] }, t: { type: 'transform', properties: { output: { n: 'input.n + 1' } }, next_ids: ['end'] }, end: { type: 'end' } } };
+  ok(await server.post('/workflows', flow), 201);
+  const begun = [];
+  for (const input of [{ n: 1 }, { n: 2 }, { n: 3 }, {}]) begun.push(await server.execute(flow.id, input));
+  for (const id of begun) for (let i = 0; !['completed', 'failed'].includes((await get(id)).json.status); i++) assert.ok(i < 2000);
+  const stats = async (query) => ok(holdsAnswer('/sessions/stats', 'get', await other.get(`/sessions/stats?${query}`))).json;
+  const s = await stats(`workflow_id=${flow.id}`);
+  assert.equal(s.total, 4);
+  assert.deepEqual(s.by_status, { completed: 3, failed: 1 });
+  assert.deepEqual(s.by_workflow, [{ workflow_id: flow.id, by_status: s.by_status, total: 4 }]);
+  assert.equal(s.by_day.reduce((n, d) => n + d.total, 0), 4);
+  assert.match(s.by_day[0].day, /T00:00:00.000Z$/);
+  assert.equal(s.durations.count, 4);
+  assert.ok(s.durations.p50_ms <= s.durations.p90_ms && s.durations.p99_ms === s.durations.max_ms);
+  assert.equal(s.failures.length, 1);
+  assert.equal(s.failures[0].count, 1);
+  assert.equal(s.failures[0].code, (await get(begun[3])).json.error.code);
+  const all = await stats('');
+  assert.ok(all.total > 4 && all.by_workflow.some((w) => w.workflow_id === null) && all.by_status.unknown > 0);
+  assert.equal((await stats('group_id=nobody')).total, 0);
+  assert.deepEqual((await stats('created_before=2001-01-01T00:00:00Z')).durations, { count: 0, mean_ms: null, p50_ms: null, p90_ms: null, p99_ms: null, max_ms: null });
+});
