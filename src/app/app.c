@@ -32,6 +32,7 @@ void app_init(struct app *a)
     recovery_open(&a->recovery, a);
     remote_open(&a->remote, a);
     retention_open(&a->retention, a);
+    schedules_open(&a->schedules, a);
     tasks_init(&a->tasks, a);
     instances_open(&a->instances, a);
     keys_open(&a->keys, a);
@@ -60,6 +61,7 @@ void app_close_handles(struct app *a)
     recovery_close(&a->recovery);
     remote_close(&a->remote);
     retention_close(&a->retention);
+    schedules_close(&a->schedules);
     tasks_close(&a->tasks);
     instances_close(&a->instances);
     keys_close(&a->keys);

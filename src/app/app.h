@@ -26,6 +26,7 @@
 #include "app/recovery.h"
 #include "app/remote.h"
 #include "app/retention.h"
+#include "app/schedules.h"
 #include "app/tasks.h"
 #include "app/timers.h"
 #include "base/id.h"
@@ -71,6 +72,7 @@ struct app {
     struct recovery recovery;
     struct remote remote;
     struct retention retention;
+    struct schedules schedules;
     struct tasks tasks;
     struct instances instances;
     struct keys keys;
@@ -176,6 +178,15 @@ void llm_metrics_write(const struct llm *llm, struct buf *out); /* Prometheus te
 void svc_status_list(struct app *a, struct svc_req *req);
 void svc_status_get(struct app *a, struct svc_req *req);
 void svc_status_put(struct app *a, struct svc_req *req);
+
+/* service_schedules.c */
+void svc_schedule_list(struct app *a, struct svc_req *req);
+void svc_schedule_get(struct app *a, struct svc_req *req);
+void svc_schedule_put(struct app *a, struct svc_req *req); /* create and put */
+void svc_schedule_patch(struct app *a, struct svc_req *req);
+void svc_schedule_delete(struct app *a, struct svc_req *req);
+void svc_schedule_run(struct app *a, struct svc_req *req);
+void svc_audit(struct app *a, struct svc_req *req); /* service_audit.c */
 
 /* service_files.c */
 void svc_files(struct app *a, struct svc_req *req);

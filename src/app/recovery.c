@@ -275,6 +275,7 @@ void recovery_rescan(struct recovery *r)
     recovery_begin_again(r);
     recovery_scan_due(r);
     recovery_scan_inbox(r);
+    schedules_look(&r->app->schedules);
 }
 
 void recovery_start(struct recovery *r, void (*ready)(struct app *a))

@@ -79,7 +79,9 @@ static void execute_start(struct app *a, struct svc_req *req, struct workflow *w
     }
     struct session_meta meta;
     execute_meta(req, w, &meta);
-    struct id id = id_new(&a->ids, (uint64_t)clock_wall_ms());
+    struct id id = req->execute.session_id;
+    if (id_is_zero(id))
+        id = id_new(&a->ids, (uint64_t)clock_wall_ms());
     struct live *l = live_create(a, w, id, &meta, req->execute.start_paused);
     struct engine_input in = {.kind = IN_START, .node_id = req->execute.stage};
     session_attach(l->session, req->execute.attachments_json);

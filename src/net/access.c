@@ -131,6 +131,14 @@ static const struct {
     [SVC_STATUS_PUT] = OPERATOR,
     [SVC_SESSION_EXPORT] = OPERATOR, /* with what is under way: more than a viewer sees */
     [SVC_SESSION_IMPORT] = EDITOR,   /* with a graph of its own */
+    [SVC_SCHEDULE_LIST] = VIEWER,
+    [SVC_SCHEDULE_CREATE] = EDITOR,
+    [SVC_SCHEDULE_GET] = VIEWER,
+    [SVC_SCHEDULE_PUT] = EDITOR,
+    [SVC_SCHEDULE_PATCH] = EDITOR,
+    [SVC_SCHEDULE_DELETE] = EDITOR,
+    [SVC_SCHEDULE_RUN] = OPERATOR,
+    [SVC_AUDIT] = ADMIN,
     [SVC_LLM_PROVIDERS] = VIEWER,
     [SVC_MODELS_PRICING] = VIEWER,
     [SVC_INSTANCES] = ADMIN,

@@ -115,6 +115,7 @@ static void http_hash_request(struct http_req *r)
         {(const char *)q->answer.interrupt_id.b, 16},
         {(const char *)q->task.id.b, 16},
         {(const char *)q->memory.id.b, 16},
+        {(const char *)q->schedule_id.b, 16},
         q->answer.node_id,
         q->name,
         buf_str(&r->body),
@@ -419,6 +420,8 @@ static int http_read_params(struct http_req *r, const struct route_match *m, str
         return err_set(e, ERR_NOT_FOUND, "no such task");
     if (m->memory_id.p && !id_parse(m->memory_id, &q->memory.id))
         return err_set(e, ERR_NOT_FOUND, "there is no such memory");
+    if (m->schedule_id.p && !id_parse(m->schedule_id, &q->schedule_id))
+        return err_set(e, ERR_NOT_FOUND, "there is no such schedule");
     if (m->node_id.p) {
         if (!name_is_valid(m->node_id))
             return err_set(e, ERR_NOT_FOUND, "no such node");

@@ -14,7 +14,9 @@ _Static_assert(SVC_OP_COUNT <= 128, "operations are bits of params[].ops");
     (OPS(SVC_WORKFLOW_LIST) | OPS(SVC_WORKFLOW_VERSIONS) | OPS(SVC_SESSION_LIST) |                 \
      OPS(SVC_MESSAGES) | OPS(SVC_NODES) | OPS(SVC_INSTANCES) | REVIEWS | OPS(SVC_STAGE_LIST) |     \
      OPS(SVC_FILES) | OPS(SVC_FILE_HISTORY) | CATALOG | MEMORIES | OPS(SVC_KNOWLEDGE) |            \
-     OPS(SVC_LLM_PROVIDERS) | OPS(SVC_KEY_LIST) | OPS(SVC_MODELS_PRICING) | STATUSES)
+     OPS(SVC_LLM_PROVIDERS) | OPS(SVC_KEY_LIST) | OPS(SVC_MODELS_PRICING) | STATUSES |             \
+     OPS(SVC_SCHEDULE_LIST) | AUDIT)
+#define AUDIT    OPS(SVC_AUDIT)
 #define CATALOG  OPS(SVC_CATALOG_LIST)
 #define SESSIONS OPS(SVC_SESSION_LIST)
 #define MEMORIES OPS(SVC_MEMORY_LIST)
@@ -51,6 +53,7 @@ static const struct query_param params[] = {
     PARAM("cursor", LISTS, QUERY_TEXT, list.cursor),
     PARAM("q", OPS(SVC_WORKFLOW_LIST) | SESSIONS | CATALOG | OPS(SVC_KNOWLEDGE), QUERY_TEXT,
           list.q),
+    PARAM("q", OPS(SVC_SCHEDULE_LIST), QUERY_TEXT, list.q),
     PARAM("type", OPS(SVC_WORKFLOW_LIST) | STATUSES, QUERY_TEXT, list.type),
     PARAM("status", SESSIONS | REVIEWS | STATUSES, QUERY_TEXT, list.status),
     PARAM("kind", REVIEWS, QUERY_TEXT, list.kind),
@@ -86,6 +89,12 @@ static const struct query_param params[] = {
     PARAM("layer", OPS(SVC_KNOWLEDGE), QUERY_TEXT, memory.tier),
     PARAM("workspace", OPS(SVC_KEY_LIST), QUERY_TEXT, key.workspace),
     PARAM("force", OPS(SVC_SESSION_DELETE), QUERY_BOOL, force),
+    PARAM("actor", AUDIT, QUERY_TEXT, audit.actor),
+    PARAM("action", AUDIT, QUERY_TEXT, audit.action),
+    PARAM("object", AUDIT, QUERY_TEXT, audit.object),
+    PARAM("session_id", AUDIT, QUERY_ID, session_id),
+    PARAM("after", AUDIT, QUERY_TIME, audit.after),
+    PARAM("before", AUDIT, QUERY_TIME, audit.before),
     PARAM("after", OPS(SVC_EVENTS), QUERY_NUMBER, events.after),
     PARAM("cursor", OPS(SVC_EVENTS), QUERY_NUMBER, events.after),
     PARAM("limit", OPS(SVC_EVENTS), QUERY_LIMIT, events.limit),

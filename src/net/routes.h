@@ -58,6 +58,7 @@ struct route_match {
     unsigned allowed;          /* bit set of methods that the path takes; 0: no such path */
     /* As they stand in the path. */
     struct str session_id, workflow_id, node_id, interrupt_id, task_id, memory_id;
+    struct str schedule_id;
     struct str object_id; /* of an agent, a group or a template */
 };
 /* path: decoded, without the query. */

@@ -99,6 +99,16 @@ enum svc_op {
     SVC_STATUS_PUT,     /* name, set_status, reason, if_match */
     SVC_SESSION_EXPORT, /* session_id: the answer is JSON lines */
     SVC_SESSION_IMPORT, /* portable.text */
+
+    SVC_SCHEDULE_LIST,   /* list: q */
+    SVC_SCHEDULE_CREATE, /* workflow.text: the object */
+    SVC_SCHEDULE_GET,    /* schedule_id */
+    SVC_SCHEDULE_PUT,    /* schedule_id, workflow.text, if_match */
+    SVC_SCHEDULE_PATCH,  /* the same: merged into what is there */
+    SVC_SCHEDULE_DELETE, /* schedule_id, if_match */
+    SVC_SCHEDULE_RUN,    /* schedule_id: now, beside its times */
+    SVC_AUDIT,           /* list, audit, session_id */
+
     SVC_LLM_PROVIDERS,  /* list */
     SVC_MODELS_PRICING, /* list */
     SVC_INSTANCES,
@@ -127,6 +137,7 @@ struct svc_req {
     struct str workspace;
     struct str actor;
     struct id session_id;
+    struct id schedule_id;
     struct str name;  /* of a workflow */
     int64_t version;  /* ?version; 0: newest */
     int64_t if_match; /* 0: not given */
@@ -149,6 +160,7 @@ struct svc_req {
         struct str attachments_json; /* any JSON, or NULL */
         struct str stage;            /* begins there; NULL: at its start */
         bool start_paused;
+        struct id session_id; /* app's own: the id that it gets; zero: a new one */
     } execute;
     struct {
         bool history; /* those that are over, too */
@@ -229,6 +241,10 @@ struct svc_req {
         struct str name, role, workspace; /* workspace NULL: the asker's own; of a list: all */
         struct str expires_json;          /* a JSON string, a time; or NULL */
     } key;
+    struct {
+        struct str actor, action, object; /* NULL: any */
+        int64_t after, before;            /* 0: any */
+    } audit;
     struct {
         int64_t after;
         int limit;

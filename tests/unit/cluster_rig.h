@@ -259,7 +259,7 @@ static void ask_init(struct asked *q, enum svc_op op)
     q->req.data = q;
 }
 
-static struct id rig_execute(struct rig *r, unsigned i, const char *graph)
+static inline struct id rig_execute(struct rig *r, unsigned i, const char *graph)
 {
     struct asked q;
     struct id id;
@@ -302,7 +302,7 @@ static inline void ask_pause(struct asked *q, struct app *a, struct id session, 
     service_submit(&a->service, &q->req);
 }
 
-static void ask_answer(struct asked *q, struct app *a, struct id session, const char *node)
+static inline void ask_answer(struct asked *q, struct app *a, struct id session, const char *node)
 {
     ask_init(q, SVC_NODE_RESUME);
     q->req.session_id = session;
@@ -320,7 +320,7 @@ static void counted_read(struct store_req *req)
 {
     container_of(req, struct counted, read.req)->done = true;
 }
-static int rig_count_events(struct rig *r, struct id session, const char *text)
+static inline int rig_count_events(struct rig *r, struct id session, const char *text)
 {
     struct counted c = {.done = false};
     int n = 0;
