@@ -77,6 +77,7 @@ void app_deinit(struct app *a)
 {
     instances_deinit(&a->instances);
     keys_deinit(&a->keys);
+    workspaces_deinit(&a->workspaces);
     inbox_deinit(&a->inbox);
     handover_deinit(&a->handover);
     plans_deinit(&a->plans);

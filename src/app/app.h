@@ -29,6 +29,7 @@
 #include "app/schedules.h"
 #include "app/tasks.h"
 #include "app/timers.h"
+#include "app/workspaces.h"
 #include "base/id.h"
 #include "base/table.h"
 #include "cache/cache.h"
@@ -76,6 +77,7 @@ struct app {
     struct tasks tasks;
     struct instances instances;
     struct keys keys;
+    struct workspaces workspaces;
     struct inbox inbox;
     struct children children;
     struct handover handover;

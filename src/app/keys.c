@@ -242,6 +242,17 @@ static int keys_refuse(struct errbuf *e, const char *why)
     return err_set(e, ERR_UNAUTHORIZED, "%s", why);
 }
 
+/* It may have been made at another instance a moment ago, and what that said may be lost. */
+static void keys_look_again(struct keys *k)
+{
+    uint64_t now = uv_now(&k->app->loop);
+
+    if (!k->app->store->v->shared || now - k->looked_at < KEYS_LOOK_MS)
+        return;
+    k->looked_at = now;
+    keys_reread(k);
+}
+
 static int key_authenticate(struct keys *k, struct str text, struct principal *out,
                             struct errbuf *e)
 {
@@ -251,8 +262,10 @@ static int key_authenticate(struct keys *k, struct str text, struct principal *o
 
     digest_sha256(text, hash);
     key = table_get(&k->by_hash, hash_slot(hash));
-    if (!key || !digest_eq(key->hash, hash, sizeof(hash)))
+    if (!key || !digest_eq(key->hash, hash, sizeof(hash))) {
+        keys_look_again(k);
         return keys_refuse(e, "this key is not known here");
+    }
     if (key->revoked_at)
         return keys_refuse(e, "this key was revoked");
     if (!key_is_live(key, now))

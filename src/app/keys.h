@@ -24,6 +24,7 @@
 struct app;
 
 #define KEYS_REREAD_MS   30000
+#define KEYS_LOOK_MS     1000 /* at most so often for the sake of a key that is not known */
 #define KEYS_RETRY_MS    1000
 #define KEYS_USED_MS     60000 /* a use within that time of the last one is not noted */
 #define KEYS_FLUSH_MS    5000  /* uses are written so long after the first one */
@@ -62,6 +63,7 @@ struct keys {
     struct table by_id;
     struct store_key_list list;
     bool reading, read_again, loaded, closing;
+    uint64_t looked_at; /* uv_now() */
     uv_timer_t flush, reread;
     void (*ready)(struct app *a); /* once, when they are loaded */
 };

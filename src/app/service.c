@@ -243,6 +243,11 @@ void service_again_all(struct app *a, struct list *replies)
         service_again(a, container_of(it, struct reply, link)->req);
 }
 
+static void svc_pass_keyed(struct app *a, struct svc_req *req)
+{
+    idempotency_check(a, req, svc_pass);
+}
+
 /* Refused early, before anything is looked up: a server that stops or whose store is gone. */
 static void app_submit(struct service *s, struct svc_req *req)
 {
@@ -251,7 +256,7 @@ static void app_submit(struct service *s, struct svc_req *req)
     if (access_check(req, &e)) /* net has asked already, so that no body is read in vain */
         app_fail(req, ERR_FORBIDDEN, "%s", e.text);
     else if (!svc_changes[req->op])
-        svc_pass(a, req);
+        workspaces_guard(a, req, svc_pass);
     else if (a->stopping)
         app_fail(req, ERR_UNAVAILABLE, "the server is shutting down");
     else if (a->journal.failing) {
@@ -260,7 +265,7 @@ static void app_submit(struct service *s, struct svc_req *req)
     } else if (instances_is_joining(&a->instances))
         app_fail(req, ERR_UNAVAILABLE, "this instance is joining the others again; try again");
     else
-        idempotency_check(a, req, svc_pass);
+        workspaces_guard(a, req, svc_pass_keyed);
 }
 
 static int app_authenticate(struct service *s, const struct credentials *shown,
@@ -274,10 +279,19 @@ static bool app_may_stay(struct service *s, const struct principal *who)
     return keys_may_stay(&container_of(s, struct app, service)->keys, who);
 }
 
+static int app_sees(struct service *s, const struct principal *who, struct id session_id)
+{
+    struct app *a = container_of(s, struct app, service);
+    if (a->keys.count == 0 && !a->keys.tokens)
+        return 1; /* nobody has ever had another workspace */
+    return workspaces_sees(a, str_of(who->workspace), session_id);
+}
+
 static const struct service_vtable app_service_vtable = {
     .submit = app_submit,
     .authenticate = app_authenticate,
     .may_stay = app_may_stay,
+    .sees = app_sees,
 };
 
 void app_service_init(struct app *a)

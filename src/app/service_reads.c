@@ -86,6 +86,7 @@ static void session_got(struct store_req *r)
         jw_init(&w, &req->body);
         wire_session(&w, &job->u.get.row);
         req->etag_version = job->u.get.row.version;
+        workspaces_note(job->app, job->u.get.row.meta.workspace, job->u.get.row.id);
         app_done(req);
     }
     read_job_destroy(job);

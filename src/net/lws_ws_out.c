@@ -372,14 +372,18 @@ static void channel_frame(struct log_watcher *w, struct id session_id, struct st
 {
     struct ws *ws = w->data;
     struct ws_req *r;
+    int sees;
 
     if (ws->filter_status.p && !event_has_status(event, ws->filter_status))
         return;
-    if (!ws->filter_workflow_id.p) {
+    sees = service_sees(ws->conn->server->service, conn_who(ws->conn), session_id);
+    if (sees == 0)
+        return;
+    if (!ws->filter_workflow_id.p && sees == 1) {
         channel_queue(ws, event);
         return;
     }
-    /* Events do not say which workflow they are of; the session does. */
+    /* Events do not say which workflow they are of, nor whose; the session does. */
     r = ws_req_create(ws, SVC_SESSION_GET, "");
     r->kind = WS_REQ_CHANNEL;
     r->svc.session_id = session_id;
@@ -391,9 +395,11 @@ void ws_channel_got(struct ws *ws, struct svc_req *q, struct str event)
 {
     struct json id = json_get(json_root(buf_str(&q->body)), "workflow_id");
 
-    if (q->status == 0 && ws->watching && ws->filter_workflow_id.p &&
-        json_type(id) == JSON_STRING &&
-        str_eq((struct str){id.p + 1, id.n - 2}, ws->filter_workflow_id))
+    bool wanted = !ws->filter_workflow_id.p ||
+                  (json_type(id) == JSON_STRING &&
+                   str_eq((struct str){id.p + 1, id.n - 2}, ws->filter_workflow_id));
+
+    if (q->status == 0 && ws->watching && wanted)
         ws_queue(ws, event);
 }
 

@@ -9,7 +9,8 @@ void svc_req_init(struct svc_req *req, enum svc_op op)
     arena_init(&req->arena);
     buf_init(&req->details, SVC_BODY_MAX);
     buf_init(&req->body, SVC_BODY_MAX);
-    req->who.role = ROLE_ADMIN; /* until net says who it is */
+    req->who.kind = PRINCIPAL_SERVER; /* until net says who it is */
+    req->who.role = ROLE_ADMIN;
     memcpy(req->who.workspace, "default", sizeof("default"));
     memcpy(req->who.name, "anonymous", sizeof("anonymous"));
     req->workspace = STR("default");

@@ -308,6 +308,9 @@ struct service_vtable {
                         struct errbuf *e);
     /* Whether what was let in once may stay: keys are revoked, and expire. NULL: yes. */
     bool (*may_stay)(struct service *s, const struct principal *who);
+    /* Whether the session is of their workspace, answered at once: 1, 0, or -1: ask for it
+     * (SVC_SESSION_GET). NULL: it is. */
+    int (*sees)(struct service *s, const struct principal *who, struct id session_id);
 };
 struct service {
     const struct service_vtable *v;
@@ -327,6 +330,10 @@ static inline int service_authenticate(struct service *s, const struct credentia
 static inline bool service_may_stay(struct service *s, const struct principal *who)
 {
     return !s->v->may_stay || s->v->may_stay(s, who);
+}
+static inline int service_sees(struct service *s, const struct principal *who, struct id session_id)
+{
+    return s->v->sees ? s->v->sees(s, who, session_id) : 1;
 }
 
 #endif

@@ -229,7 +229,8 @@ static inline void fixture_read_nothing(struct fixture *f, int64_t first_held)
 
 static inline void fixture_open(struct fixture *f, struct net_config *config)
 {
-    static const struct service_vtable vtable = {fake_submit, fake_authenticate, fake_may_stay};
+    static const struct service_vtable vtable = {
+        .submit = fake_submit, .authenticate = fake_authenticate, .may_stay = fake_may_stay};
     struct errbuf e = {""};
 
     memset(f, 0, sizeof(*f));
