@@ -2,14 +2,17 @@
 // says, and the names that the server has. Shells that are not installed are skipped.
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { dirname } from 'node:path';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { Server, sluiceBin } from './lib/server.mjs';
 import { storeKind } from './lib/services.mjs';
 
 const elsewhere = storeKind() === 'postgres' ? 'the shells do not see the store' : false;
 const has = (shell) => spawnSync(shell, ['--version']).status === 0;
+const home = mkdtempSync(join(tmpdir(), 'sluice-shells-')); // fish writes there
 let server;
 let id;
 before(async () => {
@@ -27,11 +30,14 @@ before(async () => {
   id = await server.execute('feature-x', {}, { name: 'Login' });
   await server.request('PUT', '/current', { session_id: id });
 });
-after(() => server?.close());
+after(async () => {
+  await server?.close();
+  rmSync(home, { recursive: true, force: true });
+});
 
 const env = () => ({
   ...process.env, PATH: `${dirname(sluiceBin())}:${process.env.PATH}`, SLUICE_URL: server.url, SLUICE_KEY: '', SLUICE_LANG: 'en',
-  ASAN_OPTIONS: 'detect_leaks=0', XDG_CONFIG_HOME: '/nonexistent', XDG_DATA_HOME: '/nonexistent', HOME: '/nonexistent',
+  XDG_CONFIG_HOME: home, XDG_DATA_HOME: home, HOME: home,
 });
 const sh = (shell, args, extra = {}) => {
   const run = spawnSync(shell, args, { encoding: 'utf8', timeout: 20000, env: { ...env(), ...extra } });
