@@ -57,9 +57,10 @@ CREATE INDEX webhook_deliveries_by_time ON webhook_deliveries (webhook, created_
 CREATE FUNCTION sluice_metadata_has(metadata text, path text, value text) RETURNS boolean
 LANGUAGE plpgsql IMMUTABLE AS $$
 DECLARE
-    at json := metadata::json;
+    at json;
     name text;
 BEGIN
+    at := metadata::json;
     FOREACH name IN ARRAY string_to_array(path, '.') LOOP
         IF at IS NULL OR json_typeof(at) <> 'object' THEN
             RETURN false;
