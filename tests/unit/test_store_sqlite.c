@@ -487,6 +487,9 @@ static void no_statement_scans_a_table(void **state)
         if (sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) != SQLITE_OK)
             fail_msg("%s: %s", sql, sqlite3_errmsg(db));
         bool excepted = i == SQL_RUNS_NEWEST || i == SQL_INSTANCES_LIST ||
+                        strstr(sqlite_sql_texts[i], "FROM api_keys AS k") ||         /* few */
+                        strstr(sqlite_sql_texts[i], "FROM audit_log ORDER BY id") || /* LIMIT */
+                        strstr(sqlite_sql_texts[i], "ORDER BY interrupt_id") || /* a session's */
                         strstr(sqlite_sql_texts[i], "memories_working"); /* a partial index */
         bool sums = i == SQL_USAGE_OF_SESSION || i == SQL_USAGE_BY_TIME ||
                     strstr(sqlite_sql_texts[i], "memories_by_source"); /* chunks of one source */
