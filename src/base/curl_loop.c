@@ -75,8 +75,11 @@ static int curl_loop_socket(CURL *easy, curl_socket_t fd, int what, void *data, 
     }
     if (!s) {
         s = curl_socket_create(l, fd);
-        if (!s)
-            return -1;
+        /* Anything but 0 would be the end of the whole multi handle. */
+        if (!s) {
+            l->has_unwatched = true;
+            return 0;
+        }
         curl_multi_assign(l->multi, fd, s);
     }
     int events = (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0);

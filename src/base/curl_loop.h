@@ -9,6 +9,7 @@
 #define SLUICE_BASE_CURL_LOOP_H
 
 #include <curl/curl.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <uv.h>
 
@@ -16,6 +17,9 @@
 
 struct curl_loop {
     CURLM *multi;
+    /* A socket could not be watched for want of memory: who uses it hears of nothing but its
+     * timeouts. Cleared by who looks at it. */
+    bool has_unwatched;
     /* Private */
     uv_loop_t *loop;
     uv_timer_t timer;

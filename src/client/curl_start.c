@@ -94,6 +94,16 @@ static void loop_idle_fired(uv_idle_t *idle)
     loop_turn(idle->data);
 }
 
+/* A socket cannot be watched, and nobody knows whose it is. */
+static void loop_give_up(struct sluice_loop *l)
+{
+    l->curl.has_unwatched = false;
+    while (!list_empty(&l->pending)) {
+        struct sluice_pending *p = container_of(l->pending.next, struct sluice_pending, link);
+        pending_end(p, reply_fail(&p->reply, SLUICE_E_NOMEM, "out of memory"));
+    }
+}
+
 /* libcurl has returned. */
 static void loop_after(void *data)
 {
@@ -111,6 +121,8 @@ static void loop_after(void *data)
             container_of((struct transfer *)of, struct sluice_pending, transfer);
         pending_end(p, transfer_reply(&p->transfer, l->client, code, &p->reply));
     }
+    if (l->curl.has_unwatched)
+        loop_give_up(l);
     loop_turn(l);
 }
 

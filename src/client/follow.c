@@ -13,7 +13,7 @@ void follow_init(struct follow *f, const struct sluice_client *c, const char *se
     f->last_seq = after < 0 ? 0 : after;
     f->delay_ms = DELAY_FIRST_MS;
     f->silent_since_ms = now_ms;
-    buf_init(&f->session_id, 1024);
+    buf_init(&f->session_id, 1u << 16);
     if (session_id)
         buf_append_z(&f->session_id, session_id);
     sse_init(&f->sse, SLUICE_EVENT_BYTES_MAX);
@@ -34,6 +34,8 @@ struct sluice_request *follow_request(struct follow *f)
     struct sluice_request *r;
     char seq[32];
 
+    if (buf_error(&f->session_id))
+        return NULL;
     r = request_make("GET", "/sessions/%/stream", f->session_id.data, NULL);
     snprintf(seq, sizeof(seq), "%lld", (long long)f->last_seq);
     /* The header makes the server say that there is nothing more; the first event has no number
@@ -133,8 +135,9 @@ static void follow_take(struct follow *f, const struct sse_event *ev)
         f->fault = SLUICE_E_NOMEM;
         return;
     }
-    if (json_check(buf_str(&f->json), &limits, NULL)) {
-        f->fault = SLUICE_E_PROTOCOL;
+    int rc = json_check(buf_str(&f->json), &limits, NULL);
+    if (rc) {
+        f->fault = rc == ERR_NOMEM ? SLUICE_E_NOMEM : SLUICE_E_PROTOCOL;
         return;
     }
     struct json event = json_root(buf_str(&f->json));

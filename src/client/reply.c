@@ -10,7 +10,6 @@ struct reply_piece {
 };
 struct reply_memory {
     struct buf body;
-    struct buf type;
     struct reply_piece *pieces;
     bool is_json; /* checked */
 };
@@ -64,10 +63,8 @@ void sluice_reply_free(struct sluice_reply *r)
         m->pieces = piece->next;
         free(piece);
     }
-    if (m) {
+    if (m)
         buf_deinit(&m->body);
-        buf_deinit(&m->type);
-    }
     free(m);
     memset(r, 0, sizeof(*r));
 }
@@ -81,7 +78,6 @@ static int reply_begin(struct sluice_reply *r)
         r->error = "out of memory";
         return SLUICE_E_NOMEM;
     }
-    buf_init(&m->type, 256);
     r->memory = m;
     return 0;
 }
@@ -139,7 +135,13 @@ static int reply_read(struct sluice_reply *r, const struct answer *a)
     bool says_json = type_is_json(r->type);
     int result = result_of_status(r->status);
 
-    m->is_json = r->json_bytes && says_json && json_check(buf_str(&m->body), &limits, NULL) == 0;
+    int rc =
+        r->json_bytes && says_json ? json_check(buf_str(&m->body), &limits, NULL) : ERR_INVALID;
+    m->is_json = rc == 0;
+    if (rc == ERR_NOMEM) {
+        reply_say(r, SLUICE_E_NOMEM, "out of memory");
+        return SLUICE_E_NOMEM;
+    }
     if (result != SLUICE_OK) {
         if (m->is_json) {
             reply_take_error(r, result);
@@ -175,9 +177,12 @@ int reply_fill(struct sluice_reply *reply, struct answer *a)
         if (m->body.data)
             own.json = m->body.data;
         own.json_bytes = m->body.len;
-        if (a->type && buf_append_z(&m->type, a->type) == 0)
-            own.type = m->type.data;
-        rc = reply_read(&own, a);
+        own.type = reply_keep(&own, str_of(a->type ? a->type : ""));
+        rc = own.type ? reply_read(&own, a) : SLUICE_E_NOMEM;
+        if (!own.type) {
+            own.type = "";
+            reply_say(&own, rc, "out of memory");
+        }
     }
     if (reply)
         *reply = own;

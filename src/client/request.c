@@ -135,17 +135,28 @@ void sluice_set_body(struct sluice_request *r, const char *type, const void *byt
     r->has_body = true;
 }
 
-void request_object(struct sluice_request *r, const char *what, const char *json)
+/* Is it JSON? */
+static bool request_checks(struct sluice_request *r, const char *what, struct str json)
 {
     struct errbuf e;
+    int rc = json_check(json, &body_limits, &e);
+
+    if (rc == 0)
+        return true;
+    request_fail(r, "%.100s: %.300s", what, rc == ERR_NOMEM ? "out of memory" : e.text);
+    if (rc == ERR_NOMEM && r->fault == SLUICE_E_INVALID)
+        r->fault = SLUICE_E_NOMEM;
+    return false;
+}
+
+void request_object(struct sluice_request *r, const char *what, const char *json)
+{
     struct str text = str_of(json);
 
     if (!r || !json)
         return;
-    if (json_check(text, &body_limits, &e)) {
-        request_fail(r, "%s: %.400s", what, e.text);
+    if (!request_checks(r, what, text))
         return;
-    }
     struct json root = json_root(text);
     if (json_type(root) != JSON_OBJECT) {
         request_fail(r, "%s: must be an object", what);
@@ -214,15 +225,12 @@ void sluice_set_bool(struct sluice_request *r, const char *name, int value)
 
 void sluice_set_json(struct sluice_request *r, const char *name, const char *json)
 {
-    struct errbuf e;
     struct str text = json ? str_of(json) : STR("null");
 
     if (!r)
         return;
-    if (json_check(text, &body_limits, &e)) {
-        request_fail(r, "%.100s: %.300s", name ? name : "", e.text);
+    if (!request_checks(r, name ? name : "", text))
         return;
-    }
     if (!member_begin(r, name))
         return;
     buf_append_str(&r->body, json_raw(json_root(text)));

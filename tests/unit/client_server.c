@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <assert.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdbool.h>
@@ -406,6 +407,7 @@ static void server_accept(struct client_server *s, int fd)
 
     c->server = s;
     c->fd = fd;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
     pthread_mutex_lock(&s->lock);
     s->open++;
     for (unsigned i = 0; i < CONNS_MAX; i++)
