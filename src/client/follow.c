@@ -141,7 +141,7 @@ static void follow_take(struct follow *f, const struct sse_event *ev)
         return;
     }
     struct json event = json_root(buf_str(&f->json));
-    if (!json_i64(json_get(event, is_snapshot ? "last_seq" : "seq"), &seq)) {
+    if (!json_i64(json_get(event, is_snapshot ? "last_seq" : "seq"), &seq) || seq < 0) {
         f->fault = SLUICE_E_PROTOCOL;
         return;
     }
