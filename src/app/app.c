@@ -33,6 +33,7 @@ void app_init(struct app *a)
     remote_open(&a->remote, a);
     retention_open(&a->retention, a);
     schedules_open(&a->schedules, a);
+    audit_open(&a->audit, a);
     tasks_init(&a->tasks, a);
     instances_open(&a->instances, a);
     keys_open(&a->keys, a);
@@ -62,6 +63,7 @@ void app_close_handles(struct app *a)
     remote_close(&a->remote);
     retention_close(&a->retention);
     schedules_close(&a->schedules);
+    audit_close(&a->audit);
     tasks_close(&a->tasks);
     instances_close(&a->instances);
     keys_close(&a->keys);

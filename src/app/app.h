@@ -13,6 +13,7 @@
 
 #include <uv.h>
 
+#include "app/audit.h"
 #include "app/children.h"
 #include "app/config.h"
 #include "app/generate.h"
@@ -74,6 +75,7 @@ struct app {
     struct remote remote;
     struct retention retention;
     struct schedules schedules;
+    struct audit audit;
     struct tasks tasks;
     struct instances instances;
     struct keys keys;

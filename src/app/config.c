@@ -45,6 +45,11 @@ enum {
     S_RETAIN_TOKENS,
     S_RETAIN_SESSIONS,
     S_RETAIN_KEYS,
+    S_RETAIN_AUDIT,
+    S_RATE_LIMIT,
+    S_TLS_CERT,
+    S_TLS_KEY,
+    S_BEHIND_PROXY,
     S_DRAIN,
     S_QUEUE_TIMEOUT,
     S_PRICES,
@@ -78,6 +83,15 @@ static const struct setting settings[S_COUNT] = {
                            "delete sessions that ended so long ago"},
     [S_RETAIN_KEYS] = {"retain-keys", SETTING_TEXT, "1d", "AGE|off",
                        "forget Idempotency-Keys and answered commands that old"},
+    [S_RETAIN_AUDIT] = {"retain-audit", SETTING_TEXT, "90d", "AGE|off",
+                        "forget entries of the audit log that old"},
+    [S_RATE_LIMIT] = {"rate-limit", SETTING_TEXT, "off", "N/s|off",
+                      "requests and messages that a key, or an address without one, may send"},
+    [S_TLS_CERT] = {"tls-cert", SETTING_TEXT, NULL, "FILE",
+                    "PEM certificate chain: https and wss only"},
+    [S_TLS_KEY] = {"tls-key", SETTING_TEXT, NULL, "FILE", "its private key, PEM"},
+    [S_BEHIND_PROXY] = {"behind-proxy", SETTING_BOOL, "false", NULL,
+                        "a proxy in front has TLS and names the client in X-Forwarded-For"},
     [S_DRAIN] = {"drain", SETTING_TEXT, "5s", "TIME",
                  "at a shutdown, how long running model calls may go on before they move"},
     [S_QUEUE_TIMEOUT] = {"queue-timeout", SETTING_TEXT, "10m", "TIME",
@@ -318,6 +332,25 @@ static int config_auth(struct config *c, struct errbuf *e)
     return 0;
 }
 
+static int config_edge(struct loader *l)
+{
+    struct config *c = l->c;
+    const char *rate = l->values[S_RATE_LIMIT];
+    char *end;
+    c->tls_cert = l->values[S_TLS_CERT];
+    c->tls_key = l->values[S_TLS_KEY];
+    c->behind_proxy = strcmp(l->values[S_BEHIND_PROXY], "false") != 0;
+    if (!c->tls_cert != !c->tls_key)
+        return err_set(l->e, ERR_INVALID, "--tls-cert and --tls-key are given together");
+    if (strcmp(rate, "off") == 0)
+        return 0;
+    long n = strtol(rate, &end, 10);
+    if (end == rate || (*end && strcmp(end, "/s") != 0) || n < 1 || n > 1000000)
+        return err_set(l->e, ERR_INVALID, "--rate-limit %s: wants off, or 1/s to 1000000/s", rate);
+    c->rate_limit = (int)n;
+    return 0;
+}
+
 static int config_log(struct config *c, const char *level, const char *format, struct errbuf *e)
 {
     static const char *const levels[] = {"debug", "info", "warn", "error"};
@@ -379,6 +412,8 @@ static int config_retention(struct loader *l)
                         l->e);
     if (rc == 0)
         rc = config_age("retain-keys", l->values[S_RETAIN_KEYS], &c->retain_keys_ms, l->e);
+    if (rc == 0)
+        rc = config_age("retain-audit", l->values[S_RETAIN_AUDIT], &c->retain_audit_ms, l->e);
     return rc;
 }
 
@@ -444,6 +479,8 @@ static int config_values(struct loader *l)
         rc = config_listen(c, l->e);
     if (rc == 0)
         rc = config_auth(c, l->e);
+    if (rc == 0)
+        rc = config_edge(l);
     if (rc == 0)
         rc = config_log(c, l->values[S_LOG_LEVEL], l->values[S_LOG_FORMAT], l->e);
     if (rc == 0)
@@ -565,6 +602,15 @@ void config_print(const struct config *c, struct buf *out)
     print_age(out, c, S_RETAIN_TOKENS, c->retain_tokens_ms);
     print_age(out, c, S_RETAIN_SESSIONS, c->retain_sessions_ms);
     print_age(out, c, S_RETAIN_KEYS, c->retain_keys_ms);
+    print_age(out, c, S_RETAIN_AUDIT, c->retain_audit_ms);
+    char rate[32] = "off";
+    if (c->rate_limit)
+        snprintf(rate, sizeof(rate), "%d/s", c->rate_limit);
+    print_setting(out, c, S_RATE_LIMIT, rate);
+    print_setting(out, c, S_TLS_CERT, c->tls_cert);
+    print_setting(out, c, S_TLS_KEY, c->tls_key); /* where it is, not what it is */
+    buf_printf(out, "behind_proxy: %s # %s\n", c->behind_proxy ? "true" : "false",
+               c->from[S_BEHIND_PROXY]);
     buf_printf(out, "drain: %lldms # %s\n", (long long)c->drain_ms, c->from[S_DRAIN]);
     buf_printf(out, "queue_timeout: %lldms # %s\n", (long long)c->queue_timeout_ms,
                c->from[S_QUEUE_TIMEOUT]);

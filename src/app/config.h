@@ -43,6 +43,10 @@ struct config {
     bool log_json;
     bool migrate;
     int64_t retain_tokens_ms, retain_sessions_ms, retain_keys_ms; /* 0: for ever */
+    int64_t retain_audit_ms;
+    int rate_limit;                 /* a second; 0: off */
+    const char *tls_cert, *tls_key; /* files, both or none */
+    bool behind_proxy;
     int64_t drain_ms; /* how long running model calls may go on at a shutdown with others alive */
     int64_t queue_timeout_ms;              /* of a model call in its provider's queue */
     bool print;                            /* --print-config */

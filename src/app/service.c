@@ -253,19 +253,25 @@ static void app_submit(struct service *s, struct svc_req *req)
 {
     struct app *a = container_of(s, struct app, service);
     struct errbuf e;
+    if (svc_changes[req->op])
+        audit_watch(&a->audit, req);
     if (access_check(req, &e)) /* net has asked already, so that no body is read in vain */
         app_fail(req, ERR_FORBIDDEN, "%s", e.text);
     else if (!svc_changes[req->op])
         workspaces_guard(a, req, svc_pass);
     else if (a->stopping)
         app_fail(req, ERR_UNAVAILABLE, "the server is shutting down");
-    else if (a->journal.failing) {
-        req->error_code = "store_unavailable";
+    else if (a->journal.failing)
         app_fail(req, ERR_UNAVAILABLE, "the store cannot be written now; nothing was changed");
-    } else if (instances_is_joining(&a->instances))
+    else if (instances_is_joining(&a->instances))
         app_fail(req, ERR_UNAVAILABLE, "this instance is joining the others again; try again");
     else
         workspaces_guard(a, req, svc_pass_keyed);
+}
+
+static void app_refused(struct service *s, const struct svc_req *req)
+{
+    audit_refused(&container_of(s, struct app, service)->audit, req);
 }
 
 static int app_authenticate(struct service *s, const struct credentials *shown,
@@ -292,6 +298,7 @@ static const struct service_vtable app_service_vtable = {
     .authenticate = app_authenticate,
     .may_stay = app_may_stay,
     .sees = app_sees,
+    .refused = app_refused,
 };
 
 void app_service_init(struct app *a)

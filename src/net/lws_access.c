@@ -1,7 +1,10 @@
 /* What comes with a request to show who asks: headers in, a principal out (docs/SECURITY.md). */
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 
 #include "base/mem.h"
 #include "net/lws_net.h"
@@ -77,6 +80,24 @@ int access_of_socket(struct conn *c, struct principal *out, struct errbuf *e)
         return access_too_long(e);
     bearer = v.p ? protocol_bearer(v) : STR_NULL;
     return bearer.p ? access_shown(c, bearer, out, e) : access_of_request(c, out, e);
+}
+
+void conn_remote(const struct conn *c, char out[REMOTE_BYTES_MAX + 1])
+{
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } a;
+    socklen_t n = sizeof(a);
+
+    out[0] = 0;
+    if (getpeername(lws_get_socket_fd(c->wsi), &a.any, &n) < 0)
+        return;
+    if (a.any.sa_family == AF_INET6)
+        inet_ntop(AF_INET6, &a.v6.sin6_addr, out, REMOTE_BYTES_MAX);
+    else if (a.any.sa_family == AF_INET)
+        inet_ntop(AF_INET, &a.v4.sin_addr, out, REMOTE_BYTES_MAX);
 }
 
 /* Most servers ask nobody: then a WebSocket costs nothing more for it. */

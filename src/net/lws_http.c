@@ -31,6 +31,23 @@ static void http_done(struct svc_req *q)
         http_answer(r);
 }
 
+static void http_set_remote(struct http_req *r)
+{
+    char text[REMOTE_BYTES_MAX + 1];
+
+    conn_remote(r->conn, text);
+    r->svc.remote = str_of(arena_strdup(&r->svc.arena, str_of(text)));
+}
+
+/* Refused before the service has seen it. */
+static void http_refuse_access(struct http_req *r, int status, const struct errbuf *e)
+{
+    r->svc.status = status;
+    http_set_remote(r);
+    service_refused(r->server->service, &r->svc);
+    http_fail(r, status, "%s", e->text);
+}
+
 /* Once more, now that the request is parsed. */
 static bool http_may_do(struct http_req *r)
 {
@@ -38,7 +55,7 @@ static bool http_may_do(struct http_req *r)
 
     if (access_check(&r->svc, &e) == 0)
         return true;
-    http_fail(r, ERR_FORBIDDEN, "%s", e.text);
+    http_refuse_access(r, ERR_FORBIDDEN, &e);
     return false;
 }
 
@@ -48,7 +65,8 @@ static void http_submit(struct http_req *r)
 
     if (!http_may_do(r))
         return;
-
+    if (r->method != HTTP_GET && r->method != HTTP_HEAD)
+        http_set_remote(r);
     conn_clock(c, NULL);
     r->svc.done = http_done;
     r->with_service = true;
@@ -559,13 +577,13 @@ static bool http_check_access(struct http_req *r)
         return true;
     if (access_of_request(r->conn, &r->svc.who, &e) < 0) {
         r->extra = "WWW-Authenticate: Bearer\r\n";
-        http_fail(r, ERR_UNAUTHORIZED, "%s", e.text);
+        http_refuse_access(r, ERR_UNAUTHORIZED, &e);
         return false;
     }
     r->svc.workspace = str_of(r->svc.who.workspace);
     r->svc.actor = str_of(r->svc.who.name);
     if (access_check_op(&r->svc.who, r->svc.op, &e) < 0) {
-        http_fail(r, ERR_FORBIDDEN, "%s", e.text);
+        http_refuse_access(r, ERR_FORBIDDEN, &e);
         return false;
     }
     return true;

@@ -167,6 +167,9 @@ bool header_method(struct lws *wsi, enum http_method *out);
 
 /* ---- lws_access.c ---- */
 
+#define REMOTE_BYTES_MAX 46
+/* The address at the other end, 0-terminated; "" when it cannot be told. */
+void conn_remote(const struct conn *c, char out[REMOTE_BYTES_MAX + 1]);
 /* Who asks, by Authorization: Bearer. ERR_UNAUTHORIZED. */
 int access_of_request(struct conn *c, struct principal *out, struct errbuf *e);
 /* Of a WebSocket's handshake: by the subprotocol "bearer.<key>", else the same. */

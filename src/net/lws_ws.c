@@ -393,6 +393,7 @@ static void ws_fault(struct ws *ws, const char *request_id, int status, const ch
 
 static void ws_command(struct ws *ws, const struct ws_msg *m, const char *request_id)
 {
+    char remote[REMOTE_BYTES_MAX + 1];
     struct errbuf e = {""};
     struct ws_req *r;
     int status;
@@ -405,12 +406,17 @@ static void ws_command(struct ws *ws, const struct ws_msg *m, const char *reques
     r->svc.session_id = m->session_id;
     r->text = ws->in; /* the request's strings point into it */
     buf_init(&ws->in, ws->conn->server->frame_bytes_max);
+    conn_remote(ws->conn, remote);
+    r->svc.remote = str_of(arena_strdup(&r->svc.arena, str_of(remote)));
     status = access_check_op(conn_who(ws->conn), m->op, &e);
     if (status == 0)
         status = wire_parse_op(m->op, true, m->root, &r->svc, &e);
     if (status == 0)
         status = access_check(&r->svc, &e);
     if (status < 0) {
+        r->svc.status = status;
+        if (status == ERR_FORBIDDEN)
+            service_refused(ws->conn->server->service, &r->svc);
         ws_queue_error(ws, request_id, status, NULL, e.text, STR_NULL);
         ws_req_free(r);
         return;

@@ -136,6 +136,7 @@ struct svc_req {
     struct principal who;
     struct str workspace;
     struct str actor;
+    struct str remote; /* the address that it came from; p == NULL: the server itself asks */
     struct id session_id;
     struct id schedule_id;
     struct str name;  /* of a workflow */
@@ -288,6 +289,8 @@ struct svc_req {
 void svc_req_init(struct svc_req *req, enum svc_op op); /* zeroes, inits arena and bufs */
 void svc_req_deinit(struct svc_req *req);
 
+const char *svc_op_word(enum svc_op op); /* "schedule_run"; op_word.c */
+
 /* access.c: what an operation needs. Some are open to everybody (access_is_open). ROLE_NONE: it has
  * no row in the table, nobody may. */
 enum role access_needs(enum svc_op op);
@@ -306,6 +309,8 @@ struct service_vtable {
      * sentence that does not tell why more than it must. NULL: everybody is anonymous. */
     int (*authenticate)(struct service *s, const struct credentials *shown, struct principal *out,
                         struct errbuf *e);
+    /* net has refused the request itself: 401, 403, 429. For the audit log; may be NULL. */
+    void (*refused)(struct service *s, const struct svc_req *req);
     /* Whether what was let in once may stay: keys are revoked, and expire. NULL: yes. */
     bool (*may_stay)(struct service *s, const struct principal *who);
     /* Whether the session is of their workspace, answered at once: 1, 0, or -1: ask for it
@@ -326,6 +331,11 @@ static inline int service_authenticate(struct service *s, const struct credentia
         return s->v->authenticate(s, shown, out, e);
     principal_anonymous(out);
     return 0;
+}
+static inline void service_refused(struct service *s, const struct svc_req *req)
+{
+    if (s->v->refused)
+        s->v->refused(s, req);
 }
 static inline bool service_may_stay(struct service *s, const struct principal *who)
 {
