@@ -127,7 +127,9 @@ void client_show_issues(struct client *c, struct json verdict, FILE *to)
     static const struct {
         const char *key, *word;
         enum style style;
-    } kinds[] = {{"errors", N_("error"), STYLE_RED}, {"warnings", N_("warning"), STYLE_YELLOW}};
+    } kinds[] = {{"errors", N_("error"), STYLE_RED},
+                 {"warnings", N_("warning"), STYLE_YELLOW},
+                 {"fixes", N_("fixed"), STYLE_GREEN}};
     struct term t;
     struct grid g;
     (void)c;
@@ -137,17 +139,24 @@ void client_show_issues(struct client *c, struct json verdict, FILE *to)
     grid_column(&g, T("WHERE"), false, 48);
     grid_column(&g, T("WHAT"), false, 0);
     t.columns = 0; /* a sentence is never cut */
-    for (size_t k = 0; k < 2; k++) {
+    for (size_t k = 0; k < 3; k++) {
         struct json_iter it;
         json_iter_init(&it, json_get(verdict, kinds[k].key));
         while (json_iter_next(&it)) {
             char *path = json_strdup(json_get(it.value, "path"));
-            char *message = json_strdup(json_get(it.value, "message"));
+            char *message = member_text(it.value, "message"), *fix = member_text(it.value, "fix");
+            struct buf what;
+            buf_init(&what, 1u << 20);
+            buf_append_z(&what, message);
+            if (*fix)
+                buf_printf(&what, k == 2 ? ": %s" : T(" (--fix: %s)"), fix);
             grid_cellz(&g, T(kinds[k].word), kinds[k].style);
             grid_cellz(&g, path && *path ? path : "-", STYLE_BOLD);
-            grid_cellz(&g, message ? message : "", STYLE_PLAIN);
+            grid_cell(&g, buf_str(&what), STYLE_PLAIN);
+            buf_deinit(&what);
             free(path);
             free(message);
+            free(fix);
         }
     }
     if (g.cell_count)

@@ -29,6 +29,7 @@ extern const struct command run_commands[];
 extern const struct command session_show_commands[];
 extern const struct command begin_commands[]; /* session create */
 extern const struct command live_commands[];
+extern const struct command stats_commands[];
 extern const struct command session_commands[];
 extern const struct command fork_commands[];
 extern const struct command portable_commands[];

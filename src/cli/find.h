@@ -43,6 +43,8 @@ bool client_word_is_stage(struct client *c, const struct args *a, const char *wo
 /* A command that can come next, and why; each works as it stands. Not with --json. */
 void hint_print(struct client *c, const char *why, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+/* A command with the name of a file behind it, quoted where a shell needs that. */
+void hint_file(struct client *c, const char *why, const char *command, const char *file);
 /* Those of an answer of GET /sessions/{id}/next. */
 void hints_tell(struct client *c, struct json answer);
 /* What the server says can come next in a session. */

@@ -161,7 +161,7 @@ static int flow_show_command(struct client *c, const struct args *a)
     if (!rc && args_has(a, "graph")) {
         struct buf b;
         buf_init(&b, HTTP_REPLY_BYTES_MAX);
-        json_pretty(&b, json_get(w, "graph"));
+        json_indent(&b, json_get(w, "graph"));
         fprintf(c->out.file, "%s\n", b.data ? b.data : "");
         buf_deinit(&b);
     } else if (!rc && c->json) {
@@ -204,27 +204,6 @@ int client_send_file(struct client *c, const char *method, const char *path, con
         return rc;
     rc = text_send(c, method, path, &text, r);
     buf_deinit(&text);
-    return rc;
-}
-
-static int flow_validate_command(struct client *c, const struct args *a)
-{
-    struct http_reply r;
-    bool valid = false;
-    http_reply_init(&r);
-    int rc = client_send_file(c, "POST", "/workflows/validate", a->words[0], &r);
-    struct json verdict = rc ? JSON_ABSENT : json_root(buf_str(&r.body));
-    if (!rc) {
-        json_bool(json_get(verdict, "valid"), &valid);
-        if (c->json)
-            fprintf(c->out.file, "%.*s\n", STR_FMT(json_raw(verdict)));
-        else
-            client_show_issues(c, verdict, c->out.file);
-        if (valid && !c->json)
-            fprintf(c->out.file, T("%s is valid\n"), a->words[0]);
-        rc = valid ? EXIT_DONE : EXIT_USAGE;
-    }
-    http_reply_deinit(&r);
     return rc;
 }
 
@@ -331,8 +310,6 @@ const struct command flow_commands[] = {
     {"flow", "list", "", "the workflows of the server", flow_list_options, 0, 0, flow_list_command},
     {"flow", "show", "ID", "one workflow and its nodes", flow_show_options, 1, 1,
      flow_show_command},
-    {"flow", "validate", "FILE", "every error and warning of a file", no_options, 1, 1,
-     flow_validate_command},
     {"flow", "create", "FILE", "store a new workflow", no_options, 1, 1, flow_create_command},
     {"flow", "update", "[ID] FILE", "store a new version", no_options, 1, 2, flow_update_command},
     {"flow", "delete", "ID", "remove it; its sessions go on", no_options, 1, 1,

@@ -6,6 +6,7 @@
 #include "cli/find.h"
 #include "cli/lang.h"
 #include "cli/stage_view.h"
+#include "cli/view.h"
 
 #define TEXT_BYTES_MAX (16u << 20)
 
@@ -38,6 +39,10 @@ static int flow_export_command(struct client *c, const struct args *a)
         http_escape(&path, id.data);
         buf_append_z(&path, "/export?format=");
         http_escape(&path, format);
+        if (args_has(a, "as")) {
+            buf_append_z(&path, "&as=");
+            http_escape(&path, args_get(a, "as"));
+        }
         if (args_has(a, "version")) {
             buf_append_z(&path, "&version=");
             http_escape(&path, args_get(a, "version"));
@@ -57,42 +62,108 @@ static int flow_export_command(struct client *c, const struct args *a)
 
 /* ---- import ---- */
 
-/* What was put right, on standard error: `--fix` changes what people wrote. */
-static void fixes_tell(struct json fixes)
+/* "/workflows/import?fix=true&id=…" */
+static void import_path(const struct args *a, struct buf *path)
 {
-    struct json_iter it;
-    json_iter_init(&it, fixes);
-    while (json_iter_next(&it)) {
-        char *text = json_strdup(it.value);
-        char *path = text ? NULL : member_text(it.value, "path");
-        char *message = text ? NULL : member_text(it.value, "message");
-        client_complain(T("put right: %s%s%s"), path ? path : "", path && *path ? ": " : "",
-                        text ? text : message);
-        free(text);
-        free(path);
-        free(message);
+    buf_append_z(path, "/workflows/import?");
+    if (args_has(a, "fix"))
+        buf_append_z(path, "fix=true&");
+    if (args_has(a, "update"))
+        buf_append_z(path, "update=true&");
+    if (args_has(a, "id")) {
+        buf_append_z(path, "id=");
+        http_escape(path, args_get(a, "id"));
     }
 }
 
 static int flow_import_command(struct client *c, const struct args *a)
 {
     struct http_reply r;
+    struct buf path;
     http_reply_init(&r);
-    int rc = client_send_file(c, "POST",
-                              args_has(a, "fix") ? "/workflows/import?fix=1" : "/workflows/import",
-                              a->words[0], &r);
+    buf_init(&path, 1u << 16);
+    import_path(a, &path);
+    int rc = client_send_file(c, "POST", path.data, a->words[0], &r);
     struct json answer = rc ? JSON_ABSENT : json_root(buf_str(&r.body));
     struct json workflow = json_get(answer, "workflow");
     if (!rc && c->json) {
         fprintf(c->out.file, "%.*s\n", STR_FMT(json_raw(answer)));
     } else if (!rc) {
         char *id = member_text(workflow, "id"), *version = member_text(workflow, "version");
-        fixes_tell(json_get(answer, "fixes"));
+        client_show_issues(c, answer, c->out.file);
         fprintf(c->out.file, T("%s version %s\n"), id, version);
         hint_print(c, T("see it"), "sluice flow show %s", id);
         hint_print(c, T("begin a session"), "sluice flow run %s", id);
         free(id);
         free(version);
+    }
+    buf_deinit(&path);
+    http_reply_deinit(&r);
+    return rc;
+}
+
+/* ---- validate ---- */
+
+/* The repaired file; where nothing was wrong, nothing is written. */
+static int fixed_save(const char *path, struct json staged)
+{
+    struct buf text;
+    buf_init(&text, TEXT_BYTES_MAX);
+    json_indent(&text, staged);
+    buf_append_char(&text, '\n');
+    int rc = text_save(path, buf_str(&text));
+    buf_deinit(&text);
+    return rc;
+}
+
+static bool can_be_fixed(struct json errors)
+{
+    struct json_iter it;
+    json_iter_init(&it, errors);
+    while (json_iter_next(&it))
+        if (json_exists(json_get_set(it.value, "fix")))
+            return true;
+    return false;
+}
+
+static int verdict_tell(struct client *c, const struct args *a, struct json verdict, bool valid)
+{
+    const char *file = a->words[0], *to = args_get(a, "output");
+    struct json staged = json_get_set(verdict, "staged");
+    bool fixed = json_length(json_get(verdict, "fixes")) > 0 && json_exists(staged);
+    int rc = 0;
+    client_show_issues(c, verdict, c->out.file);
+    if (args_has(a, "fix") && fixed && strcmp(file, "-") != 0) {
+        rc = fixed_save(to ? to : file, staged);
+        if (!rc)
+            fprintf(c->out.file, T("%s is put right\n"), to ? to : file);
+    } else if (valid) {
+        fprintf(c->out.file, T("%s is valid\n"), file);
+    }
+    if (!rc && valid)
+        hint_file(c, T("store it"), "sluice flow import", to && fixed ? to : file);
+    else if (!rc && !args_has(a, "fix") && can_be_fixed(json_get(verdict, "errors")))
+        hint_file(c, T("put right what can be put right"), "sluice flow validate --fix", file);
+    return rc;
+}
+
+static int flow_validate_command(struct client *c, const struct args *a)
+{
+    struct http_reply r;
+    bool valid = false;
+    http_reply_init(&r);
+    int rc = client_send_file(
+        c, "POST", args_has(a, "fix") ? "/workflows/validate?fix=true" : "/workflows/validate",
+        a->words[0], &r);
+    struct json verdict = rc ? JSON_ABSENT : json_root(buf_str(&r.body));
+    if (!rc) {
+        json_bool(json_get(verdict, "valid"), &valid);
+        if (c->json)
+            fprintf(c->out.file, "%.*s\n", STR_FMT(json_raw(verdict)));
+        else
+            rc = verdict_tell(c, a, verdict, valid);
+        if (!rc)
+            rc = valid ? EXIT_DONE : EXIT_USAGE;
     }
     http_reply_deinit(&r);
     return rc;
@@ -206,16 +277,26 @@ static int flow_next_command(struct client *c, const struct args *a)
 
 static const struct option_def export_options[] = {
     {"format", "FORMAT", "yaml (default) or json", false},
+    {"as", "WHAT", "native (default), or staged: the file of stages that it was made of", false},
     {"output", "FILE", "write it there instead of showing it", false},
     {"version", "N", "this version instead of the newest", false},
     {0},
 };
 static const struct option_def import_options[] = {
     {"fix", NULL, "put right what can be put right", false},
+    {"update", NULL, "a new version, where the workflow is there already", false},
+    {"id", "NAME", "store it under this id", false},
+    {0},
+};
+static const struct option_def validate_options[] = {
+    {"fix", NULL, "put the file right, as far as that can be done", false},
+    {"output", "FILE", "write what was put right there, not into the file itself", false},
     {0},
 };
 
 const struct command flow_people_commands[] = {
+    {"flow", "validate", "FILE", "every error and warning of a file", validate_options, 1, 1,
+     flow_validate_command},
     {"flow", "import", "FILE", "store a workflow, or a file of stages as one", import_options, 1, 1,
      flow_import_command},
     {"flow", "export", "ID", "a workflow as a file", export_options, 1, 1, flow_export_command},

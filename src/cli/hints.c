@@ -65,6 +65,22 @@ void hint_print(struct client *c, const char *why, const char *fmt, ...)
     buf_deinit(&command);
 }
 
+void hint_file(struct client *c, const char *why, const char *command, const char *file)
+{
+    bool plain = file[strspn(file, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                   "0123456789-_./")] == 0;
+    struct buf word;
+    buf_init(&word, 1u << 16);
+    for (const char *p = file; *p && !plain; p++) {
+        if (*p == '\'')
+            buf_append_z(&word, "'\\''");
+        else
+            buf_append_char(&word, *p);
+    }
+    hint_print(c, why, plain ? "%s %s" : "%s '%s'", command, plain ? file : word.data);
+    buf_deinit(&word);
+}
+
 void hints_tell(struct client *c, struct json answer)
 {
     struct json_iter it;

@@ -228,7 +228,7 @@ void ago_format(int64_t then_ms, int64_t now_ms, char out[32])
     if (then_ms <= 0) {
         snprintf(out, 32, "-");
     } else if (s < 60) {
-        snprintf(out, 32, T("%d s ago"), s < 0 ? 0 : (int)s);
+        snprintf(out, 32, "%s", T("just now"));
     } else if (s < 3600) {
         snprintf(out, 32, T("%d min ago"), (int)(s / 60));
     } else if (s < 86400) {

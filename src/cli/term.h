@@ -75,7 +75,7 @@ void grid_print(const struct grid *g, const struct term *t);
 
 /* ---- values for people ---- */
 
-/* "12 s ago", "5 min ago", "3 h ago", then the date; "-" for 0. */
+/* "just now", "5 min ago", "3 h ago", then the date; "-" for 0. */
 void ago_format(int64_t then_ms, int64_t now_ms, char out[32]);
 /* "0.8 s", "42 s", "3 min 5 s", "2 h 10 min". */
 void duration_format(int64_t ms, char out[32]);
