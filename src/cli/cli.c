@@ -8,6 +8,7 @@
 #include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/lang.h"
+#include "cli/man.h"
 
 static int usage_tell(const struct command *c, const char *sentence)
 {
@@ -107,6 +108,36 @@ static int leading_count(int argc, char *const *argv)
     return n < argc ? n : argc;
 }
 
+/* `help`, `help session`, `help session pause`; `help --man [session]` as a manual page. */
+static int help_run(int words, char *const *rest)
+{
+    bool man = words > 1 && strcmp(rest[1], "--man") == 0;
+    const char *group = words > 1 + man ? rest[1 + man] : NULL;
+    const char *name = group && words > 2 + man ? rest[2 + man] : NULL;
+    char sentence[256];
+    if (group && strncmp(group, "--", 2) == 0)
+        group = name = NULL; /* --lang, that was heard */
+    if (name && strncmp(name, "--", 2) == 0)
+        name = NULL;
+    const struct command *cmd =
+        name ? command_find(group, name) : command_find(NULL, group ? group : "");
+    bool known = !group || command_group_is_known(group) || cmd;
+    if (!known || (name && !cmd)) {
+        snprintf(sentence, sizeof(sentence), T("there is no command \"%.60s\""),
+                 name ? name : group);
+        return usage_tell(NULL, sentence);
+    }
+    if (man)
+        man_page(stdout, group);
+    else if (cmd)
+        help_command(stdout, cmd);
+    else if (group)
+        help_group(stdout, group);
+    else
+        help_all(stdout);
+    return EXIT_DONE;
+}
+
 int cli_main(int argc, char **argv)
 {
     int skip = leading_count(argc - 1, argv + 1);
@@ -119,10 +150,8 @@ int cli_main(int argc, char **argv)
         help_all(stderr);
         return EXIT_USAGE;
     }
-    if (word_asks_help(rest[0])) {
-        help_all(stdout);
-        return EXIT_DONE;
-    }
+    if (word_asks_help(rest[0]))
+        return help_run(words, rest);
     if (strcmp(rest[0], "version") == 0 || strcmp(rest[0], "--version") == 0) {
         printf("sluice %s\n", SLUICE_VERSION);
         return EXIT_DONE;
