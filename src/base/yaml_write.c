@@ -94,16 +94,22 @@ static bool emit_value(struct yaml_writer *w, struct json v)
 
 /* ---- the walk ---- */
 
-static bool is_short_list(struct json v)
+/* By what the texts are, not by how they were escaped: what is read back must look the same. */
+static bool is_short_list(struct yaml_writer *w, struct json v)
 {
     struct json_iter it;
-    if (v.n > YAML_FLOW_BYTES)
-        return false;
+    size_t bytes = 0;
     json_iter_init(&it, v);
-    while (json_iter_next(&it))
-        if (json_type(it.value) == JSON_OBJECT || json_type(it.value) == JSON_ARRAY)
+    while (json_iter_next(&it) && bytes <= YAML_FLOW_BYTES) {
+        enum json_type t = json_type(it.value);
+        if (t == JSON_OBJECT || t == JSON_ARRAY)
             return false;
-    return true;
+        buf_clear(&w->text);
+        if (t == JSON_STRING)
+            json_string(it.value, &w->text);
+        bytes += 4 + (t == JSON_STRING ? w->text.len : it.value.n);
+    }
+    return bytes <= YAML_FLOW_BYTES;
 }
 
 static bool emit_open(struct yaml_writer *w, struct json v)
@@ -117,9 +123,9 @@ static bool emit_open(struct yaml_writer *w, struct json v)
             w, yaml_mapping_start_event_initialize(&event, NULL, NULL, 1, YAML_BLOCK_MAPPING_STYLE),
             &event);
     return emit(w,
-                yaml_sequence_start_event_initialize(&event, NULL, NULL, 1,
-                                                     is_short_list(v) ? YAML_FLOW_SEQUENCE_STYLE
-                                                                      : YAML_BLOCK_SEQUENCE_STYLE),
+                yaml_sequence_start_event_initialize(
+                    &event, NULL, NULL, 1,
+                    is_short_list(w, v) ? YAML_FLOW_SEQUENCE_STYLE : YAML_BLOCK_SEQUENCE_STYLE),
                 &event);
 }
 
