@@ -140,6 +140,10 @@ void svc_workflow_get(struct app *a, struct svc_req *req);
 void svc_workflow_delete(struct app *a, struct svc_req *req);
 void svc_workflow_versions(struct app *a, struct svc_req *req);
 void svc_workflow_validate(struct app *a, struct svc_req *req);
+/* service_import.c */
+bool svc_validate_staged(struct app *a, struct svc_req *req); /* false: it is no staged file */
+void svc_workflow_import(struct app *a, struct svc_req *req);
+void svc_workflow_export(struct app *a, struct svc_req *req);
 void svc_workflow_diagram(struct app *a, struct svc_req *req); /* authoring.c */
 void svc_session_diagram(struct app *a, struct svc_req *req);
 void svc_workflow_schema(struct app *a, struct svc_req *req);

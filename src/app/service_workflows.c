@@ -105,6 +105,8 @@ static void validate_agents_found(struct agents_find *f)
 void svc_workflow_validate(struct app *a, struct svc_req *req)
 {
     struct workflow *wf = NULL;
+    if (svc_validate_staged(a, req))
+        return;
     struct validate_job *job = mem_zalloc(sizeof(*job));
     workflow_issues_init(&job->issues);
     if (workflow_parse(req->workflow.text, a->vm, &wf, &job->issues)) {

@@ -490,7 +490,8 @@ void staged_read_stages(struct staged_file *f)
         while (json_iter_next(&it)) {
             struct buf key;
             buf_init(&key, it.key.n + 1);
-            json_iter_key(&it, &key);
+            if (type == JSON_OBJECT)
+                json_iter_key(&it, &key);
             size_t inner = staged_push(f, "[%zu]", it.index);
             stage_add(f, it.value, type == JSON_OBJECT ? staged_copy(f, buf_str(&key)) : STR_NULL);
             staged_pop(f, inner);

@@ -71,7 +71,13 @@ static const struct query_param params[] = {
     PARAM("created_after", SESSIONS | OPS(SVC_SESSION_STATS), QUERY_TIME, list.created_after),
     PARAM("created_before", SESSIONS | OPS(SVC_SESSION_STATS), QUERY_TIME, list.created_before),
     PARAM("order", SESSIONS, QUERY_ORDER, list.ascending),
-    PARAM("version", OPS(SVC_WORKFLOW_GET) | OPS(SVC_WORKFLOW_DIAGRAM), QUERY_NUMBER, version),
+    PARAM("fix", OPS(SVC_WORKFLOW_IMPORT) | OPS(SVC_WORKFLOW_VALIDATE), QUERY_BOOL, import.fix),
+    PARAM("update", OPS(SVC_WORKFLOW_IMPORT), QUERY_BOOL, import.update),
+    PARAM("id", OPS(SVC_WORKFLOW_IMPORT), QUERY_TEXT, import.id),
+    PARAM("format", OPS(SVC_WORKFLOW_EXPORT), QUERY_TEXT, export.format),
+    PARAM("as", OPS(SVC_WORKFLOW_EXPORT), QUERY_TEXT, export.as),
+    PARAM("version", OPS(SVC_WORKFLOW_GET) | OPS(SVC_WORKFLOW_EXPORT) | OPS(SVC_WORKFLOW_DIAGRAM),
+          QUERY_NUMBER, version),
     PARAM("format", DIAGRAMS, QUERY_TEXT, diagram.format),
     PARAM("session_id", OPS(SVC_WORKFLOW_DIAGRAM) | REVIEWS, QUERY_ID, session_id),
     PARAM("history", OPS(SVC_STAGE_LIST), QUERY_BOOL, stage.history),
@@ -191,6 +197,8 @@ static int query_read(const struct query_param *p, struct str value, struct svc_
     case QUERY_ORDER:
         return query_read_word(p, value, "desc", "asc", out, e);
     case QUERY_BOOL:
+        if (str_eqz(value, "0") || str_eqz(value, "1"))
+            return query_read_word(p, value, "0", "1", out, e);
         return query_read_word(p, value, "false", "true", out, e);
     case QUERY_ID:
         if (!id_parse(value, out))

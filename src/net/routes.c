@@ -63,6 +63,8 @@ const struct route routes[] = {
     SERVICE(HTTP_GET, "/sessions", SVC_SESSION_LIST, BODY_NONE),
     SERVICE(HTTP_POST, "/workflows/validate", SVC_WORKFLOW_VALIDATE, BODY_WORKFLOW),
     SERVICE(HTTP_GET, "/workflows/{workflow_id}/diagram", SVC_WORKFLOW_DIAGRAM, BODY_NONE),
+    SERVICE(HTTP_POST, "/workflows/import", SVC_WORKFLOW_IMPORT, BODY_WORKFLOW),
+    SERVICE(HTTP_GET, "/workflows/{workflow_id}/export", SVC_WORKFLOW_EXPORT, BODY_NONE),
     SERVICE(HTTP_POST, "/workflows/generate", SVC_WORKFLOW_GENERATE, BODY_JSON),
     SERVICE(HTTP_POST, "/workflows/estimate", SVC_WORKFLOW_ESTIMATE, BODY_JSON),
     SERVICE(HTTP_POST, "/workflows/{workflow_id}/estimate", SVC_WORKFLOW_ESTIMATE, BODY_OPTIONAL),

@@ -29,7 +29,9 @@ enum svc_op {
     SVC_WORKFLOW_PUT,      /* name, workflow, if_match */
     SVC_WORKFLOW_DELETE,   /* name, if_match */
     SVC_WORKFLOW_VERSIONS, /* name, list */
-    SVC_WORKFLOW_VALIDATE, /* workflow */
+    SVC_WORKFLOW_VALIDATE, /* workflow, import.fix */
+    SVC_WORKFLOW_IMPORT,   /* workflow, import */
+    SVC_WORKFLOW_EXPORT,   /* name, version, export */
     SVC_WORKFLOW_DIAGRAM,  /* name, version, diagram, session_id (zero: none) */
     SVC_WORKFLOW_SCHEMA,
     SVC_WORKFLOW_GENERATE, /* generate */
@@ -163,6 +165,13 @@ struct svc_req {
         bool start_paused;
         struct id session_id; /* app's own: the id that it gets; zero: a new one */
     } execute;
+    struct {
+        struct str id; /* NULL: the definition's own */
+        bool fix, update;
+    } import;
+    struct {
+        struct str format, as; /* NULL: json, native */
+    } export;
     struct {
         bool history; /* those that are over, too */
     } stage;

@@ -33,7 +33,7 @@ const cli = (...args) => {
   return { code: r.status, out: r.stdout, err: r.stderr };
 };
 const examples = readdirSync(join(repo, 'examples'), { recursive: true })
-  .map(String).filter((f) => f.endsWith('.yaml') && !f.startsWith('templates/')).sort();
+  .map(String).filter((f) => f.endsWith('.yaml') && !/^(templates|staged)\//.test(f)).sort();
 
 const reviewed = {
   id: 'reviewed',
