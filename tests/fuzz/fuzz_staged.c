@@ -1,6 +1,6 @@
-/* A staged file as a peer sends it, YAML or JSON: whatever it is, repairing it ends, with a workflow
- * that validates or with an error that says why not; what was repaired needs no repair. It is
- * written as YAML, too, and reads back. */
+/* A staged file as a peer sends it, YAML or JSON: whatever it is, repairing it ends, with a
+ * workflow that validates or with an error that says why not; what was repaired needs no repair. It
+ * is written as YAML, too, and reads back. */
 
 #include "fuzz.h"
 
