@@ -287,7 +287,7 @@ static int export_text(struct export_job *job, struct errbuf *e)
         req->content_type = "application/yaml";
         rc = json_to_yaml(buf_str(&json), &req->body, e);
     } else if (!rc) {
-        rc = json_indent(buf_str(&json), &req->body);
+        rc = json_layout(buf_str(&json), &req->body);
     }
     buf_deinit(&json);
     return rc;

@@ -15,6 +15,6 @@
 int json_to_yaml(struct str json, struct buf *out, struct errbuf *e);
 
 /* The same JSON, two spaces a level, a newline at the end. */
-int json_indent(struct str json, struct buf *out);
+int json_layout(struct str json, struct buf *out);
 
 #endif

@@ -141,7 +141,7 @@ static void test_random_values_come_back(void **state)
             fail_msg("seed %u: %s\n%s", seed, e.text, json.data);
         assert_true(json_eq(json_root(buf_str(&json)), json_root(buf_str(&again))));
         assert_true(str_eq(buf_str(&first), buf_str(&second)));
-        assert_int_equal(json_indent(buf_str(&json), &pretty), 0);
+        assert_int_equal(json_layout(buf_str(&json), &pretty), 0);
         assert_int_equal(json_check(buf_str(&pretty), NULL, &e), 0);
         assert_true(json_eq(json_root(buf_str(&json)), json_root(buf_str(&pretty))));
         for (size_t i = 0; i < 5; i++)

@@ -62,7 +62,7 @@ static void pretty_open(struct pretty_level *l, struct json v, struct buf *out)
     buf_append_char(out, l->is_object ? '{' : '[');
 }
 
-int json_indent(struct str json, struct buf *out)
+int json_layout(struct str json, struct buf *out)
 {
     struct pretty_level levels[JSON_DEPTH_MAX + 1];
     struct json root = json_root(json);
