@@ -23,6 +23,6 @@ export default defineConfig({
   },
   test: {
     environment: "node",
-    include: ["src/**/*.test.ts"],
+    include: ["src/**/*.test.ts", "client/**/*.test.ts"],
   },
 });

@@ -6,7 +6,7 @@ import {
   type Edge, type EdgeProps, type Node, type NodeProps,
 } from "@xyflow/react";
 import { memo, useCallback, useContext, useEffect, useMemo, useRef, useState } from "react";
-import type { Workflow, WorkflowNode } from "../client/types";
+import type { Workflow, WorkflowNode } from "../../client/index";
 import { StoreContext, useSession } from "../session/hooks";
 import type { NodeView, SessionView } from "../session/model";
 import { kindName, nodeName } from "../ui/format";

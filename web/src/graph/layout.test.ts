@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Workflow } from "../client/types";
+import type { Workflow } from "../../client/index";
 import { edgesOf } from "./edges";
 import { NODE_HEIGHT, NODE_WIDTH, pathThrough, placeWorkflow } from "./layout";
 

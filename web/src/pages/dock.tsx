@@ -2,7 +2,7 @@
 
 import { useEffect, useId, useRef, useState } from "react";
 import { ApiError } from "../client/http";
-import type { Json } from "../client/types";
+import type { Json } from "../../client/index";
 import { useSession, useSessionList, useStore } from "../session/hooks";
 import type { InterruptView } from "../session/model";
 import { nodeName, words } from "../ui/format";

@@ -1,7 +1,7 @@
 // One run of one node in the conversation, and what stands inside: messages, tool calls, questions, notes.
 
 import { memo, useState } from "react";
-import type { WorkflowNode } from "../client/types";
+import type { WorkflowNode } from "../../client/index";
 import { useSession } from "../session/hooks";
 import type { InterruptView, ItemRef, MessageView, NoteView, RunView, ToolView } from "../session/model";
 import { clock, count, nodeName, outputText, personaName, plural, pretty, shortDuration, words } from "../ui/format";

@@ -2,7 +2,7 @@
 
 import { useCallback, useEffect, useId, useRef, useState } from "react";
 import { api, ApiError } from "../client/http";
-import type { Json, Workflow } from "../client/types";
+import type { Json, Workflow } from "../../client/index";
 import { WorkflowGraph } from "../graph/graph";
 import { inputTitle, plural, pretty, words } from "../ui/format";
 import { Icon } from "../ui/icons";

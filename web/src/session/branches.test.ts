@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Workflow } from "../client/types";
+import type { Workflow } from "../../client/index";
 import { branchSlots, conversation } from "./branches";
 import type { OrderEntry, RunView, SessionView } from "./model";
 

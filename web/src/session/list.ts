@@ -1,8 +1,7 @@
 // The list of sessions, kept fresh: read over HTTP, then moved along by the `sessions` channel.
 
-import { api, apiKey, ApiError } from "../client/http";
-import { EventStream, socketProtocols, socketUrl, type Link } from "../client/socket";
-import type { Session, SessionEvent } from "../client/types";
+import { api, ApiError, client } from "../client/http";
+import type { EventStream, Link, Session, SessionEvent } from "../../client/index";
 
 export interface ListState {
   items: Session[];
@@ -29,11 +28,7 @@ export class SessionList {
   private stream: EventStream;
 
   constructor() {
-    this.stream = new EventStream({
-      url: socketUrl,
-      protocols: () => socketProtocols(apiKey.get()),
-      subscribe: () => ({ type: "subscribe", channel: "sessions" }),
-      sequenced: false,
+    this.stream = client.sessionsStream({
       onEvents: (events) => this.moved(events),
       onLink: (link) => {
         this.set({ link });

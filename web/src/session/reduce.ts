@@ -1,9 +1,9 @@
 // events -> view. Pure: the same events give the same view, in one batch or in many, live or replayed.
-// Events are expected in order without gaps (client/socket.ts sees to it); one that was seen is ignored.
+// Events are expected in order without gaps (client/stream.js sees to it); one that was seen is ignored.
 
 import type {
   ErrorInfo, Json, Message, NodeRun, NodeStateChange, Session, SessionEvent, SessionStateChange, TokenUsage, Usage,
-} from "../client/types";
+} from "../../client/index";
 import {
   emptyView, TERMINAL,
   type InterruptView, type ItemRef, type LoopView, type MessageView, type NodeView, type NoteView, type OrderEntry, type RunView,

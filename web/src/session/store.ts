@@ -2,9 +2,8 @@
 // React components select from. Events gather in a queue and are reduced once per animation frame, so that
 // a burst of tokens costs one render.
 
-import { api, apiKey, ApiError } from "../client/http";
-import { EventStream, socketProtocols, socketUrl, type Link } from "../client/socket";
-import type { Json, Session, SessionEvent, Workflow } from "../client/types";
+import { api, ApiError, client } from "../client/http";
+import type { EventStream, Link, Json, Session, SessionEvent, Workflow } from "../../client/index";
 import { emptyView, TERMINAL, type SessionView } from "./model";
 import { reduce, viewFromSnapshot } from "./reduce";
 
@@ -49,11 +48,7 @@ export class SessionStore {
 
   constructor(readonly sessionId: string) {
     this.state = { view: emptyView(sessionId), link: { state: "connecting", attempt: 0 }, target: 0 };
-    this.stream = new EventStream({
-      url: socketUrl,
-      protocols: () => socketProtocols(apiKey.get()),
-      subscribe: (after) => ({ type: "subscribe", session_id: sessionId, after }),
-      sequenced: true,
+    this.stream = client.stream(sessionId, {
       onEvents: (events) => this.enqueue(events),
       onSnapshot: (session, lastSeq) => void this.takeSnapshot(session, lastSeq),
       onSubscribed: (lastSeq) => this.set({ target: lastSeq }),

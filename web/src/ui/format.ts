@@ -1,6 +1,6 @@
 // Words and figures for people.
 
-import type { Json, Session, Workflow, WorkflowNode } from "../client/types";
+import type { Json, Session, Workflow, WorkflowNode } from "../../client/index";
 
 export function duration(ms: number): string {
   const s = Math.max(0, Math.floor(ms / 1000));

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { JsonSchema, Session } from "../client/types";
+import type { JsonSchema, Session } from "../../client/index";
 import { duration, inputTitle, nodeName, outputText, personaName, sessionTitle } from "./format";
 import { stableLength } from "./markdown";
 import { href, parseRoute } from "./route";

@@ -1,6 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { EventStream, type Link, type SocketLike } from "./socket";
-import type { SessionEvent } from "./types";
+import { EventStream, type Link, type SessionEvent, type SocketLike } from "./index";
 
 class FakeSocket implements SocketLike {
   readyState = 0;
@@ -25,7 +24,7 @@ function setup(after = 0) {
   const links: Link[] = [];
   const snapshots: number[] = [];
   const stream = new EventStream({
-    url: () => "ws://x/ws", protocols: () => ["sluice.v1"], sequenced: true, after, random: () => 0.5,
+    sequenced: true, after, random: () => 0.5,
     subscribe: (a) => ({ type: "subscribe", session_id: "s", after: a }),
     onEvents: (events) => seen.push(...events.map((e) => e.seq)),
     onSnapshot: (_, seq) => snapshots.push(seq),

@@ -1,0 +1,163 @@
+// Many subscriptions over one WebSocket. Each event stream has a socket of its own as far as it knows; those of
+// different sessions share a connection, which is opened for the first and closed after the last. When it is lost
+// all of them are told, and the first that comes back opens the next one.
+
+const LINGER_MS = 1_000; // without a subscription, before it is closed
+const MEMBERS_MAX = 200; // the server takes 256 on one WebSocket
+
+class Member {
+  readyState = 0;
+  onopen = null;
+  onmessage = null;
+  onclose = null;
+  onerror = null;
+  constructor(shared, key) {
+    this.shared = shared;
+    this.key = key;
+  }
+  send(text) {
+    this.shared.send(this, text);
+  }
+  close() {
+    this.shared.leave(this);
+  }
+  opened() {
+    this.readyState = 1;
+    this.onopen?.();
+  }
+  lost(code, reason) {
+    this.readyState = 3;
+    this.onclose?.({ code, reason });
+  }
+}
+
+class Shared {
+  #open;
+  #ended;
+  #socket = null;
+  #closed = false;
+  #linger;
+  members = new Map(); // by session id; "" is the list channel, which has a connection for itself
+
+  constructor(open, ended) {
+    this.#open = open;
+    this.#ended = ended;
+    void this.#connect();
+  }
+
+  async #connect() {
+    let socket;
+    try {
+      socket = await this.#open();
+    } catch (err) {
+      // A refusal is an answer: trying again does not mend it.
+      if (err?.status === 401 || err?.status === 403) {
+        this.#toAll({ type: "error", code: err.status === 401 ? "unauthorized" : "forbidden", error: err.message });
+      }
+      this.#lost(1006, err?.message ?? "");
+      return;
+    }
+    if (this.#closed) {
+      socket.onopen = () => socket.close(1000);
+      socket.onerror = () => {};
+      return;
+    }
+    this.#socket = socket;
+    socket.onopen = () => { for (const m of [...this.members.values()]) m.opened(); };
+    socket.onmessage = (ev) => this.#receive(ev.data);
+    socket.onclose = (ev) => this.#lost(ev.code, ev.reason);
+    socket.onerror = () => {};
+  }
+
+  join(key) {
+    const member = new Member(this, key);
+    clearTimeout(this.#linger);
+    this.members.set(key, member);
+    // The stream sets its callbacks first.
+    if (this.#socket?.readyState === 1) queueMicrotask(() => { if (this.members.get(key) === member) member.opened(); });
+    return member;
+  }
+
+  leave(member) {
+    member.readyState = 3;
+    if (this.members.get(member.key) !== member) return;
+    this.members.delete(member.key);
+    if (this.#socket?.readyState === 1 && member.subscribed) {
+      this.#socket.send(JSON.stringify({ type: "unsubscribe", ...(member.key ? { session_id: member.key } : { channel: "sessions" }) }));
+    }
+    if (this.members.size === 0) {
+      this.#linger = setTimeout(() => this.close(), LINGER_MS);
+      this.#linger.unref?.(); // nothing of ours keeps a program from ending
+    }
+  }
+
+  send(member, text) {
+    if (this.#socket?.readyState !== 1) return;
+    member.subscribed = true;
+    this.#socket.send(text);
+  }
+
+  close() {
+    clearTimeout(this.#linger);
+    const socket = this.#socket;
+    this.#lost(1000, "");
+    if (!socket) return;
+    socket.onmessage = socket.onclose = null;
+    if (socket.readyState <= 1) socket.close(1000);
+  }
+
+  #lost(code, reason) {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#ended(this);
+    const members = [...this.members.values()];
+    this.members.clear();
+    for (const m of members) m.lost(code, reason);
+  }
+
+  #toAll(frame) {
+    for (const m of [...this.members.values()]) m.onmessage?.({ data: frame });
+  }
+
+  #receive(raw) {
+    let frame;
+    try {
+      frame = JSON.parse(String(raw));
+    } catch {
+      this.#toAll(String(raw));
+      return;
+    }
+    if (this.members.has("")) {
+      this.#toAll(frame);
+      return;
+    }
+    const key = frame.type === "batch" ? frame.events?.[0]?.session_id : frame.session_id ?? frame.request_id;
+    if (key === undefined) this.#toAll(frame); // pong, going_away, an error of the connection
+    else this.members.get(key)?.onmessage?.({ data: frame });
+  }
+}
+
+export class Hub {
+  #open;
+  #shared = new Set();
+
+  /** open: gives a WebSocket that is connecting, maybe later. */
+  constructor(open) {
+    this.#open = open;
+  }
+
+  /** A socket, as its stream sees it, for one session or ("") the list channel. */
+  socket(key) {
+    const fits = (s) => !s.members.has(key) && !s.members.has("") && key !== "" && s.members.size < MEMBERS_MAX;
+    let shared = [...this.#shared].find(fits);
+    if (!shared) {
+      shared = new Shared(this.#open, (s) => this.#shared.delete(s));
+      this.#shared.add(shared);
+    }
+    return shared.join(key);
+  }
+
+  close() {
+    for (const s of [...this.#shared]) s.close();
+  }
+}
