@@ -144,6 +144,7 @@ test('where keys exist, the WebSocket is opened with a ticket', async () => {
     const refused = await open.listSessions().catch((e) => e);
     assert.deepEqual([refused.status, refused.code], [401, 'unauthorized']);
     assert.equal((await collect(open.follow('01900000-0000-7000-8000-000000000000')).catch((e) => e)).status, 401);
+    assert.equal(urls.splice(0).length, 1); // once: it was told why
     const c = new Sluice({ url: keyed.url, key: () => key, WebSocket: Seen });
     assert.equal((await c.whoami()).role, 'admin');
     const id = (await c.execute({ graph: talk(100) })).session_id;

@@ -55,7 +55,7 @@ export class Sluice {
     this.#WebSocket = options.WebSocket;
     this.#timeoutMs = options.timeoutMs ?? TIMEOUT_MS;
     this.#retries = options.retries ?? RETRIES;
-    this.#hub = new Hub(() => this.#openSocket());
+    this.#hub = new Hub(() => this.#openSocket(), () => this.whoami({ retries: 0 }).then(() => null, (err) => err));
   }
 
   /** The key that calls go with; "" for none. */

@@ -33,14 +33,16 @@ class Member {
 
 class Shared {
   #open;
+  #why;
   #ended;
   #socket = null;
   #closed = false;
   #linger;
   members = new Map(); // by session id; "" is the list channel, which has a connection for itself
 
-  constructor(open, ended) {
+  constructor(open, why, ended) {
     this.#open = open;
+    this.#why = why;
     this.#ended = ended;
     void this.#connect();
   }
@@ -50,10 +52,7 @@ class Shared {
     try {
       socket = await this.#open();
     } catch (err) {
-      // A refusal is an answer: trying again does not mend it.
-      if (err?.status === 401 || err?.status === 403) {
-        this.#toAll({ type: "error", code: err.status === 401 ? "unauthorized" : "forbidden", error: err.message });
-      }
+      this.#refused(err);
       this.#lost(1006, err?.message ?? "");
       return;
     }
@@ -63,10 +62,24 @@ class Shared {
       return;
     }
     this.#socket = socket;
-    socket.onopen = () => { for (const m of [...this.members.values()]) m.opened(); };
+    let opened = false;
+    socket.onopen = () => {
+      opened = true;
+      for (const m of [...this.members.values()]) m.opened();
+    };
     socket.onmessage = (ev) => this.#receive(ev.data);
-    socket.onclose = (ev) => this.#lost(ev.code, ev.reason);
+    socket.onclose = async (ev) => {
+      // Why a handshake failed is not told to programs: ask over HTTP whether we may come in.
+      if (!opened) this.#refused(await this.#why());
+      this.#lost(ev.code, ev.reason);
+    };
     socket.onerror = () => {};
+  }
+
+  // A refusal is an answer: trying again does not mend it.
+  #refused(err) {
+    if (err?.status !== 401 && err?.status !== 403) return;
+    this.#toAll({ type: "error", code: err.status === 401 ? "unauthorized" : "forbidden", error: err.message });
   }
 
   join(key) {
@@ -139,11 +152,14 @@ class Shared {
 
 export class Hub {
   #open;
+  #why;
   #shared = new Set();
 
-  /** open: gives a WebSocket that is connecting, maybe later. */
-  constructor(open) {
+  /** open: gives a WebSocket that is connecting, maybe later. why: after one that did not open, the error that a call
+   *  gets, or null. */
+  constructor(open, why) {
     this.#open = open;
+    this.#why = why;
   }
 
   /** A socket, as its stream sees it, for one session or ("") the list channel. */
@@ -151,7 +167,7 @@ export class Hub {
     const fits = (s) => !s.members.has(key) && !s.members.has("") && key !== "" && s.members.size < MEMBERS_MAX;
     let shared = [...this.#shared].find(fits);
     if (!shared) {
-      shared = new Shared(this.#open, (s) => this.#shared.delete(s));
+      shared = new Shared(this.#open, this.#why, (s) => this.#shared.delete(s));
       this.#shared.add(shared);
     }
     return shared.join(key);

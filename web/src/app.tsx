@@ -1,7 +1,7 @@
 import { Component, useCallback, useEffect, useState, type ReactNode } from "react";
-import { api, apiKey, ApiError } from "./client/http";
+import { api, apiKey, ApiError, client, onLocked } from "./client/http";
 import { SessionPage } from "./pages/session";
-import { Sidebar } from "./pages/sidebar";
+import { Sidebar, type Who } from "./pages/sidebar";
 import { StartPage } from "./pages/start";
 import { SessionList } from "./session/list";
 import { useAwake } from "./ui/awake";
@@ -14,24 +14,31 @@ type Gate = "asking" | "open" | "locked";
 export function App() {
   const [gate, setGate] = useState<Gate>("asking");
   const [refusal, setRefusal] = useState<string>();
+  const [who, setWho] = useState<Who>();
+  const lock = useCallback((err?: ApiError) => {
+    setRefusal(err && apiKey.get() ? err.message : undefined);
+    apiKey.set("");
+    client.close();
+    setWho(undefined);
+    setGate("locked");
+  }, []);
   const knock = useCallback(async () => {
     try {
-      await api.sessions({ limit: 1 });
-      setGate("open");
+      setWho(await api.whoami());
     } catch (err) {
-      const locked = err instanceof ApiError && (err.status === 401 || err.status === 403);
-      setRefusal(locked && apiKey.get() ? err.message : undefined);
-      // Unreachable is not locked: the page shows itself, says so, and tries again.
-      setGate(locked ? "locked" : "open");
+      if (err instanceof ApiError && err.status === 401) return; // locked by then
     }
+    // Unreachable is not locked: the page shows itself, says so, and tries again.
+    setGate("open");
   }, []);
+  useEffect(() => onLocked(lock), [lock]);
   useEffect(() => void knock(), [knock]);
   if (gate === "asking") return null;
   if (gate === "locked") return <KeyPage refusal={refusal} onKey={(key) => { apiKey.set(key); void knock(); }} />;
-  return <Boundary><Shell /></Boundary>;
+  return <Boundary><Shell who={who} onSignOut={() => lock()} /></Boundary>;
 }
 
-function Shell() {
+function Shell({ who, onSignOut }: { who?: Who; onSignOut: () => void }) {
   const hash = useHash();
   const route = parseRoute(hash);
   const [list, setList] = useState<SessionList>();
@@ -53,7 +60,7 @@ function Shell() {
   }, []);
   return (
     <div className="shell">
-      {list && <Sidebar list={list} currentId={route.page === "session" ? route.id : undefined} open={menu} onClose={closeMenu} />}
+      {list && <Sidebar list={list} currentId={route.page === "session" ? route.id : undefined} open={menu} onClose={closeMenu} who={who} onSignOut={onSignOut} />}
       {route.page === "session" && <SessionPage key={route.id} id={route.id} onMenu={openMenu} onWaiting={touchList} />}
       {route.page === "start" && <StartPage workflowId={route.workflowId} from={route.from} onMenu={openMenu} live={live} />}
       {route.page === "lost" && (
@@ -72,7 +79,7 @@ function KeyPage({ refusal, onKey }: { refusal?: string; onKey: (key: string) =>
       <form onSubmit={(e) => { e.preventDefault(); if (key.trim()) onKey(key.trim()); }}>
         <Mark size={40} />
         <h1>This server wants a key</h1>
-        <p className="faint">Whoever runs it can make one with <code>sluice key create</code>. It is kept for this tab only.</p>
+        <p className="faint">It shows its sessions to those who have an API key. Whoever runs it can make one with <code>sluice key create</code>. It is kept for this tab only.</p>
         <div className="field">
           <label htmlFor="key">API key</label>
           <input id="key" type="password" autoComplete="off" autoFocus value={key} onChange={(e) => setKey(e.target.value)} />

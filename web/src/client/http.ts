@@ -13,8 +13,26 @@ export const apiKey = {
   set: (key: string) => (key ? sessionStorage.setItem(KEY_NAME, key) : sessionStorage.removeItem(KEY_NAME)),
 };
 
+const locks = new Set<(err: SluiceError) => void>();
+/** Calls back when the server wants a key, or another one: it was revoked, or has run out. */
+export function onLocked(listener: (err: SluiceError) => void): () => void {
+  locks.add(listener);
+  return () => void locks.delete(listener);
+}
+
+class PageClient extends Sluice {
+  async call<T = Json>(...args: Parameters<Sluice["call"]>): Promise<T> {
+    try {
+      return await super.call<T>(...args);
+    } catch (err) {
+      if (err instanceof SluiceError && err.status === 401) for (const listener of locks) listener(err);
+      throw err;
+    }
+  }
+}
+
 // A person looks on and asks again; nothing is tried again behind their back.
-export const client = new Sluice({ key: apiKey.get, retries: 0 });
+export const client = new PageClient({ key: apiKey.get, retries: 0 });
 
 /** Follows next_cursor to the end, or to `max` items: a page cannot show more. */
 async function all<T>(list: AsyncIterable<T>, max: number): Promise<T[]> {

@@ -11,14 +11,26 @@ const FILTERS: [string, string][] = [
   ["", "All"], ["running", "Running"], ["paused", "Paused"], ["completed", "Completed"], ["failed", "Failed"], ["cancelled", "Cancelled"],
 ];
 
+export interface Who {
+  kind: string;
+  name: string;
+  role: string;
+}
+
 interface Props {
   list: SessionList;
   currentId?: string;
   open: boolean;
   onClose: () => void;
+  who?: Who;
+  onSignOut: () => void;
 }
 
-export function Sidebar({ list, currentId, open, onClose }: Props) {
+const MAY: Record<string, string> = {
+  viewer: "may look", operator: "may run and answer", editor: "may change everything here", admin: "may do everything",
+};
+
+export function Sidebar({ list, currentId, open, onClose, who, onSignOut }: Props) {
   const state = useSyncExternalStore(list.subscribe, list.get);
   const box = useRef<HTMLElement>(null);
   useEffect(() => {
@@ -78,6 +90,12 @@ export function Sidebar({ list, currentId, open, onClose }: Props) {
           <p className="list-note">{filtered ? "No session matches." : "No sessions yet. The first one you start stands here."}</p>
         )}
         {state.cursor && <button type="button" className="quiet" disabled={state.loading} onClick={() => void list.more()}>Show older</button>}
+        {who && who.kind !== "anonymous" && (
+          <div className="list-note signed-in" data-testid="who">
+            <p><strong>{who.name}</strong> {MAY[who.role] ?? who.role}</p>
+            <button type="button" className="small" data-testid="sign-out" onClick={onSignOut}>Sign out</button>
+          </div>
+        )}
       </nav>
     </>
   );
