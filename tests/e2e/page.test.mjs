@@ -257,4 +257,41 @@ describe('the page', { skip: hasBrowser ? false : 'no Chromium here' }, () => {
       await phone.close();
     }
   });
+
+  test('a key is asked for in words, says what it may, and can be put away', { skip: real }, async () => {
+    const keyed = await new Server({ env: model.env }).start();
+    try {
+      await keyed.workflows(council);
+      const keyOf = async (name, role, auth) => (await (await fetch(`${keyed.url}/keys`, {
+        method: 'POST', headers: { 'content-type': 'application/json', ...auth }, body: JSON.stringify({ name, role }),
+      })).json()).key;
+      const admin = await keyOf('root', 'admin');
+      const bearer = (key) => ({ authorization: `Bearer ${key}` });
+      const viewer = await keyOf('Vera', 'viewer', bearer(admin));
+      const operator = await keyOf('Otto', 'operator', bearer(admin));
+      const page = await browser.open(`${keyed.url}/ui/`);
+      const signIn = async (key) => { await page.page.fill('#key', key); await page.page.click('text=Continue'); };
+      await page.page.waitForSelector('text=This server wants a key');
+      await signIn('nonsense');
+      await page.page.waitForSelector('[role=alert]');
+      await signIn(operator);
+      await page.see('who');
+      assert.match(await page.text('who'), /Otto may run and answer/);
+      model.intervalMs = 30;
+      const id = await page.startRun('council-debate', 'Who may stop this?');
+      await page.longer('run-con', 20); // over a WebSocket that was opened with a ticket
+      await page.click('sign-out');
+      await page.page.waitForSelector('text=This server wants a key');
+      await signIn(viewer);
+      await page.page.goto(`${keyed.url}/ui/#/sessions/${id}`);
+      await page.longer('run-con', 20);
+      await page.click('pause');
+      await page.page.waitForSelector('text=/Could not pause/');
+      assert.match(await page.page.innerText('body'), /operator/);
+      await page.close(/status of 40[13]/);
+    } finally {
+      model.intervalMs = undefined;
+      await keyed.close();
+    }
+  });
 });

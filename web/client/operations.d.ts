@@ -2,6 +2,11 @@
 import type { Json, JsonObject, Message, NodeRun, Session, Usage, Workflow } from "./types";
 import type { CallOptions } from "./index";
 
+export type ScheduleBody = { id?: Id; name?: string; workflow_id: Name; cron: string; time_zone?: string; input?: JsonObject; missed?: "skip" | "once" | "all"; overlap?: "allow" | "skip" | "cancel"; enabled?: boolean; next_at?: Json; last_at?: Json; last_session_id?: Json; last_error?: Json; version?: Json; created_at?: Json; updated_at?: Json };
+export type Schedule = { id: Id; name: string; workflow_id: Name; cron: string; time_zone: string; input: JsonObject; missed: "skip" | "once" | "all"; overlap: "allow" | "skip" | "cancel"; enabled: boolean; next_at: string | null; last_at: string | null; last_session_id: string | null; last_error: null | { at: string; message: string }; version: number; created_at: string; updated_at: string };
+export type ScheduleList = { items: Array<Schedule>; next_cursor: string | null };
+export type AuditList = { items: Array<AuditEntry>; next_cursor: string | null };
+export type AuditEntry = { id: Id; at: string; actor: string; role: string | null; key_id: string | null; action: string; session_id: string | null; object: string | null; remote: string | null; status: number; code: string | null };
 export type EstimateTokens = { input: number; output: number; total: number };
 export type Estimate = { tokens: EstimateTokens; cost_usd: number | null; seconds: number; nodes: Array<{ node_id: string; runs: number; calls: number; tokens: EstimateTokens; cost_usd: number | null }>; agents: Array<{ agent_id: string; runs: number; tokens: EstimateTokens; cost_usd: number | null }>; warnings: Array<{ node_id?: string; code: string; message: string }> };
 export type Diagram = { id: string | null; name: string | null; version: number; start_node_id: string; levels: number; nodes: Array<{ id: string; name: string; type: string; level: number; position: number; branch: string | null; container: string | null; status?: string }>; edges: Array<{ from: string; to: string; kind: "next" | "route" | "case" | "default" | "error" | "entry"; label: string | null; back: boolean }> };
@@ -33,8 +38,9 @@ export type Instance = { id: Id; name: string; address: string; version: string;
 export type Budget = { tokens?: number | null; cost_usd?: number | null; on_limit?: "pause" | "fail" | null };
 export type Execute = { workflow_id?: Name; workflow_version?: number; graph?: Graph; input?: JsonObject; attachments?: Array<{ name: string; content: string; media_type?: string }>; name?: string; group_id?: string; user_id?: string; tags?: Array<string>; metadata?: JsonObject; budget?: Budget; start_paused?: boolean; stage?: Name };
 export type UsageSum = { input_tokens: number; output_tokens: number; total_tokens: number; cost_usd: number | null; calls: number; unpriced_calls: number; estimated_calls: number };
+export type StatusCounts = { [key: string]: number };
 export type StoredSession = { id?: Id; status?: string | null; name?: string | null; user_id?: string | null; group_id?: Name | null; workflow_id?: Name | null; tags?: Array<string> | null; metadata?: JsonObject | null; settings?: JsonObject | null; thread_configs?: JsonObject | null; workflow_state?: JsonObject | null };
-export type SessionList = { items: Array<Session>; next_cursor: string | null };
+export type SessionList = { items: Array<Session>; corrupt?: Array<Id>; next_cursor: string | null };
 export type Event = { seq: number; session_id: Id; type: string; timestamp: string; node_id?: string; run_id?: Id; data: JsonObject };
 export type Interrupt = { interrupt_id: Id; session_id: Id; session_name?: string | null; workflow_id?: string | null; node_id: string; kind: "approve_reject" | "edit_content" | "form" | "user_input" | "stage"; status: "pending" | "answered" | "expired" | "cancelled"; reason: string; actions: Array<string>; draft?: string; form_schema?: JsonObject; reviewers?: Array<string>; quorum?: number; reject_quorum?: number; votes?: Array<{ reviewer?: string; action?: string; data?: Json; at?: string }>; answer: { action?: string; data?: Json; reviewer?: string | null; at?: string; content?: string; diff?: string; votes?: Array<Json> } | null; expires_at: string | null; created_at: string; updated_at?: string | null };
 export type EntryStatus = "PENDING" | "IN_PROGRESS" | "ON_HOLD" | "COMPLETED" | "FAILED" | "CANCELED";
@@ -75,7 +81,7 @@ export interface Operations {
   /** Start a session; validated and durable before the answer */
   execute(body: Execute, options?: CallOptions): Promise<{ session_id: Id; status: "started" }>;
   /** Newest first, unless order=asc */
-  listSessions(query?: { status?: string | null; workflow_id?: string | null; group_id?: string | null; user_id?: string | null; tag?: string | null; q?: string | null; created_after?: string | null; created_before?: string | null; order?: "asc" | "desc" | null; limit?: number | null; cursor?: string | null }, options?: CallOptions): Promise<SessionList>;
+  listSessions(query?: { status?: string | null; workflow_id?: string | null; group_id?: string | null; user_id?: string | null; tag?: string | null; q?: string | null; metadata?: { [key: string]: string } | null; created_after?: string | null; created_before?: string | null; order?: "asc" | "desc" | null; limit?: number | null; cursor?: string | null }, options?: CallOptions): Promise<SessionList>;
   getSession(id: string, options?: CallOptions): Promise<Session>;
   sessionExists(id: string, options?: CallOptions): Promise<boolean>;
   /** Creates or replaces a stored session; of one that was executed here, what programs keep with it */
@@ -84,6 +90,8 @@ export interface Operations {
   patchSession(id: string, body: StoredSession, options?: CallOptions): Promise<Session>;
   /** With its events, messages and runs; 409 while it is live */
   deleteSession(id: string, options?: CallOptions): Promise<null>;
+  /** Counts, durations, failures and usage, of the newest 200,000 sessions that match */
+  sessionStats(query?: { workflow_id?: string | null; group_id?: string | null; created_after?: string | null; created_before?: string | null }, options?: CallOptions): Promise<{ truncated: boolean; total: number; by_status: StatusCounts; by_workflow: Array<{ workflow_id: string | null; by_status: StatusCounts; total: number }>; by_day: Array<{ day: string; by_status: StatusCounts; total: number }>; durations: { count: number; mean_ms: number | null; p50_ms: number | null; p90_ms: number | null; p99_ms: number | null; max_ms: number | null }; failures: Array<{ code: string; count: number }>; usage: { input_tokens: number; output_tokens: number; cost_usd: number } }>;
   /** Saves and deletes stored sessions, all or nothing */
   batchSessions(body: { save?: Array<(StoredSession) & (JsonObject)>; delete?: Array<Id> }, options?: CallOptions): Promise<{ saved: Array<{ id: Id; version: number; created: boolean }>; deleted: Array<Id> }>;
   /** Between two tokens; no event follows until the resume */
@@ -211,6 +219,21 @@ export interface Operations {
   /** Drives the session */
   putStatus(entryId: string, body: { status: EntryStatus; progress?: number; note?: string }, options?: CallOptions): Promise<StatusEntry>;
   version(options?: CallOptions): Promise<null>;
+  /** In the order in which they were made */
+  listSchedules(query?: { q?: string | null; limit?: number | null; cursor?: string | null }, options?: CallOptions): Promise<ScheduleList>;
+  /** A workflow that starts by the clock (docs/SCHEDULES.md) */
+  createSchedule(body?: ScheduleBody | string, options?: CallOptions): Promise<Schedule>;
+  getSchedule(id: string, options?: CallOptions): Promise<Schedule>;
+  /** Replaces it, or makes it */
+  putSchedule(id: string, body?: ScheduleBody | string, options?: CallOptions): Promise<Schedule>;
+  /** Merges into it; null takes the default */
+  patchSchedule(id: string, body: JsonObject | string, options?: CallOptions): Promise<Schedule>;
+  /** Its sessions stay */
+  deleteSchedule(id: string, options?: CallOptions): Promise<null>;
+  /** Starts its workflow now, beside its times, whatever overlap says */
+  runSchedule(id: string, body?: JsonObject, options?: CallOptions): Promise<{ session_id: Id; status: "started" }>;
+  /** Who asked for what, and how it was answered; the newest first (docs/SECURITY.md) */
+  readAudit(query?: { actor?: string | null; action?: string | null; object?: string | null; session_id?: Id | null; after?: string | null; before?: string | null; limit?: number | null; cursor?: string | null }, options?: CallOptions): Promise<AuditList>;
   /** The keys of one's workspace (an admin of default sees all), the oldest first; never their texts */
   listKeys(query?: { workspace?: Name | null; limit?: number | null; cursor?: string | null }, options?: CallOptions): Promise<KeyList>;
   /** A new key; its text is in this answer and nowhere else */
