@@ -15,6 +15,7 @@
 #ifndef SLUICE_APP_PORTABLE_H
 #define SLUICE_APP_PORTABLE_H
 
+#include "engine/engine.h"
 #include "store/store.h"
 
 #define PORTABLE_VERSION   1
@@ -32,8 +33,22 @@ int portable_read(struct str text, struct arena *a, struct session_whole *out, s
  * and their versions, an ended session without anything under way. ERR_INVALID. */
 int portable_check(const struct session_whole *w, struct errbuf *e);
 
+/* A session that was live, judged by the engine as stored rows are after a restart; where it had
+ * work under way it is paused (reason `imported`) and that is put into its rows, so that nothing of
+ * it begins here by itself. Zeroed; what the rows point into lives until portable_live_deinit(),
+ * also after an error: ERR_UNPROCESSABLE (its workflow), ERR_INVALID. */
+struct portable_live {
+    struct workflow *workflow;
+    struct session *session;
+    struct delta delta;
+    bool has_delta;
+};
+int portable_take_up(struct portable_live *l, struct session_whole *w, struct arena *a,
+                     struct expr_vm *vm, struct id_source *ids, const struct engine_rules *rules,
+                     struct errbuf *e);
+void portable_live_deinit(struct portable_live *l);
+
 /* The steps of a delta of the same session, put into its rows. The delta must outlive them. */
-struct delta;
 void portable_apply(struct session_whole *w, const struct delta *d, struct arena *a);
 
 #endif

@@ -68,7 +68,7 @@ static const struct field message_fields[] = {
     M("content", FIELD_TEXT, content),
     M("thinking", FIELD_TEXT, thinking, OPT),
     M("tool_calls", FIELD_JSON, tool_calls_json, OPT, .type = JSON_ARRAY),
-    M("token_count", FIELD_INT, token_count, .min = INT64_MIN),
+    M("token_count", FIELD_INT, token_count, .min = -1),
     M("finish_reason", FIELD_TEXT, finish_reason, OPT),
 };
 

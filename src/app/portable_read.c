@@ -5,7 +5,8 @@
 #include "app/portable_fields.h"
 #include "base/clock.h"
 
-#define FRAMES_PER_ROW 500 /* events of one stored row, and their bytes, about */
+#define FRAMES_PER_ROW 500                /* events of one stored row, and their bytes, about */
+#define NUMBER_MAX     (INT64_C(1) << 40) /* so that no sum of them overflows */
 #define ROW_BYTES      (64u << 10)
 
 struct reading {
@@ -159,7 +160,7 @@ static int read_value(struct reading *r, const struct field *f, struct json v, v
     case FIELD_JSON:
         return read_json(r, f, v, at);
     case FIELD_INT:
-        if (!json_i64(v, at) || *(int64_t *)at < f->min)
+        if (!json_i64(v, at) || *(int64_t *)at < f->min || *(int64_t *)at > NUMBER_MAX)
             REFUSE(r, "%s: expected a whole number from %lld", f->name, (long long)f->min);
         return 0;
     case FIELD_BOOL:
@@ -231,7 +232,7 @@ static int read_frame(struct reading *r, struct json frame, int64_t *seq)
         if (place >= 7 || (place < 6 && place > 0 && json_type(it.value) != JSON_STRING))
             REFUSE(r, "an event has no member \"%.*s\" there", STR_FMT(it.key));
     }
-    if (!json_i64(json_get(frame, "seq"), seq) || *seq < 1 ||
+    if (!json_i64(json_get(frame, "seq"), seq) || *seq < 1 || *seq > NUMBER_MAX ||
         json_type(json_get(frame, "data")) != JSON_OBJECT || json_type(type) != JSON_STRING ||
         !word_is_plain((struct str){type.p + 1, type.n - 2}) || json_type(at) != JSON_STRING)
         REFUSE(r, "an event has seq, session_id, type, timestamp and data");

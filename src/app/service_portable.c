@@ -15,7 +15,6 @@
 #include "app/portable.h"
 #include "base/clock.h"
 #include "base/mem.h"
-#include "engine/workflow.h"
 
 struct portable_job {
     struct app *app;
@@ -24,12 +23,8 @@ struct portable_job {
     struct store_session_export out;
     struct store_session_import in;
     struct session_whole whole;
-    struct arena arena; /* of an import's rows */
-    /* An import that was live: what its rows point into until they are written */
-    struct workflow *workflow;
-    struct session *session;
-    struct delta delta;
-    bool has_delta;
+    struct arena arena;        /* of an import's rows */
+    struct portable_live live; /* of an import that was live */
     int status;
     struct errbuf error;
 };
@@ -47,12 +42,7 @@ static struct portable_job *job_create(struct app *a, struct svc_req *req)
 
 static void job_destroy(struct portable_job *job)
 {
-    if (job->has_delta) {
-        buf_deinit(&job->delta.events);
-        arena_deinit(&job->delta.arena);
-    }
-    session_destroy(job->session);
-    workflow_unref(job->workflow);
+    portable_live_deinit(&job->live);
     store_req_deinit(&job->out.req);
     store_req_deinit(&job->in.req);
     arena_deinit(&job->arena);
@@ -121,7 +111,7 @@ void svc_session_export(struct app *a, struct svc_req *req)
     store_submit(a->store, &x->req);
 }
 
-/* ---- in: a session that is not over ---- */
+/* ---- in ---- */
 
 /* Timers that ran on in its file are due here, too. */
 static void import_note_timers(struct portable_job *job)
@@ -129,64 +119,6 @@ static void import_note_timers(struct portable_job *job)
     for (const struct timer_row *t = job->whole.timers; t; t = t->next)
         recovery_note_timer(&job->app->recovery, t->due_at);
 }
-
-static int import_parse(struct portable_job *job, struct errbuf *e)
-{
-    struct workflow_issues issues;
-
-    workflow_issues_init(&issues);
-    int rc = workflow_parse(job->whole.workflow_json, job->app->vm, &job->workflow, &issues);
-    if (rc)
-        rc = err_set(e, ERR_UNPROCESSABLE, "the session cannot go on here: %.*s",
-                     STR_FMT(issues.count ? issues.items[0].message : STR("its workflow is none")));
-    else
-        job->workflow->version = job->whole.row.meta.workflow_version;
-    workflow_issues_deinit(&issues);
-    return rc;
-}
-
-/* Paused before anything of it is begun here. */
-static int import_pause(struct portable_job *job, struct errbuf *e)
-{
-    struct app *a = job->app;
-    struct engine_input in = {.kind = IN_PAUSE,
-                              .now_ms = clock_wall_ms(),
-                              .ids = &a->ids,
-                              .rules = &a->rules,
-                              .reason = STR("imported")};
-    struct effect *effects = NULL; /* of calls that do not run here */
-
-    int rc = engine_step(job->session, &in, e);
-    if (rc)
-        return rc;
-    job->has_delta = engine_take_delta(job->session, in.now_ms, &job->delta, &effects);
-    if (job->has_delta)
-        portable_apply(&job->whole, &job->delta, &job->arena);
-    return 0;
-}
-
-/* The engine must be able to take it up. Judged as stored bytes are after a restart. */
-static int import_restore(struct portable_job *job, struct errbuf *e)
-{
-    struct session_whole *w = &job->whole;
-    struct session_image image = {.row = &w->row,
-                                  .runs = w->runs,
-                                  .effects = w->effects,
-                                  .timers = w->timers,
-                                  .withheld = w->withheld};
-
-    int rc = import_parse(job, e);
-    if (rc == 0)
-        rc = session_restore(&job->session, job->workflow, job->app->vm, 0, &image, e);
-    if (rc)
-        return rc == ERR_CORRUPT ? ERR_INVALID : rc;
-    if (session_status_of(job->session) != SESSION_PAUSED &&
-        (w->row.core.busy || w->effects || w->tasks))
-        rc = import_pause(job, e);
-    return rc;
-}
-
-/* ---- in ---- */
 
 static void import_stored(struct store_req *r)
 {
@@ -232,13 +164,16 @@ static void import_was_read(uv_work_t *work, int status)
 {
     struct portable_job *job = work->data;
     const struct session_row *row = &job->whole.row;
+    struct app *a = job->app;
     struct errbuf e = {""};
+    int rc = 0;
 
     if (status || job->status) {
         job_fail(job, status ? ERR_CANCELLED : job->status, job->error.text);
         return;
     }
-    int rc = row->meta.stored_only || row->core.ended_at ? 0 : import_restore(job, &e);
+    if (!row->meta.stored_only && !row->core.ended_at)
+        rc = portable_take_up(&job->live, &job->whole, &job->arena, a->vm, &a->ids, &a->rules, &e);
     if (rc)
         job_fail(job, rc, e.text);
     else

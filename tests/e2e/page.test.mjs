@@ -290,7 +290,7 @@ describe('the page', { skip: hasBrowser ? false : 'no Chromium here' }, () => {
       assert.match(await page.page.innerText('body'), /operator/);
       await page.close(/status of 40[13]/);
     } finally {
-      model.intervalMs = undefined;
+      model.intervalMs = 8;
       await keyed.close();
     }
   });
