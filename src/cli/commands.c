@@ -13,13 +13,29 @@ const struct option_def global_options[] = {
     {"help", NULL, "this text", false},
     {0},
 };
-/* clang-format off: one a line, for merges */
+/* One a line, for merges. */
+/* clang-format off */
 const struct command *const command_tables[] = {
-    run_commands,      session_show_commands, begin_commands,      live_commands,
-    stats_commands,    session_commands,      fork_commands,       portable_commands,
-    stage_commands,    review_commands,       flow_commands,       flow_people_commands,
-    flow_run_commands, author_commands,       catalog_commands,    memory_commands,
-    model_commands,    instance_commands,     completion_commands, NULL,
+    run_commands,
+    session_show_commands,
+    begin_commands,
+    live_commands,
+    stats_commands,
+    session_commands,
+    fork_commands,
+    portable_commands,
+    stage_commands,
+    review_commands,
+    flow_commands,
+    flow_people_commands,
+    flow_run_commands,
+    author_commands,
+    catalog_commands,
+    memory_commands,
+    model_commands,
+    instance_commands,
+    completion_commands,
+    NULL,
 };
 /* clang-format on */
 

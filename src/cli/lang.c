@@ -5,10 +5,20 @@
 
 #include "cli/lang_zh.h"
 
-/* clang-format off: one a line, for merges */
+/* One a line, for merges. */
+/* clang-format off */
 const struct lang_entry *const lang_zh_tables[] = {
-    lang_zh_catalog,  lang_zh_core,   lang_zh_flow,    lang_zh_follow, lang_zh_man, lang_zh_memory,
-    lang_zh_portable, lang_zh_server, lang_zh_session, lang_zh_stage,  NULL,
+    lang_zh_catalog,
+    lang_zh_core,
+    lang_zh_flow,
+    lang_zh_follow,
+    lang_zh_man,
+    lang_zh_memory,
+    lang_zh_portable,
+    lang_zh_server,
+    lang_zh_session,
+    lang_zh_stage,
+    NULL,
 };
 /* clang-format on */
 
