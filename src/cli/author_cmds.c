@@ -300,7 +300,7 @@ static int generated_save(const char *path, struct json graph)
         return EXIT_USAGE;
     }
     buf_init(&pretty, 4 * TEXT_BYTES_MAX);
-    json_indent(&pretty, graph);
+    view_json(&pretty, graph);
     fprintf(f, "%s\n", pretty.data);
     buf_deinit(&pretty);
     if (fclose(f) == 0)
@@ -328,7 +328,7 @@ static int generated_tell(struct client *c, const struct args *a, struct json an
         rc = generated_save(args_get(a, "output"), json_get(answer, "graph"));
     } else {
         buf_clear(&text);
-        json_indent(&text, json_get(answer, "graph"));
+        view_json(&text, json_get(answer, "graph"));
         fprintf(c->out.file, "%s\n", text.data);
     }
     free(explanation);
@@ -375,7 +375,7 @@ static int flow_schema_command(struct client *c, const struct args *a)
     buf_init(&text, WORKFLOW_SCHEMA_BYTES_MAX);
     buf_init(&pretty, 4 * WORKFLOW_SCHEMA_BYTES_MAX);
     workflow_schema_write(&text);
-    json_indent(&pretty, json_root(buf_str(&text)));
+    view_json(&pretty, json_root(buf_str(&text)));
     fprintf(c->out.file, "%s\n", pretty.data);
     buf_deinit(&text);
     buf_deinit(&pretty);

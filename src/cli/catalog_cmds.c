@@ -82,7 +82,7 @@ static void member_print(struct client *c, const char *key, struct json v)
     buf_init(&clean, 1u << 20);
     buf_init(&pretty, 1u << 20);
     if (json_type(v) == JSON_OBJECT || json_type(v) == JSON_ARRAY) {
-        json_indent(&pretty, v);
+        view_json(&pretty, v);
         text = str_dup(buf_str(&pretty));
     } else {
         text = json_type(v) == JSON_STRING ? json_strdup(v) : str_dup(json_raw(v));
@@ -123,7 +123,7 @@ static int catalog_show_command(struct client *c, const struct args *a)
     if (!rc && args_has(a, "graph")) {
         struct buf b;
         buf_init(&b, HTTP_REPLY_BYTES_MAX);
-        json_indent(&b, json_get(o, "graph"));
+        view_json(&b, json_get(o, "graph"));
         fprintf(c->out.file, "%s\n", b.data ? b.data : "");
         buf_deinit(&b);
     } else if (!rc && c->json) {

@@ -161,7 +161,7 @@ static int flow_show_command(struct client *c, const struct args *a)
     if (!rc && args_has(a, "graph")) {
         struct buf b;
         buf_init(&b, HTTP_REPLY_BYTES_MAX);
-        json_indent(&b, json_get(w, "graph"));
+        view_json(&b, json_get(w, "graph"));
         fprintf(c->out.file, "%s\n", b.data ? b.data : "");
         buf_deinit(&b);
     } else if (!rc && c->json) {

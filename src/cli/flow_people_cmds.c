@@ -2,11 +2,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/yaml_write.h"
 #include "cli/commands.h"
 #include "cli/find.h"
 #include "cli/lang.h"
 #include "cli/stage_view.h"
-#include "cli/view.h"
 
 #define TEXT_BYTES_MAX (16u << 20)
 
@@ -104,14 +104,19 @@ static int flow_import_command(struct client *c, const struct args *a)
 
 /* ---- validate ---- */
 
-/* The repaired file; where nothing was wrong, nothing is written. */
+/* The repaired file, in the format that its name says. */
 static int fixed_save(const char *path, struct json staged)
 {
+    size_t n = strlen(path);
+    bool is_json = n > 5 && strcmp(path + n - 5, ".json") == 0;
+    struct errbuf e = {{0}};
     struct buf text;
     buf_init(&text, TEXT_BYTES_MAX);
-    json_indent(&text, staged);
-    buf_append_char(&text, '\n');
-    int rc = text_save(path, buf_str(&text));
+    int rc =
+        is_json ? json_layout(json_raw(staged), &text) : json_to_yaml(json_raw(staged), &text, &e);
+    if (rc)
+        client_complain("%s: %s", path, e.text[0] ? e.text : err_word(rc));
+    rc = rc ? EXIT_USAGE : text_save(path, buf_str(&text));
     buf_deinit(&text);
     return rc;
 }

@@ -299,7 +299,7 @@ static void output_show(struct follow *f, struct json output)
     if (text)
         text_clean(&b, str_of(text), false);
     else
-        json_indent(&b, output);
+        view_json(&b, output);
     view_note(&f->view, STYLE_PLAIN, "%s", b.data ? b.data : "");
     buf_deinit(&b);
     free(text);

@@ -140,7 +140,7 @@ static void value_print(struct client *c, const char *label, struct json v)
     char *text = json_strdup(v);
     buf_init(&b, TEXT_BYTES_MAX);
     if (!text && json_exists(v) && json_type(v) != JSON_NULL)
-        json_indent(&b, v);
+        view_json(&b, v);
     line_print(c, label, text ? text : b.data ? b.data : "", STYLE_PLAIN);
     free(text);
     buf_deinit(&b);

@@ -665,7 +665,7 @@ static void pretty(struct buf *out, struct json v, unsigned depth)
     buf_append_char(out, object ? '}' : ']');
 }
 
-void json_indent(struct buf *out, struct json v)
+void view_json(struct buf *out, struct json v)
 {
     pretty(out, v, 0);
 }

@@ -70,6 +70,6 @@ void view_prompt(struct view *v, const char *text);
 /* The person has ended the prompt's line. */
 void view_prompt_done(struct view *v);
 /* JSON, indented by two spaces a level. */
-void json_indent(struct buf *out, struct json v);
+void view_json(struct buf *out, struct json v);
 
 #endif

@@ -264,7 +264,7 @@ static void test_json_is_indented(void **state)
     for (size_t i = 0; i < ROWS(rows); i++) {
         struct buf b;
         buf_init(&b, 1000);
-        json_indent(&b, json_root(str_of(rows[i].text)));
+        view_json(&b, json_root(str_of(rows[i].text)));
         assert_str(buf_str(&b), rows[i].pretty);
         buf_deinit(&b);
     }
