@@ -107,6 +107,13 @@ static void server_read_keys(uv_signal_t *h, int signum)
             explicit_bzero(key, strlen(key));
         free(key);
     }
+    if (c->tls_cert && !s->app.stopping) {
+        struct errbuf e = {""};
+        if (net_server_reload_tls(s->app.net, &e) == 0)
+            log_info("serve", "the certificate was read again");
+        else
+            log_error("serve", "the certificate stays as it was: %s", e.text);
+    }
 }
 
 static void server_signal(uv_signal_t *h, int signum)
@@ -135,8 +142,8 @@ static void server_signal(uv_signal_t *h, int signum)
 static void server_address(const struct app *a, char *out, size_t n)
 {
     bool v6 = strchr(a->config.host, ':') != NULL;
-    snprintf(out, n, "http://%s%s%s:%d", v6 ? "[" : "", a->config.host, v6 ? "]" : "",
-             net_server_port(a->net));
+    snprintf(out, n, "http%s://%s%s%s:%d", a->config.tls_cert ? "s" : "", v6 ? "[" : "",
+             a->config.host, v6 ? "]" : "", net_server_port(a->net));
 }
 
 static void server_announce(struct app *a)
@@ -243,13 +250,24 @@ static int server_open_parts(struct server *s, struct errbuf *e)
 static int server_listen(struct app *a, struct errbuf *e)
 {
     const struct config *c = &a->config;
-    struct net_config net = {
-        .host = c->host, .port = c->port, .origins = c->origins, .version = SLUICE_VERSION};
+    struct net_config net = {.host = c->host,
+                             .port = c->port,
+                             .origins = c->origins,
+                             .version = SLUICE_VERSION,
+                             .rate_limit = c->rate_limit,
+                             .tls_cert = c->tls_cert,
+                             .tls_key = c->tls_key,
+                             .behind_proxy = c->behind_proxy};
     if (!config_is_loopback(c->host) && !keys_demanded(&a->keys))
         return err_set(e, ERR_INVALID,
                        "--listen %s: refused beyond loopback, for there is no key yet; make one "
                        "(sluice key create --name NAME --role admin %s %s), or say --auth required",
                        c->listen, c->store ? "--store" : "--data", c->store ? "URL" : c->data);
+    if (!config_is_loopback(c->host) && !c->tls_cert && !c->behind_proxy)
+        log_warn("serve",
+                 "--listen %s without TLS: keys and sessions can be read on the way; see "
+                 "--tls-cert, or --behind-proxy",
+                 c->listen);
     return net_server_open(&a->net, &a->loop, &net, &a->service, a->log, e);
 }
 
@@ -271,12 +289,11 @@ static void server_keys_read(struct app *a)
 static void server_listen_hangup(struct server *s)
 {
     const struct config *c = &s->app.config;
-    for (unsigned i = 0; i < c->provider_count; i++) {
-        if (c->providers[i].api_key_file) {
-            uv_signal_start(&s->signals[2], server_read_keys, SIGHUP);
-            return;
-        }
-    }
+    bool files = c->tls_cert != NULL;
+    for (unsigned i = 0; i < c->provider_count; i++)
+        files = files || c->providers[i].api_key_file;
+    if (files)
+        uv_signal_start(&s->signals[2], server_read_keys, SIGHUP);
 }
 
 static void server_init(struct server *s)

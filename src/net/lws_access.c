@@ -1,6 +1,7 @@
 /* What comes with a request to show who asks: headers in, a principal out (docs/SECURITY.md). */
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -51,13 +52,29 @@ static int access_too_long(struct errbuf *e)
                    CREDENTIAL_BYTES_MAX);
 }
 
+static bool remote_is_slowed(const struct conn *c, const char *remote);
+
 static int access_shown(struct conn *c, struct str bearer, struct principal *out, struct errbuf *e)
 {
     struct credentials shown = {.bearer = bearer};
 
+    struct net_server *s = c->server;
+    char remote[REMOTE_BYTES_MAX + 1];
+    int retry_s;
+
     if (bearer.p && bearer.n > CREDENTIAL_BYTES_MAX)
         return access_too_long(e);
-    return service_authenticate(c->server->service, &shown, out, e);
+    if (!bearer.p)
+        return service_authenticate(s->service, &shown, out, e);
+    conn_remote(c, remote);
+    uint64_t talker = rate_talker(str_of(remote)), now = uv_now(s->loop);
+    bool slowed = remote_is_slowed(c, remote);
+    if (slowed && !rate_has(&s->failures, talker, now, &retry_s))
+        return err_set(e, ERR_OVERLOAD, "too many keys that are none came from this address");
+    int rc = service_authenticate(s->service, &shown, out, e);
+    if (rc == ERR_UNAUTHORIZED && slowed)
+        rate_take(&s->failures, talker, now, &retry_s);
+    return rc;
 }
 
 int access_of_request(struct conn *c, struct principal *out, struct errbuf *e)
@@ -82,6 +99,62 @@ int access_of_socket(struct conn *c, struct principal *out, struct errbuf *e)
     return bearer.p ? access_shown(c, bearer, out, e) : access_of_request(c, out, e);
 }
 
+/* What the proxy in front has added to X-Forwarded-For: the last of the list. */
+static bool remote_forwarded(const struct conn *c, char out[REMOTE_BYTES_MAX + 1])
+{
+    char text[1024];
+    struct str v = header_get(c->wsi, WSI_TOKEN_X_FORWARDED_FOR, text, sizeof(text));
+
+    if (!v.p || v.n == HEADER_TOO_LONG || v.n == 0)
+        return false;
+    const char *comma = memrchr(v.p, ',', v.n);
+    const char *from = comma ? comma + 1 : v.p, *end = v.p + v.n;
+    while (from < end && *from == ' ')
+        from++;
+    while (end > from && end[-1] == ' ')
+        end--;
+    size_t n = (size_t)(end - from);
+    if (n == 0 || n > REMOTE_BYTES_MAX || strspn(from, "0123456789abcdefABCDEF.:") < n)
+        return false;
+    memcpy(out, from, n);
+    out[n] = 0;
+    return true;
+}
+
+void conn_keep_remote(struct conn *c)
+{
+    char text[REMOTE_BYTES_MAX + 1];
+
+    if (!c->server->behind_proxy || c->remote)
+        return;
+    conn_remote(c, text);
+    c->remote = mem_strdup(text);
+}
+
+/* Programs on this machine are not slowed by keys that are none: it may be a proxy that they come
+ * through. */
+static bool remote_is_slowed(const struct conn *c, const char *remote)
+{
+    return remote[0] && (c->server->behind_proxy || !guard_is_loopback(remote));
+}
+
+bool access_rate(struct conn *c, const struct principal *who, int *retry_s)
+{
+    struct net_server *s = c->server;
+    char text[2 * PRINCIPAL_NAME_MAX + 8];
+
+    if (!s->rate.buckets)
+        return true;
+    if (who->kind == PRINCIPAL_KEY)
+        return rate_take(&s->rate, rate_talker((struct str){(const char *)who->key_id.b, 16}),
+                         uv_now(s->loop), retry_s);
+    if (who->kind == PRINCIPAL_TOKEN)
+        snprintf(text, sizeof(text), "t:%s/%s", who->workspace, who->name);
+    else
+        conn_remote(c, text);
+    return rate_take(&s->rate, rate_talker(str_of(text)), uv_now(s->loop), retry_s);
+}
+
 void conn_remote(const struct conn *c, char out[REMOTE_BYTES_MAX + 1])
 {
     union {
@@ -92,6 +165,12 @@ void conn_remote(const struct conn *c, char out[REMOTE_BYTES_MAX + 1])
     socklen_t n = sizeof(a);
 
     out[0] = 0;
+    if (c->remote) {
+        snprintf(out, REMOTE_BYTES_MAX + 1, "%s", c->remote);
+        return;
+    }
+    if (c->server->behind_proxy && !c->ws && remote_forwarded(c, out))
+        return;
     if (getpeername(lws_get_socket_fd(c->wsi), &a.any, &n) < 0)
         return;
     if (a.any.sa_family == AF_INET6)

@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "net/lws_net.h"
+#include "net/openssl_tls.h"
 
 #define TICK_MS_MIN 250
 
@@ -33,6 +34,7 @@ void conn_destroy(struct conn *c)
     list_remove(&c->link);
     s->stats.connections--;
     free(c->who);
+    free(c->remote);
     free(c);
     net_accept_again(s);
     net_maybe_closed(s);
@@ -112,6 +114,11 @@ ssize_t conn_send(struct conn *c, const struct iovec *parts, int count)
 
     if (c->ended)
         return -1;
+    if (c->server->tls_cert) {
+        n = tls_send(lws_get_ssl(c->wsi), parts, count);
+        c->server->stats.bytes_sent += n > 0 ? (unsigned long long)n : 0;
+        return n;
+    }
     do
         n = sendmsg(lws_get_socket_fd(c->wsi), &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
     while (n < 0 && errno == EINTR);

@@ -569,17 +569,31 @@ static bool route_is_open(const struct route *route)
 }
 
 /* Who asks, and whether they may, before the body is read. */
+static bool http_slow(struct http_req *r, int retry_s, const char *sentence)
+{
+    r->svc.error_code = "rate_limited";
+    r->svc.retry_after_s = retry_s;
+    http_fail(r, ERR_OVERLOAD, "%s; come again in %d s", sentence, retry_s);
+    return false;
+}
+
 static bool http_check_access(struct http_req *r)
 {
     struct errbuf e = {""};
+    int retry_s;
 
     if (route_is_open(r->route))
         return true;
-    if (access_of_request(r->conn, &r->svc.who, &e) < 0) {
+    int rc = access_of_request(r->conn, &r->svc.who, &e);
+    if (rc == ERR_OVERLOAD)
+        return http_slow(r, 1, e.text);
+    if (rc < 0) {
         r->extra = "WWW-Authenticate: Bearer\r\n";
         http_refuse_access(r, ERR_UNAUTHORIZED, &e);
         return false;
     }
+    if (!access_rate(r->conn, &r->svc.who, &retry_s))
+        return http_slow(r, retry_s, "too many requests");
     r->svc.workspace = str_of(r->svc.who.workspace);
     r->svc.actor = str_of(r->svc.who.name);
     if (access_check_op(&r->svc.who, r->svc.op, &e) < 0) {

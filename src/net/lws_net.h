@@ -27,6 +27,7 @@
 #include "base/list.h"
 #include "net/guard.h"
 #include "net/log.h"
+#include "net/rate.h"
 #include "net/routes.h"
 #include "net/server.h"
 #include "net/service.h"
@@ -45,7 +46,9 @@
 #define NET_FRAME_BYTES_MAX  (1u << 20)
 #define NET_RUN_BYTES        65536  /* of events, in one write */
 #define NET_TURN_BYTES       262144 /* of events for one connection, in one loop turn */
-#define NET_REFUSED_MAX      64     /* connections beyond the limit, that are told 503 */
+#define NET_FAILURES_BURST   20     /* keys that are none, of one address, before it is slowed */
+#define NET_FAILURES_PER_S   1
+#define NET_REFUSED_MAX      64 /* connections beyond the limit, that are told 503 */
 
 struct conn;
 struct http_req;
@@ -69,6 +72,10 @@ struct net_server {
     struct log_hub *log;
     struct guard guard;
     char *host, *origins, *version;
+    char *tls_cert, *tls_key; /* NULL: no TLS */
+    void *tls_context;        /* SSL_CTX, of libwebsockets */
+    bool behind_proxy;
+    struct rate rate, failures; /* of all that is asked; of keys that are none, by address */
     size_t body_bytes_max, frame_bytes_max;
     unsigned connections_max;
     bool ready, closing, context_closing;
@@ -110,6 +117,7 @@ struct conn {
     struct sse *sse;
     struct ws *ws;
     struct principal *who; /* of a WebSocket; NULL: anonymous */
+    char *remote;          /* of a WebSocket behind a proxy */
     uv_poll_t *poll;       /* our own, while that of libwebsockets is stopped */
     void (*writable)(struct conn *c);
     unsigned in_callback;
@@ -174,6 +182,11 @@ void conn_remote(const struct conn *c, char out[REMOTE_BYTES_MAX + 1]);
 int access_of_request(struct conn *c, struct principal *out, struct errbuf *e);
 /* Of a WebSocket's handshake: by the subprotocol "bearer.<key>", else the same. */
 int access_of_socket(struct conn *c, struct principal *out, struct errbuf *e);
+
+/* False: whoever asks has asked too often; *retry_s says when to come again. */
+bool access_rate(struct conn *c, const struct principal *who, int *retry_s);
+/* Keeps the address that a proxy names in a handshake: its headers go. */
+void conn_keep_remote(struct conn *c);
 
 /* Kept with the connection of a WebSocket. */
 void conn_set_who(struct conn *c, const struct principal *who);

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "net/lws_http.h"
+#include "net/openssl_tls.h"
 
 #define FDS_MAX        (1u << 20) /* tables as long as the limit of descriptors are allocated */
 #define FDS_RESERVED   64         /* for the store, the models, standard streams */
@@ -94,6 +95,10 @@ static int net_callback(struct lws *wsi, enum lws_callback_reasons reason, void 
         c = conn_create(server_of(wsi), wsi);
         lws_set_wsi_user(wsi, c);
         conn_clock(c, &c->server->idle);
+        return 0;
+    case LWS_CALLBACK_OPENSSL_LOAD_EXTRA_SERVER_VERIFY_CERTS:
+        tls_context_init(user); /* here it is the SSL_CTX of the vhost */
+        server_of(wsi)->tls_context = user;
         return 0;
     case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
         return c ? ws_check(c) : -1;
@@ -188,6 +193,11 @@ static void server_init(struct net_server *s, uv_loop_t *loop, const struct net_
     s->host = copy_host(config->host);
     s->origins = config->origins ? mem_strdup(config->origins) : NULL;
     s->version = mem_strdup(config->version);
+    s->tls_cert = config->tls_cert ? mem_strdup(config->tls_cert) : NULL;
+    s->tls_key = config->tls_key ? mem_strdup(config->tls_key) : NULL;
+    s->behind_proxy = config->behind_proxy;
+    rate_init(&s->rate, config->rate_limit, 2.0 * config->rate_limit);
+    rate_init(&s->failures, NET_FAILURES_PER_S, NET_FAILURES_BURST);
     s->body_bytes_max = config->body_bytes_max ? config->body_bytes_max : JSON_BODY_MAX;
     s->frame_bytes_max = config->frame_bytes_max ? config->frame_bytes_max : NET_FRAME_BYTES_MAX;
     s->listen_fd = -1;
@@ -231,6 +241,10 @@ static void server_free(struct net_server *s)
     free(s->host);
     free(s->origins);
     free(s->version);
+    free(s->tls_cert);
+    free(s->tls_key);
+    rate_deinit(&s->rate);
+    rate_deinit(&s->failures);
     free(s);
 }
 
@@ -265,6 +279,8 @@ static int server_start_lws(struct net_server *s, struct errbuf *e)
         .uid = (uid_t)-1,
     };
 
+    if (s->tls_cert)
+        info.options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
     lws_set_log_level(LLL_ERR, lws_log_line);
     s->context = lws_create_context(&info);
     if (!s->context)
@@ -274,6 +290,11 @@ static int server_start_lws(struct net_server *s, struct errbuf *e)
     info.protocols = s->protocols;
     info.vhost_name = "sluice";
     info.keepalive_timeout = NET_HTTP_IDLE_S;
+    if (s->tls_cert) {
+        info.alpn = "http/1.1"; /* else it offers h2, which is not served here */
+        info.ssl_cert_filepath = s->tls_cert;
+        info.ssl_private_key_filepath = s->tls_key;
+    }
     s->vhost = lws_create_vhost(s->context, &info);
     return s->vhost ? 0 : err_set(e, ERR_IO, "libwebsockets does not start");
 }
@@ -311,6 +332,15 @@ static void server_turn(uv_idle_t *idle)
     uv_close((uv_handle_t *)&s->check, server_freed);
 }
 
+int net_server_reload_tls(struct net_server *s, struct errbuf *e)
+{
+    int rc = s->tls_cert ? tls_check(s->tls_cert, s->tls_key, e) : 0;
+
+    if (rc == 0 && s->tls_context)
+        rc = tls_context_load(s->tls_context, s->tls_cert, s->tls_key, e);
+    return rc;
+}
+
 int net_server_open(struct net_server **out, struct uv_loop_s *loop,
                     const struct net_config *config, struct service *service, struct log_hub *log,
                     struct errbuf *e)
@@ -321,7 +351,9 @@ int net_server_open(struct net_server **out, struct uv_loop_s *loop,
     server_init(s, loop, config);
     s->service = service;
     s->log = log;
-    status = net_listen(s, config->port, e);
+    status = s->tls_cert ? tls_check(s->tls_cert, s->tls_key, e) : 0;
+    if (status == 0)
+        status = net_listen(s, config->port, e);
     if (status == 0)
         status = server_start_lws(s, e);
     if (status < 0) { /* what is to be closed is closed in the next turns of the loop */

@@ -31,6 +31,7 @@ static int ws_refuse(struct conn *c, int status, const char *extra, const char *
                status == 401   ? ERR_UNAUTHORIZED
                : status == 403 ? ERR_FORBIDDEN
                : status == 404 ? ERR_NOT_FOUND
+               : status == 429 ? ERR_OVERLOAD
                : status == 503 ? ERR_UNAVAILABLE
                                : ERR_INVALID,
                NULL, sentence, STR_NULL);
@@ -124,9 +125,13 @@ static int ws_check_access(struct conn *c, const struct ws_query *q)
     struct principal who;
     struct errbuf e = {""};
 
+    conn_keep_remote(c);
     if (q->ticket[0]) /* to be asked about: see ws_open() */
         return 0;
-    if (access_of_socket(c, &who, &e) < 0)
+    int rc = access_of_socket(c, &who, &e);
+    if (rc == ERR_OVERLOAD)
+        return ws_refuse(c, 429, "Retry-After: 1\r\n", e.text);
+    if (rc < 0)
         return ws_refuse(c, 401, "WWW-Authenticate: Bearer\r\n", e.text);
     if (who.role < ROLE_VIEWER)
         return ws_refuse(c, 403, "", "this needs the role viewer");
@@ -435,6 +440,12 @@ static void ws_answer(struct ws *ws, const char *type, const char *request_id)
 
 static void ws_handle(struct ws *ws, const struct ws_msg *m, const char *request_id)
 {
+    int retry_s;
+
+    if (!access_rate(ws->conn, conn_who(ws->conn), &retry_s)) {
+        ws_queue_error(ws, request_id, ERR_OVERLOAD, "rate_limited", "too many messages", STR_NULL);
+        return;
+    }
     switch (m->kind) {
     case WS_PING:
         ws_answer(ws, "pong", request_id);

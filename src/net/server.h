@@ -14,14 +14,17 @@
 struct uv_loop_s;
 
 struct net_config {
-    const char *host;         /* "127.0.0.1", "::1" */
-    int port;                 /* 0: a free one */
-    unsigned connections_max; /* 0: from RLIMIT_NOFILE */
-    size_t body_bytes_max;    /* 0: JSON_BODY_MAX; more: 413 */
-    size_t frame_bytes_max;   /* of a WebSocket message; 0: 1 MiB */
-    int ping_interval_s;      /* 0: 25 */
-    const char *origins;      /* comma list of allowed Origins besides our own; NULL */
-    const char *version;      /* "0.1.0" */
+    const char *host;               /* "127.0.0.1", "::1" */
+    int port;                       /* 0: a free one */
+    unsigned connections_max;       /* 0: from RLIMIT_NOFILE */
+    size_t body_bytes_max;          /* 0: JSON_BODY_MAX; more: 413 */
+    size_t frame_bytes_max;         /* of a WebSocket message; 0: 1 MiB */
+    int ping_interval_s;            /* 0: 25 */
+    const char *origins;            /* comma list of allowed Origins besides our own; NULL */
+    const char *version;            /* "0.1.0" */
+    int rate_limit;                 /* requests and messages a second of one talker; 0: any */
+    const char *tls_cert, *tls_key; /* PEM files; NULL: no TLS */
+    bool behind_proxy;              /* X-Forwarded-For names the client */
 };
 
 struct net_server;
@@ -36,6 +39,9 @@ void net_server_set_ready(struct net_server *s, bool ready);
  * SSE streams, lets answers under way go out for up to grace_ms, then `closed`. */
 void net_server_close(struct net_server *s, int retry_after_ms, int grace_ms,
                       void (*closed)(void *data), void *data);
+
+/* Reads the files of TLS again, for connections that come from now on. Without TLS: nothing. */
+int net_server_reload_tls(struct net_server *s, struct errbuf *e);
 
 /* What was let in may not stay any more: event streams and WebSockets of whoever
  * service_may_stay() does not name are closed (4401). */

@@ -36,7 +36,7 @@ function launch(bin, args, env) {
   const exited = new Promise((done) => child.on('exit', (code, signal) => { children.delete(child); done({ code, signal }); }));
   const started = new Promise((done, fail) => {
     createInterface({ input: child.stdout }).on('line', (line) => {
-      const m = /^listening on (http:\/\/.*:(\d+))$/.exec(line);
+      const m = /^listening on (https?:\/\/.*:(\d+))$/.exec(line);
       if (m) done({ url: m[1], port: Number(m[2]) });
     });
     exited.then(({ code, signal }) => fail(new Error(`${bin} ended (${code ?? signal}) before it listened:\n${stderr}`)));
