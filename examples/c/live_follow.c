@@ -55,10 +55,13 @@ static int event(void *data, const struct sluice_event *e)
         printf("the session is %s\n", to);
         sluice_free(to);
     } else if (strcmp(e->type, "human_interaction_required") == 0) {
+        char *kind = sluice_json_string(e->json, "/data/kind");
         char *reason = sluice_json_string(e->json, "/data/reason");
         printf("asked: %s\n", reason ? reason : "");
+        if (kind && strcmp(kind, "approve_reject") == 0)
+            answer(l, e);
+        sluice_free(kind);
         sluice_free(reason);
-        answer(l, e);
     }
     fflush(stdout);
     return 0; /* anything else would stop it */
