@@ -91,7 +91,7 @@ struct world {
     bool batch;
     bool calm; /* no more faults or new sessions */
     unsigned long long crashes, sessions, chunks, commits, answers, signals, paused, evicted,
-        parked, completed, tasks;
+        parked, completed, tasks, patches;
     uint64_t hash;
 };
 
@@ -319,6 +319,8 @@ static void live_release(struct world *w, struct live *l)
     }
 }
 
+static void meta_expect(const struct live *l, const struct session_meta *m, int64_t version);
+
 static void batch_apply(struct world *w)
 {
     list_foreach(it, &w->lives)
@@ -326,6 +328,8 @@ static void batch_apply(struct world *w)
         struct live *l = container_of(it, struct live, link);
         if (l->in_batch)
             rows_apply(&l->rows, &l->delta);
+        if (l->in_batch)
+            meta_expect(l, &l->rows.row.meta, l->rows.row.version);
     }
 }
 
@@ -579,6 +583,48 @@ static void do_signal(struct world *w)
         return;
     live_load(w, l);
     send_signal(w, l, STR_NULL);
+}
+
+/* ---- what programs keep with it ---- */
+
+/* Each patch writes the version that it was made on; so that stands there, whatever has happened
+ * since: no change is lost, none is there twice. */
+static void meta_expect(const struct live *l, const struct session_meta *m, int64_t version)
+{
+    char text[64];
+    snprintf(text, sizeof(text), "{\"n\":%lld}", (long long)version - 1);
+    bool right = version == 1 ? !m->metadata_json.p || str_eqz(m->metadata_json, "{}")
+                              : str_eqz(m->metadata_json, text);
+    if (right && version >= 1)
+        return;
+    fprintf(stderr, "version %lld of what is kept with a session is %.*s (%d)\n",
+            (long long)version, STR_FMT(m->metadata_json), l->ended);
+    abort();
+}
+
+static void do_patch(struct world *w)
+{
+    struct live *l = live_any(w, true);
+    char text[128];
+    if (!l)
+        return;
+    live_load(w, l);
+    int64_t version = session_version(l->s);
+    bool over = session_status_is_terminal(session_status_of(l->s));
+    meta_expect(l, session_meta_of(l->s), version);
+    snprintf(text, sizeof(text), "{\"metadata\":{\"n\":%lld,\"gone\":null},\"name\":\"n%lld\"}",
+             (long long)version, (long long)version);
+    struct engine_input in = {.kind = IN_META, .data_json = str_of(text)};
+    bool stale = dice_chance(&w->dice, 30);
+    if (stale || dice_chance(&w->dice, 50))
+        in.if_version = stale ? version + 1 : version;
+    int rc = live_step(w, l, in);
+    if (rc != (over ? ERR_CONFLICT : stale ? ERR_STALE : 0)) {
+        fprintf(stderr, "a change of what is kept with a session: %d\n", rc);
+        abort();
+    }
+    meta_expect(l, session_meta_of(l->s), rc ? version : version + 1);
+    w->patches += !rc;
 }
 
 /* Part of it first: then it cannot be completed yet. */
@@ -846,6 +892,8 @@ static void step(struct world *w)
         do_task(w);
     else if (roll < 894)
         do_signal(w);
+    else if (roll < 898)
+        do_patch(w);
     else if (roll < 930)
         do_pause_or_resume(w);
     else if (roll < 931)
@@ -958,10 +1006,10 @@ static uint64_t simulate(uint64_t seed, unsigned steps, bool loud)
     settle(&w);
     if (loud)
         printf("%llu sessions (%llu completed), %llu chunks, %llu commits, %llu answers, %llu "
-               "signals, %llu tasks, "
+               "signals, %llu tasks, %llu patches, "
                "%llu pauses, %llu evictions, %llu parked, %llu crashes\n",
                w.sessions, w.completed, w.chunks, w.commits, w.answers, w.signals, w.tasks,
-               w.paused, w.evicted, w.parked, w.crashes);
+               w.patches, w.paused, w.evicted, w.parked, w.crashes);
     lists_drop(&w);
     while (!list_empty(&w.lives))
         live_free(container_of(w.lives.next, struct live, link));

@@ -78,7 +78,22 @@ static inline void rows_apply_meta(struct rows *r, const struct delta *d)
         *texts[i] = rows_copy(r, *texts[i]);
     r->row.id = d->session_id;
     r->row.created_at = d->created_at;
+    r->row.version = d->version;
     r->exists = true;
+}
+
+/* As the stores do: six members, and the version. */
+static inline void rows_change_meta(struct rows *r, const struct delta *d)
+{
+    struct session_meta *m = &r->row.meta;
+    assert(d->version > r->row.version);
+    m->name = rows_copy(r, d->meta->name);
+    m->tags_json = rows_copy(r, d->meta->tags_json);
+    m->metadata_json = rows_copy(r, d->meta->metadata_json);
+    m->settings_json = rows_copy(r, d->meta->settings_json);
+    m->thread_configs_json = rows_copy(r, d->meta->thread_configs_json);
+    m->workflow_state_json = rows_copy(r, d->meta->workflow_state_json);
+    r->row.version = d->version;
 }
 
 static inline void rows_apply_runs(struct rows *r, const struct run_row *runs)
@@ -227,6 +242,8 @@ static inline void rows_apply(struct rows *r, const struct delta *d)
     assert(d->is_new == !r->exists);
     if (d->is_new)
         rows_apply_meta(r, d);
+    else if (d->meta)
+        rows_change_meta(r, d);
     if (d->core)
         rows_apply_core(r, d->core);
     if (d->seq_last) {
