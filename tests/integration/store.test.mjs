@@ -244,3 +244,19 @@ test('statistics: counts, durations, failures', async () => {
   assert.equal((await stats('group_id=nobody')).total, 0);
   assert.deepEqual((await stats('created_before=2001-01-01T00:00:00Z')).durations, { count: 0, mean_ms: null, p50_ms: null, p90_ms: null, p99_ms: null, max_ms: null });
 });
+
+test('a row that does not read back is named, and can be replaced', { skip: storeKind() !== 'postgres' && 'unit tests spoil a row of SQLite' }, async () => {
+  const [good, bad] = [newId(), newId()];
+  ok(await batch({ save: [{ id: good, user_id: 'corrupt' }, { id: bad, user_id: 'corrupt' }] }));
+  psql(database.url, `UPDATE session_details SET metadata = '{"torn":' WHERE session_id = '${bad}'`);
+  assert.deepEqual(refused(await get(bad), 500, 'corrupt').json.details, { id: bad });
+  refused(await patch(bad, { name: 'x' }), 500, 'corrupt');
+  for (const more of ['', '&metadata.k=v']) {
+    const r = await list(`user_id=corrupt${more}`);
+    assert.deepEqual(ids(r), more ? [] : [good]);
+    assert.deepEqual(r.json.corrupt, [bad]);
+  }
+  ok(await put(bad, { user_id: 'corrupt' }));
+  assert.equal((await list('user_id=corrupt')).json.corrupt, undefined);
+  assert.equal((await get(bad)).json.version, 2);
+});
