@@ -288,6 +288,21 @@ int client_option_session(struct client *c, const struct args *a, char id[ID_TEX
 
 /* ---- workflows ---- */
 
+int client_find_schedule(struct client *c, const char *given, char id[ID_TEXT_BYTES + 1])
+{
+    struct names names;
+    int index;
+    names_init(&names);
+    struct collect k = {&names, given, "id", "cron"};
+    int rc = collect(c, "/schedules", 0, &k);
+    if (!rc)
+        rc = names_choose(&names, given, 4, T("schedule"), &index);
+    if (!rc)
+        snprintf(id, ID_TEXT_BYTES + 1, "%s", names.items[index].id);
+    names_deinit(&names);
+    return rc;
+}
+
 int client_find_workflow(struct client *c, const char *given, struct buf *id)
 {
     struct names names;

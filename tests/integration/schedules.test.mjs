@@ -1,8 +1,9 @@
 // Workflows that start by the clock: the API, a restart while a time passes, two instances.
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { after, before, test } from 'node:test';
 import { holds as holdsAt } from './lib/contract.mjs';
-import { Server } from './lib/server.mjs';
+import { Server, sluiceBin } from './lib/server.mjs';
 import { Database, storeKind } from './lib/services.mjs';
 
 const database_wanted = storeKind() === 'postgres';
@@ -118,4 +119,22 @@ test('a time that passes while no server runs is started once', { skip: !databas
   assert.equal(now.last_error, null);
   assert.ok(Date.parse(now.next_at) > due + 120000);
   assert.equal((await drop(`/schedules/${made.id}`)).status, 204);
+});
+
+test('the command line', async () => {
+  const sluice = (...args) => spawnSync(sluiceBin(), [...args, '--server', server.url, '--lang', 'en'], { encoding: 'utf8' });
+  const ok = (...args) => { const r = sluice(...args); assert.equal(r.status, 0, r.stderr); return r.stdout; };
+  const made = JSON.parse(ok('schedule', 'create', 'quick', '0 9 * * MON-FRI', '--zone', 'Asia/Kolkata', '--name', 'Mornings', '--input', '{"n":2}', '--json'));
+  isSchedule(made);
+  assert.deepEqual([made.name, made.time_zone, made.input, made.cron], ['Mornings', 'Asia/Kolkata', { n: 2 }, '0 9 * * MON-FRI']);
+  assert.match(ok('schedule', 'list'), /Mornings +quick +0 9 \* \* MON-FRI +Asia\/Kolkata/);
+  assert.match(ok('schedule', 'show', 'morn'), /overlap +allow/);
+  assert.match(ok('schedule', 'update', 'Mornings', '--overlap', 'skip', '--off'), /overlap +skip\nenabled +false/);
+  const session = ok('schedule', 'run', made.id.slice(0, 20)).trim();
+  assert.equal((await server.get(`/sessions/${session}`)).json.name, 'Mornings');
+  assert.equal(sluice('schedule', 'create', 'quick', 'never').status, 2);
+  assert.equal(sluice('schedule', 'show', 'nothing').status, 3);
+  ok('schedule', 'delete', 'Mornings');
+  assert.match(ok('schedule', 'list'), /no schedules/);
+  for (let text = ''; !/schedule_delete/.test(text);) text = ok('audit', '--actor', 'anonymous', '--limit', '5');
 });
