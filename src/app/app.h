@@ -160,6 +160,8 @@ void stage_name_reviewer(struct svc_req *req);
 void svc_progress(struct app *a, struct svc_req *req);
 void svc_next(struct app *a, struct svc_req *req);
 void svc_current(struct app *a, struct svc_req *req);
+void svc_context(struct app *a, struct svc_req *req);  /* service_context.c */
+void svc_timeline(struct app *a, struct svc_req *req); /* service_timeline.c */
 /* Fails the request; when the interrupt that it names is closed, details say how. */
 void answer_refuse(struct app *a, struct svc_req *req, int status, const char *why);
 /* The errors and warnings of a parse as the contract's arrays, into the two members of an object.

@@ -13,9 +13,9 @@ _Static_assert(SVC_OP_COUNT <= 128, "operations are bits of params[].ops");
 #define LISTS                                                                                      \
     (OPS(SVC_WORKFLOW_LIST) | OPS(SVC_WORKFLOW_VERSIONS) | OPS(SVC_SESSION_LIST) |                 \
      OPS(SVC_MESSAGES) | OPS(SVC_NODES) | OPS(SVC_INSTANCES) | REVIEWS | OPS(SVC_STAGE_LIST) |     \
-     OPS(SVC_FILES) | OPS(SVC_FILE_HISTORY) | CATALOG | MEMORIES | OPS(SVC_KNOWLEDGE) |            \
-     OPS(SVC_LLM_PROVIDERS) | OPS(SVC_KEY_LIST) | OPS(SVC_MODELS_PRICING) | STATUSES |             \
-     OPS(SVC_SCHEDULE_LIST) | AUDIT)
+     OPS(SVC_TIMELINE) | OPS(SVC_FILES) | OPS(SVC_FILE_HISTORY) | CATALOG | MEMORIES |             \
+     OPS(SVC_KNOWLEDGE) | OPS(SVC_LLM_PROVIDERS) | OPS(SVC_KEY_LIST) | OPS(SVC_MODELS_PRICING) |   \
+     STATUSES | OPS(SVC_SCHEDULE_LIST) | AUDIT)
 #define AUDIT    OPS(SVC_AUDIT)
 #define CATALOG  OPS(SVC_CATALOG_LIST)
 #define SESSIONS OPS(SVC_SESSION_LIST)
@@ -78,7 +78,7 @@ static const struct query_param params[] = {
     PARAM("as", OPS(SVC_WORKFLOW_EXPORT), QUERY_TEXT, export.as),
     PARAM("version", OPS(SVC_WORKFLOW_GET) | OPS(SVC_WORKFLOW_EXPORT) | OPS(SVC_WORKFLOW_DIAGRAM),
           QUERY_NUMBER, version),
-    PARAM("format", DIAGRAMS, QUERY_TEXT, diagram.format),
+    PARAM("format", DIAGRAMS | OPS(SVC_CONTEXT), QUERY_TEXT, diagram.format),
     PARAM("session_id", OPS(SVC_WORKFLOW_DIAGRAM) | REVIEWS, QUERY_ID, session_id),
     PARAM("history", OPS(SVC_STAGE_LIST), QUERY_BOOL, stage.history),
     PARAM("user_id", OPS(SVC_CURRENT_GET) | OPS(SVC_CURRENT_DELETE), QUERY_TEXT, current.user_id),

@@ -43,6 +43,8 @@ const struct route routes[] = {
     SERVICE(HTTP_POST, "/sessions/{session_id}/stages", SVC_STAGE_START, BODY_JSON),
     SERVICE(HTTP_GET, "/sessions/{session_id}/progress", SVC_PROGRESS, BODY_NONE),
     SERVICE(HTTP_GET, "/sessions/{session_id}/next", SVC_NEXT, BODY_NONE),
+    SERVICE(HTTP_GET, "/sessions/{session_id}/context", SVC_CONTEXT, BODY_NONE),
+    SERVICE(HTTP_GET, "/sessions/{session_id}/timeline", SVC_TIMELINE, BODY_NONE),
     SERVICE(HTTP_GET, "/current", SVC_CURRENT_GET, BODY_NONE),
     SERVICE(HTTP_PUT, "/current", SVC_CURRENT_PUT, BODY_JSON),
     SERVICE(HTTP_DELETE, "/current", SVC_CURRENT_DELETE, BODY_NONE),

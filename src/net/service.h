@@ -67,6 +67,8 @@ enum svc_op {
     SVC_STAGE_START,     /* session_id, answer: node_id, reviewer */
     SVC_PROGRESS,        /* session_id */
     SVC_NEXT,            /* session_id */
+    SVC_CONTEXT,         /* session_id, diagram.format: json or text */
+    SVC_TIMELINE,        /* session_id, list */
     SVC_CURRENT_GET,     /* current.user_id, as the next two */
     SVC_CURRENT_PUT,     /* session_id */
     SVC_CURRENT_DELETE,

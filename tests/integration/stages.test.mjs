@@ -145,3 +145,60 @@ test('everybody has one current session', async () => {
   assert.equal((await current('?user_id=ann')).session_id, null);
   reader.close();
 });
+
+test('the context says what is to be done, what came before and what follows', async () => {
+  const { id, reader, instance } = await begun({ topic: 'Cats' });
+  await server.request('PATCH', `/stages/${instance}`, { items: [{ name: 'goal' }], context: { room: 5 }, reviewer: 'ann' });
+  const context = await get(`/sessions/${id}/context`);
+  assert.deepEqual([context.session.percent, context.session.input, context.current[0].items[0].done], [8, { topic: 'Cats' }, true]);
+  assert.deepEqual(context.after.map((s) => s.node_id), ['build', 'audit', 'ship']);
+  await server.post(`/stages/${instance}/complete`, { items: [{ name: 'risks' }], deliverables: { plan: 'p.md' }, reviewer: 'ann' });
+  await server.post(`/stages/${(await stages(id))[1].instance_id}/skip`, { reason: 'no need', reviewer: 'bob' });
+  const text = await server.get(`/sessions/${id}/context?format=text`);
+  assert.match(text.headers.get('content-type'), /^text\/markdown/);
+  assert.equal(text.text.replace(id, '<id>'), `# A session
+
+Session: <id>
+Status: running, 83 %, 3 of 4 stages
+Input: {"topic":"Cats"}
+
+## Now: Ship
+
+The stage Ship is to be done.
+
+## Before
+
+- Plan: completed by ann
+  - plan: p.md
+- Build: skipped by bob (no need)
+- Audit: skipped (Its condition does not hold: input.audited == true)
+`);
+  assert.equal((await server.get(`/sessions/${id}/context?format=xml`)).status, 400);
+  reader.close();
+});
+
+test('the timeline has attempts, waits and pauses with their lengths', async () => {
+  const { id, reader, instance } = await begun();
+  await server.post(`/sessions/${id}/pause`, { reason: 'lunch' });
+  await server.post(`/sessions/${id}/resume`);
+  await server.post(`/sessions/${id}/pause`);
+  const open = await get(`/sessions/${id}/timeline`);
+  assert.deepEqual(open.pauses.map((p) => [p.reason, p.ended_at === null]), [['lunch', false], [null, true]]);
+  await server.post(`/sessions/${id}/resume`);
+  await server.post(`/stages/${instance}/skip`, { reason: 'x', reviewer: 'ann' });
+  const line = await get(`/sessions/${id}/timeline`);
+  assert.equal(line.pauses_complete, true);
+  assert.ok(line.pauses.every((p) => p.duration_ms >= 0 && p.ended_at));
+  assert.deepEqual(line.items.map((i) => [i.node_id, i.status, i.waits.map((w) => [w.kind, w.action, w.reviewer, w.ended_at !== null])]), [
+    ['start', 'completed', []],
+    ['plan', 'completed', [['stage', 'skip', 'ann', true]]],
+    ['build', 'suspended', [['stage', null, null, false]]],
+  ]);
+  assert.ok(line.items.every((i) => i.duration_ms >= 0));
+  const first = await get(`/sessions/${id}/timeline?limit=2`, '/sessions/{id}/timeline');
+  const second = await get(`/sessions/${id}/timeline?limit=2&cursor=${encodeURIComponent(first.next_cursor)}`, '/sessions/{id}/timeline');
+  assert.deepEqual([...first.items, ...second.items].map((i) => i.run_id), line.items.map((i) => i.run_id));
+  assert.equal(second.pauses, undefined);
+  assert.equal((await server.get('/sessions/00000000-0000-7000-8000-000000000000/timeline')).status, 404);
+  reader.close();
+});
