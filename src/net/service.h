@@ -300,7 +300,7 @@ struct svc_req {
 void svc_req_init(struct svc_req *req, enum svc_op op); /* zeroes, inits arena and bufs */
 void svc_req_deinit(struct svc_req *req);
 
-const char *svc_op_word(enum svc_op op); /* "schedule_run"; op_word.c */
+const char *svc_op_word(enum svc_op op); /* "schedule_run"; made by op_words.cmake */
 
 /* access.c: what an operation needs. Some are open to everybody (access_is_open). ROLE_NONE: it has
  * no row in the table, nobody may. */
