@@ -156,6 +156,55 @@ test('to PostgreSQL and back: the same answers everywhere', { skip: !withPostgre
   database.drop();
 });
 
+// What people keep beside their sessions: stored sessions, the active one, schedules, keys.
+async function keep(server) {
+  const stored = '01900000-0000-7000-8000-00000000cafe';
+  const made = [
+    await server.request('PUT', `/sessions/${stored}`, { status: 'drafted', metadata: { a: [1] }, workflow_state: { at: 'ü' } }),
+    await server.request('PUT', '/workflows/kept', talk(text(0))),
+    await server.post('/schedules', { name: 'nightly', workflow_id: 'kept', cron: '0 3 * * *', time_zone: 'Europe/Berlin' }),
+    await server.request('PUT', '/current', { session_id: stored }),
+    await server.post('/keys', { name: 'root', role: 'admin' }),
+  ];
+  for (const r of made) assert.ok(r.status < 300, r.text);
+  return { authorization: `Bearer ${made.at(-1).json.key}` };
+}
+async function kept(server, auth) {
+  assert.equal((await server.get('/sessions')).status, 401); // the keys are there
+  const all = [];
+  for (const path of ['/sessions', '/schedules', '/current', '/keys']) {
+    const r = await server.get(path, auth);
+    assert.equal(r.status, 200, `${path}: ${r.text}`);
+    all.push(JSON.parse(r.text, (k, v) => (k === 'last_used_at' ? undefined : v))); // this looking uses it
+  }
+  assert.deepEqual(all.map((a) => a.items?.length ?? 1), [1, 1, 1, 1]);
+  return all;
+}
+
+test('keys, schedules and stored sessions are in a backup, of either store', async () => {
+  const server = await serve({ store: 'sqlite' });
+  const auth = await keep(server);
+  const before = await kept(server, auth);
+  const file = join(scratch, 'kept.db');
+  await well('backup', file, '--data', server.scratch);
+  const data = join(scratch, 'kept');
+  mkdirSync(data);
+  copyFileSync(file, join(data, 'sluice.db'));
+  const restored = await serve({ store: 'sqlite', data });
+  assert.deepEqual(await kept(restored, auth), before);
+  if (!withPostgres) return;
+  // PostgreSQL has no file to copy: a copy into SQLite is one.
+  await restored.kill('SIGTERM');
+  const database = new Database();
+  await well('copy', '--from', `sqlite:${data}`, '--to', database.url);
+  const whole = join(scratch, 'whole');
+  const told = await well('copy', '--from', database.url, '--to', `sqlite:${whole}`);
+  assert.match(told.stderr, /api_keys: 1 of 1 rows copied/);
+  assert.match(told.stderr, /read back and are the same/);
+  assert.deepEqual(await kept(await serve({ store: 'sqlite', data: whole }), auth), before);
+  database.drop();
+});
+
 test('migrate goes up and down by hand, and a server that may not migrate refuses', async () => {
   const data = join(scratch, 'steps');
   assert.match((await well('migrate', 'status', '--data', data)).stdout, /^schema 0 of \d+/);
