@@ -13,7 +13,7 @@ export type Diagram = { id: string | null; name: string | null; version: number;
 export type Id = string;
 export type Name = string;
 export type Error = { error: string; code: string; details?: Json };
-export type Issue = { node_id?: string; path: string; code: string; message: string; agent_id?: string };
+export type Issue = { node_id?: string; path: string; code: string; message: string; agent_id?: string; fix?: string };
 export type Graph = JsonObject;
 export type WorkflowList = { items: Array<Workflow>; next_cursor: string | null };
 export type Stored = { id: Name; name: string; system: boolean; version: number; created_at: string | null; updated_at: string | null };
@@ -47,6 +47,7 @@ export type EntryStatus = "PENDING" | "IN_PROGRESS" | "ON_HOLD" | "COMPLETED" | 
 export type StatusEntry = { id: string; type: "FLOW"; status: "PENDING" | "IN_PROGRESS" | "ON_HOLD" | "COMPLETED" | "FAILED" | "CANCELED" | "UNKNOWN"; progress: number; current_stage: null | { node_id: string; name: string | null }; name: string; session_id: Id; session_status: string; reason?: string | null; created_at?: string | null; updated_at: string | null; version: number };
 export type Stage = { instance_id: string | null; session_id: Id; node_id: string; name: string; description?: string | null; status: "pending" | "active" | "completed" | "skipped" | "expired" | "cancelled"; items: Array<{ name: string; required: boolean; done: boolean }>; done: number; total: number; deliverables: Array<{ name: string; required: boolean; value: Json }>; context: JsonObject; depends_on?: Array<string>; estimated_minutes?: number; weight?: number; order?: number; allow_skip?: boolean; started_at?: string | null; started_by?: string | null; skip_reason?: string; completed_by?: string | null; completed_at?: string | null; expires_at?: string | null; created_at?: string | null; updated_at?: string | null };
 export type Progress = { session_id: Id; status: string; percent: number; done: number; total: number; weight_done: number; weight_total: number; estimated_minutes_left: number | null; current: Array<Stage>; stages: Array<{ node_id: string; name: string; status: "pending" | "active" | "completed" | "skipped" | "expired" | "cancelled"; instance_id: string | null; items_done: number; items_total: number; percent: number; weight: number; estimated_minutes?: number; active_since: string | null; started_at: string | null; ended_at: string | null }> };
+export type Imported = { workflow: { id: Name; name: string; version: number }; format: "native" | "staged"; fixes: Array<Issue>; errors: Array<Json>; warnings: Array<Issue> };
 export type Current = { user_id: string; session_id: string | null; session: Session | null };
 export type StageChange = { items?: Array<{ name?: string; index?: number; done?: boolean }>; deliverables?: JsonObject | Array<Json>; context?: JsonObject; reviewer?: string };
 export type File = { path: string; version: number; from_version: number; size: number; deleted: boolean; media_type?: string | null; author?: string | null; reason?: string | null; run_id?: string | null; seq: number; created_at: string };
@@ -77,7 +78,11 @@ export interface Operations {
   /** The JSON Schema of a workflow's shape, for editors */
   workflowSchema(options?: CallOptions): Promise<JsonObject>;
   /** Every error and warning at once, each with its path */
-  validateWorkflow(body?: Graph | string, options?: CallOptions): Promise<{ valid: boolean; errors: Array<Issue>; warnings: Array<Issue> }>;
+  validateWorkflow(body?: Graph | string, options?: CallOptions): Promise<{ valid: boolean; errors: Array<Issue>; warnings: Array<Issue>; format?: "staged"; fixes?: Array<Issue>; staged?: JsonObject; workflow?: JsonObject }>;
+  /** Store a workflow that comes as a file, native or staged */
+  importWorkflow(body?: Graph | string, options?: CallOptions): Promise<Imported>;
+  /** The definition as a file to be read and edited; imported and exported again it has the same bytes */
+  exportWorkflow(id: string, query?: { format?: "json" | "yaml" | null; as?: "native" | "staged" | null; version?: number | null }, options?: CallOptions): Promise<JsonObject | string>;
   /** Start a session; validated and durable before the answer */
   execute(body: Execute, options?: CallOptions): Promise<{ session_id: Id; status: "started" }>;
   /** Newest first, unless order=asc */
@@ -162,6 +167,10 @@ export interface Operations {
   sessionProgress(id: string, options?: CallOptions): Promise<Progress>;
   /** What can come next, as commands that work as they stand */
   sessionNext(id: string, options?: CallOptions): Promise<{ session_id: Id; status: string; commands: Array<{ command: string; why: string; request: { method: string; path: string; body?: JsonObject } }> }>;
+  /** What a person or a program should know to go on with the session */
+  sessionContext(id: string, query?: { format?: "json" | "text" | null }, options?: CallOptions): Promise<string | { workflow: { id?: string | null; version?: number; name?: string | null; type?: string | null; description?: string | null; source_rule?: Json }; session: JsonObject; current: Array<Stage>; before: Array<Stage>; after: Array<Stage> }>;
+  /** Every attempt of every node with its waits, and the session's pauses */
+  sessionTimeline(id: string, query?: { limit?: number | null; cursor?: string | null }, options?: CallOptions): Promise<{ session: JsonObject; items: Array<{ run_id: Id; node_id: string; kind: string; status: string; iteration: number; attempt: number; branch?: string; started_at: string | null; ended_at: string | null; duration_ms: number | null; error?: JsonObject; waits: Array<JsonObject> }>; next_cursor: string | null; pauses?: Array<JsonObject>; paused_ms?: number; pauses_complete?: boolean }>;
   /** The session that somebody works on when they name none */
   getCurrent(query?: { user_id?: string | null }, options?: CallOptions): Promise<Current>;
   putCurrent(body: { session_id: Id; user_id?: string }, options?: CallOptions): Promise<Current>;
