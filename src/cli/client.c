@@ -53,16 +53,51 @@ static int exit_code_of(long status)
     }
 }
 
+/* What the codes mean, in front of the server's sentence where that is in another language. */
+static const struct {
+    const char *code, *means;
+} known_codes[] = {
+    {"invalid", N_("something is wrong with what was asked")},
+    {"invalid_input", N_("the input does not fit")},
+    {"invalid_workflow", N_("the workflow does not validate")},
+    {"unauthorized", N_("a key is needed")},
+    {"forbidden", N_("the key does not allow it")},
+    {"not_found", N_("it is not there")},
+    {"conflict", N_("the state does not allow it")},
+    {"in_use", N_("it is in use")},
+    {"stale_version", N_("somebody else was faster")},
+    {"too_large", N_("it is too large")},
+    {"rate_limited", N_("too many requests; try again later")},
+    {"overloaded", N_("the server is too busy; try again later")},
+    {"store_unavailable", N_("the server cannot reach its store")},
+    {"unavailable", N_("the server cannot do it now")},
+    {"internal", N_("something is wrong with the server")},
+    {"unknown_workflow", N_("there is no such workflow")},
+    {"unknown_stage", N_("there is no such stage")},
+    {"skip_not_allowed", N_("the stage may not be left out")},
+};
+
+static const char *code_meaning(struct json body)
+{
+    struct json code = json_get_set(body, "code");
+    for (size_t i = 0; i < sizeof(known_codes) / sizeof(known_codes[0]); i++)
+        if (lang_get() != LANG_EN && json_string_eq(code, known_codes[i].code))
+            return T(known_codes[i].means);
+    return NULL;
+}
+
 /* An answer that says no: its sentence, and the issues of a workflow. */
 static int refusal_tell(struct client *c, const struct http_reply *r, bool is_json)
 {
     struct json body = is_json ? json_root(buf_str(&r->body)) : JSON_ABSENT;
     struct json details = json_get_set(body, "details");
     char *sentence = json_strdup(json_get_set(body, "error"));
+    const char *means = code_meaning(body);
     if (c->json && is_json)
         fprintf(stderr, "%.*s\n", STR_FMT(json_raw(body)));
     else
-        client_complain("%s (HTTP %ld)", sentence ? sentence : T("the server refused"), r->status);
+        client_complain("%s%s%s (HTTP %ld)", means ? means : "", means ? ": " : "",
+                        sentence ? sentence : T("the server refused"), r->status);
     if (!c->json && json_type(json_get(details, "errors")) == JSON_ARRAY)
         client_show_issues(c, details, stderr);
     free(sentence);

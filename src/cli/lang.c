@@ -10,6 +10,7 @@
 const struct lang_entry *const lang_zh_tables[] = {
     lang_zh_catalog,
     lang_zh_core,
+    lang_zh_errors,
     lang_zh_flow,
     lang_zh_follow,
     lang_zh_man,

@@ -6,6 +6,7 @@
 
 extern const struct lang_entry lang_zh_catalog[];  /* agents, groups, templates */
 extern const struct lang_entry lang_zh_core[];     /* help, arguments, answers, tables, states */
+extern const struct lang_entry lang_zh_errors[];   /* what error codes mean */
 extern const struct lang_entry lang_zh_flow[];     /* workflows */
 extern const struct lang_entry lang_zh_follow[];   /* run, watch, questions at the terminal */
 extern const struct lang_entry lang_zh_man[];      /* manual pages */
