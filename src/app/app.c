@@ -42,6 +42,8 @@ void app_init(struct app *a)
     handover_open(&a->handover, a);
     generate_open(&a->generate, a);
     memory_open(&a->memory, a);
+    webhooks_open(&a->webhooks, &a->loop);
+    list_init(&a->webhook_jobs);
     uv_timer_init(&a->loop, &a->evict_timer);
     uv_timer_init(&a->loop, &a->park_timer);
 }
@@ -71,6 +73,7 @@ void app_close_handles(struct app *a)
     children_close(&a->children);
     handover_close(&a->handover);
     memory_close(&a->memory);
+    webhooks_close(&a->webhooks);
     uv_close((uv_handle_t *)&a->evict_timer, NULL);
     uv_close((uv_handle_t *)&a->park_timer, NULL);
 }
@@ -78,6 +81,7 @@ void app_close_handles(struct app *a)
 void app_deinit(struct app *a)
 {
     instances_deinit(&a->instances);
+    webhooks_deinit(&a->webhooks);
     keys_deinit(&a->keys);
     workspaces_deinit(&a->workspaces);
     inbox_deinit(&a->inbox);

@@ -30,6 +30,8 @@
 #include "app/schedules.h"
 #include "app/tasks.h"
 #include "app/timers.h"
+#include "app/webhook_post.h"
+#include "app/webhooks.h"
 #include "app/workspaces.h"
 #include "base/id.h"
 #include "base/table.h"
@@ -85,6 +87,9 @@ struct app {
     struct handover handover;
     struct generate generate;
     struct memory memory;
+    struct webhooks webhooks;
+    struct webhook_sender webhook_sender;
+    struct list webhook_jobs; /* requests to webhooks that somebody waits for */
     uv_timer_t evict_timer, park_timer;
     bool evict_armed, park_armed;
     size_t evicted; /* since memory was given back */
@@ -183,6 +188,23 @@ void svc_template_instantiate(struct app *a, struct svc_req *req); /* service_te
 void svc_llm_providers(struct app *a, struct svc_req *req);
 void svc_models_pricing(struct app *a, struct svc_req *req);
 void llm_metrics_write(const struct llm *llm, struct buf *out); /* Prometheus text */
+
+/* service_webhooks.c */
+void svc_webhook_list(struct app *a, struct svc_req *req);
+void svc_webhook_get(struct app *a, struct svc_req *req);
+void svc_webhook_put(struct app *a, struct svc_req *req); /* create, put and patch */
+void svc_webhook_delete(struct app *a, struct svc_req *req);
+void svc_webhook_deliveries(struct app *a, struct svc_req *req);
+void svc_webhook_redeliver(struct app *a, struct svc_req *req);
+void svc_webhook_replay(struct app *a, struct svc_req *req);
+void svc_webhook_test(struct app *a, struct svc_req *req);
+void svc_webhooks_stop(struct app *a); /* requests to them that are waited for are given up */
+/* webhook_app.c: webhooks among the other parts. The key that their secrets are sealed with; with
+ * make it may be made. ERR_CONFLICT: it has to be set. */
+int app_webhook_key(struct app *a, bool make, struct errbuf *e);
+int app_webhooks_open(struct app *a, struct errbuf *e); /* store and settings are there */
+void app_webhooks_start(struct app *a);                 /* this instance is registered */
+void app_webhooks_sealed(struct live *l, const struct delta *d);
 
 /* service_status.c: sessions as entries of a status system */
 void svc_status_list(struct app *a, struct svc_req *req);

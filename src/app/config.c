@@ -54,6 +54,7 @@ enum {
     S_QUEUE_TIMEOUT,
     S_PRICES,
     S_TOOL_ALLOW,
+    S_SECRET_KEY,
     S_PRINT,
     S_COUNT,
 };
@@ -100,6 +101,8 @@ static const struct setting settings[S_COUNT] = {
                   "what models cost, in YAML or JSON, before the settings' and our own list"},
     [S_TOOL_ALLOW] = {"tool-allow", SETTING_TEXT, NULL, "LIST",
                       "addresses inside that the tool http may reach: 10.0.0.0/8, host:port"},
+    [S_SECRET_KEY] = {"secret-key", SETTING_TEXT, NULL, "KEY",
+                      "what stored secrets are sealed with (default: made once, in --data)"},
     [S_PRINT] = {"print-config", SETTING_BOOL, "false", NULL, "print the settings and end"},
 };
 
@@ -466,6 +469,7 @@ static int config_values(struct loader *l)
     c->auth = l->values[S_AUTH];
     c->origins = l->values[S_ORIGINS];
     c->plugins = l->values[S_PLUGIN];
+    c->secret_key = l->values[S_SECRET_KEY];
     c->migrate = strcmp(l->values[S_MIGRATE], "false") != 0;
     c->print = strcmp(l->values[S_PRINT], "true") == 0;
     if (c->store && !config_is_store(c->store)) /* it may hold a password: not said again */
@@ -596,6 +600,7 @@ void config_print(const struct config *c, struct buf *out)
     print_setting(out, c, S_AUTH, c->auth);
     print_setting(out, c, S_ORIGINS, c->origins);
     print_setting(out, c, S_PLUGIN, c->plugins);
+    print_setting(out, c, S_SECRET_KEY, c->secret_key ? "hidden" : NULL);
     print_setting(out, c, S_LOG_LEVEL, levels[c->log_level]);
     print_setting(out, c, S_LOG_FORMAT, c->log_json ? "json" : "text");
     buf_printf(out, "migrate: %s # %s\n", c->migrate ? "true" : "false", c->from[S_MIGRATE]);

@@ -38,7 +38,8 @@ struct config {
     const char *auth;          /* auto, required, off */
     enum auth_mode auth_mode;
     const char *origins;
-    const char *plugins; /* files, with commas between; or NULL */
+    const char *plugins;    /* files, with commas between; or NULL */
+    const char *secret_key; /* or NULL */
     enum log_level log_level;
     bool log_json;
     bool migrate;

@@ -134,6 +134,8 @@ static void instances_heard(struct cache_listener *l, struct str channel, struct
         instances_list(in);
         if (payload.p[0] == 's')
             recovery_rescan(&in->app->recovery);
+        else if (payload.p[0] == 'h')
+            webhooks_reload(&in->app->webhooks);
     } else if (str_eqz(channel, in->channel)) {
         if (payload.p[0] == 'c')
             inbox_look(in->app, id);

@@ -179,6 +179,8 @@ static void journal_finish_entry(struct journal *j, struct journal_entry *en, bo
         if (en->delta.seq_last > 0) {
             log_seal(j->app->log, l->id, en->delta.seq_first, en->delta.seq_last,
                      buf_str(&en->delta.events));
+            if (j->app->webhooks.active)
+                app_webhooks_sealed(l, &en->delta);
             remote_announce(&j->app->remote, l->id, en->delta.seq_first, en->delta.seq_last,
                             buf_str(&en->delta.events));
         }

@@ -58,6 +58,8 @@ struct live *live_create(struct app *a, struct workflow *w, struct id session_id
 void live_destroy(struct live *l)
 {
     runner_cancel_all(l);
+    if (l->app->webhooks.active)
+        webhooks_left(&l->app->webhooks, l->id);
     list_remove(&l->marked);
     table_remove(l->session ? &l->app->live : &l->app->parked, l->id);
     log_forget(l->app->log, l->id);

@@ -80,12 +80,14 @@ static int key_make(const char *path, struct errbuf *e)
     return rc;
 }
 
-int seal_key_of_folder(struct seal_key *k, const char *dir, struct errbuf *e)
+int seal_key_of_folder(struct seal_key *k, const char *dir, bool make, struct errbuf *e)
 {
     char path[4096], text[2 * SEAL_KEY_BYTES];
     if ((size_t)snprintf(path, sizeof(path), "%s/secret.key", dir) >= sizeof(path))
         return err_set(e, ERR_IO, "the name of the folder is too long");
     int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 && errno == ENOENT && !make)
+        return 0;
     if (fd < 0 && errno == ENOENT) {
         int rc = key_make(path, e);
         if (rc)

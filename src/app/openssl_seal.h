@@ -19,8 +19,9 @@ struct seal_key {
 
 /* From a text: 64 hex digits are the key, anything else is hashed. ERR_INVALID: it is too short. */
 int seal_key_of_text(struct seal_key *k, struct str text, struct errbuf *e);
-/* From DIR/secret.key, which is made, for its owner only, when it is not there. ERR_IO. */
-int seal_key_of_folder(struct seal_key *k, const char *dir, struct errbuf *e);
+/* From DIR/secret.key. When it is not there: with `make` it is made, for its owner only, else no
+ * key is set. ERR_IO. */
+int seal_key_of_folder(struct seal_key *k, const char *dir, bool make, struct errbuf *e);
 
 /* "v1." and letters; `bound` is what it belongs to: it opens with the same alone. */
 void seal_close(const struct seal_key *k, struct str secret, struct str bound, struct buf *out);

@@ -271,6 +271,7 @@ void recovery_rescan(struct recovery *r)
 {
     if (r->app->stopping || instances_is_joining(&r->app->instances))
         return;
+    webhooks_rescan(&r->app->webhooks, r->app->instances.deaths);
     r->busy_again = true;
     recovery_begin_again(r);
     recovery_scan_due(r);

@@ -54,7 +54,7 @@ static void server_close_parts(void *data)
     struct app *a = &s->app;
     if (--s->ending > 0)
         return;
-    s->closing = a->cache ? 5 : 4;
+    s->closing = a->cache ? 6 : 5;
     app_close_handles(a);
     if (a->cache)
         cache_close(a->cache, server_part_closed, s);
@@ -62,6 +62,7 @@ static void server_close_parts(void *data)
     worker_pool_close(a->workers, server_part_closed, s);
     llm_close(a->llm, server_part_closed, s);
     tools_close(a->tools, server_part_closed, s);
+    webhook_sender_close(&a->webhook_sender, server_part_closed, s);
 }
 
 /* What runs is cut, not waited for: it is durable as pending work, and the next start does it
@@ -130,6 +131,7 @@ static void server_signal(uv_signal_t *h, int signum)
     tasks_stop(&s->app.tasks);
     generate_stop(&s->app.generate);
     memory_stop(&s->app.memory);
+    svc_webhooks_stop(&s->app);
     if (instances_has_company(&s->app.instances)) {
         s->ending = 2;
         handover_begin(&s->app.handover, s->app.config.drain_ms, server_close_parts, s);
@@ -167,6 +169,7 @@ static void server_registered(struct app *a)
 {
     recovery_start(&a->recovery, server_recovered);
     memory_start(&a->memory);
+    app_webhooks_start(a);
 }
 
 static void server_register(struct app *a)
@@ -240,6 +243,9 @@ static int server_open_parts(struct server *s, struct errbuf *e)
     if (rc)
         return rc;
     rc = tools_create(&a->tools, &a->loop, &c->tools, e);
+    if (rc)
+        return rc;
+    rc = app_webhooks_open(a, e);
     if (rc)
         return rc;
     rc = worker_pool_create(&a->workers, &a->loop, WORKER_THREADS, WORKER_THREADS_CAP);

@@ -16,6 +16,9 @@ _Static_assert(SVC_OP_COUNT <= 128, "operations are bits of params[].ops");
      OPS(SVC_TIMELINE) | OPS(SVC_FILES) | OPS(SVC_FILE_HISTORY) | CATALOG | MEMORIES |             \
      OPS(SVC_KNOWLEDGE) | OPS(SVC_LLM_PROVIDERS) | OPS(SVC_KEY_LIST) | OPS(SVC_MODELS_PRICING) |   \
      STATUSES | OPS(SVC_SCHEDULE_LIST) | AUDIT)
+     OPS(SVC_FILES) | OPS(SVC_FILE_HISTORY) | CATALOG | MEMORIES | OPS(SVC_KNOWLEDGE) |            \
+     OPS(SVC_LLM_PROVIDERS) | OPS(SVC_KEY_LIST) | OPS(SVC_MODELS_PRICING) | STATUSES |             \
+     OPS(SVC_SCHEDULE_LIST) | AUDIT | OPS(SVC_WEBHOOK_LIST) | OPS(SVC_WEBHOOK_DELIVERIES))
 #define AUDIT    OPS(SVC_AUDIT)
 #define CATALOG  OPS(SVC_CATALOG_LIST)
 #define SESSIONS OPS(SVC_SESSION_LIST)
@@ -56,6 +59,8 @@ static const struct query_param params[] = {
     PARAM("q", OPS(SVC_SCHEDULE_LIST), QUERY_TEXT, list.q),
     PARAM("type", OPS(SVC_WORKFLOW_LIST) | STATUSES, QUERY_TEXT, list.type),
     PARAM("status", SESSIONS | REVIEWS | STATUSES, QUERY_TEXT, list.status),
+    PARAM("status", OPS(SVC_WEBHOOK_DELIVERIES), QUERY_TEXT, list.status),
+    PARAM("session_id", OPS(SVC_WEBHOOK_DELIVERIES), QUERY_ID, session_id),
     PARAM("kind", REVIEWS, QUERY_TEXT, list.kind),
     PARAM("workflow_id", SESSIONS | OPS(SVC_SESSION_STATS), QUERY_TEXT, list.workflow_id),
     PARAM("group_id", SESSIONS | OPS(SVC_SESSION_STATS), QUERY_TEXT, list.group_id),

@@ -129,6 +129,17 @@ const struct route routes[] = {
     SERVICE(HTTP_DELETE, "/schedules/{schedule_id}", SVC_SCHEDULE_DELETE, BODY_NONE),
     SERVICE(HTTP_POST, "/schedules/{schedule_id}/run", SVC_SCHEDULE_RUN, BODY_OPTIONAL),
     SERVICE(HTTP_GET, "/audit", SVC_AUDIT, BODY_NONE),
+    SERVICE(HTTP_GET, "/webhooks", SVC_WEBHOOK_LIST, BODY_NONE),
+    SERVICE(HTTP_POST, "/webhooks", SVC_WEBHOOK_CREATE, BODY_WORKFLOW),
+    SERVICE(HTTP_GET, "/webhooks/{webhook_id}", SVC_WEBHOOK_GET, BODY_NONE),
+    SERVICE(HTTP_PUT, "/webhooks/{webhook_id}", SVC_WEBHOOK_PUT, BODY_WORKFLOW),
+    SERVICE(HTTP_PATCH, "/webhooks/{webhook_id}", SVC_WEBHOOK_PATCH, BODY_WORKFLOW),
+    SERVICE(HTTP_DELETE, "/webhooks/{webhook_id}", SVC_WEBHOOK_DELETE, BODY_NONE),
+    SERVICE(HTTP_GET, "/webhooks/{webhook_id}/deliveries", SVC_WEBHOOK_DELIVERIES, BODY_NONE),
+    SERVICE(HTTP_POST, "/webhooks/{webhook_id}/deliveries/{delivery_id}/replay",
+            SVC_WEBHOOK_REDELIVER, BODY_OPTIONAL),
+    SERVICE(HTTP_POST, "/webhooks/{webhook_id}/replay", SVC_WEBHOOK_REPLAY, BODY_WORKFLOW),
+    SERVICE(HTTP_POST, "/webhooks/{webhook_id}/test", SVC_WEBHOOK_TEST, BODY_OPTIONAL),
     OTHER("/ws", ROUTE_SOCKET),
     OTHER("/healthz", ROUTE_HEALTHZ),
     SERVICE(HTTP_GET, "/readyz", SVC_READY, BODY_NONE),
@@ -167,6 +178,8 @@ static const struct {
     {"group_id", offsetof(struct route_match, object_id)},
     {"template_id", offsetof(struct route_match, object_id)},
     {"entry_id", offsetof(struct route_match, object_id)},
+    {"webhook_id", offsetof(struct route_match, object_id)},
+    {"delivery_id", offsetof(struct route_match, interrupt_id)},
 };
 
 /* Where a parameter of the pattern goes; `name` ends with a brace. A pattern with another name is a

@@ -112,6 +112,16 @@ enum svc_op {
     SVC_SCHEDULE_DELETE, /* schedule_id, if_match */
     SVC_SCHEDULE_RUN,    /* schedule_id: now, beside its times */
     SVC_AUDIT,           /* list, audit, session_id */
+    SVC_WEBHOOK_LIST,    /* list; in the next: name is its id */
+    SVC_WEBHOOK_CREATE,  /* workflow.text: the object */
+    SVC_WEBHOOK_GET,
+    SVC_WEBHOOK_PUT,        /* workflow.text, if_match */
+    SVC_WEBHOOK_PATCH,      /* the same: merged into what is there */
+    SVC_WEBHOOK_DELETE,     /* if_match */
+    SVC_WEBHOOK_DELIVERIES, /* list: status; session_id */
+    SVC_WEBHOOK_REDELIVER,  /* answer.interrupt_id: the delivery */
+    SVC_WEBHOOK_REPLAY,     /* workflow.text: session_id, after */
+    SVC_WEBHOOK_TEST,
 
     SVC_LLM_PROVIDERS,  /* list */
     SVC_MODELS_PRICING, /* list */
