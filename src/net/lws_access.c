@@ -164,6 +164,7 @@ void conn_remote(const struct conn *c, char out[REMOTE_BYTES_MAX + 1])
     } a;
     socklen_t n = sizeof(a);
 
+    memset(&a, 0, sizeof(a));
     out[0] = 0;
     if (c->remote) {
         snprintf(out, REMOTE_BYTES_MAX + 1, "%s", c->remote);

@@ -176,7 +176,7 @@ static int schedule_write(struct sqlite_db *db, int64_t workspace, const struct 
 int sqlite_schedule_put(struct sqlite_db *db, struct store_schedule_put *r)
 {
     struct arena *a = &r->req.arena;
-    struct schedule_row now;
+    struct schedule_row now = {.next = NULL};
     int64_t workspace = 0;
 
     int found = schedule_find(db, a, &r->row.id, &now);
@@ -196,7 +196,7 @@ int sqlite_schedule_put(struct sqlite_db *db, struct store_schedule_put *r)
 
 int sqlite_schedule_delete(struct sqlite_db *db, struct store_schedule_delete *r)
 {
-    struct schedule_row now;
+    struct schedule_row now = {.next = NULL};
     struct sqlq q;
 
     int status = schedule_of(db, &r->req.arena, r->workspace, &r->id, &now);
