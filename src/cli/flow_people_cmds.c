@@ -189,71 +189,62 @@ static void paragraph(struct client *c, const char *label, struct json v)
     free(text);
 }
 
-static void context_print(struct client *c, struct json session, struct json workflow,
-                          struct json progress)
+static void stages_print(struct client *c, struct json stages, const char *title)
 {
-    struct json graph = json_get_set(workflow, "graph"), metadata = json_get_set(graph, "metadata");
     struct json_iter it;
-    paragraph(c, T("session"), json_get(session, "name"));
-    paragraph(c, T("workflow"), json_get(workflow, "name"));
-    paragraph(c, T("description"), json_get_set(graph, "description"));
-    paragraph(c, T("rules"), json_get_set(metadata, "source_rule"));
-    json_iter_init(&it, json_get(progress, "current"));
+    json_iter_init(&it, stages);
     while (json_iter_next(&it)) {
         fputc('\n', c->out.file);
+        if (title && !it.index)
+            fprintf(c->out.file, "%s\n\n", title);
         stage_print(c, it.value);
-    }
-    if (json_length(json_get(progress, "stages"))) {
-        fputc('\n', c->out.file);
-        progress_table(c, progress);
     }
 }
 
-/* GET of /sessions/<id><rest>; *r is initialised. */
-static int part_get(struct client *c, struct http_reply *r, const char *id, const char *rest)
+/* "then: build, ship" */
+static void after_print(struct client *c, struct json stages)
 {
-    char path[128];
-    snprintf(path, sizeof(path), "/sessions/%s%s", id, rest);
-    return client_call(c, "GET", path, NULL, r);
+    struct json_iter it;
+    json_iter_init(&it, stages);
+    while (json_iter_next(&it)) {
+        char *id = member_text(it.value, "node_id");
+        fprintf(c->out.file, it.index ? ", %s" : T("\nafter that: %s"), id);
+        free(id);
+    }
+    if (json_length(stages))
+        fputc('\n', c->out.file);
+}
+
+static void context_print(struct client *c, struct json context)
+{
+    struct json workflow = json_get(context, "workflow");
+    paragraph(c, T("session"), json_get(json_get(context, "session"), "name"));
+    paragraph(c, T("workflow"), json_get(workflow, "name"));
+    paragraph(c, T("description"), json_get_set(workflow, "description"));
+    paragraph(c, T("rules"), json_get_set(workflow, "source_rule"));
+    stages_print(c, json_get(context, "current"), NULL);
+    stages_print(c, json_get(context, "before"), T("what came before:"));
+    after_print(c, json_get(context, "after"));
 }
 
 static int flow_context_command(struct client *c, const struct args *a)
 {
-    char id[ID_TEXT_BYTES + 1];
-    struct http_reply session, progress, workflow;
+    bool markdown = args_has(a, "markdown");
+    char id[ID_TEXT_BYTES + 1], path[96];
+    struct http_reply r;
     int rc = client_word_session(c, a, 0, id);
     if (rc)
         return rc;
-    http_reply_init(&session);
-    http_reply_init(&progress);
-    http_reply_init(&workflow);
-    rc = part_get(c, &session, id, "");
-    if (!rc)
-        rc = part_get(c, &progress, id, "/progress");
-    struct json s = rc ? JSON_ABSENT : json_root(buf_str(&session.body));
-    struct json p = rc ? JSON_ABSENT : json_root(buf_str(&progress.body));
-    struct json w = JSON_ABSENT;
-    char *name = member_text(s, "workflow_id");
-    struct buf path;
-    buf_init(&path, 1u << 16);
-    buf_append_z(&path, "/workflows/");
-    http_escape(&path, name);
-    /* What was run without being stored has none. */
-    if (!rc && *name && client_try(c, "GET", path.data, STR_NULL, &workflow) == 0)
-        w = json_root(buf_str(&workflow.body));
-    if (!rc && c->json) {
-        fprintf(c->out.file, "{\"session\":%.*s,\"workflow\":%.*s,\"progress\":%.*s}\n",
-                STR_FMT(json_raw(s)), STR_FMT(json_exists(w) ? json_raw(w) : STR("null")),
-                STR_FMT(json_raw(p)));
+    http_reply_init(&r);
+    snprintf(path, sizeof(path), "/sessions/%s/context%s", id, markdown ? "?format=text" : "");
+    rc = markdown ? client_get_text(c, path, &r) : client_call(c, "GET", path, NULL, &r);
+    if (!rc && (c->json || markdown)) {
+        fprintf(c->out.file, "%.*s\n", STR_FMT(buf_str(&r.body)));
     } else if (!rc) {
-        context_print(c, s, w, p);
+        context_print(c, json_root(buf_str(&r.body)));
         hints_of_session(c, id);
     }
-    free(name);
-    buf_deinit(&path);
-    http_reply_deinit(&session);
-    http_reply_deinit(&progress);
-    http_reply_deinit(&workflow);
+    http_reply_deinit(&r);
     return rc;
 }
 
@@ -293,6 +284,10 @@ static const struct option_def import_options[] = {
     {"id", "NAME", "store it under this id", false},
     {0},
 };
+static const struct option_def context_options[] = {
+    {"markdown", NULL, "as Markdown, in the server's words", false},
+    {0},
+};
 static const struct option_def validate_options[] = {
     {"fix", NULL, "put the file right, as far as that can be done", false},
     {"output", "FILE", "write what was put right there, not into the file itself", false},
@@ -305,8 +300,8 @@ const struct command flow_people_commands[] = {
     {"flow", "import", "FILE", "store a workflow, or a file of stages as one", import_options, 1, 1,
      flow_import_command},
     {"flow", "export", "ID", "a workflow as a file", export_options, 1, 1, flow_export_command},
-    {"flow", "context", "[SESSION]", "all that one needs to know to work on it", no_options, 0, 1,
-     flow_context_command},
+    {"flow", "context", "[SESSION]", "all that one needs to know to work on it", context_options, 0,
+     1, flow_context_command},
     {"flow", "next", "[SESSION]", "the commands that can come next", no_options, 0, 1,
      flow_next_command},
     {0},

@@ -2,6 +2,7 @@
 
 const struct lang_entry lang_zh_flow[] = {
     {"\nabout %s s\n", "\n约 %s 秒\n"},
+    {"\nafter that: %s", "\n此后：%s"},
     {" (--fix: %s)", "（--fix：%s）"},
     {"%s cannot be written", "%s 无法写入"},
     {"%s does not validate", "%s 未通过校验"},
@@ -19,6 +20,7 @@ const struct lang_entry lang_zh_flow[] = {
     {"a workflow by a model", "由模型生成工作流"},
     {"all", "合计"},
     {"all that one needs to know to work on it", "着手所需了解的一切"},
+    {"as Markdown, in the server's words", "以 Markdown 输出，文字由服务器给出"},
     {"at most so many (100)", "最多多少个（100）"},
     {"begin a session", "开始会话"},
     {"colour it by how far this session is", "按会话进度着色"},
@@ -52,6 +54,7 @@ const struct lang_entry lang_zh_flow[] = {
     {"the workflows of the server", "服务器上的工作流"},
     {"this version instead of the newest", "指定版本，而不是最新的"},
     {"what a run will probably cost", "估算一次运行的开销"},
+    {"what came before:", "此前："},
     {"write it there instead of showing it", "写入文件，而不是显示"},
     {"write the definition there instead of showing it", "把定义写入文件，而不是显示"},
     {"write what was put right there, not into the file itself",

@@ -132,7 +132,8 @@ test('programs get the answers of the server, and nothing else', { skip }, async
   assert.equal((await json('session', 'progress', one)).stages.length, 2);
   assert.equal((await json('stage', 'list', one)).items[0].node_id, 'plan');
   assert.ok((await json('flow', 'next', one)).commands.length > 2);
-  assert.deepEqual(Object.keys(await json('flow', 'context', one)), ['session', 'workflow', 'progress']);
+  assert.deepEqual(Object.keys(await json('flow', 'context', one)), ['workflow', 'session', 'current', 'before', 'after']);
+  assert.match(expect(await cli('flow', 'context', one, '--markdown'), 0).out, /^#+ .*Plan it/m);
   assert.ok((await json('session', 'logs', one, '--limit', '3')).items.length === 3);
   assert.ok((await json('session', 'stats')).total >= 2);
   assert.equal((await json('session', 'switch', one)).session_id, ids.one);
