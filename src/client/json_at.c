@@ -46,7 +46,7 @@ static bool token_is_index(struct str token, size_t *index)
 static struct json json_step(struct json v, struct str token)
 {
     struct json_iter it;
-    size_t index;
+    size_t index = 0;
     enum json_type type = json_type(v);
 
     if (type != JSON_OBJECT && !(type == JSON_ARRAY && token_is_index(token, &index)))

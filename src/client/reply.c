@@ -104,7 +104,9 @@ int reply_fail(struct sluice_reply *reply, int result, const char *sentence)
 
 static bool type_is_json(const char *type)
 {
-    return strncmp(type, "application/json", 16) == 0 && (!type[16] || strchr("; ", type[16]));
+    size_t n = strcspn(type, "; ");
+
+    return str_eqz((struct str){type, n}, "application/json");
 }
 
 /* The server's own words for what it refused. */

@@ -1,5 +1,6 @@
-/* Every call of libsluice that the examples do not make, against a server: `client_calls URL [KEY]`
- * prints what each gives. The test compares that. */
+/* Every call of libsluice that the examples do not make, against a server: `client_calls URL`
+ * prints what each gives. SLUICE_KEY is the key, SLUICE_CA a file of certificates to trust. The
+ * test compares that. */
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -197,8 +198,8 @@ static void moved(const char *id)
 
 int main(int argc, char **argv)
 {
-    client = sluice_client_create(argc > 1 ? argv[1] : "", argc > 2 ? argv[2] : NULL);
-    if (!client)
+    client = sluice_client_create(argc > 1 ? argv[1] : "", getenv("SLUICE_KEY"));
+    if (!client || (getenv("SLUICE_CA") && sluice_client_set_ca(client, getenv("SLUICE_CA"))))
         return 1;
     definitions();
     char *id = one_session();

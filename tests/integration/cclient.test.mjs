@@ -27,8 +27,8 @@ const packages = (...args) => run('pkg-config', args, { PKG_CONFIG_PATH: join(pr
 const shared = { LD_LIBRARY_PATH: join(prefix, 'lib') };
 
 // A program with the server's address, under way: until(text) waits until it has said that.
-function begin(path, args = [], env = {}) {
-  const child = spawn(path, [server.url, ...args], { env: { ...process.env, ...env } });
+function begin(path, args = [], env = {}, at = server) {
+  const child = spawn(path, [at.url, ...args], { env: { ...process.env, ...env } });
   const program = { out: '', waiters: [] };
   const heard = (d) => { program.out += d; program.waiters.splice(0).forEach((wake) => wake()); };
   child.stdout.on('data', heard);
@@ -43,8 +43,8 @@ function begin(path, args = [], env = {}) {
   return program;
 }
 const program = (...how) => begin(...how).ended;
-async function says(path, expected, env, args) {
-  const { code, out } = await program(path, args, env);
+async function says(path, expected, env, args, at) {
+  const { code, out } = await program(path, args, env, at);
   assert.equal(out.replace(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, 'ID'), expected.replace(/^\n/, ''));
   assert.equal(code, 0);
 }
@@ -184,8 +184,8 @@ for (const how of ['shared', 'static']) {
   });
 }
 
-test('the other calls, one by one', async () => {
-  await says(join(build, 'tests/client/client_calls'), `
+const calls = join(build, 'tests/client/client_calls');
+const answers = `
 workflow_validate: ok true
 workflow_validate bad: ok false
 workflow_create: ok "c-calls" 1
@@ -235,7 +235,21 @@ session_import: ok
 session_get: ok "completed" {"n":5}
 workflow_delete: ok
 workflow_get: not_found
-`);
+`;
+
+test('the other calls, one by one', () => says(calls, answers));
+
+test('over TLS: a certificate that is trusted, and one that is not', async () => {
+  const [cert, key] = [join(scratch, 'cert.pem'), join(scratch, 'key.pem')];
+  run('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '1', '-subj', '/CN=here',
+    '-addext', 'subjectAltName=IP:127.0.0.1', '-keyout', key, '-out', cert]);
+  const safe = await new Server({ store: 'sqlite', args: ['--tls-cert', cert, '--tls-key', key] }).start();
+  try {
+    await says(calls, answers, { SLUICE_CA: cert }, [], safe);
+    const { code, out } = await program(calls, [], {}, safe);
+    assert.match(out, /^workflow_validate: unavailable\n {2}https:\/\/127\.0\.0\.1:\d+: .*certificate/);
+    assert.equal(code, 1);
+  } finally { await safe.close(); }
 });
 
 test('an example tells what went wrong, and ends with 1', () => {
