@@ -70,7 +70,8 @@ ssize_t tls_send(void *ssl, const struct iovec *parts, int count)
     for (int i = 0; i < count && total < sizeof(record); i++) {
         size_t n = parts[i].iov_len;
         n = n < sizeof(record) - total ? n : sizeof(record) - total;
-        memcpy(record + total, parts[i].iov_base, n);
+        if (n) /* an answer without a body has none to point to */
+            memcpy(record + total, parts[i].iov_base, n);
         total += n;
     }
     return total ? tls_write(ssl, record, total) : 0;
