@@ -111,7 +111,10 @@ static void simple_properties(struct graph *g, unsigned kind)
         break;
     case 11:
         buf_append_z(g->out, "{\"checklist\":[\"a\",{\"name\":\"b\",\"required\":false}],"
-                             "\"deliverables\":[\"d\"]}");
+                             "\"deliverables\":[\"d\"]");
+        if (dice_chance(g->d, 20))
+            buf_append_z(g->out, ",\"condition\":\"input.topic == 'Dogs'\"");
+        buf_append_char(g->out, '}');
         break;
     case 12:
         buf_printf(g->out,

@@ -450,6 +450,17 @@ static struct live *live_any(struct world *w, bool open)
     return NULL;
 }
 
+/* A stage to begin at, now and then; NULL: at the start. */
+static struct str stage_pick(struct world *w, const struct workflow *wf)
+{
+    if (!dice_chance(&w->dice, 10))
+        return STR_NULL;
+    for (unsigned i = wf->node_count; i-- > 0;)
+        if (wf->nodes[i].kind == KIND_STAGE && wf->nodes[i].owner < 0)
+            return wf->nodes[i].id;
+    return STR_NULL;
+}
+
 static void do_execute(struct world *w)
 {
     if (w->open >= SESSIONS_MAX || w->calm)
@@ -475,7 +486,11 @@ static void do_execute(struct world *w)
     list_append(&w->lives, &l->link);
     w->open++;
     w->sessions++;
-    live_step(w, l, (struct engine_input){.kind = IN_START});
+    struct engine_input in = {.kind = IN_START, .node_id = stage_pick(w, l->wf)};
+    if (live_step(w, l, in)) {
+        fprintf(stderr, "a session did not start\n");
+        abort();
+    }
 }
 
 /* What stands at its budget gets a larger one, what a breaker stopped a reason; else it is refused.
@@ -631,6 +646,15 @@ static void do_patch(struct world *w)
 static void stage_answer_begin(struct world *w, struct live *l, struct engine_input *in)
 {
     struct engine_input stage = {.kind = IN_STAGE, .interrupt_id = in->interrupt_id};
+    if (dice_chance(&w->dice, 30))
+        live_step(w, l,
+                  (struct engine_input){
+                      .kind = IN_STAGE, .action = STR("start"), .node_id = in->node_id});
+    if (dice_chance(&w->dice, 20)) {
+        in->action = STR("skip");
+        in->data_json = STR("{\"reason\":\"not needed\"}");
+        return;
+    }
     in->action = STR("complete");
     in->data_json = STR("{\"items\":[{\"index\":0}],\"deliverables\":{\"d\":[1]}}");
     if (!dice_chance(&w->dice, 50))

@@ -266,9 +266,9 @@ static inline struct workflow *fix_parse(struct expr_vm *vm, const char *yaml)
     return wf;
 }
 
-static inline void fix_open_budget(struct fix *f, const char *yaml, const char *input,
-                                   const char *budget, const struct engine_rules *rules,
-                                   bool paused)
+/* All but its start. */
+static inline void fix_prepare(struct fix *f, const char *yaml, const char *input,
+                               const char *budget, const struct engine_rules *rules, bool paused)
 {
     memset(f, 0, sizeof(*f));
     f->rules = rules;
@@ -289,6 +289,13 @@ static inline void fix_open_budget(struct fix *f, const char *yaml, const char *
         .id = id_new(&f->ids, (uint64_t)f->now), .epoch = 1, .meta = &meta, .start_paused = paused};
     f->s = session_create(f->wf, f->vm, &p);
     session_check(f->s);
+}
+
+static inline void fix_open_budget(struct fix *f, const char *yaml, const char *input,
+                                   const char *budget, const struct engine_rules *rules,
+                                   bool paused)
+{
+    fix_prepare(f, yaml, input, budget, rules, paused);
     fix_step(f, (struct engine_input){.kind = IN_START});
 }
 

@@ -726,9 +726,45 @@ static void any_graph_at_any_event(void **state)
     }
 }
 
+/* A session that began at a stage begins there again; or at a stage before, when that is asked for.
+ */
+static void a_fork_begins_where_it_was_begun(void **state)
+{
+    (void)state;
+    static const char line[] = "nodes:\n"
+                               "  start: {type: start, next_ids: [a]}\n"
+                               "  a: {type: stage, next_ids: [b]}\n"
+                               "  b: {type: stage, next_ids: [c]}\n"
+                               "  c: {type: stage, next_ids: [d]}\n"
+                               "  d: {type: stage, next_ids: [end]}\n"
+                               "  end: {type: end}\n";
+    struct fix f, g;
+    fix_prepare(&f, line, "{}", NULL, NULL, false);
+    fix_step(&f, (struct engine_input){.kind = IN_START, .node_id = STR("c")});
+    assert_int_equal(fix_answer(&f, "c", "skip", NULL), 0);
+    fork_at(&f, &g, (struct point){.node = "d"});
+    assert_int_equal(g.s->root.nodes[fix_node(&g, "a")].status, NODE_COMPLETED);
+    assert_int_equal(g.s->root.nodes[fix_node(&g, "c")].status, NODE_COMPLETED);
+    assert_int_equal(g.s->root.nodes[fix_node(&g, "d")].phase, PHASE_SUSPENDED);
+    fork_close(&g);
+    fork_at(&f, &g, (struct point){.node = "c"});
+    assert_int_equal(g.s->root.nodes[fix_node(&g, "c")].phase, PHASE_SUSPENDED);
+    fork_close(&g);
+    fork_at(&f, &g, (struct point){.node = "b"});
+    assert_int_equal(g.s->root.nodes[fix_node(&g, "a")].status, NODE_COMPLETED);
+    assert_int_equal(g.s->root.nodes[fix_node(&g, "b")].phase, PHASE_SUSPENDED);
+    assert_int_equal(g.s->root.nodes[fix_node(&g, "c")].phase, PHASE_IDLE);
+    fork_close(&g);
+    fork_at(&f, &g, (struct point){.after = 1});
+    assert_int_equal(g.s->root.nodes[fix_node(&g, "c")].phase, PHASE_SUSPENDED);
+    fork_close(&g);
+    fix_close(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_fork_begins_where_it_was_begun),
         cmocka_unit_test(goes_on_from_the_failed_node),
         cmocka_unit_test(new_input_and_variables_are_for_what_comes),
         cmocka_unit_test(a_stream_that_had_not_ended_begins_anew),

@@ -281,9 +281,170 @@ static void bad_dependencies(void **state)
     expr_vm_destroy(vm);
 }
 
+/* ---- begun, passed over, begun at ---- */
+
+#define LINE                                                                                       \
+    "nodes:\n"                                                                                     \
+    "  start: {type: start, next_ids: [a]}\n"                                                      \
+    "  a: {type: stage, properties: {checklist: [x], deliverables: [d]}, next_ids: [b]}\n"         \
+    "  b: {type: stage, properties: {condition: 'nodes.a.output.skipped'}, next_ids: [r]}\n"       \
+    "  r: {type: human_review, routes: {approve: c, reject: a}}\n"                                 \
+    "  c: {type: stage, properties: {allow_skip: false, depends_on: [b]}, next_ids: [end]}\n"      \
+    "  end: {type: end, properties: {output: 'nodes.a.output'}}\n"
+
+static int stage_turn(struct fix *f, const char *action, const char *node, const char *reason)
+{
+    int n = workflow_find(f->wf, str_of(node));
+    const struct work *w = n < 0 ? NULL : f->s->at->nodes[n].work;
+    return fix_try(f, (struct engine_input){.kind = IN_STAGE,
+                                            .node_id = str_of(node),
+                                            .interrupt_id = w ? w->interrupt_id : (struct id){{0}},
+                                            .action = str_of(action),
+                                            .reason = reason ? str_of(reason) : STR_NULL,
+                                            .reviewer = STR("ann")});
+}
+
+static void a_stage_is_begun_in_its_turn(void **state)
+{
+    (void)state;
+    struct fix f;
+    fix_open(&f, LINE);
+    fix_quiet(&f);
+    assert_int_equal(stage_turn(&f, "start", "nothing", NULL), ERR_NOT_FOUND);
+    assert_int_equal(stage_turn(&f, "start", "r", NULL), ERR_NOT_FOUND);
+    assert_int_equal(stage_turn(&f, "start", "c", NULL), ERR_CONFLICT);
+    assert_str(
+        engine_refusal_json(f.s),
+        "{\"missing\":{\"stages\":[{\"node_id\":\"a\",\"name\":\"a\",\"status\":\"suspended\"},"
+        "{\"node_id\":\"b\",\"name\":\"b\",\"status\":\"pending\"}],\"nodes\":[{\"node_id\":\"r\","
+        "\"name\":\"r\",\"status\":\"pending\"}]}}");
+    assert_false(fix_take(&f));
+    assert_int_equal(stage_turn(&f, "start", "a", NULL), 0);
+    expect(&f, "a stage_progress 0 1\n");
+    has(newest(&f)->request_json, "\"started_by\":\"ann\"");
+    assert_int_equal(stage_turn(&f, "start", "a", NULL), 0);
+    assert_false(fix_take(&f));
+    fix_restart(&f);
+    assert_int_equal(stage_do(&f, "a", "update", "{\"items\":[{\"name\":\"x\"}]}"), 0);
+    has(newest(&f)->request_json, "\"started_by\":\"ann\"");
+    assert_int_equal(fix_command(&f, IN_PAUSE), 0);
+    assert_int_equal(stage_turn(&f, "start", "a", NULL), ERR_CONFLICT);
+    fix_close(&f);
+}
+
+static void stages_are_passed_over(void **state)
+{
+    (void)state;
+    struct fix f;
+    fix_open(&f, LINE);
+    fix_quiet(&f);
+    assert_int_equal(stage_turn(&f, "skip", "a", NULL), ERR_INVALID);
+    assert_false(fix_take(&f));
+    fix_restart(&f);
+    assert_int_equal(stage_turn(&f, "skip", "a", "known"), 0);
+    assert_str(newest(&f)->node_id, "b");                   /* whose condition holds now */
+    assert_int_equal(stage_turn(&f, "skip", "b", NULL), 0); /* it asks for nothing */
+    assert_int_equal(fix_answer(&f, "r", "approve", NULL), 0);
+    assert_int_equal(stage_turn(&f, "skip", "c", "no"), ERR_CONFLICT);
+    assert_string_equal(session_refusal(f.s), "skip_not_allowed");
+    assert_int_equal(fix_answer(&f, "c", "skip", "{\"reason\":\"no\"}"), ERR_CONFLICT);
+    assert_int_equal(stage_do(&f, "c", "complete", "{}"), 0);
+    fix_take(&f);
+    assert_str(
+        f.rows.row.core.output_json,
+        "{\"skipped\":true,\"reason\":\"known\",\"reviewer\":\"ann\",\"items\":[{\"name\":\"x\","
+        "\"required\":true,\"done\":false}],\"deliverables\":{\"d\":null},\"context\":{}}");
+    fix_close(&f);
+}
+
+static void a_condition_passes_over(void **state)
+{
+    (void)state;
+    struct fix f;
+    fix_open(&f, LINE);
+    fix_quiet(&f);
+    assert_int_equal(
+        stage_do(&f, "a", "complete", "{\"items\":[{\"name\":\"x\"}],\"deliverables\":{\"d\":1}}"),
+        0);
+    fix_take(&f);
+    const struct interrupt_row *row = f.rows.interrupts;
+    while (row && !str_eqz(row->node_id, "b"))
+        row = row->next;
+    assert_non_null(row);
+    assert_str(row->status, "answered");
+    has(row->answer_json, "\"action\":\"skip\"");
+    has(row->answer_json, "\"reason\":\"Its condition does not hold: nodes.a.output.skipped\"");
+    assert_int_equal(f.s->at->nodes[fix_node(&f, "b")].status, NODE_COMPLETED);
+    fix_restart(&f);
+    assert_int_equal(fix_answer(&f, "r", "approve", NULL), 0);
+    assert_int_equal(stage_do(&f, "c", "complete", "{}"), 0); /* what it depends on is done */
+    assert_int_equal(session_status_of(f.s), SESSION_COMPLETED);
+    fix_close(&f);
+}
+
+static void a_condition_that_fails(void **state)
+{
+    (void)state;
+    struct fix f;
+    fix_open(&f, STAGE("condition: 'input.topic > 1'"));
+    assert_int_equal(session_status_of(f.s), SESSION_FAILED);
+    fix_take(&f);
+    has(f.rows.row.core.error_json, "invalid_expression");
+    fix_close(&f);
+}
+
+/* Begun at a stage; NULL: not begun. */
+static void fix_open_at(struct fix *f, const char *yaml, const char *stage)
+{
+    fix_prepare(f, yaml, "{\"topic\":\"Cats\"}", NULL, NULL, false);
+    if (stage)
+        fix_step(f, (struct engine_input){.kind = IN_START, .node_id = str_of(stage)});
+}
+
+static void a_session_begins_at_a_stage(void **state)
+{
+    (void)state;
+    static const char *const unknown[] = {"nothing", "r", "start", ""};
+    for (size_t i = 0; i < ROWS(unknown); i++) {
+        struct fix f;
+        fix_open_at(&f, LINE, NULL);
+        assert_int_equal(
+            fix_try(&f, (struct engine_input){.kind = IN_START, .node_id = str_of(unknown[i])}),
+            ERR_UNPROCESSABLE);
+        fix_close(&f);
+    }
+    struct fix f;
+    fix_open_at(&f, LINE, "c");
+    expect(&f,
+           "session pending>running\n"
+           "start pending>running\n"
+           "start running>completed {\"topic\":\"Cats\"}\n"
+           "a pending>running\n"
+           "a running>completed {\"skipped\":true,\"reason\":\"The session began at the stage "
+           "\\\"c\\\".\",\"reviewer\":null,\"items\":[{\"name\":\"x\",\"required\":true,\"done\":"
+           "false}],\"deliverables\":{\"d\":null},\"context\":{}}\n"
+           "b pending>running\n"
+           "b running>completed {\"skipped\":true,\"reason\":\"The session began at the stage "
+           "\\\"c\\\".\",\"reviewer\":null,\"items\":[],\"deliverables\":{},\"context\":{}}\n"
+           "r pending>skipped\n"
+           "c pending>running\n"
+           "c running>suspended\n"
+           "c human_interaction_required \"stage\" [\"complete\"] \"c\"\n");
+    has(buf_str(&f.rows.events), "\"begin_at\":\"c\"");
+    fix_restart(&f);
+    assert_int_equal(stage_do(&f, "c", "complete", "{}"), 0);
+    assert_int_equal(session_status_of(f.s), SESSION_COMPLETED);
+    fix_close(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_stage_is_begun_in_its_turn),
+        cmocka_unit_test(stages_are_passed_over),
+        cmocka_unit_test(a_condition_passes_over),
+        cmocka_unit_test(a_condition_that_fails),
+        cmocka_unit_test(a_session_begins_at_a_stage),
         cmocka_unit_test(stages_are_told),
         cmocka_unit_test(items_are_ticked_off),
         cmocka_unit_test(bad_changes_change_nothing),
