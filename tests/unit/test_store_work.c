@@ -479,6 +479,51 @@ static void files_have_versions(void **state)
     store_req_deinit(&bad.req);
 }
 
+/* ---- the session that somebody works on ---- */
+
+static void active_put(struct rig *r, const char *workspace, const char *user, struct id id)
+{
+    RIG_REQ(store_active_put, p, STORE_ACTIVE_PUT);
+    p.workspace = workspace ? str_of(workspace) : STR_NULL;
+    p.user_id = str_of(user);
+    p.session_id = id;
+    p.now_ms = T0;
+    assert_int_equal(rig_run(r, &p.req), 0);
+    store_req_deinit(&p.req);
+}
+
+static void active_expect(struct rig *r, const char *workspace, const char *user, struct id id)
+{
+    RIG_REQ(store_active_get, g, STORE_ACTIVE_GET);
+    g.workspace = workspace ? str_of(workspace) : STR_NULL;
+    g.user_id = str_of(user);
+    assert_int_equal(rig_run(r, &g.req), 0);
+    assert_true(id_eq(g.session_id, id));
+    store_req_deinit(&g.req);
+}
+
+static void everybody_has_one_active_session(void **state)
+{
+    struct rig *r = *state;
+    struct id a = rig_id(r, T0), b = rig_id(r, T0 + 1), none = {{0}};
+    active_expect(r, NULL, "ann", none);
+    active_expect(r, "nowhere", "ann", none);
+    active_put(r, NULL, "ann", none); /* there is nothing to take away */
+    active_put(r, NULL, "ann", a);
+    active_put(r, NULL, "\xe8\xaf\x84 \"x\"", b);
+    active_put(r, "other", "ann", b);
+    active_expect(r, NULL, "ann", a);
+    active_expect(r, "default", "ann", a);
+    active_expect(r, NULL, "\xe8\xaf\x84 \"x\"", b);
+    active_expect(r, "other", "ann", b);
+    active_put(r, NULL, "ann", b);
+    active_expect(r, NULL, "ann", b);
+    active_put(r, NULL, "ann", none);
+    active_expect(r, NULL, "ann", none);
+    active_expect(r, "other", "ann", b);
+    active_expect(r, NULL, "an", none);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -490,6 +535,7 @@ int main(void)
         EVERY(a_paused_sessions_tasks_are_kept_back),
         EVERY(what_hangs_on_a_session_goes_with_it),
         EVERY(files_have_versions),
+        EVERY(everybody_has_one_active_session),
     };
     return RIG_RUN_TESTS(tests);
 }
