@@ -35,6 +35,7 @@ const struct command *const command_tables[] = {
     model_commands,
     instance_commands,
     schedule_commands,
+    webhook_commands,
     completion_commands,
     NULL,
 };

@@ -288,19 +288,30 @@ int client_option_session(struct client *c, const struct args *a, char id[ID_TEX
 
 /* ---- workflows ---- */
 
-int client_find_schedule(struct client *c, const char *given, char id[ID_TEXT_BYTES + 1])
+static int find_listed(struct client *c, const char *path, const char *told, const char *what,
+                       const char *given, char id[ID_TEXT_BYTES + 1])
 {
     struct names names;
     int index;
     names_init(&names);
-    struct collect k = {&names, given, "id", "cron"};
-    int rc = collect(c, "/schedules", 0, &k);
+    struct collect k = {&names, given, "id", told};
+    int rc = collect(c, path, 0, &k);
     if (!rc)
-        rc = names_choose(&names, given, 4, T("schedule"), &index);
+        rc = names_choose(&names, given, 4, what, &index);
     if (!rc)
         snprintf(id, ID_TEXT_BYTES + 1, "%s", names.items[index].id);
     names_deinit(&names);
     return rc;
+}
+
+int client_find_schedule(struct client *c, const char *given, char id[ID_TEXT_BYTES + 1])
+{
+    return find_listed(c, "/schedules", "cron", T("schedule"), given, id);
+}
+
+int client_find_webhook(struct client *c, const char *given, char id[ID_TEXT_BYTES + 1])
+{
+    return find_listed(c, "/webhooks", "url", T("webhook"), given, id);
 }
 
 int client_find_workflow(struct client *c, const char *given, struct buf *id)

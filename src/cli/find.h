@@ -14,8 +14,9 @@ int client_find_session(struct client *c, const char *given, char id[ID_TEXT_BYT
 int client_word_session(struct client *c, const struct args *a, int i, char id[ID_TEXT_BYTES + 1]);
 /* --session, else the active one. */
 int client_option_session(struct client *c, const struct args *a, char id[ID_TEXT_BYTES + 1]);
-/* A schedule, as a session: by its id, its name, or their beginning. */
+/* A schedule, as a session: by its id, its name, or their beginning; a webhook in the same way. */
 int client_find_schedule(struct client *c, const char *given, char id[ID_TEXT_BYTES + 1]);
+int client_find_webhook(struct client *c, const char *given, char id[ID_TEXT_BYTES + 1]);
 /* The id, appended. */
 int client_find_workflow(struct client *c, const char *given, struct buf *id);
 

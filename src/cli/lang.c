@@ -20,6 +20,7 @@ const struct lang_entry *const lang_zh_tables[] = {
     lang_zh_server,
     lang_zh_session,
     lang_zh_stage,
+    lang_zh_webhook,
     NULL,
 };
 /* clang-format on */

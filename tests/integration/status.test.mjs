@@ -1,12 +1,14 @@
 // The status system: every state both ways, and two systems that mirror each other come to rest. Does not depend on the store.
 import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
 import { after, before, test } from 'node:test';
 import { Reader } from './lib/client.mjs';
 import { holds, holdsAnswer, holdsGet } from './lib/contract.mjs';
-import { Server } from './lib/server.mjs';
+import { Receiver } from './lib/receiver.mjs';
+import { Server, sluiceBin } from './lib/server.mjs';
 
 let server;
-before(async () => { server = await new Server({ store: 'sqlite' }).start(); });
+before(async () => { server = await new Server({ store: 'sqlite', args: ['--tool-allow', '127.0.0.1'] }).start(); });
 after(async () => { await server?.close(); });
 
 const words = { pending: 'PENDING', running: 'IN_PROGRESS', paused: 'ON_HOLD', completed: 'COMPLETED', failed: 'FAILED', cancelled: 'CANCELED' };
@@ -159,4 +161,95 @@ test('pages, and what is refused', async () => {
   assert.equal((await put(id, 'ON_HOLD', {}, { 'if-match': String(version + 1) })).status, 412);
   assert.equal((await get(id)).status, 'IN_PROGRESS');
   assert.equal((await put(id, 'ON_HOLD', { progress: 10 }, { 'if-match': String(version) })).status, 200);
+});
+
+// A program that knows statuses only: what the other side tells goes into its table, and every change of its table goes to the
+// other side, also one that came from there. No mark says whose change it was.
+class Mirror {
+  constructor() { this.table = new Map(); this.puts = 0; this.refused = 0; this.last = Promise.resolve(); }
+  set(id, status) {
+    if (this.table.get(id) === status) return;
+    this.table.set(id, status);
+    this.last = this.last.then(async () => {
+      this.puts++;
+      const r = await put(id, status, { note: 'mirrored' });
+      if (r.status === 409) { this.refused++; this.set(id, (await get(id)).status); } // the session is ahead
+      else assert.equal(r.status, 200, r.text);
+    });
+  }
+  // What a webhook brings.
+  take(event) { this.set(event.session_id, words[event.data.to]); return 200; }
+}
+
+test('two systems that mirror each other come to rest', async () => {
+  const mirror = new Mirror();
+  const to = await new Receiver((r) => mirror.take(r.json)).start();
+  const made = await server.post('/webhooks', { url: to.url, events: ['session_state_change'] });
+  assert.equal(made.status, 201, made.text);
+  const id = await sessionIn('running');
+  const count = async () => (await moves(id)).length;
+  // Until both say the same, every event was told, and nothing is on its way.
+  const rest = async (status) => {
+    const asked = await count();
+    await to.until((r) => r.of(id).length === asked && mirror.table.get(id) === status);
+    await mirror.last;
+    assert.equal((await get(id)).status, status);
+    return asked;
+  };
+  assert.equal(await rest('IN_PROGRESS'), 1);
+  mirror.set(id, 'ON_HOLD'); // a change there
+  await mirror.last;
+  assert.equal(await rest('ON_HOLD'), 2);
+  assert.equal((await server.post(`/sessions/${id}/resume`)).status, 200); // and one here
+  assert.equal(await rest('IN_PROGRESS'), 3);
+  for (let i = 0; i < 5; i++) { // and back and forth
+    mirror.set(id, 'ON_HOLD');
+    await mirror.last;
+    await rest('ON_HOLD');
+    assert.equal((await server.post(`/sessions/${id}/resume`)).status, 200);
+    await rest('IN_PROGRESS');
+  }
+  mirror.set(id, 'CANCELED');
+  await mirror.last;
+  assert.equal(await rest('CANCELED'), 14);
+  // 14 events were asked for and 14 there are; each was mirrored back at most once.
+  assert.equal(to.of(id).length, 14);
+  assert.ok(mirror.puts <= 2 * 14, `${mirror.puts}`);
+  assert.equal(mirror.refused, 0);
+  await to.close();
+  assert.equal((await server.request('DELETE', `/webhooks/${made.json.id}`)).status, 204);
+});
+
+test('the command line', async () => {
+  const to = await new Receiver().start();
+  const run = (...words) => {
+    const r = spawnSync(sluiceBin(), [...words, '--server', server.url], { encoding: 'utf8', env: { ...process.env, SLUICE_LANG: 'en' } });
+    return { code: r.status, out: r.stdout, err: r.stderr };
+  };
+  const later = (...words) => new Promise((go) => { // the receiver is in this process: do not block it
+    const child = spawn(sluiceBin(), [...words, '--server', server.url], { env: { ...process.env, SLUICE_LANG: 'en' } });
+    let out = '';
+    child.stdout.on('data', (d) => { out += d; });
+    child.on('exit', (code) => go({ code, out }));
+  });
+  const made = run('webhook', 'create', to.url, '--name', 'bell', '--events', 'session_state_change');
+  assert.equal(made.code, 0, made.err);
+  assert.match(made.out, /secret +whsec_/);
+  assert.match(run('webhook', 'list').out, /bell/);
+  assert.doesNotMatch(run('webhook', 'show', 'bell').out, /whsec_/);
+  assert.deepEqual(await later('webhook', 'test', 'bell'), { code: 0, out: 'delivered\n' });
+  const id = await sessionIn('running');
+  assert.match(run('status', 'list', '--status', 'IN_PROGRESS').out, new RegExp(`flow-${id}`));
+  assert.match(run('status', 'set', id, 'ON_HOLD', '--note', 'wait').out, /status +ON_HOLD/);
+  assert.match(run('status', 'show', `flow-${id}`).out, /ON_HOLD/);
+  assert.equal(run('status', 'set', id, 'COMPLETED').code, 4);
+  await to.until((r) => r.of(id).length === 2);
+  const deliveries = JSON.parse(run('webhook', 'deliveries', 'bell', '--session', id, '--json').out.trim().split('\n')[0]);
+  assert.ok(deliveries);
+  assert.equal((await later('webhook', 'replay', 'bell', '--session', id)).out, 'the events are on their way\n');
+  await to.until((r) => r.of(id).length === 4);
+  assert.match(run('webhook', 'update', 'bell', '--off').out, /enabled +false/);
+  assert.equal(run('webhook', 'delete', 'bell').code, 0);
+  assert.equal(run('webhook', 'show', 'bell').code, 3);
+  await to.close();
 });
