@@ -378,6 +378,11 @@ SLUICE_API struct sluice_request *sluice_status_get(const char *session_id);
 /* The other way: status PENDING, IN_PROGRESS, ON_HOLD, COMPLETED, FAILED, CANCELED drives the
  * session. What is so already changes nothing. */
 SLUICE_API struct sluice_request *sluice_status_set(const char *session_id, const char *status);
+/* The server tells url of the events of all sessions, and remembers how far it is:
+ * docs/WEBHOOKS.md. May have: events, filter (JSON), secret, enabled. {id, …} */
+SLUICE_API struct sluice_request *sluice_webhook_create(const char *url);
+SLUICE_API struct sluice_request *sluice_webhook_list(void);
+SLUICE_API struct sluice_request *sluice_webhook_delete(const char *id);
 /* "paused" -> "ON_HOLD" and back; NULL: no such word. */
 SLUICE_API const char *sluice_status_of_session(const char *session_status);
 SLUICE_API const char *sluice_session_of_status(const char *status);

@@ -159,3 +159,21 @@ struct sluice_request *sluice_status_set(const char *session_id, const char *sta
     sluice_set_string(r, "status", status);
     return r;
 }
+
+struct sluice_request *sluice_webhook_create(const char *url)
+{
+    struct sluice_request *r = request_make("POST", "/webhooks", NULL, NULL);
+
+    sluice_set_string(r, "url", url);
+    return r;
+}
+
+struct sluice_request *sluice_webhook_list(void)
+{
+    return request_make("GET", "/webhooks", NULL, NULL);
+}
+
+struct sluice_request *sluice_webhook_delete(const char *id)
+{
+    return request_make("DELETE", "/webhooks/%", id, NULL);
+}

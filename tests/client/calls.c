@@ -182,6 +182,20 @@ static void other_sessions(const char *id)
     free(stopped);
 }
 
+static void webhooks(void)
+{
+    struct sluice_request *q = sluice_webhook_create("http://127.0.0.1:1/told");
+
+    sluice_set_json(q, "events", "[\"session_state_change\"]");
+    sluice_set_bool(q, "enabled", 0);
+    struct sluice_reply r = tell("webhook_create", q, AT("/url", "/enabled"));
+    char *id = keep(&r, "/id");
+    try("webhook_list", sluice_webhook_list(), AT("/items/0/url"));
+    try("webhook_delete", sluice_webhook_delete(id), NULL);
+    try("webhook_delete again", sluice_webhook_delete(id), NULL);
+    free(id);
+}
+
 /* Out, away, and in again. */
 static void moved(const char *id)
 {
@@ -205,6 +219,7 @@ int main(int argc, char **argv)
     char *id = one_session();
     other_sessions(id);
     moved(id);
+    webhooks();
     try("workflow_delete", sluice_workflow_delete("c-calls"), NULL);
     try("workflow_get", sluice_workflow_get("c-calls"), NULL);
     free(id);

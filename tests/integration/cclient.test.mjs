@@ -233,6 +233,10 @@ session_import, it is here: conflict
 session_delete: ok
 session_import: ok
 session_get: ok "completed" {"n":5}
+webhook_create: ok "http://127.0.0.1:1/told" false
+webhook_list: ok "http://127.0.0.1:1/told"
+webhook_delete: ok
+webhook_delete again: not_found
 workflow_delete: ok
 workflow_get: not_found
 `;
