@@ -15,29 +15,14 @@
 
 /* ---- validate ---- */
 
-static void verdict_write(struct svc_req *req, const struct staged_result *r, int rc, bool fix)
-{
-    struct jw w;
-    jw_init(&w, &req->body);
-    jw_object(&w);
-    jw_kv_bool(&w, "valid", rc == 0);
-    jw_kv_stringz(&w, "format", "staged");
-    staged_write_issues(&w, r, fix);
-    if (fix)
-        jw_kv_raw(&w, "staged", buf_str(&r->staged));
-    if (rc == 0)
-        jw_kv_raw(&w, "workflow", buf_str(&r->native));
-    jw_end(&w);
-}
-
 bool svc_validate_staged(struct app *a, struct svc_req *req)
 {
     struct staged_result r;
     if (!staged_is(json_root(req->workflow.text)))
         return false;
     staged_result_init(&r);
-    int rc = staged_convert(req->workflow.text, req->import.fix, a->vm, &r);
-    verdict_write(req, &r, rc, req->import.fix);
+    staged_convert(req->workflow.text, req->import.fix, a->vm, &r);
+    staged_write_verdict(&r, req->import.fix, &req->body);
     staged_result_deinit(&r);
     app_done(req);
     return true;

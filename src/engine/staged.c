@@ -291,3 +291,18 @@ void staged_write_issues(struct jw *w, const struct staged_result *r, bool fix)
         jw_end(w);
     }
 }
+
+void staged_write_verdict(const struct staged_result *r, bool fix, struct buf *out)
+{
+    struct jw w;
+    jw_init(&w, out);
+    jw_object(&w);
+    jw_kv_bool(&w, "valid", !r->errors);
+    jw_kv_stringz(&w, "format", "staged");
+    staged_write_issues(&w, r, fix);
+    if (fix)
+        jw_kv_raw(&w, "staged", buf_str(&r->staged));
+    if (!r->errors)
+        jw_kv_raw(&w, "workflow", buf_str(&r->native));
+    jw_end(&w);
+}

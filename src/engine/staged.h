@@ -60,5 +60,8 @@ int staged_convert(struct str json, bool fix, struct expr_vm *vm, struct staged_
  * an open object; each {path, code, message, fix?}. */
 struct jw;
 void staged_write_issues(struct jw *w, const struct staged_result *r, bool fix);
+/* {valid, format: "staged", errors, warnings, fixes?, staged?, workflow?}: what a validation says.
+ */
+void staged_write_verdict(const struct staged_result *r, bool fix, struct buf *out);
 
 #endif

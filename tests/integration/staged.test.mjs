@@ -1,12 +1,13 @@
 // Staged files: validated, repaired, imported, exported; a story from its idea to its release, by two people at once, over kill -9.
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { parse, stringify } from 'yaml';
 import { Reader } from './lib/client.mjs';
 import { holdEvents, holdsAnswer } from './lib/contract.mjs';
-import { Server, repo } from './lib/server.mjs';
+import { Server, repo, sluiceBin } from './lib/server.mjs';
 
 let server;
 before(async () => { server = await new Server().start(); });
@@ -76,6 +77,20 @@ test('what is wrong is told by its place in the file, and repaired when that is 
   assert.deepEqual([fixed.status, fixed.json.workflow.id, fixed.json.fixes.length], [201, 'broken', verdict.fixes.length]);
   const bad = await imported('?fix=1', JSON.stringify({ name: 'x', stages: [{ id: 'a', order: 1, name: 'A', conditions: ['nodes.b.output.c == 1'] }] }), 'application/json');
   assert.deepEqual([bad.status, bad.json.details.errors[0].code], [422, 'invalid_expression']);
+});
+
+test('the command line judges and repairs a staged file without a server', () => {
+  const cli = (...args) => spawnSync(sluiceBin(), ['flow', 'validate', ...args], { env: { ...process.env, SLUICE_URL: 'http://127.0.0.1:1', SLUICE_LANG: 'en' }, encoding: 'utf8' });
+  assert.equal(cli(join(repo, 'examples/staged/story.yaml')).status, 0);
+  const file = join(server.scratch, 'broken.yaml'), fixed = join(server.scratch, 'fixed.yaml');
+  writeFileSync(file, 'name: Broken\nstages: [Plan, Build]\n');
+  const refused = cli(file);
+  assert.notEqual(refused.status, 0);
+  assert.match(refused.stdout, /stages\[0\] .*the stage has no id \(--fix: its id is "plan"\)/);
+  assert.equal(cli(file, '--fix', '--output', fixed).status, 0);
+  assert.deepEqual(parse(readFileSync(fixed, 'utf8')).transitions, [{ from: 'plan', to: 'build' }]);
+  assert.equal(cli(fixed).status, 0);
+  assert.equal(cli(join(repo, 'examples/hello.yaml')).status !== 0, true, 'a native one asks the server');
 });
 
 test('a native workflow is imported and exported, too', async () => {
