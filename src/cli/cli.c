@@ -48,6 +48,9 @@ static int command_run(const struct command *cmd, const struct leading *lead, in
     if (args_parse(&a, lead->argc, lead->argv, tables, &e) ||
         args_parse(&a, argc, argv, tables, &e))
         return usage_tell(cmd, e.text);
+    const char *lang = args_get(&a, "lang");
+    if (lang && strcmp(lang, "en") != 0 && strncmp(lang, "zh", 2) != 0)
+        return usage_tell(cmd, T("--lang: expected en or zh"));
     a.group = cmd->group;
     a.command = cmd->name;
     if (args_has(&a, "help")) {

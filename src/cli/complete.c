@@ -36,6 +36,9 @@ static const struct {
     {NULL, "timers", "freeze run"},
     {NULL, "tier", "quarantine working long_term"},
     {NULL, "role", "viewer operator editor admin"},
+    {NULL, "missed", "skip once all"},
+    {NULL, "overlap", "allow skip cancel"},
+    {NULL, "as", "native staged"},
     {NULL, "kind", "approve_reject edit_content form user_input stage"},
 };
 static const char session_states[] = "pending running paused completed failed cancelled";
@@ -57,6 +60,7 @@ static const struct {
     {"group", "ID", "group"},
     {"template", "ID", "template"},
     {"review", "ID", "review"},
+    {NULL, "SCHEDULE", "schedule"},
 };
 
 static void words_offer(struct completion *c, const char *words)

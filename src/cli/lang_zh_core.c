@@ -13,6 +13,7 @@ const struct lang_entry lang_zh_core[] = {
     {"--%s is given twice", "--%s 给了两次"},
     {"--%s needs a value, %s", "--%s 需要一个值：%s"},
     {"--%s takes no value", "--%s 不带值"},
+    {"--lang: expected en or zh", "--lang：只能是 en 或 zh"},
     {"--limit must be a number from 1 to 1000000, not \"%.40s\"",
      "--limit 必须是 1 到 1000000 之间的数，不能是“%.40s”"},
     {"CREATED", "创建于"},

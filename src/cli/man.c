@@ -91,6 +91,7 @@ static void title_put(FILE *to, const char *group)
         heading[i] = (char)(name[i] >= 'a' && name[i] <= 'z' ? name[i] - 32 : name[i]);
     fprintf(to, ".TH \"%s\" 1 \"\" \"sluice %s\" \"%s\"\n", heading, SLUICE_VERSION,
             T("Sluice manual"));
+    fputs(".nh\n.ad l\n", to); /* names are not cut */
     section(to, T("NAME"));
     text_put(to, name);
     fputs(" \\- ", to);

@@ -98,6 +98,7 @@ test('help, version and wrong usage', async () => {
     [['run'], /usage: sluice run FILE\|ID/],
     [['run', 'a', 'b'], /too many words/],
     [['run', 'hello', '--inptu', 'x=1'], /unknown option --inptu/],
+    [['session', 'list', '--lang', 'fr'], /--lang: expected en or zh/],
     [['session', 'list', '--limit', 'many'], /--limit must be a number/],
     [['session', 'answer', 'last', 'review'], /something is missing/],
   ]) {
