@@ -5,6 +5,7 @@
 #include "app/app.h"
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/json_tree.h"
 #include "base/mem.h"
 #include "base/yaml_write.h"
 #include "engine/staged.h"
@@ -197,6 +198,17 @@ static bool import_refused_staged(struct import_job *job)
     return true;
 }
 
+/* As it is kept: how a file was written makes no other version. */
+static struct str import_compact(struct svc_req *req, struct str text)
+{
+    struct buf b;
+    buf_init(&b, EXPORT_BYTES_MAX);
+    if (json_compact(text, &b) == 0)
+        text = (struct str){arena_strdup(&req->arena, buf_str(&b)), b.len};
+    buf_deinit(&b);
+    return text;
+}
+
 void svc_workflow_import(struct app *a, struct svc_req *req)
 {
     struct import_job *job = mem_zalloc(sizeof(*job));
@@ -217,6 +229,8 @@ void svc_workflow_import(struct app *a, struct svc_req *req)
     }
     if (job->is_staged)
         text = buf_str(&job->staged.native);
+    else
+        text = import_compact(req, text);
     if (workflow_parse(text, a->vm, &job->w, &job->issues)) {
         svc_workflow_refuse(req, &job->issues);
         import_end(job);

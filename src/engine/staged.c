@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/json_tree.h"
 #include "engine/staged_private.h"
 #include "engine/workflow.h"
 
@@ -241,7 +242,16 @@ void staged_write(struct staged_file *f, struct buf *out)
 
 int staged_convert(struct str json, bool fix, struct expr_vm *vm, struct staged_result *r)
 {
-    struct staged_file f = {.r = r, .vm = vm, .fix = fix, .root = json_root(json), .entry = -1};
+    struct staged_file f = {.r = r, .vm = vm, .fix = fix, .entry = -1};
+    struct buf compact; /* blanks make no difference */
+    buf_init(&compact, STAGED_BYTES_MAX);
+    if (json_compact(json, &compact))
+        staged_issue(&f, true, "too_large", "the file is larger than allowed");
+    else
+        f.root = json_root(staged_copy(&f, buf_str(&compact)));
+    buf_deinit(&compact);
+    if (r->errors)
+        return ERR_UNPROCESSABLE;
     staged_read_top(&f);
     staged_read_stages(&f);
     if (f.stage_count) {
