@@ -329,14 +329,13 @@ static int read_section(struct reading *r, struct session_whole *w, int n, struc
 
 static int read_head(struct reading *r, struct session_whole *w, struct json_iter *it)
 {
-    struct json version;
     int64_t number = 0;
 
+    *it = (struct json_iter){.index = 0};
     int more = next_line(r, it);
     if (more < 0)
         return more;
-    version = more ? it->value : JSON_ABSENT;
-    if (!more || !str_eqz(it->key, "sluice_export") || !json_i64(version, &number))
+    if (!more || !str_eqz(it->key, "sluice_export") || !json_i64(it->value, &number))
         REFUSE(r, "this is no export of a session");
     if (number != PORTABLE_VERSION)
         REFUSE(r, "exports of version %lld are not known here", (long long)number);

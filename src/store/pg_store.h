@@ -155,7 +155,7 @@ int pg_ticket_start(struct pg_job *j);
 int pg_session_save_start(struct pg_job *j);   /* pg_save.c */
 int pg_session_export_start(struct pg_job *j); /* pg_portable.c */
 int pg_session_import_start(struct pg_job *j);
-int pg_hook_start(struct pg_job *j);         /* pg_hooks.c: STORE_HOOK_… */
+int pg_hook_start(struct pg_job *j);          /* pg_hooks.c: STORE_HOOK_… */
 int pg_session_stats_start(struct pg_job *j); /* pg_stats.c */
 
 /* ---- shared ---- */
