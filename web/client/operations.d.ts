@@ -43,6 +43,10 @@ export type StoredSession = { id?: Id; status?: string | null; name?: string | n
 export type SessionList = { items: Array<Session>; corrupt?: Array<Id>; next_cursor: string | null };
 export type Event = { seq: number; session_id: Id; type: string; timestamp: string; node_id?: string; run_id?: Id; data: JsonObject };
 export type Interrupt = { interrupt_id: Id; session_id: Id; session_name?: string | null; workflow_id?: string | null; node_id: string; kind: "approve_reject" | "edit_content" | "form" | "user_input" | "stage"; status: "pending" | "answered" | "expired" | "cancelled"; reason: string; actions: Array<string>; draft?: string; form_schema?: JsonObject; reviewers?: Array<string>; quorum?: number; reject_quorum?: number; votes?: Array<{ reviewer?: string; action?: string; data?: Json; at?: string }>; answer: { action?: string; data?: Json; reviewer?: string | null; at?: string; content?: string; diff?: string; votes?: Array<Json> } | null; expires_at: string | null; created_at: string; updated_at?: string | null };
+export type WebhookFilter = { workflow_id?: string; group_id?: string; session_id?: Id; status?: string | Array<string>; metadata?: JsonObject };
+export type WebhookChange = { url?: string; name?: string | null; events?: Array<string>; filter?: WebhookFilter; secret?: string; enabled?: boolean };
+export type Webhook = { id: Id; name: string | null; url: string; events: Array<string>; filter: WebhookFilter; enabled: boolean; disabled_reason: string | null; sessions_behind: number; failing_since: string | null; secret?: string; version: number; created_at: string; updated_at: string };
+export type WebhookDelivery = { id: Id; session_id: Id; seq: number; type: string; status: "delivered" | "failed"; attempts: number; http_status: number | null; duration_ms: number; error: string | null; next_at: string | null; delivered?: boolean; created_at: string; updated_at: string };
 export type EntryStatus = "PENDING" | "IN_PROGRESS" | "ON_HOLD" | "COMPLETED" | "FAILED" | "CANCELED";
 export type StatusEntry = { id: string; type: "FLOW"; status: "PENDING" | "IN_PROGRESS" | "ON_HOLD" | "COMPLETED" | "FAILED" | "CANCELED" | "UNKNOWN"; progress: number; current_stage: null | { node_id: string; name: string | null }; name: string; session_id: Id; session_status: string; reason?: string | null; created_at?: string | null; updated_at: string | null; version: number };
 export type Stage = { instance_id: string | null; session_id: Id; node_id: string; name: string; description?: string | null; status: "pending" | "active" | "completed" | "skipped" | "expired" | "cancelled"; items: Array<{ name: string; required: boolean; done: boolean }>; done: number; total: number; deliverables: Array<{ name: string; required: boolean; value: Json }>; context: JsonObject; depends_on?: Array<string>; estimated_minutes?: number; weight?: number; order?: number; allow_skip?: boolean; started_at?: string | null; started_by?: string | null; skip_reason?: string; completed_by?: string | null; completed_at?: string | null; expires_at?: string | null; created_at?: string | null; updated_at?: string | null };
@@ -222,6 +226,23 @@ export interface Operations {
   deleteTemplate(id: string, options?: CallOptions): Promise<null>;
   /** Stores a workflow made of the template */
   instantiateTemplate(id: string, body?: { id?: Name; name?: string; values?: JsonObject; parameters?: JsonObject }, options?: CallOptions): Promise<Workflow>;
+  listWebhooks(query?: { limit?: number | null; cursor?: string | null }, options?: CallOptions): Promise<{ items: Array<Webhook>; next_cursor: string | null }>;
+  /** Events from now on are told to it */
+  createWebhook(body?: (WebhookChange) & (Json) | string, options?: CallOptions): Promise<Webhook>;
+  getWebhook(webhookId: string, options?: CallOptions): Promise<Webhook>;
+  /** Replaces all but the secret, unless one is given */
+  putWebhook(webhookId: string, body?: (WebhookChange) & (Json) | string, options?: CallOptions): Promise<Webhook>;
+  /** Changes the members that are given */
+  patchWebhook(webhookId: string, body?: WebhookChange | string, options?: CallOptions): Promise<Webhook>;
+  deleteWebhook(webhookId: string, options?: CallOptions): Promise<null>;
+  /** What became of the newest deliveries, the newest first */
+  listWebhookDeliveries(webhookId: string, query?: { status?: "delivered" | "failed" | null; session_id?: Id | null; limit?: number | null; cursor?: string | null }, options?: CallOptions): Promise<{ items: Array<WebhookDelivery>; next_cursor: string | null }>;
+  /** Once more, at once, with the same Sluice-Delivery; what comes of it is the answer */
+  replayWebhookDelivery(webhookId: string, deliveryId: string, body?: JsonObject, options?: CallOptions): Promise<WebhookDelivery>;
+  /** A session's events once more, from a point */
+  replayWebhook(webhookId: string, body: { session_id: Id; after?: number }, options?: CallOptions): Promise<{ status: "replaying"; after: number }>;
+  /** Sends an event of type webhook_test; what comes of it is the answer */
+  testWebhook(webhookId: string, body?: JsonObject, options?: CallOptions): Promise<{ delivered: boolean; http_status: number | null; duration_ms: number; error: string | null }>;
   /** Sessions as entries of a status system, the newest first */
   listStatus(query?: { type?: string | null; status?: EntryStatus | null; limit?: number | null; cursor?: string | null }, options?: CallOptions): Promise<{ items: Array<StatusEntry>; next_cursor: string | null }>;
   getStatus(entryId: string, options?: CallOptions): Promise<StatusEntry>;
