@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "app/config_embedding.h"
+#include "app/config_jwt.h"
 #include "app/config_providers.h"
 #include "app/config_rules.h"
 #include "app/config_tools.h"
@@ -207,6 +208,8 @@ static int file_setting(struct loader *l, const struct json_iter *it)
 {
     if (json_iter_key_is(it, "prices"))
         return config_prices(l->c, it->value, LLM_PRICE_SETTINGS, l->e);
+    if (json_iter_key_is(it, "jwt"))
+        return config_jwt(l->c, it->value, l->e);
     if (json_iter_key_is(it, "embedding"))
         return config_embedding(l->c, it->value, l->e);
     if (json_iter_key_is(it, "breakers"))
@@ -621,6 +624,7 @@ void config_print(const struct config *c, struct buf *out)
                c->from[S_QUEUE_TIMEOUT]);
     config_providers_print(c, out);
     config_embedding_print(c, out);
+    config_jwt_print(c, out);
     config_rules_print(c, out);
     config_tools_print(c, out);
 }

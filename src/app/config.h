@@ -37,6 +37,7 @@ struct config {
     const char *examples;      /* folder of workflows that are put at start unless they are there */
     const char *auth;          /* auto, required, off */
     enum auth_mode auth_mode;
+    struct tokens_config jwt; /* issuer NULL: none */
     const char *origins;
     const char *plugins;    /* files, with commas between; or NULL */
     const char *secret_key; /* or NULL */

@@ -290,6 +290,8 @@ int keys_authenticate(struct keys *k, const struct credentials *shown, struct pr
     }
     if (!shown->bearer.p || shown->bearer.n == 0)
         return keys_refuse(e, "show a key: Authorization: Bearer <key>");
+    if (k->tokens && memchr(shown->bearer.p, '.', shown->bearer.n)) /* no key has one */
+        return tokens_authenticate(k->tokens, shown->bearer, out, e);
     return key_authenticate(k, shown->bearer, out, e);
 }
 
@@ -356,6 +358,8 @@ void keys_start(struct keys *k, enum auth_mode mode, void (*ready)(struct app *a
 void keys_close(struct keys *k)
 {
     k->closing = true;
+    tokens_close(k->tokens);
+    k->tokens = NULL;
     uv_close((uv_handle_t *)&k->flush, NULL);
     uv_close((uv_handle_t *)&k->reread, NULL);
 }

@@ -15,6 +15,7 @@
 
 #include <uv.h>
 
+#include "app/tokens.h"
 #include "base/digest.h"
 #include "base/list.h"
 #include "base/table.h"
@@ -56,7 +57,7 @@ struct key {
 struct keys {
     struct app *app;
     enum auth_mode mode;
-    bool tokens; /* JWTs are configured */
+    struct tokens *tokens; /* JWTs are taken; or NULL. Owned */
     struct list all;
     size_t count, live;
     struct table by_hash; /* by its first 16 bytes; struct key, the revoked ones as well */

@@ -249,7 +249,9 @@ static int server_open_parts(struct server *s, struct errbuf *e)
     if (rc)
         return rc;
     rc = worker_pool_create(&a->workers, &a->loop, WORKER_THREADS, WORKER_THREADS_CAP);
-    return rc ? err_set(e, rc, "the script threads cannot be started") : 0;
+    if (rc)
+        return err_set(e, rc, "the script threads cannot be started");
+    return c->jwt.issuer ? tokens_open(&a->keys.tokens, &a->loop, &c->jwt, e) : 0;
 }
 
 /* Beyond loopback nobody comes in without a key, so there has to be one. */

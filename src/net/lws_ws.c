@@ -100,6 +100,22 @@ static int ws_check_who(struct conn *c)
     return 0;
 }
 
+/* libwebsockets hangs up without a word on a list that is longer, or has a longer name. */
+#define PROTOCOLS_BYTES_MAX 126
+#define PROTOCOL_BYTES_MAX  63
+
+static bool protocols_fit(struct str list)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < list.n; i++) {
+        n = list.p[i] == ',' || list.p[i] == ' ' ? 0 : n + 1;
+        if (n > PROTOCOL_BYTES_MAX)
+            return false;
+    }
+    return list.n <= PROTOCOLS_BYTES_MAX;
+}
+
 static int ws_check_protocol(struct conn *c)
 {
     char text[CREDENTIAL_BYTES_MAX + 64];
@@ -115,6 +131,10 @@ static int ws_check_protocol(struct conn *c)
     if (!v.p || v.n != KEY_BYTES)
         return ws_refuse(c, 400, "", "Sec-WebSocket-Key: expected 24 characters");
     v = header_get(c->wsi, WSI_TOKEN_PROTOCOL, text, sizeof(text));
+    if (v.p && (v.n == HEADER_TOO_LONG || !protocols_fit(v)))
+        return ws_refuse(c, 400, "",
+                         "Sec-WebSocket-Protocol: too long; a token goes as Authorization: Bearer, "
+                         "or as ?ticket= of POST /ws/ticket");
     if (v.p && (v.n == HEADER_TOO_LONG || !list_has(v, c->server->protocols[0].name)))
         return ws_refuse(c, 400, "", "Sec-WebSocket-Protocol: expected sluice.v1, or none");
     return 0;
