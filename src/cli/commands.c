@@ -34,6 +34,7 @@ const struct command *const command_tables[] = {
     memory_commands,
     model_commands,
     instance_commands,
+    key_commands,
     schedule_commands,
     webhook_commands,
     completion_commands,

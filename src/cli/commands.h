@@ -43,6 +43,7 @@ extern const struct command catalog_commands[];
 extern const struct command memory_commands[];
 extern const struct command model_commands[];
 extern const struct command instance_commands[];
+extern const struct command key_commands[];
 extern const struct command schedule_commands[]; /* and audit */
 extern const struct command webhook_commands[];  /* and status */
 extern const struct command completion_commands[];

@@ -16,6 +16,7 @@ const struct lang_entry *const lang_zh_tables[] = {
     lang_zh_man,
     lang_zh_memory,
     lang_zh_portable,
+    lang_zh_key,
     lang_zh_schedule,
     lang_zh_server,
     lang_zh_session,

@@ -12,6 +12,7 @@ extern const struct lang_entry lang_zh_follow[];   /* run, watch, questions at t
 extern const struct lang_entry lang_zh_man[];      /* manual pages */
 extern const struct lang_entry lang_zh_memory[];   /* memories */
 extern const struct lang_entry lang_zh_portable[]; /* sessions as files */
+extern const struct lang_entry lang_zh_key[];      /* API keys */
 extern const struct lang_entry lang_zh_schedule[]; /* schedules, audit */
 extern const struct lang_entry lang_zh_webhook[];  /* webhooks, the status system */
 extern const struct lang_entry lang_zh_server[];   /* instances, models, reviews */

@@ -10,7 +10,9 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import WebSocket from 'ws';
 import { asyncapi, holds, holdsAnswer, openapi } from './lib/contract.mjs';
-import { Server } from './lib/server.mjs';
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { Server, sluiceBin } from './lib/server.mjs';
 import { Database, storeKind } from './lib/services.mjs';
 
 const RANK = { viewer: 1, operator: 2, editor: 3, admin: 4 };
@@ -106,6 +108,29 @@ const ROUTES = {
   'GET /status': ['viewer'],
   'GET /status/{entry_id}': ['viewer', { id: 'entry' }],
   'PUT /status/{entry_id}': ['operator', { id: 'entry', body: { status: 'ON_HOLD' } }],
+  'POST /workflows/import': ['editor'],
+  'GET /workflows/{id}/export': ['viewer', { id: 'workflow' }],
+  'GET /sessions/stats': ['viewer'],
+  'GET /sessions/{id}/context': ['viewer', { id: 'session' }],
+  'GET /sessions/{id}/timeline': ['viewer', { id: 'session' }],
+  'GET /webhooks': ['admin'],
+  'POST /webhooks': ['admin'],
+  'GET /webhooks/{webhook_id}': ['admin', { id: 'webhook' }],
+  'PUT /webhooks/{webhook_id}': ['admin', { id: 'webhook', body: { url: 'https://hooks.example/y' } }],
+  'PATCH /webhooks/{webhook_id}': ['admin', { id: 'webhook', body: { url: 'https://hooks.example/y' } }],
+  'DELETE /webhooks/{webhook_id}': ['admin', { id: 'webhook' }],
+  'GET /webhooks/{webhook_id}/deliveries': ['admin', { id: 'webhook' }],
+  'POST /webhooks/{webhook_id}/deliveries/{delivery_id}/replay': ['admin', { id: 'webhook', body: {} }],
+  'POST /webhooks/{webhook_id}/replay': ['admin', { id: 'webhook', body: { session_id: '01900000-0000-7000-8000-00000000beef', after: 0 } }],
+  'POST /webhooks/{webhook_id}/test': ['admin', { id: 'webhook', body: {} }],
+  'GET /schedules': ['viewer'],
+  'POST /schedules': ['editor'],
+  'GET /schedules/{id}': ['viewer', { id: 'schedule' }],
+  'PUT /schedules/{id}': ['editor', { id: 'schedule', body: { workflow_id: 'wf', cron: '0 0 1 1 *' }, other: 'its workflow is not there' }],
+  'PATCH /schedules/{id}': ['editor', { id: 'schedule', body: { name: 'stolen' } }],
+  'DELETE /schedules/{id}': ['editor', { id: 'schedule' }],
+  'POST /schedules/{id}/run': ['operator', { id: 'schedule', body: {} }],
+  'GET /audit': ['admin'],
   'GET /healthz': ['open'],
   'GET /readyz': ['open'],
   'GET /metrics': ['viewer'],
@@ -215,6 +240,8 @@ async function makeWorld() {
   world.template = 'tpl';
   await must(201, 'POST', '/memory/ingest', admin, { group_id: 'grp', content: 'the secret of w1', tier: 'working' });
   world.memory = (await must(200, 'GET', '/memories?group_id=grp', admin)).items[0].id;
+  world.webhook = (await must(201, 'POST', '/webhooks', admin, { url: 'https://hooks.example/x', enabled: false })).id;
+  world.schedule = (await must(201, 'POST', '/schedules', admin, { name: 'spare', workflow_id: 'wf', cron: '0 0 1 1 *', enabled: false })).id;
   world.session = (await must(202, 'POST', '/workflows/execute', admin, { workflow_id: 'wf', name: 'secret' })).session_id;
   world.entry = `flow-${world.session}`;
   const asked = async (path) => until(async () => (await must(200, 'GET', path, admin)).items.find((i) => i.instance_id ?? i.interrupt_id));
@@ -242,7 +269,7 @@ function pathOf(route, real) {
   const more = ROUTES[route][1] ?? {};
   const nothing = { workflow: 'nothing', agent: 'nothing', group: 'nothing', template: 'nothing', entry: `flow-${NOTHING}` };
   const id = real ? world[more.id] : nothing[more.id] ?? NOTHING;
-  return [method, path.replace('{node_id}', 'rv').replace(/\{[^}]*\}/, id) + (more.query ?? '')];
+  return [method, path.replace('{node_id}', 'rv').replace('{delivery_id}', NOTHING).replace(/\{[^}]*\}/, id) + (more.query ?? '')];
 }
 
 test('each route and each message has an expectation', () => {
@@ -321,7 +348,8 @@ async function attack(at) {
 const image = async () => {
   const parts = [`/sessions/${world.session}`, `/sessions/${world.session}/events?limit=500`, `/sessions/${world.session}/stages`,
     `/reviews?session_id=${world.session}`, `/sessions/${world.session}/files/content?path=a.md`, '/workflows/wf', '/agents/ann', '/groups/grp',
-    '/templates/tpl', `/memories/${world.memory}`, `/keys/${world.key}`, `/status/${world.entry}`];
+    '/templates/tpl', `/memories/${world.memory}`, `/keys/${world.key}`, `/status/${world.entry}`, `/webhooks/${world.webhook}`,
+    `/schedules/${world.schedule}`];
   return Promise.all(parts.map((p) => must(200, 'GET', p, keys.admin)));
 };
 
@@ -348,6 +376,9 @@ describe('another workspace\'s key', () => {
     assert.deepEqual(await none(`/reviews?session_id=${world.session}`), []);
     assert.deepEqual(await none('/memories?group_id=grp'), []);
     assert.deepEqual((await must(200, 'POST', '/memory/query', keys.other, { group_id: 'grp', query: 'secret' })).items, []);
+    assert.deepEqual(await none('/schedules'), []);
+    assert.deepEqual(await none('/webhooks'), []);
+    assert.deepEqual([...new Set((await none('/audit?limit=500')).map((i) => i.actor))], ['other']); // what it asked for itself
     for (const path of ['/workflows', '/agents', '/groups', '/templates']) await none(path);
     assert.deepEqual((await none('/keys')).map((k) => k.workspace), ['w2']);
     assert.deepEqual((await must(200, 'GET', '/keys?workspace=w1', keys.other)).items, []);
@@ -613,6 +644,50 @@ test('the last key may go: the server stays closed', async () => {
     own.options.args = ['--auth', 'off'];
     await own.start();
     assert.equal((await own.get('/whoami')).json.auth, 'off');
+  } finally {
+    await own.close();
+  }
+});
+
+test('sluice key, at the server and on the store itself', async () => {
+  const run = promisify(execFile);
+  const own = await new Server({ store: 'sqlite', args: ['--auth', 'required'] }).start();
+  const sluice = async (args, key = '') => {
+    const env = { ...process.env, SLUICE_URL: own.url ?? '', SLUICE_KEY: key, SLUICE_STORE: '', LC_ALL: 'C' };
+    try { return { code: 0, ...(await run(sluiceBin(), ['key', ...args], { env })) }; } catch (e) { return e; }
+  };
+  try {
+    const data = ['--data', own.scratch];
+    assert.equal((await sluice(['list'])).code, 6); // not allowed
+    const busy = await sluice(['create', '--name', 'first', '--role', 'admin', ...data]);
+    assert.equal(busy.code, 1, busy.stdout); // a server runs on it
+    await own.kill('SIGTERM');
+    const made = await sluice(['create', '--name', 'first', '--role', 'admin', ...data]);
+    assert.equal(made.code, 0, made.stderr);
+    const key = made.stdout.trim();
+    assert.match(key, /^sk_sluice_[\w-]{43}$/);
+    await own.start();
+    const more = JSON.parse((await sluice(['create', '--name', 'reader', '--role', 'viewer', '--expires', '30d', '--json'], key)).stdout);
+    assert.equal(more.role, 'viewer');
+    assert.ok(Math.abs(Date.parse(more.expires_at) - Date.now() - 30 * 86400e3) < 60000);
+    assert.equal((await own.get('/sessions', bearer(more.key))).status, 200);
+    const list = (await sluice(['list'], key)).stdout;
+    assert.match(list, /first +admin +default +sk_sluice_/);
+    assert.ok(!list.includes(key) && !list.includes(more.key));
+    assert.equal((await sluice(['create', '--name', 'x', '--role', 'admin'], more.key)).code, 6);
+    assert.equal((await sluice(['revoke', more.id], key)).code, 0);
+    assert.equal((await own.get('/sessions', bearer(more.key))).status, 401);
+    assert.equal((await sluice(['revoke', NOTHING], key)).code, 3);
+    for (const bad of [['create'], ['create', '--name', 'x', '--role', 'king'], ['create', '--name', 'x', '--role', 'viewer', '--expires', 'soon'], ['fly']]) {
+      assert.equal((await sluice(bad, key)).code, 2, bad.join(' '));
+      assert.equal((await sluice([...bad, ...data])).code, 2, bad.join(' '));
+    }
+    await own.kill('SIGTERM');
+    const offline = JSON.parse((await sluice(['list', '--json', ...data])).stdout);
+    assert.deepEqual(offline.map((k) => [k.name, Boolean(k.revoked_at)]), [['first', false], ['reader', true]]);
+    assert.equal((await sluice(['revoke', offline[0].id, ...data])).code, 0);
+    await own.start();
+    assert.equal((await own.get('/sessions', bearer(key))).status, 401);
   } finally {
     await own.close();
   }

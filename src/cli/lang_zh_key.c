@@ -1,0 +1,25 @@
+#include "cli/lang_zh.h"
+
+const struct lang_entry lang_zh_key[] = {
+    {"--expires wants a time as 30d, 12h or 90m", "--expires 需要时间，例如 30d、12h 或 90m"},
+    {"--name and --role are wanted", "需要 --name 和 --role"},
+    {"BEGINS", "开头"},
+    {"EXPIRES", "到期"},
+    {"KEY", "密钥"},
+    {"LAST USED", "上次使用"},
+    {"This key is shown once. Keep it where only its user reads it.\n",
+     "密钥只显示一次。请保存在只有使用者能读到的地方。\n"},
+    {"WORKSPACE", "工作区"},
+    {"a new API key, shown once", "新建 API 密钥，只显示一次"},
+    {"for people", "给人看的名称"},
+    {"from now on nobody comes in with it", "吊销密钥，此后无法再用它进入"},
+    {"how long it is good, as 30d", "有效期，例如 30d"},
+    {"on the store of this folder, without a server", "直接操作此文件夹的存储，不经服务器"},
+    {"on this store, without a server", "直接操作此存储，不经服务器"},
+    {"revoked %s\n", "已吊销 %s\n"},
+    {"the API keys, never their texts", "列出 API 密钥，不含其内容"},
+    {"there is no key %.60s", "没有密钥 %.60s"},
+    {"viewer, operator, editor or admin", "viewer、operator、editor 或 admin"},
+    {"what it sees (one's own workspace)", "可见的工作区（默认为自己的）"},
+    {0},
+};
