@@ -79,3 +79,24 @@ struct str sim_cut(struct str text, size_t most)
         n++;
     return (struct str){text.p, n};
 }
+
+static struct str answer_word(struct json v)
+{
+    return (struct str){v.p + 1, v.n - 2};
+}
+
+/* Of the items of a map that wait at one node, that which has waited longest: ids ascend. */
+struct id sim_waiting_longest(struct json all, struct json node_id)
+{
+    struct id best = {{0}}, id;
+    struct json_iter it;
+    json_iter_init(&it, all);
+    while (json_iter_next(&it)) {
+        if (!json_eq(json_get(it.value, "node_id"), node_id) ||
+            !id_parse(answer_word(json_get(it.value, "interrupt_id")), &id))
+            continue;
+        if (id_is_zero(best) || memcmp(&id, &best, sizeof(id)) < 0)
+            best = id;
+    }
+    return best;
+}

@@ -3,6 +3,8 @@
 #define SLUICE_TESTS_SIM_ANSWER_H
 
 #include "base/buf.h"
+#include "base/id.h"
+#include "base/json.h"
 #include "dice.h"
 
 /* A value that holds to the schema in the request. Static. */
@@ -15,5 +17,7 @@ const char *sim_tool_calls(struct dice *d);      /* static */
 struct str sim_cut(struct str text, size_t most);
 /* Of tokens, for some sessions; 0: none. */
 int64_t sim_budget(struct dice *d, char json[100]);
+/* Of the items of a map that wait at one node, the interrupt of that which has waited longest. */
+struct id sim_waiting_longest(struct json all, struct json node_id);
 
 #endif

@@ -61,6 +61,15 @@ static void node_next(struct graph *g, struct node_id next)
     buf_append_char(g->out, '}');
 }
 
+static void stage_properties(struct graph *g)
+{
+    buf_append_z(g->out, "{\"checklist\":[\"a\",{\"name\":\"b\",\"required\":false}],"
+                         "\"deliverables\":[\"d\"]");
+    if (dice_chance(g->d, 20))
+        buf_append_z(g->out, ",\"condition\":\"input.topic == 'Dogs'\"");
+    buf_append_char(g->out, '}');
+}
+
 static void simple_properties(struct graph *g, unsigned kind)
 {
     struct dice *d = g->d;
@@ -110,11 +119,7 @@ static void simple_properties(struct graph *g, unsigned kind)
         buf_append_z(g->out, "{\"name\":\"go\"}");
         break;
     case 11:
-        buf_append_z(g->out, "{\"checklist\":[\"a\",{\"name\":\"b\",\"required\":false}],"
-                             "\"deliverables\":[\"d\"]");
-        if (dice_chance(g->d, 20))
-            buf_append_z(g->out, ",\"condition\":\"input.topic == 'Dogs'\"");
-        buf_append_char(g->out, '}');
+        stage_properties(g);
         break;
     case 12:
         buf_printf(g->out,

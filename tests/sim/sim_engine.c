@@ -6,14 +6,10 @@
  *
  * After every step session_check() holds for each session in memory, and every reader's stream
  * follows the rules of stream.c. At the end all faults stop, and every session must come to its one
- * end. The whole run is done twice: the same seed must give the same frames.
- *
- *     sim_engine [--seed N] [--steps N]        also: SLUICE_SIM_SEED
- */
+ * end. The whole run is done twice: the same seed must give the same frames (twice.h). */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "../unit/engine_rows.h"
 #include "answer.h"
@@ -22,11 +18,12 @@
 #include "engine/expr.h"
 #include "engine/parked.h"
 #include "graph.h"
+#include "patch.h"
 #include "stream.h"
+#include "twice.h"
 
 #define SESSIONS_MAX 12 /* not ended, at once */
 #define READERS      2  /* of each session */
-
 struct reader {
     struct stream stream;
     size_t at; /* bytes of the released log that were read */
@@ -319,8 +316,6 @@ static void live_release(struct world *w, struct live *l)
     }
 }
 
-static void meta_expect(const struct live *l, const struct session_meta *m, int64_t version);
-
 static void batch_apply(struct world *w)
 {
     list_foreach(it, &w->lives)
@@ -329,7 +324,7 @@ static void batch_apply(struct world *w)
         if (l->in_batch)
             rows_apply(&l->rows, &l->delta);
         if (l->in_batch)
-            meta_expect(l, &l->rows.row.meta, l->rows.row.version);
+            patch_expect(&l->rows.row.meta, l->rows.row.version);
     }
 }
 
@@ -561,22 +556,6 @@ static struct str word_of(struct json v)
     return (struct str){v.p + 1, v.n - 2};
 }
 
-/* Of the items of a map that wait at one node, that which has waited longest: ids ascend. */
-static struct id waiting_longest(struct json all, struct json node_id)
-{
-    struct id best = {{0}}, id;
-    struct json_iter it;
-    json_iter_init(&it, all);
-    while (json_iter_next(&it)) {
-        if (!json_eq(json_get(it.value, "node_id"), node_id) ||
-            !id_parse(word_of(json_get(it.value, "interrupt_id")), &id))
-            continue;
-        if (id_is_zero(best) || memcmp(&id, &best, sizeof(id)) < 0)
-            best = id;
-    }
-    return best;
-}
-
 /* To the node that waits, or for whoever comes to wait for it. */
 static void send_signal(struct world *w, struct live *l, struct str node_id)
 {
@@ -600,46 +579,15 @@ static void do_signal(struct world *w)
     send_signal(w, l, STR_NULL);
 }
 
-/* ---- what programs keep with it ---- */
-
-/* Each patch writes the version that it was made on; so that stands there, whatever has happened
- * since: no change is lost, none is there twice. */
-static void meta_expect(const struct live *l, const struct session_meta *m, int64_t version)
-{
-    char text[64];
-    snprintf(text, sizeof(text), "{\"n\":%lld}", (long long)version - 1);
-    bool right = version == 1 ? !m->metadata_json.p || str_eqz(m->metadata_json, "{}")
-                              : str_eqz(m->metadata_json, text);
-    if (right && version >= 1)
-        return;
-    fprintf(stderr, "version %lld of what is kept with a session is %.*s (%d)\n",
-            (long long)version, STR_FMT(m->metadata_json), l->ended);
-    abort();
-}
-
 static void do_patch(struct world *w)
 {
     struct live *l = live_any(w, true);
-    char text[128];
-    if (!l)
-        return;
-    live_load(w, l);
-    int64_t version = session_version(l->s);
-    bool over = session_status_is_terminal(session_status_of(l->s));
-    meta_expect(l, session_meta_of(l->s), version);
-    snprintf(text, sizeof(text), "{\"metadata\":{\"n\":%lld,\"gone\":null},\"name\":\"n%lld\"}",
-             (long long)version, (long long)version);
-    struct engine_input in = {.kind = IN_META, .data_json = str_of(text)};
-    bool stale = dice_chance(&w->dice, 30);
-    if (stale || dice_chance(&w->dice, 50))
-        in.if_version = stale ? version + 1 : version;
-    int rc = live_step(w, l, in);
-    if (rc != (over ? ERR_CONFLICT : stale ? ERR_STALE : 0)) {
-        fprintf(stderr, "a change of what is kept with a session: %d\n", rc);
-        abort();
+    struct patch p;
+    if (l) {
+        live_load(w, l);
+        patch_make(&p, &w->dice, l->s);
+        w->patches += patch_done(&p, l->s, live_step(w, l, p.in));
     }
-    meta_expect(l, session_meta_of(l->s), rc ? version : version + 1);
-    w->patches += !rc;
 }
 
 /* Part of it first: then it cannot be completed yet. */
@@ -727,7 +675,7 @@ static void do_answer(struct world *w)
     if (speak && dice_chance(&w->dice, 50)) {
         in = (struct engine_input){
             .kind = IN_USER_INPUT, .content = STR("hello"), .node_id = in.node_id};
-        interrupt = waiting_longest(all, json_get(asked, "node_id"));
+        interrupt = sim_waiting_longest(all, json_get(asked, "node_id"));
     }
     if (!live_step(w, l, in))
         answer_note(w, l, in, interrupt);
@@ -1030,8 +978,8 @@ static uint64_t simulate(uint64_t seed, unsigned steps, bool loud)
     settle(&w);
     if (loud)
         printf("%llu sessions (%llu completed), %llu chunks, %llu commits, %llu answers, %llu "
-               "signals, %llu tasks, %llu patches, "
-               "%llu pauses, %llu evictions, %llu parked, %llu crashes\n",
+               "signals, %llu tasks, %llu patches, %llu pauses, %llu evictions, %llu parked, "
+               "%llu crashes\n",
                w.sessions, w.completed, w.chunks, w.commits, w.answers, w.signals, w.tasks,
                w.patches, w.paused, w.evicted, w.parked, w.crashes);
     lists_drop(&w);
@@ -1048,24 +996,5 @@ static uint64_t simulate(uint64_t seed, unsigned steps, bool loud)
 
 int main(int argc, char **argv)
 {
-    const char *env = getenv("SLUICE_SIM_SEED");
-    uint64_t seed = env ? strtoull(env, NULL, 0) : (uint64_t)time(NULL);
-    unsigned steps = 10000;
-    for (int i = 1; i + 1 < argc; i += 2) {
-        if (!strcmp(argv[i], "--seed"))
-            seed = strtoull(argv[i + 1], NULL, 0);
-        if (!strcmp(argv[i], "--steps"))
-            steps = (unsigned)strtoul(argv[i + 1], NULL, 0);
-    }
-    printf("sim_engine --seed %llu --steps %u\n", (unsigned long long)seed, steps);
-    fflush(stdout);
-    uint64_t first = simulate(seed, steps, true);
-    uint64_t second = simulate(seed, steps, false);
-    if (first != second) {
-        fprintf(stderr, "the same seed gave another run: %llx, %llx\n", (unsigned long long)first,
-                (unsigned long long)second);
-        return 1;
-    }
-    printf("ok %016llx\n", (unsigned long long)first);
-    return 0;
+    return sim_twice("sim_engine", argc, argv, simulate);
 }
