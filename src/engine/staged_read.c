@@ -301,9 +301,8 @@ static bool entry_settle(struct staged_file *f, const struct staged_entries *lis
     return true;
 }
 
-/* One entry; *texts counts those that are no objects. */
-static void entry_take(struct staged_file *f, struct staged_entries *list, struct json v,
-                       unsigned *texts)
+/* One entry: {name, required, …}, or its name alone. */
+static void entry_take(struct staged_file *f, struct staged_entries *list, struct json v)
 {
     struct staged_entry e = {.required = true};
     enum json_type type = json_type(v);
@@ -313,7 +312,6 @@ static void entry_take(struct staged_file *f, struct staged_entries *list, struc
         e.required = entry_required(f, v);
     } else if (type == JSON_STRING) {
         e.name = staged_text(f, v);
-        ++*texts;
     } else {
         struct staged_issue *it =
             staged_issue(f, true, "wrong_type",
@@ -337,7 +335,6 @@ static void entries_take(struct staged_file *f, struct json v, const char *name,
     enum json_type type = json_type(v);
     struct staged_issue *it;
     struct json_iter i;
-    unsigned texts = 0;
     if (type == JSON_NONE || type == JSON_NULL)
         return;
     size_t mark = staged_push(f, ".%s", name);
@@ -345,8 +342,7 @@ static void entries_take(struct staged_file *f, struct json v, const char *name,
         it = staged_issue(f, true, "wrong_type", "%s must be an array, not %s", name,
                           json_type_name(type));
         staged_fix(f, it, "read as an array of that one entry");
-        entry_take(f, list, v, &texts);
-        texts = 0;
+        entry_take(f, list, v);
     } else if (type != JSON_ARRAY) {
         it = staged_issue(f, true, "wrong_type", "%s must be an array, not %s", name,
                           json_type_name(type));
@@ -355,7 +351,7 @@ static void entries_take(struct staged_file *f, struct json v, const char *name,
         json_iter_init(&i, v);
         while (json_iter_next(&i) && list->count < STAGED_ENTRIES_MAX) {
             size_t inner = staged_push(f, "[%zu]", i.index);
-            entry_take(f, list, i.value, &texts);
+            entry_take(f, list, i.value);
             staged_pop(f, inner);
         }
         if (json_length(v) > STAGED_ENTRIES_MAX) {
@@ -363,11 +359,6 @@ static void entries_take(struct staged_file *f, struct json v, const char *name,
                               STAGED_ENTRIES_MAX, json_length(v));
             staged_fix(f, it, "those behind are left out");
         }
-    }
-    if (texts) {
-        it =
-            staged_issue(f, false, "text_entry", "%u of the entries are texts, not objects", texts);
-        staged_fix(f, it, "made {name: …} of them");
     }
     staged_pop(f, mark);
 }

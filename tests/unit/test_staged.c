@@ -201,7 +201,7 @@ static const struct {
      "name wrong_type, version wrong_type, id bad_id, stages[0].id wrong_type, stages[0].order "
      "wrong_type, ~stages[0].checklist[1] missing, stages[0].checklist[2] wrong_type, "
      "stages[0].checklist[3] missing, stages[0].checklist[4] duplicate, stages[0].checklist[5] "
-     "wrong_type, ~stages[0].checklist text_entry, stages[0].deliverables wrong_type, "
+     "wrong_type, stages[0].deliverables wrong_type, "
      "stages[0].weight wrong_type, stages[0].depends_on wrong_type, stages[0].depends_on "
      "unknown_stage",
      "start>3 3>end end"},
