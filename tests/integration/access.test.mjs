@@ -252,10 +252,11 @@ async function makeWorld() {
 
 before(async () => {
   if (storeKind() === 'postgres') database = new Database();
-  server = await new Server({ database }).start();
+  const env = { SLUICE_SECRET_KEY: 'a key of this test, long enough' }; // for the secrets of webhooks
+  server = await new Server({ database, env }).start();
   await makeKeys();
   await makeWorld();
-  if (database) second = await new Server({ database }).start();
+  if (database) second = await new Server({ database, env }).start();
 });
 after(async () => {
   await second?.close();
