@@ -255,6 +255,9 @@ static void start_looked(struct store_req *r)
         start_climb(c);
     } else if (r->status) {
         c->again = true;
+    } else if (!str_eq(c->get.row.meta.workspace, str_of(c->workspace))) {
+        /* The id came with an imported session: what it names is not this workspace's to read. */
+        start_fail(c, "child_not_found", "The child session cannot be had here.");
     } else if (session_status_parse(c->get.row.core.status, &status) &&
                session_status_is_terminal(status)) {
         start_deliver(c);
@@ -305,7 +308,9 @@ static struct child_start *start_of(struct app *a, struct id child_id)
 void children_start(struct live *l, const struct effect *ef)
 {
     struct app *a = l->app;
-    if (start_of(a, ef->child_id) || live_find(a, ef->child_id))
+    struct str workspace = session_meta_of(l->session)->workspace;
+    bool is_foreign = workspaces_sees(a, workspace, ef->child_id) == 0;
+    if (start_of(a, ef->child_id) || (live_find(a, ef->child_id) && !is_foreign))
         return;
     struct child_start *c = mem_zalloc(sizeof(*c));
     c->app = a;
@@ -313,7 +318,7 @@ void children_start(struct live *l, const struct effect *ef)
     c->run_id = ef->run_id;
     c->child_id = ef->child_id;
     c->request = str_dup(ef->request_json);
-    c->workspace = str_dup(session_meta_of(l->session)->workspace);
+    c->workspace = str_dup(workspace);
     list_append(&a->children.starts, &c->link);
     store_req_init(&c->find.req, STORE_WORKFLOW_GET, start_found_workflow, c);
     store_req_init(&c->get.req, STORE_SESSION_GET, start_looked, c);

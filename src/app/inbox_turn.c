@@ -173,6 +173,8 @@ static void turn_next(struct inbox_turn *t)
     int rc = inbox_request_read(t->row->request_json, t->session_id, &t->req, &t->from, &e);
     if (rc)
         app_fail(&t->req, rc, "%s", e.text);
+    else if (workspaces_sees(t->app, t->req.workspace, t->session_id) == 0)
+        app_fail(&t->req, ERR_NOT_FOUND, "there is no such session"); /* see children.c */
     else
         idempotency_lookup(t->app, &t->req, svc_command);
 }

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -198,6 +199,48 @@ test('the command line takes one out and in', async () => {
   assert.equal((await sluice(back, 'session', 'export', id)).stdout, await exported(back, id));
   await assert.rejects(sluice(back, 'session', 'import', file), (e) => e.code === 4 && /exists already/.test(e.stderr));
   await completes(there, id);
+});
+
+test('an import reaches nothing of another workspace', async () => {
+  const lend = { nodes: { start: { type: 'start', next_ids: ['ask'] }, ask: { type: 'human_review', routes: { approve: 'end', reject: 'end' } }, end: { type: 'end' } } };
+  assert.equal((await back.request('PUT', '/workflows/lend', lend)).status, 200);
+  const parent = await back.execute({ nodes: { start: { type: 'start', next_ids: ['c'] }, c: { type: 'subworkflow', properties: { workflow_id: 'lend' }, next_ids: ['end'] }, end: { type: 'end' } } });
+  const reader = new Reader(back, parent);
+  const child = (await reader.untilEvent('node_state_change', (e) => e.node_id === 'c' && e.data.to === 'running')).data.child_session_id;
+  reader.close();
+  assert.equal((await back.post(`/sessions/${parent}/pause`)).status, 200);
+  const text = await exported(back, parent);
+  const keyed = await new Server({ env: standin.env }).start();
+  try {
+    const auth = (key) => ({ authorization: `Bearer ${key}` });
+    const admin = (await keyed.post('/keys', { name: 'root', role: 'admin' })).json.key;
+    const keyOf = async (workspace) => auth((await keyed.post('/keys', { name: workspace, role: 'editor', workspace }, auth(admin))).json.key);
+    const [theirs, ours] = [await keyOf('theirs'), await keyOf('ours')];
+    const graph = (more) => ({ graph: { nodes: { start: { type: 'start', next_ids: ['end'] }, ...more, end: { type: 'end', properties: { output: "'the secret of theirs'" } } } } });
+    const open = { start: { type: 'start', next_ids: ['ask'] }, ask: { type: 'user_input', next_ids: ['end'] } };
+    for (const [more, status] of [[{}, 'completed'], [open, 'running']]) {
+      const secret = (await keyed.post('/workflows/execute', graph(more), theirs)).json.session_id;
+      const until = Date.now() + 10000;
+      while ((await keyed.get(`/sessions/${secret}`, theirs)).json.status !== status) assert.ok(Date.now() < until);
+      const forged = text.replaceAll(child, secret).replaceAll(parent, `${parent.slice(0, -4)}${secret.slice(-4)}`);
+      const id = JSON.parse(forged.slice(0, forged.indexOf('\n'))).session_id;
+      const head = forged.slice(0, forged.lastIndexOf('\n{"end"') + 1);
+      const end = JSON.parse(forged.slice(head.length));
+      end.end.sha256 = createHash('sha256').update(head).digest('hex');
+      const r = await take(keyed, `${head}${JSON.stringify(end)}\n`, { ...lines, ...ours });
+      assert.equal(r.status, 201, r.text);
+      assert.equal((await keyed.get(`/sessions/${id}`, theirs)).status, 404);
+      assert.equal((await keyed.post(`/sessions/${id}/resume`, {}, ours)).status, 200);
+      let session;
+      do session = (await keyed.get(`/sessions/${id}`, ours)).json; while (session.status === 'running' && Date.now() < until);
+      assert.equal(session.status, 'failed', JSON.stringify(session));
+      assert.equal(session.error.code, 'child_not_found');
+      assert.ok(!(await keyed.get(`/sessions/${id}/events?limit=500`, ours)).text.includes('secret'));
+      assert.equal((await keyed.get(`/sessions/${secret}`, theirs)).json.status, status); // nor was it cancelled
+    }
+  } finally {
+    await keyed.close();
+  }
 });
 
 test('what is no export changes nothing', async () => {
