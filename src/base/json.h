@@ -17,9 +17,10 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-#define JSON_DEPTH_MAX  64
-#define JSON_DEPTH_WRAP 4 /* what wraps a checked value may be so much deeper, if it asks for it   \
-                           */
+#define JSON_DEPTH_MAX 64
+#define JSON_DEPTH_WRAP                                                                            \
+    4 /* what wraps a checked value may be so much deeper, if it asks for it                       \
+       */
 #define JSON_BODY_MAX (10u << 20) /* default limit of a request body */
 #define JSON_KEYS_MAX 100000      /* members of one object */
 

@@ -147,7 +147,7 @@ static void test_times_are_for_people(void **state)
         int64_t ms;
         const char *ago, *duration;
     } rows[] = {
-        {0, "just now", "0.0 s"},           {950, "just now", "0.9 s"},
+        {0, "just now", "0.0 s"},          {950, "just now", "0.9 s"},
         {59999, "just now", "59 s"},       {61000, "1 min ago", "1 min 1 s"},
         {3600000, "1 h ago", "1 h 0 min"}, {86400000, "2023-11-14", "24 h 0 min"},
     };
