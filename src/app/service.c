@@ -342,15 +342,21 @@ static void metrics_answer(struct svc_req *req, const struct metric *rows, size_
     app_done(req);
 }
 
+static struct cache_stats metrics_cache(struct app *a)
+{
+    struct cache_stats cache = {0};
+    if (a->cache)
+        cache_stats(a->cache, &cache);
+    return cache;
+}
+
 void svc_metrics(struct app *a, struct svc_req *req)
 {
     struct store_stats st = {0};
     struct net_stats net = {0};
-    struct cache_stats cache = {0};
+    struct cache_stats cache = metrics_cache(a);
     store_stats(a->store, &st);
     net_server_stats(a->net, &net);
-    if (a->cache)
-        cache_stats(a->cache, &cache);
     const struct metric rows[] = {
         {"sluice_sessions_live", "gauge", "sessions in memory", (double)a->live.count},
         {"sluice_sessions_parked", "gauge", "paused ones, of which only their calls are in memory",
