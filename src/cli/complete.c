@@ -42,6 +42,7 @@ static const struct {
     {NULL, "kind", "approve_reject edit_content form user_input stage"},
 };
 static const char session_states[] = "pending running paused completed failed cancelled";
+static const char entry_states[] = "PENDING IN_PROGRESS ON_HOLD COMPLETED FAILED CANCELED";
 static const char review_states[] = "pending answered expired cancelled all";
 
 /* What a placeholder of the help stands for. */
@@ -61,6 +62,7 @@ static const struct {
     {"template", "ID", "template"},
     {"review", "ID", "review"},
     {NULL, "SCHEDULE", "schedule"},
+    {NULL, "WEBHOOK", "webhook"},
 };
 
 static void words_offer(struct completion *c, const char *words)
@@ -84,6 +86,8 @@ static void placeholder_offer(struct completion *c, const char *group, const cha
         n -= 2;
     }
     snprintf(name, sizeof(name), "%.*s", (int)n, text);
+    if (strcmp(name, "STATUS") == 0 && group && strcmp(group, "status") == 0)
+        words_offer(c, entry_states);
     if (strncmp(name, "FILE", 4) == 0 || strstr(name, "|FILE"))
         c->files = true;
     for (size_t i = 0; c->fetch && i < sizeof(kinds) / sizeof(kinds[0]); i++) {
@@ -93,6 +97,13 @@ static void placeholder_offer(struct completion *c, const char *group, const cha
         c->fetch(c->data, kinds[i].kind, offer, c);
         return;
     }
+}
+
+static const char *states_of(const char *group)
+{
+    return strcmp(group, "review") == 0   ? review_states
+           : strcmp(group, "status") == 0 ? entry_states
+                                          : session_states;
 }
 
 static void value_offer(struct completion *c, const struct command *cmd, const struct option_def *d)
@@ -105,8 +116,7 @@ static void value_offer(struct completion *c, const struct command *cmd, const s
         return;
     }
     if (strcmp(d->name, "status") == 0)
-        words_offer(c, cmd->group && strcmp(cmd->group, "review") == 0 ? review_states
-                                                                       : session_states);
+        words_offer(c, states_of(cmd->group ? cmd->group : ""));
     else if (strcmp(d->name, "workflow") == 0)
         placeholder_offer(c, "flow", "ID", 2);
     else if (strcmp(d->name, "agent") == 0 || strcmp(d->name, "group") == 0)

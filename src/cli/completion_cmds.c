@@ -167,6 +167,7 @@ static void fetch(void *data, const char *kind, complete_cb *give, void *to)
         {"template", "/templates?", "id", false},
         {"review", "/reviews?status=pending", "interrupt_id", false},
         {"schedule", "/schedules?", "id", false},
+        {"webhook", "/webhooks?", "id", false},
     };
     struct fetcher *f = data;
     struct client c = {.http = f->http, .out = f->c->out};
