@@ -205,6 +205,7 @@ int app_webhook_key(struct app *a, bool make, struct errbuf *e);
 int app_webhooks_open(struct app *a, struct errbuf *e); /* store and settings are there */
 void app_webhooks_start(struct app *a);                 /* this instance is registered */
 void app_webhooks_sealed(struct live *l, const struct delta *d);
+void app_webhooks_metrics(const struct app *a, struct buf *out); /* Prometheus text */
 
 /* service_status.c: sessions as entries of a status system */
 void svc_status_list(struct app *a, struct svc_req *req);

@@ -412,12 +412,9 @@ void svc_metrics(struct app *a, struct svc_req *req)
          (double)a->remote.fed},
         {"sluice_remote_reads_total", "counter", "reads of the store for them",
          (double)a->remote.feed_reads},
-        {"sluice_webhooks_delivered_total", "counter", "events that a webhook took",
-         (double)a->webhooks.delivered},
-        {"sluice_webhooks_failed_total", "counter", "attempts that failed",
-         (double)a->webhooks.failed},
         {"sluice_store_writable", "gauge", "1 while commits succeed", a->journal.failing ? 0 : 1},
     };
     llm_metrics_write(a->llm, &req->body);
+    app_webhooks_metrics(a, &req->body);
     metrics_answer(req, rows, sizeof(rows) / sizeof(rows[0]));
 }

@@ -53,3 +53,13 @@ void app_webhooks_sealed(struct live *l, const struct delta *d)
     webhooks_sealed(&l->app->webhooks, m->workspace.p ? m->workspace : STR("default"), &about,
                     d->is_new, d->seq_first, d->seq_last, buf_str(&d->events));
 }
+
+void app_webhooks_metrics(const struct app *a, struct buf *out)
+{
+    static const char form[] = "# HELP %s %s\n# TYPE %s counter\n%s %llu\n";
+    const char *delivered = "sluice_webhooks_delivered_total";
+    const char *failed = "sluice_webhooks_failed_total";
+    buf_printf(out, form, delivered, "events that a webhook took", delivered, delivered,
+               a->webhooks.delivered);
+    buf_printf(out, form, failed, "attempts at it that failed", failed, failed, a->webhooks.failed);
+}
