@@ -1,4 +1,5 @@
 /* Webhooks in memory. Everything is walked whole: a test's sessions are few. */
+#include <assert.h>
 #include <string.h>
 
 #include "store/cursor.h"
@@ -396,6 +397,7 @@ static int hook_deliveries(struct mem_data *d, struct store_hook_deliveries *l)
         if (!delivery_is_asked(l, row, &c))
             continue;
         if (page_see(&page, true) == PAGE_STOP) {
+            assert(last);
             l->next_cursor = cursor_encode(&l->req.arena, CURSOR_DELIVERIES, last->created_at, 0,
                                            (struct str){(const char *)last->id.b, 16});
             return 0;

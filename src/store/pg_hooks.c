@@ -1,4 +1,5 @@
 /* Webhooks: who hears of what, how far each session has been told, what became of deliveries. */
+#include <assert.h>
 #include <string.h>
 
 #include "store/cursor.h"
@@ -438,6 +439,7 @@ static int deliveries_listed(struct pg_job *j)
         return pg_refuse(j, ERR_NOT_FOUND, "no such webhook");
     for (pgr_open(&r, j->conn, 1); pgr_next(&r); tail = &last->next) {
         if (page_see(&page, true) == PAGE_STOP) {
+            assert(last);
             l->next_cursor = cursor_encode(&j->req->arena, CURSOR_DELIVERIES, last->created_at, 0,
                                            (struct str){(const char *)last->id.b, 16});
             return 0;

@@ -1,4 +1,5 @@
 /* Webhooks: who hears of what, how far each session has been told, what became of deliveries. */
+#include <assert.h>
 #include <string.h>
 
 #include "store/cursor.h"
@@ -154,7 +155,7 @@ static int hook_checked(struct sqlite_db *db, struct arena *a, struct str worksp
 
 static int hook_put(struct sqlite_db *db, struct store_hook_put *p)
 {
-    struct hook_row now;
+    struct hook_row now = {.next = NULL};
     int64_t workspace = 0;
 
     if (p->is_new)
@@ -173,7 +174,7 @@ static int hook_put(struct sqlite_db *db, struct store_hook_put *p)
 
 static int hook_delete(struct sqlite_db *db, struct store_hook_delete *d)
 {
-    struct hook_row now;
+    struct hook_row now = {.next = NULL};
     int64_t workspace = 0;
     struct sqlq q;
 
@@ -285,7 +286,7 @@ static int cursor_parents(struct sqlite_db *db, struct arena *a, const struct id
 
 static int hook_claim(struct sqlite_db *db, struct store_hook_claim *c)
 {
-    struct sqlite_session session;
+    struct sqlite_session session = {.key = 0};
     struct hook_cursor at = {.seq = c->seq};
     bool ours = true;
     struct sqlq q;
@@ -362,7 +363,7 @@ static int delivery_put(struct sqlite_db *db, const struct store_hook_save *s, i
 
 static int hook_save(struct sqlite_db *db, struct store_hook_save *s)
 {
-    struct sqlite_session session;
+    struct sqlite_session session = {.key = 0};
     struct sqlq q;
 
     int status = cursor_parents(db, &s->req.arena, &s->hook, &s->session_id, &session);
@@ -417,6 +418,7 @@ static int deliveries_page(struct sqlq *q, struct store_hook_deliveries *l)
 
     while ((more = sqlq_next(q)) > 0) {
         if (page_see(&page, true) == PAGE_STOP) {
+            assert(last);
             sqlq_end(q);
             l->next_cursor = cursor_encode(&l->req.arena, CURSOR_DELIVERIES, last->created_at, 0,
                                            (struct str){(const char *)last->id.b, 16});
