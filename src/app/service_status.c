@@ -460,6 +460,32 @@ static void put_move(struct status_job *job, enum session_status now)
     }
 }
 
+/* One that another program keeps here: the word is written into it, and how far it is. */
+static void put_stored(struct status_job *job)
+{
+    struct svc_req *req = job->req;
+    struct str progress = req->set_status.progress_json;
+    struct buf b;
+    struct jw w;
+    buf_init(&b, 256);
+    jw_init(&w, &b);
+    jw_object(&w);
+    jw_kv_stringz(&w, "status", session_status_word(job->want));
+    if (progress.p) {
+        jw_key(&w, "workflow_state");
+        jw_object(&w);
+        jw_kv_raw(&w, "progress", progress);
+        jw_end(&w);
+    }
+    jw_end(&w);
+    command_init(job, SVC_SESSION_PATCH, command_done);
+    job->command.stored.json =
+        json_root((struct str){arena_strdup(&job->command.arena, buf_str(&b)), b.len});
+    job->command.if_match = req->if_match;
+    buf_deinit(&b);
+    svc_session_change(job->app, &job->command);
+}
+
 static void put_came(struct store_req *r)
 {
     struct status_job *job = r->data;
@@ -473,8 +499,11 @@ static void put_came(struct store_req *r)
     bool known = wire_status_of(row->core.status, &now);
     if (req->if_match && req->if_match != row->version)
         job_fail(job, ERR_STALE, "the session has another version by now");
-    else if (known && now == job->want)
+    else if (known && now == job->want &&
+             !(row->meta.stored_only && req->set_status.progress_json.p))
         entry_finish(job);
+    else if (row->meta.stored_only)
+        put_stored(job);
     else
         put_move(job, now);
 }

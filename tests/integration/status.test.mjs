@@ -85,6 +85,22 @@ for (const [from, row] of Object.entries(table)) {
   });
 }
 
+test('of a session that another program keeps, the status is written down, whatever it was', async () => {
+  const id = '01900000-0000-7000-8000-0000000000aa';
+  assert.equal((await server.request('PUT', `/sessions/${id}`, { name: 'theirs', status: 'asleep' })).status, 201);
+  assert.deepEqual([(await get(id)).status, (await get(id)).session_status], ['UNKNOWN', 'asleep']);
+  for (const [state, word] of [...Object.entries(words), ...Object.entries(words).reverse()]) {
+    const r = await put(id, word, { progress: 40 });
+    assert.equal(r.status, 200, r.text);
+    assert.deepEqual([r.json.status, r.json.progress], [word, state === 'completed' ? 100 : 40]);
+    assert.equal((await server.get(`/sessions/${id}`)).json.status, state);
+    const { version } = await get(id);
+    assert.equal((await put(id, word)).json.version, version); // the same again changes nothing
+  }
+  const listed = (await server.get('/status?status=PENDING')).json.items;
+  assert.deepEqual(listed.map((e) => e.session_id), [id]);
+});
+
 test('COMPLETED completes the stages that wait, when that completes the session', async () => {
   const two = staged(optional('a'), { more: { type: 'stage', next_ids: ['end'] } });
   two.nodes.work.next_ids = ['more'];
