@@ -479,8 +479,7 @@ static void put_stored(struct status_job *job)
     }
     jw_end(&w);
     command_init(job, SVC_SESSION_PATCH, command_done);
-    job->command.stored.json =
-        json_root((struct str){arena_strdup(&job->command.arena, buf_str(&b)), b.len});
+    job->command.stored.json = (struct str){arena_strdup(&job->command.arena, buf_str(&b)), b.len};
     job->command.if_match = req->if_match;
     buf_deinit(&b);
     svc_session_change(job->app, &job->command);
