@@ -26,6 +26,7 @@ static void test_session(void **state)
         "name",
         "workflow_id",
         "workflow_version",
+        "definition",
         "group_id",
         "user_id",
         "tags",
