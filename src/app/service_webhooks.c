@@ -331,11 +331,13 @@ static void put_submit(struct webhook_job *job, const struct hook_row *old)
     job->put.row.id = old ? old->id : id_new(&job->app->ids, (uint64_t)job->put.now_ms);
     job->put.row.workspace = req->workspace;
     job->put.row.scan_from = job->put.now_ms;
-    if (job->secret.len) {
+    if (job->secret.len) { /* always, of a new one */
         id_format(job->put.row.id, bound);
         seal_close(&hooks->key, buf_str(&job->secret), str_of(bound), &job->sealed);
+        job->put.row.secret = buf_str(&job->sealed);
+    } else if (old) {
+        job->put.row.secret = old->secret;
     }
-    job->put.row.secret = job->secret.len ? buf_str(&job->sealed) : old->secret;
     if (!old) {
         req->http_status = 201;
         put_key(job);
