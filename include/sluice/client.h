@@ -1,9 +1,13 @@
 /* libsluice: the Sluice server from C. Flow sessions, stage instances, the session store and the
  * status system as functions; docs/CLIENT.md has a first program and the table of all calls.
  *
- *     struct sluice_client *c = sluice_client_create("http://127.0.0.1:8080",
- * getenv("SLUICE_KEY")); struct sluice_reply r; if (sluice_send(c, sluice_session_get(id), &r) ==
- * 0) puts(sluice_reply_string(&r, "/status")); else fprintf(stderr, "%s\n", r.error);
+ *     struct sluice_client *c = sluice_client_create("http://127.0.0.1:8080", NULL);
+ *     struct sluice_reply r;
+ *
+ *     if (sluice_send(c, sluice_session_get(id), &r) == 0)
+ *         puts(sluice_reply_string(&r, "/status"));
+ *     else
+ *         fprintf(stderr, "%s\n", r.error);
  *     sluice_reply_free(&r);
  *     sluice_client_destroy(c);
  *
