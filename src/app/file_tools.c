@@ -3,25 +3,9 @@
 #include <stdlib.h>
 
 #include "app/app.h"
+#include "base/digest.h"
 #include "base/mem.h"
 #include "base/utf8.h"
-
-static void base64_write(struct buf *out, struct str in)
-{
-    static const char letters[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-    for (size_t i = 0; i < in.n; i += 3) {
-        size_t left = in.n - i;
-        uint32_t v = (uint32_t)(uint8_t)in.p[i] << 16;
-        v |= left > 1 ? (uint32_t)(uint8_t)in.p[i + 1] << 8 : 0;
-        v |= left > 2 ? (uint32_t)(uint8_t)in.p[i + 2] : 0;
-        buf_append_char(out, letters[v >> 18]);
-        buf_append_char(out, letters[v >> 12 & 63]);
-        buf_append_char(out, left > 1 ? letters[v >> 6 & 63] : '=');
-        buf_append_char(out, left > 2 ? letters[v & 63] : '=');
-    }
-}
 
 void file_content_write(struct jw *w, struct str content)
 {
@@ -34,7 +18,7 @@ void file_content_write(struct jw *w, struct str content)
         return;
     }
     buf_init(&b, content.n / 3 * 4 + 8);
-    base64_write(&b, content);
+    base64_append(&b, content.p, content.n);
     jw_kv_string(w, "content", buf_str(&b));
     buf_deinit(&b);
 }

@@ -58,23 +58,6 @@ static void write_statuses(struct buf *out, struct str text)
     free(pairs);
 }
 
-static void write_base64(struct buf *out, struct str in)
-{
-    static const char letters[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-    for (size_t i = 0; i < in.n; i += 3) {
-        size_t left = in.n - i;
-        uint32_t v = (uint32_t)(uint8_t)in.p[i] << 16;
-        v |= left > 1 ? (uint32_t)(uint8_t)in.p[i + 1] << 8 : 0;
-        v |= left > 2 ? (uint32_t)(uint8_t)in.p[i + 2] : 0;
-        buf_append_char(out, letters[v >> 18]);
-        buf_append_char(out, letters[v >> 12 & 63]);
-        buf_append_char(out, left > 1 ? letters[v >> 6 & 63] : '=');
-        buf_append_char(out, left > 2 ? letters[v & 63] : '=');
-    }
-}
-
 /* Text that a JSON string can hold, or base64. */
 static bool content_is_text(struct str s)
 {
@@ -138,7 +121,7 @@ static void write_value(struct buf *out, const struct field *f, const void *at)
             return;
         }
         buf_append_char(out, '"');
-        write_base64(out, s);
+        base64_append(out, s.p, s.n);
         buf_append_char(out, '"');
         return;
     }

@@ -1,10 +1,9 @@
 #include "base/digest.h"
 
-static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+#define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
-void base64url_append(struct buf *out, const void *bytes, size_t n)
+static void append(struct buf *out, const char *letters, const uint8_t *p, size_t n)
 {
-    const uint8_t *p = bytes;
 
     for (size_t i = 0; i < n; i += 3) {
         size_t left = n - i > 3 ? 3 : n - i;
@@ -14,6 +13,18 @@ void base64url_append(struct buf *out, const void *bytes, size_t n)
         for (size_t k = 0; k <= left; k++)
             buf_append_char(out, letters[v >> (18 - 6 * k) & 63]);
     }
+}
+
+void base64url_append(struct buf *out, const void *bytes, size_t n)
+{
+    append(out, LETTERS "-_", bytes, n);
+}
+
+void base64_append(struct buf *out, const void *bytes, size_t n)
+{
+    append(out, LETTERS "+/", bytes, n);
+    for (size_t i = n; i % 3; i++)
+        buf_append_char(out, '=');
 }
 
 static int letter_value(char c)

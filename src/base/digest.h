@@ -19,6 +19,7 @@ void digest_random(void *out, size_t n);
 
 #define BASE64URL_BYTES(n) (((n)*4 + 2) / 3) /* of n bytes, without padding or terminator */
 void base64url_append(struct buf *out, const void *bytes, size_t n);
+void base64_append(struct buf *out, const void *bytes, size_t n); /* RFC 4648, 4: padded */
 /* Strict: no padding, no other letters, no bits left over. -1: it is none, or longer than max. */
 int base64url_decode(struct str text, void *out, size_t max);
 

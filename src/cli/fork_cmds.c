@@ -11,30 +11,6 @@
 
 /* New sessions that go on where others were: fork, retry. Both print the new one's id. */
 
-/* --var k=v: JSON where it is JSON, else text. */
-static int vars_write(const struct args *a, struct jw *w)
-{
-    const char *given;
-    if (!args_has(a, "var"))
-        return 0;
-    jw_key(w, "vars");
-    jw_object(w);
-    for (int i = 0; (given = args_nth(a, "var", i)) != NULL; i++) {
-        const char *is = strchr(given, '=');
-        if (!is || is == given) {
-            client_complain(T("--var wants key=value, not \"%.80s\""), given);
-            return EXIT_USAGE;
-        }
-        jw_key_str(w, (struct str){given, (size_t)(is - given)});
-        if (json_check(str_of(is + 1), NULL, NULL) == 0)
-            jw_raw(w, json_raw(json_root(str_of(is + 1))));
-        else
-            jw_string(w, str_of(is + 1));
-    }
-    jw_end(w);
-    return 0;
-}
-
 static int input_write(struct client *c, const struct args *a, struct jw *w)
 {
     struct buf input;
@@ -89,7 +65,7 @@ static int session_fork_command(struct client *c, const struct args *a)
     if (!rc)
         rc = input_write(c, a, &w);
     if (!rc)
-        rc = vars_write(a, &w);
+        rc = pairs_write(a, "var", "vars", true, &w);
     jw_end(&w);
     if (!rc)
         rc = client_post(c, path.data, buf_str(&body), &r);

@@ -295,3 +295,27 @@ int input_build(struct client *c, const struct args *a, struct json schema, stru
     buf_append_char(out, '}');
     return rc;
 }
+
+int pairs_write(const struct args *a, const char *option, const char *key, bool as_json,
+                struct jw *w)
+{
+    const char *given;
+    if (!args_has(a, option))
+        return 0;
+    jw_key(w, key);
+    jw_object(w);
+    for (int i = 0; (given = args_nth(a, option, i)) != NULL; i++) {
+        const char *is = strchr(given, '=');
+        if (!is || is == given) {
+            client_complain(T("--%s wants NAME=VALUE, not \"%.80s\""), option, given);
+            return EXIT_USAGE;
+        }
+        jw_key_str(w, (struct str){given, (size_t)(is - given)});
+        if (as_json && json_check(str_of(is + 1), NULL, NULL) == 0)
+            jw_raw(w, json_raw(json_root(str_of(is + 1))));
+        else
+            jw_string(w, str_of(is + 1));
+    }
+    jw_end(w);
+    return 0;
+}

@@ -26,4 +26,10 @@ int input_field_write(const struct input_field *f, struct str typed, struct buf 
  * required properties that are missing. 0, or the exit code after telling. */
 int input_build(struct client *c, const struct args *a, struct json schema, struct buf *out);
 
+/* NAME=VALUE of an option that repeats, as the member `key` of the object that is being written;
+ * nothing when it was not given. as_json: a value that is JSON is taken as such, else all are text.
+ * 0, or the exit code after telling. */
+int pairs_write(const struct args *a, const char *option, const char *key, bool as_json,
+                struct jw *w);
+
 #endif

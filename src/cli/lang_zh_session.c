@@ -14,7 +14,6 @@ const struct lang_entry lang_zh_session[] = {
     {"--after wants the number of an event, not \"%.80s\"", "--after 需要事件序号，不能是“%.80s”"},
     {"--comment goes with --data only when that is an object without one",
      "只有 --data 是不含 comment 的对象时才能同时用 --comment"},
-    {"--var wants key=value, not \"%.80s\"", "--var 的形式是 key=value，不能是“%.80s”"},
     {"DAY", "日期"},
     {"EVENT", "事件"},
     {"ITER", "轮"},

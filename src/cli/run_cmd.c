@@ -122,29 +122,6 @@ static int source_read(struct client *c, const char *word, struct source *s)
     return rc;
 }
 
-static int metadata_write(const struct args *a, struct jw *w)
-{
-    const char *given;
-    if (!args_has(a, "metadata"))
-        return 0;
-    jw_key(w, "metadata");
-    jw_object(w);
-    for (int i = 0; (given = args_nth(a, "metadata", i)) != NULL; i++) {
-        const char *is = strchr(given, '=');
-        if (!is || is == given) {
-            client_complain(T("--%s wants NAME=VALUE, not \"%.80s\""), "metadata", given);
-            return EXIT_USAGE;
-        }
-        jw_key_str(w, (struct str){given, (size_t)(is - given)});
-        if (json_check(str_of(is + 1), NULL, NULL) == 0)
-            jw_raw(w, json_raw(json_root(str_of(is + 1))));
-        else
-            jw_string(w, str_of(is + 1));
-    }
-    jw_end(w);
-    return 0;
-}
-
 /* Name, user, tags: what a session is found by. */
 static int labels_write(const struct args *a, struct jw *w)
 {
@@ -162,7 +139,7 @@ static int labels_write(const struct args *a, struct jw *w)
             jw_stringz(w, args_nth(a, "tag", i));
         jw_end(w);
     }
-    return metadata_write(a, w);
+    return pairs_write(a, "metadata", "metadata", true, w);
 }
 
 static int body_write(struct client *c, const struct args *a, const struct source *s,

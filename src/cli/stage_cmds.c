@@ -4,6 +4,7 @@
 
 #include "cli/commands.h"
 #include "cli/find.h"
+#include "cli/input.h"
 #include "cli/lang.h"
 #include "cli/names.h"
 #include "cli/stage_view.h"
@@ -125,32 +126,11 @@ static int stage_start_command(struct client *c, const struct args *a)
 
 /* ---- items and deliverables ---- */
 
-/* NAME=VALUE of --deliverable and --note: {"report": "built.md"}; text stays text. */
-static int pairs_write(const struct args *a, const char *option, const char *key, struct jw *w)
-{
-    const char *given;
-    if (!args_has(a, option))
-        return 0;
-    jw_key(w, key);
-    jw_object(w);
-    for (int i = 0; (given = args_nth(a, option, i)) != NULL; i++) {
-        const char *is = strchr(given, '=');
-        if (!is || is == given) {
-            client_complain(T("--%s wants NAME=VALUE, not \"%.80s\""), option, given);
-            return EXIT_USAGE;
-        }
-        jw_key_str(w, (struct str){given, (size_t)(is - given)});
-        jw_string(w, str_of(is + 1));
-    }
-    jw_end(w);
-    return 0;
-}
-
 static int change_write(const struct args *a, struct jw *w)
 {
-    int rc = pairs_write(a, "deliverable", "deliverables", w);
+    int rc = pairs_write(a, "deliverable", "deliverables", false, w);
     if (!rc)
-        rc = pairs_write(a, "note", "context", w);
+        rc = pairs_write(a, "note", "context", false, w);
     if (!rc && args_has(a, "by"))
         jw_kv_stringz(w, "reviewer", args_get(a, "by"));
     return rc;

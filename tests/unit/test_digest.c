@@ -68,12 +68,30 @@ static void test_base64url(void **state)
     assert_int_equal(base64url_decode(STR("Zm9vYmE"), out, 5), 5);
 }
 
+static void test_base64(void **state)
+{
+    static const struct {
+        const char *text, *code;
+    } known[] = {{"", ""},        {"f", "Zg=="},        {"fo", "Zm8="},
+                 {"foo", "Zm9v"}, {"foob", "Zm9vYg=="}, {"\xff\xfe\xfb", "//77"}};
+    (void)state;
+
+    for (size_t i = 0; i < ROWS(known); i++) {
+        struct buf b;
+        buf_init(&b, 100);
+        base64_append(&b, known[i].text, strlen(known[i].text));
+        assert_true(str_eqz(buf_str(&b), known[i].code));
+        buf_deinit(&b);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_hashes),
         cmocka_unit_test(test_random),
         cmocka_unit_test(test_base64url),
+        cmocka_unit_test(test_base64),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
