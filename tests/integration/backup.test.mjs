@@ -156,7 +156,7 @@ test('to PostgreSQL and back: the same answers everywhere', { skip: !withPostgre
   database.drop();
 });
 
-// What people keep beside their sessions: stored sessions, the active one, schedules, keys.
+// What people keep beside their sessions: stored sessions, the active one, schedules, webhooks, keys.
 async function keep(server) {
   const stored = '01900000-0000-7000-8000-00000000cafe';
   const made = [
@@ -164,6 +164,7 @@ async function keep(server) {
     await server.request('PUT', '/workflows/kept', talk(text(0))),
     await server.post('/schedules', { name: 'nightly', workflow_id: 'kept', cron: '0 3 * * *', time_zone: 'Europe/Berlin' }),
     await server.request('PUT', '/current', { session_id: stored }),
+    await server.post('/webhooks', { url: 'https://hooks.invalid/x', events: ['session_state_change'], enabled: false }),
     await server.post('/keys', { name: 'root', role: 'admin' }),
   ];
   for (const r of made) assert.ok(r.status < 300, r.text);
@@ -172,16 +173,16 @@ async function keep(server) {
 async function kept(server, auth) {
   assert.equal((await server.get('/sessions')).status, 401); // the keys are there
   const all = [];
-  for (const path of ['/sessions', '/schedules', '/current', '/keys']) {
+  for (const path of ['/sessions', '/schedules', '/current', '/webhooks', '/keys']) {
     const r = await server.get(path, auth);
     assert.equal(r.status, 200, `${path}: ${r.text}`);
     all.push(JSON.parse(r.text, (k, v) => (k === 'last_used_at' ? undefined : v))); // this looking uses it
   }
-  assert.deepEqual(all.map((a) => a.items?.length ?? 1), [1, 1, 1, 1]);
+  assert.deepEqual(all.map((a) => a.items?.length ?? 1), [1, 1, 1, 1, 1]);
   return all;
 }
 
-test('keys, schedules and stored sessions are in a backup, of either store', async () => {
+test('keys, schedules, webhooks and stored sessions are in a backup, of either store', async () => {
   const server = await serve({ store: 'sqlite' });
   const auth = await keep(server);
   const before = await kept(server, auth);
