@@ -71,7 +71,7 @@ describe("calls", () => {
     const done = client.execute({ workflow_id: "w" } as never);
     await vi.advanceTimersByTimeAsync(300);
     expect(asked).toHaveLength(2);
-    await vi.advanceTimersByTimeAsync(1900);
+    await vi.advanceTimersByTimeAsync(2000);
     expect(await done).toEqual({ session_id: "s" });
     const keys = asked.map((a) => a.init.headers["Idempotency-Key"]);
     expect(keys[0]).toBeTruthy();
