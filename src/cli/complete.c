@@ -45,10 +45,10 @@ static const char session_states[] = "pending running paused completed failed ca
 static const char entry_states[] = "PENDING IN_PROGRESS ON_HOLD COMPLETED FAILED CANCELED";
 static const char review_states[] = "pending answered expired cancelled all";
 
-/* What a placeholder of the help stands for. */
+/* What an operand of the help stands for. */
 static const struct {
     const char *group; /* NULL: any */
-    const char *placeholder, *kind;
+    const char *operand, *kind;
 } kinds[] = {
     {NULL, "SESSION", "session"},
     {NULL, "WORKFLOW", "workflow"},
@@ -91,7 +91,7 @@ static void placeholder_offer(struct completion *c, const char *group, const cha
     if (strncmp(name, "FILE", 4) == 0 || strstr(name, "|FILE"))
         c->files = true;
     for (size_t i = 0; c->fetch && i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-        if (strcmp(kinds[i].placeholder, name) != 0 ||
+        if (strcmp(kinds[i].operand, name) != 0 ||
             (kinds[i].group && !(group && strcmp(kinds[i].group, group) == 0)))
             continue;
         c->fetch(c->data, kinds[i].kind, offer, c);
@@ -154,7 +154,7 @@ static void options_offer(struct completion *c, const struct option_def *d)
     }
 }
 
-/* The word itself, or its i-th placeholder; the last one may be repeated. */
+/* The word itself, or its i-th operand; the last one may be repeated. */
 static void position_offer(struct completion *c, const struct command *cmd, int position)
 {
     const char *p = cmd->words;
