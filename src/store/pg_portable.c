@@ -86,17 +86,7 @@ static void *export_file(struct pgr *r, struct arena *a)
 {
     struct file_row *row = arena_alloc(a, sizeof(*row));
 
-    row->path = pgr_str(r, a);
-    row->version = pgr_i64(r);
-    row->from_version = pgr_i64(r);
-    pgr_id(r, &row->run_id);
-    row->author = pgr_str(r, a);
-    row->reason = pgr_str(r, a);
-    row->media_type = pgr_str(r, a);
-    row->size = pgr_i64(r);
-    row->seq = pgr_i64(r);
-    row->deleted = pgr_bool(r);
-    row->created_at = pgr_i64(r);
+    pg_file_columns(r, a, row);
     row->content = pgr_str(r, a);
     if (row->from_version > 0)
         row->content = STR_NULL;

@@ -169,6 +169,8 @@ int pg_commit_add_new(struct pg_job *j, const struct delta *d, const struct even
 
 /* RUN_COLUMNS of pg_sql.c. */
 void pg_run_columns(struct pgr *r, struct arena *a, struct run_row *row);
+/* pg_work.c: of a file, all but its content, as every statement about files selects it. */
+void pg_file_columns(struct pgr *r, struct arena *a, struct file_row *row);
 
 struct pg_rows;
 /* A session that is made, and the texts that hang on it; what is changed of these. */

@@ -240,7 +240,7 @@ int pg_task_heartbeat_start(struct pg_job *j)
 
 /* ---- files ---- */
 
-static void file_columns(struct pgr *r, struct arena *a, struct file_row *row)
+void pg_file_columns(struct pgr *r, struct arena *a, struct file_row *row)
 {
     *row = (struct file_row){.next = NULL};
     row->path = pgr_str(r, a);
@@ -269,7 +269,7 @@ static int file_got(struct pg_job *j)
     pgr_open(&r, j->conn, 0);
     bool found = pgr_next(&r);
     if (found) {
-        file_columns(&r, &j->req->arena, &g->row);
+        pg_file_columns(&r, &j->req->arena, &g->row);
         g->row.content = pgr_str(&r, &j->req->arena);
         if (r.corrupt || !g->row.content.p)
             return file_corrupt(j);
@@ -305,7 +305,7 @@ static int files_listed(struct pg_job *j)
             return 0;
         }
         last = *tail = arena_alloc(&j->req->arena, sizeof(*last));
-        file_columns(&r, &j->req->arena, last);
+        pg_file_columns(&r, &j->req->arena, last);
         if (r.corrupt)
             return file_corrupt(j);
     }

@@ -82,17 +82,7 @@ static void *export_file(struct sqlq *q, struct arena *a)
 {
     struct file_row *row = arena_alloc(a, sizeof(*row));
 
-    row->path = sqlq_str(q, a);
-    row->version = sqlq_i64(q);
-    row->from_version = sqlq_i64(q);
-    sqlq_id(q, &row->run_id);
-    row->author = sqlq_str(q, a);
-    row->reason = sqlq_str(q, a);
-    row->media_type = sqlq_str(q, a);
-    row->size = sqlq_i64(q);
-    row->seq = sqlq_i64(q);
-    row->deleted = sqlq_i64(q) != 0;
-    row->created_at = sqlq_i64(q);
+    sqlite_file_columns(q, a, row);
     row->content = sqlq_blob(q, a);
     if (row->from_version > 0)
         row->content = STR_NULL;

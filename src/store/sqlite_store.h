@@ -181,6 +181,8 @@ int sqlite_catalog_delete(struct sqlite_db *db, struct store_catalog_delete *d);
 int sqlite_key_list(struct sqlite_db *db, struct store_key_list *l);
 int sqlite_key_write(struct sqlite_db *db, struct store_key_write *w);
 int sqlite_ticket(struct sqlite_db *db, struct store_ticket *t);
+/* sqlite_work.c: of a file, all but its content, as every statement about files selects it. */
+void sqlite_file_columns(struct sqlq *q, struct arena *a, struct file_row *row);
 int sqlite_session_export(struct sqlite_db *db, struct store_session_export *x); /* …_portable.c */
 int sqlite_session_import(struct sqlite_db *db, struct store_session_import *m);
 /* One delta: 0, or why it was left out or has failed (db->failed). (sqlite_commit.c) */

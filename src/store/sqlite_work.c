@@ -329,7 +329,7 @@ int sqlite_task_heartbeat(struct sqlite_db *db, struct store_task_heartbeat *h)
 
 /* ---- files ---- */
 
-static void file_columns(struct sqlq *q, struct arena *a, struct file_row *row)
+void sqlite_file_columns(struct sqlq *q, struct arena *a, struct file_row *row)
 {
     *row = (struct file_row){.next = NULL};
     row->path = sqlq_str(q, a);
@@ -367,7 +367,7 @@ int sqlite_file_get(struct sqlite_db *db, struct store_file_get *g)
     if (more < 0)
         return more;
     if (more > 0) {
-        file_columns(&q, &g->req.arena, &g->row);
+        sqlite_file_columns(&q, &g->req.arena, &g->row);
         g->row.content = sqlq_blob(&q, &g->req.arena);
         if (q.corrupt || !g->row.content.p)
             return file_corrupt(&q);
@@ -391,7 +391,7 @@ static int files_read(struct sqlq *q, struct store_file_list *l)
             return 0;
         }
         last = *tail = arena_alloc(&l->req.arena, sizeof(*last));
-        file_columns(q, &l->req.arena, last);
+        sqlite_file_columns(q, &l->req.arena, last);
         if (q->corrupt)
             return file_corrupt(q);
         tail = &last->next;
