@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url";
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vitest/config";
 
@@ -7,6 +8,13 @@ const server = process.env.SLUICE_URL ?? "http://127.0.0.1:8080";
 export default defineConfig({
   base: "/ui/",
   plugins: [react()],
+  resolve: {
+    alias: {
+      "@sluice/client": fileURLToPath(new URL("./client/index.js", import.meta.url)),
+      "@": fileURLToPath(new URL("./src", import.meta.url)),
+    },
+  },
+  worker: { format: "es" },
   build: {
     target: "es2022",
     // The polyfill would be one more script for browsers that the target already leaves out.

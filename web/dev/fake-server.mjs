@@ -268,6 +268,7 @@ const routes = [
   ["GET", /^\/workflows\/([^/]+)$/, (_, id) => workflows.find((w) => w.id === id) ?? (() => { throw new HttpError(404, "not_found", "Workflow not found"); })()],
   ["POST", /^\/workflows$/, () => { throw new HttpError(422, "invalid_workflow", "nodes.judge.next_ids[0]: no node \"jugde\"", { errors: [{ node_id: "judge", path: "nodes.judge.next_ids[0]", code: "unknown_node", message: "no node \"jugde\"" }] }); }],
   ["POST", /^\/workflows\/execute$/, (body) => execute(body)],
+  ["GET", /^\/reviews$/, () => page([])],
   ["GET", /^\/whoami$/, () => ({ kind: "anonymous", name: "anonymous", role: "admin", workspace: "default", key_id: null, expires_at: null, auth: "off" })],
   ["GET", /^\/sessions$/, (_, __, q) => page([...sessions.values()].reverse().map((s) => s.object())
     .filter((s) => (!q.get("status") || q.get("status").split(",").includes(s.status)) && (!q.get("q") || JSON.stringify(s).includes(q.get("q")))))],

@@ -1,7 +1,7 @@
 // The page's client: one for the whole tab. Every failure is an ApiError whose message is a sentence for a
 // person; `code` tells the page what to do about it ("unreachable" when no server answered at all).
 
-import { Sluice, SluiceError, type Json, type JsonObject, type Message, type NodeRun, type Page, type Session, type Workflow } from "../../client/index";
+import { Sluice, SluiceError, type Json, type JsonObject, type Message, type NodeRun, type Page, type Session, type Workflow } from "@sluice/client";
 
 const KEY_NAME = "sluice.key";
 

@@ -1,6 +1,6 @@
 // The arrows of a workflow, from all the places where a node may name another.
 
-import type { Json, Workflow } from "../../client/index";
+import type { Json, Workflow } from "@sluice/client";
 
 export interface Edge {
   from: string;

@@ -6,12 +6,12 @@ import {
   type Edge, type EdgeProps, type Node, type NodeProps,
 } from "@xyflow/react";
 import { memo, useCallback, useContext, useEffect, useMemo, useRef, useState } from "react";
-import type { Workflow, WorkflowNode } from "../../client/index";
-import { StoreContext, useSession } from "../session/hooks";
-import type { NodeView, SessionView } from "../session/model";
-import { kindName, nodeName } from "../ui/format";
-import { Icon } from "../ui/icons";
-import { StatusDot, statusWord } from "../ui/status";
+import type { Workflow, WorkflowNode } from "@sluice/client";
+import { StoreContext, useSession } from "@/session/hooks";
+import type { NodeView, SessionView } from "@/session/model";
+import { kindName, nodeName } from "@/ui/format";
+import { Icon } from "@/ui/icons";
+import { StatusDot, statusWord } from "@/ui/status";
 import { NODE_HEIGHT, NODE_WIDTH, pathThrough, placeColumn, placeWorkflow, type PlacedEdge } from "./layout";
 
 type StepData = { node?: WorkflowNode; name: string; selected: boolean };

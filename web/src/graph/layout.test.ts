@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Workflow } from "../../client/index";
+import type { Workflow } from "@sluice/client";
 import { edgesOf } from "./edges";
 import { NODE_HEIGHT, NODE_WIDTH, pathThrough, placeWorkflow } from "./layout";
 

@@ -3,7 +3,7 @@
 // its own, so that a loop is seen as a loop. A loop's way out runs down the left side past its body.
 
 import { Graph, layout as dagreLayout } from "@dagrejs/dagre";
-import type { Workflow } from "../../client/index";
+import type { Workflow } from "@sluice/client";
 import { edgesOf, startOf, type Edge } from "./edges";
 
 export const NODE_WIDTH = 142;

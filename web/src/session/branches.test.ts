@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Workflow } from "../../client/index";
+import type { Workflow } from "@sluice/client";
 import { branchSlots, conversation } from "./branches";
 import type { OrderEntry, RunView, SessionView } from "./model";
 

@@ -1,8 +1,8 @@
 // Which parallel branch a node belongs to, read off the graph: a node is of branch i when, of all heads of
 // that parallel node, only head i reaches it. The join, which every head reaches, is of none.
 
-import type { Workflow } from "../../client/index";
-import { edgesOf } from "../graph/edges";
+import type { Workflow } from "@sluice/client";
+import { edgesOf } from "@/graph/edges";
 import type { OrderEntry, SessionView } from "./model";
 
 export interface BranchSlot {

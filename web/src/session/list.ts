@@ -1,7 +1,7 @@
 // The list of sessions, kept fresh: read over HTTP, then moved along by the `sessions` channel.
 
-import { api, ApiError, client } from "../client/http";
-import type { EventStream, Link, Session, SessionEvent } from "../../client/index";
+import { api, ApiError, client } from "@/client/http";
+import type { EventStream, Link, Session, SessionEvent } from "@sluice/client";
 
 export interface ListState {
   items: Session[];
@@ -10,6 +10,8 @@ export interface ListState {
   filter: { status: string; q: string };
   error?: ApiError;
   link: Link;
+  /** Counts what the channel told: whoever shows something that hangs on sessions reads again when it moves. */
+  moves: number;
 }
 
 const REFETCH_MS = 400;
@@ -19,7 +21,7 @@ const PAGE = 30;
 
 export class SessionList {
   private state: ListState = {
-    items: [], cursor: null, loading: true, filter: { status: "", q: "" }, link: { state: "connecting", attempt: 0 },
+    items: [], cursor: null, loading: true, filter: { status: "", q: "" }, link: { state: "connecting", attempt: 0 }, moves: 0,
   };
   private listeners = new Set<() => void>();
   private timer: ReturnType<typeof setTimeout> | undefined;
@@ -33,7 +35,7 @@ export class SessionList {
       onLink: (link) => {
         this.set({ link });
         // What changed while we were away was not told.
-        if (link.state === "live") this.refetchSoon(0);
+        if (link.state === "live") this.told(0);
       },
     });
   }
@@ -73,7 +75,7 @@ export class SessionList {
 
   /** Something changed that the channel does not tell: a question was asked or answered. */
   touch(): void {
-    this.refetchSoon();
+    this.told();
   }
 
   async more(): Promise<void> {
@@ -128,6 +130,11 @@ export class SessionList {
       });
     }
     // New sessions, titles and waiting questions are in the objects.
-    this.refetchSoon();
+    this.told();
+  }
+
+  private told(ms?: number): void {
+    this.set({ moves: this.state.moves + 1 });
+    this.refetchSoon(ms);
   }
 }

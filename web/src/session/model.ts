@@ -2,7 +2,7 @@
 // (or from a snapshot, when the log no longer reaches back). Objects are never changed in place: a part
 // that did not change keeps its identity, which is what lets a thousand tokens re-render one paragraph.
 
-import type { ErrorInfo, Json, JsonObject, JsonSchema, NodeStatus, Usage } from "../../client/index";
+import type { ErrorInfo, Json, JsonObject, JsonSchema, NodeStatus, Usage } from "@sluice/client";
 
 /** One execution of one node. A node has several: one per iteration, and one per attempt where the server says so. */
 export interface RunView {

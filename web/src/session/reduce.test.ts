@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { SessionEvent } from "../../client/index";
+import type { SessionEvent } from "@sluice/client";
 import { emptyView, type SessionView } from "./model";
 import { reduce, viewFromSnapshot } from "./reduce";
 

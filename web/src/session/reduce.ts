@@ -3,7 +3,7 @@
 
 import type {
   ErrorInfo, Json, Message, NodeRun, NodeStateChange, Session, SessionEvent, SessionStateChange, TokenUsage, Usage,
-} from "../../client/index";
+} from "@sluice/client";
 import {
   emptyView, TERMINAL,
   type InterruptView, type ItemRef, type LoopView, type MessageView, type NodeView, type NoteView, type OrderEntry, type RunView,

@@ -2,8 +2,8 @@
 // React components select from. Events gather in a queue and are reduced once per animation frame, so that
 // a burst of tokens costs one render.
 
-import { api, ApiError, client } from "../client/http";
-import type { EventStream, Link, Json, Session, SessionEvent, Workflow } from "../../client/index";
+import { api, ApiError, client } from "@/client/http";
+import type { EventStream, Link, Json, Session, SessionEvent, Workflow } from "@sluice/client";
 import { emptyView, TERMINAL, type SessionView } from "./model";
 import { reduce, viewFromSnapshot } from "./reduce";
 

@@ -1,7 +1,7 @@
 // A form from a JSON Schema: the plain kinds as fields, anything deeper as JSON.
 
 import { useId } from "react";
-import type { Json, JsonObject, JsonSchema } from "../../client/index";
+import type { Json, JsonObject, JsonSchema } from "@sluice/client";
 import { words } from "./format";
 
 /** What stands in the fields: text until it is sent. */

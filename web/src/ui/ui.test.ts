@@ -1,17 +1,18 @@
 import { describe, expect, it } from "vitest";
-import type { JsonSchema, Session } from "../../client/index";
+import type { JsonSchema, Session } from "@sluice/client";
 import { duration, inputTitle, nodeName, outputText, personaName, sessionTitle } from "./format";
 import { stableLength } from "./markdown";
-import { href, parseRoute } from "./route";
+import { href, matchRoute } from "@/app/route";
 import { readForm, valuesFrom } from "./schema-form";
 
 describe("routes", () => {
   it("come back from their own addresses", () => {
-    expect(parseRoute("")).toEqual({ page: "start" });
-    expect(parseRoute(href.session("a b/c"))).toEqual({ page: "session", id: "a b/c" });
-    expect(parseRoute(href.workflow("w", "s1"))).toEqual({ page: "start", workflowId: "w", from: "s1" });
-    expect(parseRoute("#/nowhere/at/all")).toEqual({ page: "lost" });
-    expect(parseRoute("#/sessions/%E0%A4%A")).toEqual({ page: "session", id: "%E0%A4%A" });
+    expect(matchRoute("", "")?.params).toEqual({});
+    expect(matchRoute("sessions/:id", href.session("a b/c"))?.params).toEqual({ id: "a b/c" });
+    const started = matchRoute("new/:workflowId", href.workflow("w", "s1"));
+    expect([started?.params, started?.query.get("from")]).toEqual([{ workflowId: "w" }, "s1"]);
+    expect(matchRoute("sessions/:id", "#/nowhere/at/all")).toBeUndefined();
+    expect(matchRoute("sessions/:id", "#/sessions/%E0%A4%A")?.params).toEqual({ id: "%E0%A4%A" });
   });
 });
 

@@ -1,26 +1,27 @@
 // Choose a workflow, fill in what it asks for, start.
 
 import { useCallback, useEffect, useId, useRef, useState } from "react";
-import { api, ApiError } from "../client/http";
-import type { Json, Workflow } from "../../client/index";
-import { WorkflowGraph } from "../graph/graph";
-import { inputTitle, plural, pretty, words } from "../ui/format";
-import { Icon } from "../ui/icons";
-import { href } from "../ui/route";
-import { fieldsOf, readForm, SchemaForm, submitOnCtrlEnter, valuesFrom, type FormValues } from "../ui/schema-form";
+import { api, ApiError } from "@/client/http";
+import type { Json, Workflow } from "@sluice/client";
+import { WorkflowGraph } from "@/graph/graph";
+import { inputTitle, plural, pretty, words } from "@/ui/format";
+import { Icon } from "@/ui/icons";
+import "@xyflow/react/dist/base.css";
+import "@/style/session.css";
+import { useApp, useLink } from "@/app/context";
+import { href } from "@/app/route";
+import type { ViewProps } from "@/app/views";
+import { fieldsOf, readForm, SchemaForm, submitOnCtrlEnter, valuesFrom, type FormValues } from "@/ui/schema-form";
 
 // A session's name is what the list shows and the search finds.
 const NAME_MAX = 120;
 
-interface Props {
-  workflowId?: string;
-  from?: string;
-  onMenu: () => void;
-  /** The server can be reached; when it comes back, what failed is tried again. */
-  live: boolean;
-}
-
-export function StartPage({ workflowId, from, onMenu, live }: Props) {
+export default function StartPage({ params, query }: ViewProps) {
+  const { openMenu: onMenu } = useApp();
+  const { workflowId } = params;
+  const from = query.get("from") ?? undefined;
+  // The server can be reached; when it comes back, what failed is tried again.
+  const live = useLink().state === "live";
   const [workflows, setWorkflows] = useState<Workflow[]>();
   const [error, setError] = useState<ApiError>();
   const load = useCallback(async () => {

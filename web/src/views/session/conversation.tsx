@@ -2,12 +2,12 @@
 // reader scrolls away from it.
 
 import { memo, useCallback, useEffect, useMemo, useRef, useState } from "react";
-import { branchSlots, conversation, type Block } from "../session/branches";
-import { useSession } from "../session/hooks";
-import { TERMINAL } from "../session/model";
-import { nodeName, outputText, pretty } from "../ui/format";
-import { Icon } from "../ui/icons";
-import { Markdown } from "../ui/markdown";
+import { branchSlots, conversation, type Block } from "@/session/branches";
+import { useSession } from "@/session/hooks";
+import { TERMINAL } from "@/session/model";
+import { nodeName, outputText, pretty } from "@/ui/format";
+import { Icon } from "@/ui/icons";
+import { Markdown } from "@/ui/markdown";
 import { Note, Run } from "./message";
 
 const NEAR_END_PX = 64;

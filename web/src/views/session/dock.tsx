@@ -1,13 +1,13 @@
 // What waits for a person, at the foot of the conversation: a review with its actions, or a question.
 
 import { useEffect, useId, useRef, useState } from "react";
-import { ApiError } from "../client/http";
-import type { Json } from "../../client/index";
-import { useSession, useSessionList, useStore } from "../session/hooks";
-import type { InterruptView } from "../session/model";
-import { nodeName, words } from "../ui/format";
-import { Icon } from "../ui/icons";
-import { readForm, SchemaForm, submitOnCtrlEnter, valuesFrom, type FormValues } from "../ui/schema-form";
+import { ApiError } from "@/client/http";
+import type { Json } from "@sluice/client";
+import { useSession, useSessionList, useStore } from "@/session/hooks";
+import type { InterruptView } from "@/session/model";
+import { nodeName, words } from "@/ui/format";
+import { Icon } from "@/ui/icons";
+import { readForm, SchemaForm, submitOnCtrlEnter, valuesFrom, type FormValues } from "@/ui/schema-form";
 
 const LABELS: Record<string, string> = {
   approve: "Approve", reject: "Send back", modify: "Approve with changes", edit: "Save changes", skip: "Skip", submit: "Send",

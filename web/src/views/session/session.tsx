@@ -1,15 +1,19 @@
 // One session: its state and controls, the graph, the conversation, and what waits for a person.
 
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
-import { useSession, useSessionList, useStore, StoreContext } from "../session/hooks";
-import { TERMINAL } from "../session/model";
-import { SessionStore, type Command } from "../session/store";
-import { WorkflowGraph } from "../graph/graph";
-import { useAwake } from "../ui/awake";
-import { clock, count, duration, money, nodeName, plural, sessionTitle, words } from "../ui/format";
-import { Icon } from "../ui/icons";
-import { href } from "../ui/route";
-import { StatusPill, statusWord } from "../ui/status";
+import { useSession, useSessionList, useStore, StoreContext } from "@/session/hooks";
+import { TERMINAL } from "@/session/model";
+import { SessionStore, type Command } from "@/session/store";
+import { WorkflowGraph } from "@/graph/graph";
+import "@xyflow/react/dist/base.css";
+import "@/style/session.css";
+import { useAwake } from "@/app/awake";
+import { useApp } from "@/app/context";
+import type { ViewProps } from "@/app/views";
+import { clock, count, duration, money, nodeName, plural, sessionTitle, words } from "@/ui/format";
+import { Icon } from "@/ui/icons";
+import { href } from "@/app/route";
+import { StatusPill, statusWord } from "@/ui/status";
 import { Conversation } from "./conversation";
 import { Dock } from "./dock";
 import { Inspector } from "./inspector";
@@ -21,14 +25,11 @@ const SPLIT_MIN = 18;
 const SPLIT_MAX = 70;
 const PENDING_WORD: Record<Command, string> = { pause: "pausing", resume: "resuming", cancel: "cancelling" };
 
-interface Props {
-  id: string;
-  onMenu: () => void;
-  /** The session waits for a person, or no longer does. */
-  onWaiting: () => void;
-}
-
-export function SessionPage({ id, onMenu, onWaiting }: Props) {
+export default function SessionPage({ params }: ViewProps) {
+  const { list, openMenu: onMenu } = useApp();
+  const id = params.id ?? "";
+  // The session waits for a person, or no longer does.
+  const onWaiting = useCallback(() => list.touch(), [list]);
   const [store, setStore] = useState<SessionStore>();
   useEffect(() => {
     const opened = new SessionStore(id);
@@ -280,7 +281,7 @@ function Splitter({ panes }: { panes: React.RefObject<HTMLDivElement | null> }) 
   );
 }
 
-function SessionView({ onMenu, onWaiting }: Omit<Props, "id">) {
+function SessionView({ onMenu, onWaiting }: { onMenu: () => void; onWaiting: () => void }) {
   const fatal = useSession((s) => s.fatal);
   const workflow = useSession((s) => s.workflow);
   const workflowProblem = useSession((s) => s.workflowProblem);

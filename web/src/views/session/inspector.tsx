@@ -1,11 +1,11 @@
 // What is known of one node: its runs with their outputs and errors, and how it was set up.
 
 import { useEffect, useRef } from "react";
-import { useSession, useSessionList } from "../session/hooks";
-import type { RunView } from "../session/model";
-import { clock, count, kindName, nodeName, outputText, plural, pretty, shortDuration } from "../ui/format";
-import { Icon } from "../ui/icons";
-import { StatusPill } from "../ui/status";
+import { useSession, useSessionList } from "@/session/hooks";
+import type { RunView } from "@/session/model";
+import { clock, count, kindName, nodeName, outputText, plural, pretty, shortDuration } from "@/ui/format";
+import { Icon } from "@/ui/icons";
+import { StatusPill } from "@/ui/status";
 
 function RunRow({ run, last }: { run: RunView; last: boolean }) {
   const took = run.startedAt && run.endedAt ? shortDuration(Date.parse(run.endedAt) - Date.parse(run.startedAt)) : "";

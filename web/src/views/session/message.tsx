@@ -1,13 +1,13 @@
 // One run of one node in the conversation, and what stands inside: messages, tool calls, questions, notes.
 
 import { memo, useState } from "react";
-import type { WorkflowNode } from "../../client/index";
-import { useSession } from "../session/hooks";
-import type { InterruptView, ItemRef, MessageView, NoteView, RunView, ToolView } from "../session/model";
-import { clock, count, nodeName, outputText, personaName, plural, pretty, shortDuration, words } from "../ui/format";
-import { Icon } from "../ui/icons";
-import { Markdown } from "../ui/markdown";
-import { StatusPill } from "../ui/status";
+import type { WorkflowNode } from "@sluice/client";
+import { useSession } from "@/session/hooks";
+import type { InterruptView, ItemRef, MessageView, NoteView, RunView, ToolView } from "@/session/model";
+import { clock, count, nodeName, outputText, personaName, plural, pretty, shortDuration, words } from "@/ui/format";
+import { Icon } from "@/ui/icons";
+import { Markdown } from "@/ui/markdown";
+import { StatusPill } from "@/ui/status";
 
 // Neighbours in the workflow get hues far apart: the golden angle, from the accent's own.
 const hueOf = (nth: number): number => Math.round(186 + nth * 137.508) % 360;

@@ -1,0 +1,41 @@
+// Every view of the page: its address, where its code is, and its place in the menu. A view is loaded when
+// it is first opened, so that what it needs (an editor, charts) costs nobody else anything.
+
+import { lazy, type ComponentType } from "react";
+import { dict, type Dict } from "@/words/words";
+
+export interface ViewProps { params: Record<string, string>; query: URLSearchParams }
+
+export interface NavWords {
+  run: string; build: string; operate: string;
+  start: string; sessions: string; reviews: string; workflows: string; templates: string; agents: string; groups: string; memory: string;
+  dashboard: string; schedules: string; webhooks: string; models: string; keys: string; audit: string;
+}
+
+export const navWords: Dict<NavWords> = dict({
+  en: {
+    run: "Run", build: "Build", operate: "Operate",
+    start: "Start", sessions: "Sessions", reviews: "Reviews", workflows: "Workflows", templates: "Templates", agents: "Agents", groups: "Groups",
+    memory: "Memory", dashboard: "Dashboard", schedules: "Schedules", webhooks: "Webhooks", models: "Models", keys: "Keys", audit: "Audit",
+  },
+  zh: {
+    run: "运行", build: "构建", operate: "运维",
+    start: "开始", sessions: "会话", reviews: "审阅", workflows: "流程", templates: "模板", agents: "智能体", groups: "小组",
+    memory: "记忆", dashboard: "仪表盘", schedules: "定时", webhooks: "Webhook", models: "模型", keys: "密钥", audit: "审计",
+  },
+});
+
+export interface View {
+  name: string;
+  pattern: string;
+  view: ComponentType<ViewProps>;
+  nav?: { group: "run" | "build" | "operate"; word: keyof NavWords; icon: string; role?: "admin" };
+}
+
+const load = (get: () => Promise<{ default: ComponentType<ViewProps> }>) => lazy(get);
+
+export const views: View[] = [
+  { name: "start", pattern: "", view: load(() => import("@/views/start/start")), nav: { group: "run", word: "start", icon: "play" } },
+  { name: "start", pattern: "new/:workflowId", view: load(() => import("@/views/start/start")) },
+  { name: "session", pattern: "sessions/:id", view: load(() => import("@/views/session/session")) },
+];
