@@ -1,9 +1,9 @@
 import { createContext, useContext, useRef, useSyncExternalStore } from "react";
-import type { SessionState, SessionStore } from "./store";
+import type { SessionSource, SessionState } from "./store";
 
-export const StoreContext = createContext<SessionStore | null>(null);
+export const StoreContext = createContext<SessionSource | null>(null);
 
-export function useStore(): SessionStore {
+export function useStore(): SessionSource {
   const store = useContext(StoreContext);
   if (!store) throw new Error("no session here");
   return store;

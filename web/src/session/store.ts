@@ -10,6 +10,8 @@ import { reduce, viewFromSnapshot } from "./reduce";
 export type Command = "pause" | "resume" | "cancel";
 
 export interface SessionState {
+  /** In a replay the view is that of an earlier moment: nothing can be done to it, so nothing is offered. */
+  mode: "live" | "replay";
   view: SessionView;
   link: Link;
   /** How far the log reached when we subscribed; until the view is there, it is a replay. */
@@ -36,6 +38,9 @@ const SETTLES: Record<Command, (status: string) => boolean> = {
 const asApiError = (err: unknown): ApiError =>
   err instanceof ApiError ? err : new ApiError(err instanceof Error ? err.message : String(err), "internal", 0);
 
+/** What components read and command, live or in a replay. */
+export type SessionSource = Pick<SessionStore, keyof SessionStore>;
+
 export class SessionStore {
   private state: SessionState;
   private listeners = new Set<() => void>();
@@ -47,7 +52,7 @@ export class SessionStore {
   private snapshotUnderWay = false;
 
   constructor(readonly sessionId: string) {
-    this.state = { view: emptyView(sessionId), link: { state: "connecting", attempt: 0 }, target: 0 };
+    this.state = { mode: "live", view: emptyView(sessionId), link: { state: "connecting", attempt: 0 }, target: 0 };
     this.stream = client.stream(sessionId, {
       onEvents: (events) => this.enqueue(events),
       onSnapshot: (session, lastSeq) => void this.takeSnapshot(session, lastSeq),
