@@ -6,7 +6,7 @@ import { common } from "@/words/common";
 import { dict, useWords } from "@/words/words";
 
 export interface Shortcut {
-  /** "p", "?", "ArrowDown", "g s" (one after the other), "ctrl+z" (Ctrl or Command). */
+  /** "p", "?", "ArrowDown", "shift+ArrowDown", "g s" (one after the other), "ctrl+z" (Ctrl or Command). */
   keys: string;
   what: string;
   run: () => void;
@@ -30,12 +30,17 @@ const isField = (el: EventTarget | null) =>
   el instanceof HTMLElement && (el.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(el.tagName));
 
 function nameOf(e: KeyboardEvent): string {
-  const base = e.key.length === 1 ? e.key : e.key;
-  return e.ctrlKey || e.metaKey ? `ctrl+${e.shiftKey ? "shift+" : ""}${base.toLowerCase()}` : base;
+  if (e.ctrlKey || e.metaKey) return `ctrl+${e.shiftKey ? "shift+" : ""}${e.key.toLowerCase()}`;
+  // Of a letter, Shift makes another key by itself.
+  return e.shiftKey && e.key.startsWith("Arrow") ? `shift+${e.key}` : e.key;
 }
 
+// Space and Enter on a button are the button's.
+const isPressed = (e: KeyboardEvent) =>
+  (e.key === " " || e.key === "Enter") && e.target instanceof Element && e.target.closest("button, a, summary, [role=button], [role=tab]") !== null;
+
 function onKey(e: KeyboardEvent): void {
-  if (e.defaultPrevented || e.altKey || e.isComposing || document.querySelector("dialog[open]:modal")) return;
+  if (e.defaultPrevented || e.altKey || e.isComposing || isPressed(e) || document.querySelector("dialog[open]:modal")) return;
   const key = nameOf(e);
   const inField = isField(e.target);
   const all = layers.flatMap((l) => l.current).reverse();
@@ -75,6 +80,10 @@ const words = dict({
   zh: { title: "快捷键", show: "显示快捷键" },
 });
 
+const ARROWS: Record<string, string> = { ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓" };
+const keyName = (key: string) =>
+  key.replace("ctrl+", "Ctrl + ").replace("shift+", "Shift + ").replace(/Arrow\w+/, (arrow) => ARROWS[arrow] ?? arrow);
+
 const subscribe = (fn: () => void) => {
   listeners.add(fn);
   return () => void listeners.delete(fn);
@@ -100,7 +109,7 @@ export function ShortcutHelp() {
       <h2 id="shortcuts-title">{w.title}</h2>
       <dl>
         {all.map((s) => (
-          <div key={s.keys + s.what}><dt>{s.keys.split(" ").map((k, i) => <kbd key={i}>{k.replace("ctrl+", "Ctrl + ")}</kbd>)}</dt><dd>{s.what}</dd></div>
+          <div key={s.keys + s.what}><dt>{(s.keys === " " ? ["Space"] : s.keys.split(" ")).map((k, i) => <kbd key={i}>{keyName(k)}</kbd>)}</dt><dd>{s.what}</dd></div>
         ))}
       </dl>
       <form method="dialog" className="dialog-actions"><button type="submit">{c.close}</button></form>

@@ -58,6 +58,13 @@ const shapes: Record<string, ReactNode> = {
   redo: <><path d="M13 6H6.500a3.500 3.500 0 0 0 0 7H10" /><path d="M10.500 3L13 6l-2.500 3" /></>,
   download: <><path d="M8 2.500v7.500M5 7l3 3 3-3" /><path d="M3 13.500h10" /></>,
   link: <><path d="M7 9a2.500 2.500 0 0 0 3.500 0l2-2A2.500 2.500 0 0 0 9 3.500l-.7.700" /><path d="M9 7a2.500 2.500 0 0 0-3.500 0l-2 2A2.500 2.500 0 0 0 7 12.500l.7-.7" /></>,
+  "step-on": <path d="M4.500 3.500v9l6-4.500zM12.500 3.500v9" />,
+  "step-back": <path d="M11.500 3.500v9l-6-4.500zM3.500 3.500v9" />,
+  "skip-on": <path d="M2.500 4v8l5-4zM8.500 4v8l5-4z" />,
+  "skip-back": <path d="M13.500 4v8l-5-4zM7.500 4v8l-5-4z" />,
+  replay: <><circle cx="8" cy="8" r="5.800" /><path d="M6.500 5.500v5l4-2.500z" /></>,
+  compare: <><rect x="2.500" y="3" width="4.500" height="10" rx="1" /><rect x="9" y="3" width="4.500" height="10" rx="1" /></>,
+  follow: <><circle cx="8" cy="8" r="2.200" /><path d="M8 1.800v2.500M8 11.700v2.500M1.800 8h2.500M11.700 8h2.500" /></>,
   again: <><path d="M3 8a5 5 0 1 0 1.700-3.700" /><path d="M2.500 2v3h3" /></>,
 };
 const alias: Record<string, string> = {
