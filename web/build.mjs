@@ -82,7 +82,7 @@ withLock(() => {
   // The same stamp as script/bootstrap's, which may have been here before: the output of sha256sum.
   const lock = createHash("sha256").update(readFileSync(join(web, "package-lock.json"))).digest("hex");
   unlessStamped(join(web, "node_modules/.sluice-lock"), `${lock}  -\n`, () => npm("ci", "--no-audit", "--no-fund"));
-  const sources = hashOf("package-lock.json", "package.json", "index.html", "vite.config.ts", "tsconfig.json", "public", "src", "client");
+  const sources = hashOf("package-lock.json", "package.json", "index.html", "vite.config.ts", "budget.mjs", "tsconfig.json", "public", "src", "client");
   unlessStamped(join(web, "dist/.sluice-stamp"), sources, () => npm("run", "--silent", "build"));
   mkdirSync(outDir, { recursive: true });
   const { files, bytes } = embed(outDir, join(web, "dist"));

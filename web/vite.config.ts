@@ -17,6 +17,8 @@ export default defineConfig({
   worker: { format: "es" },
   build: {
     target: "es2022",
+    // For budget.mjs: what the first load brings with it.
+    manifest: true,
     // The polyfill would be one more script for browsers that the target already leaves out.
     modulePreload: { polyfill: false },
     // Inlined assets would need data: in the content-security policy.
