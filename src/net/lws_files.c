@@ -8,12 +8,18 @@
 
 #define PAGE "/ui/index.html"
 
-/* The page runs its own scripts and talks to this server only. */
+/* The page runs its own scripts and talks to this server only. Its styles are files and what its
+ * scripts set: no markup of anybody else's can bring any. Workers get their address through the
+ * page's one policy of trusted types (web/src/app/trusted.ts). */
 static const char page_headers[] =
-    "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self' "
-    "'unsafe-inline'; "
-    "img-src 'self' data:; connect-src 'self'; font-src 'self'; base-uri 'none'; "
-    "frame-ancestors 'none'; form-action 'none'\r\n"
+    "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; "
+    "img-src 'self' data:; connect-src 'self'; font-src 'self'; worker-src 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'; form-action 'none'; "
+    "require-trusted-types-for 'script'; trusted-types default\r\n"
+    "Cross-Origin-Opener-Policy: same-origin\r\n"
+    "Cross-Origin-Resource-Policy: same-origin\r\n"
+    "Permissions-Policy: camera=(), display-capture=(), geolocation=(), microphone=(), "
+    "payment=(), usb=()\r\n"
     "Referrer-Policy: no-referrer\r\n"
     "Content-Encoding: gzip\r\n"
     "Vary: Accept-Encoding\r\n";

@@ -555,8 +555,12 @@ static void test_page(void **state)
         return;
     }
     assert_non_null(strstr(a.text, "Content-Encoding: gzip\r\n"));
-    assert_non_null(
-        strstr(a.text, "Content-Security-Policy: default-src 'none'; script-src 'self';"));
+    assert_non_null(strstr(a.text,
+                           "Content-Security-Policy: default-src 'none'; script-src 'self'; "
+                           "style-src 'self'; "));
+    assert_null(strstr(a.text, "unsafe"));
+    assert_non_null(strstr(a.text, "require-trusted-types-for 'script'"));
+    assert_non_null(strstr(a.text, "Cross-Origin-Opener-Policy: same-origin\r\n"));
     assert_non_null(strstr(a.text, "Cache-Control: no-cache\r\n"));
     answer_is(a, 200, "Content-Type: text/html; charset=utf-8\r\n");
     for (unsigned long i = 0; i < ui_assets_count; i++) {

@@ -1,3 +1,4 @@
+import "./app/trusted";
 import "./style/base.css";
 import "./style/kit.css";
 import "./style/page.css";
