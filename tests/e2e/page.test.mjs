@@ -34,6 +34,7 @@ describe('the page', { skip: hasBrowser ? false : 'no Chromium here' }, () => {
   }
 
   test('a debate: streamed side by side, sent back, approved, the same after a reload', async () => {
+    model.intervalMs = 25;
     const page = await open();
     const id = await page.startRun('council-debate', 'Should tests sleep?');
     await page.see('run-pro');
@@ -43,6 +44,7 @@ describe('the page', { skip: hasBrowser ? false : 'no Chromium here' }, () => {
     assert.ok(left.x + left.width <= right.x, 'branches stand side by side');
     await page.longer('run-con', early.length + 20);
     await page.picture('stream');
+    model.intervalMs = 8;
 
     await page.see('review-form');
     await page.picture('review');

@@ -13,7 +13,7 @@ const bin = process.env.SLUICE_BIN ?? join(repo, 'build/release/sluice');
 export const isReal = process.env.SLUICE_BIN !== undefined || existsSync(bin);
 
 export class Server {
-  // options: env; standIn (flags of the page's stand-in, which is then used in any case)
+  // options: env; args (further flags of the real one); standIn (flags of the page's stand-in, which is then used in any case)
   constructor(options = {}) {
     this.options = options;
     this.data = mkdtempSync(join(tmpdir(), 'sluice-e2e-'));
@@ -23,7 +23,7 @@ export class Server {
   async start() {
     const listen = ['--listen', `127.0.0.1:${this.port}`];
     const [program, args] = isReal && !this.options.standIn
-      ? [bin, ['serve', ...listen, '--data', this.data]]
+      ? [bin, ['serve', ...listen, '--data', this.data, ...(this.options.args ?? [])]]
       : [process.execPath, [join(repo, 'web/dev/fake-server.mjs'), ...listen, '--speed', '2', ...(this.options.standIn ?? [])]];
     const clean = { OPENAI_API_KEY: '', OPENAI_BASE_URL: '', SLUICE_MODEL: '' };
     const child = spawn(program, args, { env: { ...process.env, ...clean, ...this.options.env }, stdio: ['ignore', 'pipe', 'pipe'] });
@@ -56,7 +56,10 @@ export class Server {
   async request(method, path, body) {
     const res = await fetch(`${this.url}/api/v1${path}`, {
       method,
-      headers: body === undefined ? {} : { 'content-type': 'application/json' },
+      headers: {
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...(this.key ? { authorization: `Bearer ${this.key}` } : {}),
+      },
       body: body === undefined ? undefined : JSON.stringify(body),
     });
     const text = await res.text();
@@ -65,6 +68,7 @@ export class Server {
   }
 
   get(path) { return this.request('GET', path); }
+  post(path, body = {}) { return this.request('POST', path, body); }
 
   async all(path) {
     const items = [];

@@ -111,13 +111,15 @@ function Shell({ who, onSignOut }: { who?: Who; onSignOut: () => void }) {
       <div className="shell">
         <a className="skip-link" href="#content" onClick={(e) => { e.preventDefault(); document.querySelector<HTMLElement>("main")?.focus(); }}>{w.toContent}</a>
         <Sidebar open={menu} view={current?.view.name} params={current?.match.params ?? {}} onClose={closeMenu} onSignOut={onSignOut} />
-        <Boundary key={key}>
-          <Suspense fallback={<main className="page"><Waiting /></main>}>
-            {current ? <current.view.view {...current.match} /> : (
-              <main className="page" tabIndex={-1}><div className="empty"><h1>{w.lost}</h1><p><a className="button" href={href.start()}>{w.toStart}</a></p></div></main>
-            )}
-          </Suspense>
-        </Boundary>
+        <div id="content" className="shell-content">
+          <Boundary key={key}>
+            <Suspense fallback={<main className="page"><Waiting /></main>}>
+              {current ? <current.view.view {...current.match} /> : (
+                <main className="page" tabIndex={-1}><div className="empty"><h1>{w.lost}</h1><p><a className="button" href={href.start()}>{w.toStart}</a></p></div></main>
+              )}
+            </Suspense>
+          </Boundary>
+        </div>
       </div>
       <ShortcutHelp />
       <Toasts />

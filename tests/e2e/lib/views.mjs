@@ -1,0 +1,69 @@
+// Every view of the page, with something in it. axe.test.mjs looks at each, script/screenshots makes pictures of each.
+//
+// Who adds a view adds its rows here, one for each thing that looks different: name, hash (of what lib/seed.mjs has
+// put there), and where it needs more
+//   ready   what is waited for: a selector; else a heading, and that nothing loads any more
+//   act     async (page) => {}: opens a tab, a dialog; page is Playwright's
+//   zh      also in Chinese
+//   narrow  false: not on a phone
+
+export const views = [
+  { name: 'start', hash: () => '#/', zh: true, ready: '[data-testid=start-form]' },
+  { name: 'start-form', hash: () => '#/new/hello', ready: '[data-testid=start-form]' },
+  { name: 'session-completed', hash: (s) => `#/sessions/${s.completed}`, zh: true, ready: '[data-testid=ending]' },
+  { name: 'session-running', hash: (s) => `#/sessions/${s.running}`, ready: '[data-testid=run-affirmative]' },
+  { name: 'session-paused', hash: (s) => `#/sessions/${s.paused}`, ready: '[data-testid=paused]' },
+  { name: 'session-review', hash: (s) => `#/sessions/${s.reviewed}`, zh: true, ready: '[data-testid=review-form]' },
+  { name: 'session-form', hash: (s) => `#/sessions/${s.form}`, ready: '[data-testid=review-form]' },
+  { name: 'session-question', hash: (s) => `#/sessions/${s.question}`, ready: '[data-testid=input-form]' },
+  { name: 'session-failed', hash: (s) => `#/sessions/${s.failed}`, ready: '[data-testid=ending]' },
+  { name: 'session-missing', hash: () => '#/sessions/01890000-0000-7000-8000-000000000000' },
+  { name: 'nothing', hash: () => '#/no/such/view' },
+];
+
+export const DESKTOP = { width: 1440, height: 900 };
+export const PHONE = { width: 390, height: 844 };
+
+/** A page of that browser context, signed in, on which show() may be called again and again. */
+export async function openPage(context, seeded) {
+  const page = await context.newPage();
+  page.setDefaultTimeout(20_000);
+  const complaints = [];
+  page.on('console', (m) => { if (m.type() === 'error' || m.type() === 'warning') complaints.push(m.text()); });
+  page.on('pageerror', (e) => complaints.push(`uncaught: ${e.message}`));
+  await page.addInitScript((key) => {
+    sessionStorage.setItem('sluice.key', key);
+    document.addEventListener('securitypolicyviolation', (e) => console.error(`CSP: ${e.violatedDirective} ${e.blockedURI} ${e.sourceFile}:${e.lineNumber}`));
+  }, seeded.key);
+  page.open = 0; // requests under way
+  page.on('request', () => { page.open++; });
+  for (const over of ['requestfinished', 'requestfailed']) page.on(over, () => { page.open--; });
+  await page.goto(`${seeded.url}/ui/`);
+  await page.waitForSelector('main h1');
+  return { page, complaints };
+}
+
+// Nothing is asked of the server any more, and nothing says that it still loads.
+async function still(page) {
+  for (let calm = 0; calm < 3; calm = page.open > 0 || await page.locator('main .spinner').count() > 0 ? 0 : calm + 1) {
+    await page.evaluate(() => new Promise((done) => { setTimeout(done, 30); }));
+  }
+}
+
+/** Opens a view and waits until it stands still. */
+export async function show(page, view, seeded) {
+  await page.evaluate((hash) => { location.hash = hash; }, view.hash(seeded));
+  await page.waitForSelector(view.ready ?? 'main h1');
+  await still(page);
+  await view.act?.(page);
+  if (view.act) await still(page);
+}
+
+/** How much wider than the screen it is, and what makes it so. */
+export const overflow = (page) => page.evaluate(() => {
+  const root = document.documentElement;
+  if (root.scrollWidth <= root.clientWidth) return '';
+  const wide = [...document.querySelectorAll('body *')].filter((el) => el.getBoundingClientRect().right > root.clientWidth + 1);
+  const name = (el) => `${el.tagName.toLowerCase()}${[...el.classList].map((c) => `.${c}`).join('')}`;
+  return `${root.scrollWidth - root.clientWidth} px: ${wide.slice(0, 5).map(name).join(', ')}`;
+});
