@@ -79,9 +79,25 @@ export interface JsonSchema {
   maximum?: number;
   minLength?: number;
   maxLength?: number;
+  pattern?: string;
+  exclusiveMinimum?: number;
+  exclusiveMaximum?: number;
+  multipleOf?: number;
+  minItems?: number;
+  maxItems?: number;
+  uniqueItems?: boolean;
   required?: string[];
   properties?: Record<string, JsonSchema>;
-  items?: JsonSchema;
+  additionalProperties?: JsonSchema | boolean;
+  items?: JsonSchema | boolean;
+  oneOf?: JsonSchema[];
+  anyOf?: JsonSchema[];
+  allOf?: JsonSchema[];
+  contentMediaType?: string;
+  $ref?: string;
+  $defs?: Record<string, JsonSchema>;
+  /** What a form may make of it; the server does not look. */
+  "x-multiline"?: boolean;
 }
 
 export interface Page<T> {

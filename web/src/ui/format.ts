@@ -38,6 +38,12 @@ export const count = (n: number): string => number.format(n);
 /** English only: other languages put their words together in their own dict. */
 export const plural = (n: number, one: string, many = `${one}s`): string => `${count(n)} ${n === 1 ? one : many}`;
 
+export function bytes(n: number): string {
+  if (n < 1024) return `${n} B`;
+  const kib = n / 1024;
+  return kib < 1024 ? `${kib < 10 ? kib.toFixed(1) : Math.round(kib)} KiB` : `${(kib / 1024).toFixed(kib < 10_240 ? 1 : 0).replace(/\.0$/, "")} MiB`;
+}
+
 export function money(usd: number): string {
   return usd < 0.01 ? `$${usd.toFixed(4)}` : `$${usd.toFixed(2)}`;
 }

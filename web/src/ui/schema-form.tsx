@@ -1,162 +1,219 @@
-// A form from a JSON Schema: the plain kinds as fields, anything deeper as JSON.
+// A form from a JSON Schema. What stands in the fields and how it is read: schema-values.ts.
 
-import { useId } from "react";
-import type { Json, JsonObject, JsonSchema } from "@sluice/client";
+import { useId, type ReactNode } from "react";
+import type { Json, JsonSchema } from "@sluice/client";
+import { common } from "@/words/common";
+import { useWords, wordsNow } from "@/words/words";
 import { words } from "./format";
+import { Icon } from "./icons";
+import { ChoiceInput, JsonInput, NumberInput, SeveralInput, TextInput } from "./schema-inputs";
+import { ListField, MapField } from "./schema-lists";
+import { shapeOf, variantName, type Shape } from "./schema-shape";
+import { EXTRA, fieldsOf, isEmpty, isObject, join, jsonText, valueOf, type FormErrors, type FormValue, type FormValues } from "./schema-values";
+import { formWords } from "./schema-words";
+import "./schema-form.css";
 
-/** What stands in the fields: text until it is sent. */
-export type FormValues = Record<string, string | boolean>;
-
-const typeOf = (schema: JsonSchema): string => {
-  const type = Array.isArray(schema.type) ? schema.type.find((t) => t !== "null") : schema.type;
-  if (type) return type;
-  if (schema.properties) return "object";
-  return schema.items ? "array" : "string";
-};
-
-export const fieldsOf = (schema: JsonSchema | null | undefined): [string, JsonSchema][] =>
-  Object.entries(schema?.properties ?? {});
-
-export function valuesFrom(schema: JsonSchema | null | undefined, input?: Json): FormValues {
-  const given = input && typeof input === "object" && !Array.isArray(input) ? input : {};
-  return Object.fromEntries(fieldsOf(schema).map(([name, field]) => {
-    const value = given[name] ?? field.default;
-    if (typeOf(field) === "boolean") return [name, value === true];
-    if (value === undefined || value === null) return [name, ""];
-    return [name, typeof value === "string" ? value : JSON.stringify(value)];
-  }));
-}
-
-/** The values as JSON, and what is wrong with them by field. */
-export function readForm(schema: JsonSchema | null | undefined, values: FormValues): { data: JsonObject; errors: Record<string, string> } {
-  const data: JsonObject = {};
-  const errors: Record<string, string> = {};
-  for (const [name, field] of fieldsOf(schema)) {
-    const raw = values[name];
-    if (typeof raw === "boolean") {
-      data[name] = raw;
-      continue;
-    }
-    const text = raw ?? "";
-    if (!text.trim()) {
-      if (schema?.required?.includes(name)) errors[name] = "This is needed.";
-      continue;
-    }
-    try {
-      data[name] = readField(field, text);
-    } catch (err) {
-      errors[name] = (err as Error).message;
-    }
-  }
-  return { data, errors };
-}
-
-function readField(field: JsonSchema, text: string): Json {
-  if (field.enum) return field.enum.find((e) => String(e) === text) ?? text;
-  switch (typeOf(field)) {
-    case "number":
-    case "integer": {
-      const n = Number(text);
-      if (!Number.isFinite(n)) throw new Error("This is not a number.");
-      if (typeOf(field) === "integer" && !Number.isInteger(n)) throw new Error("This must be a whole number.");
-      if (field.minimum !== undefined && n < field.minimum) throw new Error(`At least ${field.minimum}.`);
-      if (field.maximum !== undefined && n > field.maximum) throw new Error(`At most ${field.maximum}.`);
-      return n;
-    }
-    case "object":
-    case "array":
-      try {
-        return JSON.parse(text) as Json;
-      } catch {
-        throw new Error("This is not valid JSON.");
-      }
-    default:
-      if (field.minLength !== undefined && text.length < field.minLength) throw new Error(`At least ${field.minLength} characters.`);
-      if (field.maxLength !== undefined && text.length > field.maxLength) throw new Error(`At most ${field.maxLength} characters.`);
-      return text;
-  }
-}
+export { fieldsOf, readForm, valuesFrom, type FormErrors, type FormValue, type FormValues, type ReadOptions } from "./schema-values";
+export { submitOnCtrlEnter } from "./schema-inputs";
 
 interface Props {
   schema: JsonSchema;
   values: FormValues;
-  errors: Record<string, string>;
+  /** By the path of the field: "topic", "voices[0].name". */
+  errors: FormErrors;
   onChange: (values: FormValues) => void;
   disabled?: boolean;
+  /** Before the names of the fields, where several forms are on one page. */
+  prefix?: string;
 }
 
-export function SchemaForm({ schema, values, errors, onChange, disabled }: Props) {
+export function SchemaForm({ schema, values, errors, onChange, disabled, prefix = "" }: Props) {
+  const top: FieldContext = { root: schema, errors, disabled, prefix };
+  return <Members schema={shapeOf({ ...schema, type: "object" }, schema).schema} values={values} path="" onChange={onChange} context={top} />;
+}
+
+/** What is the same for all fields of a form. */
+export interface FieldContext { root: JsonSchema; errors: FormErrors; disabled?: boolean; prefix: string }
+
+export interface FieldProps {
+  path: string;
+  label: string;
+  schema: JsonSchema | boolean;
+  required: boolean;
+  value: FormValue;
+  onChange: (value: FormValue) => void;
+  context: FieldContext;
+  /** In a list: what can be done with the item. */
+  actions?: ReactNode;
+  /** The label is there for those who hear it. */
+  bare?: boolean;
+}
+
+/** Goes to the first field that has an error. */
+export function focusError(form: HTMLElement | null, errors: FormErrors): void {
+  const at = (path: string) => form?.querySelector<HTMLElement>(`[data-path="${CSS.escape(path)}"]`);
+  const elements = Object.keys(errors).flatMap((path) => at(path) ?? []);
+  const first = elements.sort((a, b) => (a.compareDocumentPosition(b) & Node.DOCUMENT_POSITION_FOLLOWING ? -1 : 1))[0];
+  for (let up = first?.closest("details"); up; up = up.parentElement?.closest("details")) up.open = true;
+  const control = first?.matches("input,textarea,select") ? first : first?.querySelector<HTMLElement>("input,textarea,select,button");
+  control?.focus();
+}
+
+function Members({ schema, values, path, onChange, context }: { schema: JsonSchema; values: FormValues; path: string; onChange: (values: FormValues) => void; context: FieldContext }) {
+  const w = useWords(formWords);
+  const extra = values[EXTRA];
   return (
     <>
       {fieldsOf(schema).map(([name, field]) => (
-        <Field key={name} name={name} field={field} required={schema.required?.includes(name) ?? false}
-          value={values[name] ?? ""} error={errors[name]} disabled={disabled}
-          onChange={(value) => onChange({ ...values, [name]: value })} />
+        <SchemaField key={name} path={join(path, name)} label={labelOf(field, name, context.root)} schema={field} required={schema.required?.includes(name) ?? false}
+          value={values[name] ?? ""} onChange={(value) => onChange({ ...values, [name]: value })} context={context} />
       ))}
+      {typeof extra === "string" && (
+        <SchemaField path={join(path, EXTRA)} label={w.more} schema={{ type: "object" }} required={false} value={extra}
+          onChange={(value) => onChange({ ...values, [EXTRA]: value })} context={context} />
+      )}
     </>
   );
 }
 
-interface FieldProps {
-  name: string;
-  field: JsonSchema;
-  required: boolean;
-  value: string | boolean;
-  error?: string;
-  disabled?: boolean;
-  onChange: (value: string | boolean) => void;
+const labelOf = (field: JsonSchema, name: string, root: JsonSchema) => shapeOf(field, root).schema.title ?? words(name);
+
+/** One field, of whatever kind. */
+export function SchemaField(props: FieldProps) {
+  const shape = shapeOf(props.schema, props.context.root);
+  switch (shape.kind) {
+    case "fixed": return <Flag {...props} shape={shape} on={!isEmpty(props.value) || props.required} locked={props.required} tell={(on) => props.onChange(on ? "set" : "")} />;
+    case "flag": return <Flag {...props} shape={shape} on={props.value === true} tell={props.onChange} />;
+    case "object": return <ObjectField {...props} shape={shape} />;
+    case "list": return <ListField {...props} items={shape.items} about={shape.schema.description} />;
+    case "map": return <MapField {...props} items={shape.items} about={shape.schema.description} />;
+    case "variants": return <VariantField {...props} shape={shape} />;
+    default: return <PlainField {...props} shape={shape} />;
+  }
 }
 
-function Field({ name, field, required, value, error, disabled, onChange }: FieldProps) {
-  const id = useId();
-  const type = typeOf(field);
-  const label = field.title ?? words(name);
-  const described = [field.description && `${id}-about`, error && `${id}-error`].filter(Boolean).join(" ") || undefined;
-  const common = { id, name, disabled, required, "aria-invalid": Boolean(error), "aria-describedby": described };
-  const example = field.examples?.[0];
-  const placeholder = example === undefined ? undefined : typeof example === "string" ? example : JSON.stringify(example);
-  const text = String(value);
+type Shaped<K extends Shape["kind"]> = FieldProps & { shape: Extract<Shape, { kind: K }> };
 
-  if (type === "boolean") {
-    return (
-      <div className="field">
-        <label className="check">
-          <input type="checkbox" {...common} required={false} checked={value === true} onChange={(e) => onChange(e.target.checked)} />
-          {label}
-        </label>
-        {field.description && <p className="about" id={`${id}-about`}>{field.description}</p>}
-      </div>
-    );
-  }
+function Flag({ path, label, shape, on, locked, tell, context, actions }: FieldProps & { shape: Shape; on: boolean; locked?: boolean; tell: (on: boolean) => void }) {
+  const id = useId();
+  const { description } = shape.schema;
   return (
     <div className="field">
-      <label htmlFor={id}>{label}{!required && <span className="optional"> optional</span>}</label>
-      {field.description && <p className="about" id={`${id}-about`}>{field.description}</p>}
-      {field.enum ? (
-        <select {...common} value={text} onChange={(e) => onChange(e.target.value)}>
-          {!required && <option value="">—</option>}
-          {required && !text && <option value="" disabled>Choose…</option>}
-          {field.enum.map((e) => <option key={String(e)} value={String(e)}>{String(e)}</option>)}
-        </select>
-      ) : type === "number" || type === "integer" ? (
-        <input {...common} type="number" inputMode="decimal" min={field.minimum} max={field.maximum}
-          step={type === "integer" ? 1 : "any"} value={text} placeholder={placeholder} onChange={(e) => onChange(e.target.value)} />
-      ) : type === "string" && (field.format || (field.maxLength ?? 999) <= 80) ? (
-        <input {...common} type={field.format === "email" ? "email" : field.format === "uri" ? "url" : field.format === "date" ? "date" : "text"}
-          value={text} placeholder={placeholder} onChange={(e) => onChange(e.target.value)} />
-      ) : (
-        <textarea {...common} className={type === "string" ? undefined : "code"} rows={type === "string" ? 2 : 4} value={text}
-          placeholder={placeholder ?? (type === "array" ? "[ … ]" : type === "object" ? "{ … }" : undefined)}
-          onChange={(e) => onChange(e.target.value)} onKeyDown={submitOnCtrlEnter} />
-      )}
+      <span className="schema-row">
+        <label className="check">
+          <input type="checkbox" name={context.prefix + path} data-path={path} checked={on} disabled={context.disabled || locked}
+            aria-describedby={description ? `${id}-about` : undefined} onChange={(e) => tell(e.target.checked)} />
+          {label}
+        </label>
+        {actions}
+      </span>
+      {description && <p className="about" id={`${id}-about`}>{description}</p>}
+    </div>
+  );
+}
+
+export interface Told { id: string; "aria-describedby"?: string; "aria-invalid"?: true }
+
+/** A label, what it is about, the control, and what is wrong with it. */
+export function Labelled({ label, about, path, required, error, actions, bare, children }: {
+  label: string; about?: string; path: string; required: boolean; error?: string; actions?: ReactNode; bare?: boolean; children: (told: Told) => ReactNode;
+}) {
+  const c = useWords(common);
+  const id = useId();
+  const told = [about && `${id}-about`, error && `${id}-error`].filter(Boolean).join(" ");
+  return (
+    <div className="field" data-field={path}>
+      <label htmlFor={id} className={bare ? "sr" : undefined}>{label}{!required && <span className="optional"> {c.optional}</span>}</label>
+      {about && <p className="about" id={`${id}-about`}>{about}</p>}
+      <div className="schema-row">
+        {children({ id, ...(told ? { "aria-describedby": told } : {}), ...(error ? { "aria-invalid": true } : {}) })}
+        {actions}
+      </div>
       {error && <p className="field-error" id={`${id}-error`}>{error}</p>}
     </div>
   );
 }
 
-export function submitOnCtrlEnter(e: React.KeyboardEvent<HTMLTextAreaElement>) {
-  if (e.key === "Enter" && (e.ctrlKey || e.metaKey)) {
-    e.preventDefault();
-    e.currentTarget.form?.requestSubmit();
+const example = (schema: JsonSchema): string | undefined => {
+  const given: Json | undefined = schema.examples?.[0];
+  if (given !== undefined) return typeof given === "string" ? given : jsonText(given);
+  if (schema.default === undefined || schema.default === null) return undefined;
+  return wordsNow(formWords).usual(typeof schema.default === "string" ? schema.default : jsonText(schema.default));
+};
+
+function PlainField({ path, label, shape, required, value, onChange, context, actions, bare }: FieldProps & { shape: Shape }) {
+  const { schema } = shape;
+  const input = { name: context.prefix + path, "data-path": path, disabled: context.disabled, placeholder: example(schema) };
+  if (shape.kind === "several") {
+    return <SeveralInput label={label} about={schema.description} error={context.errors[path]} required={required} choices={shape.choices}
+      value={Array.isArray(value) ? value.map(String) : []} onChange={onChange} path={path} disabled={context.disabled} />;
   }
+  const text = String(value);
+  return (
+    <Labelled label={label} about={schema.description} path={path} required={required} error={context.errors[path]} actions={actions} bare={bare}>
+      {(told) => {
+        const rest = { ...input, ...told, required, value: text, onChange };
+        switch (shape.kind) {
+          case "choice": return <ChoiceInput {...rest} choices={shape.choices} />;
+          case "number": return <NumberInput {...rest} schema={schema} />;
+          case "json": return <JsonInput {...rest} schema={schema} />;
+          case "any": return <TextInput {...rest} schema={{ ...schema, "x-multiline": schema["x-multiline"] ?? true }} />;
+          default: return <TextInput {...rest} schema={schema} />;
+        }
+      }}
+    </Labelled>
+  );
+}
+
+function ObjectField({ path, label, shape, required, value, onChange, context, actions }: Shaped<"object">) {
+  const w = useWords(formWords);
+  const c = useWords(common);
+  const set = isObject(value);
+  const members = set ? (value as FormValues) : blank(shape.schema, context);
+  const about = shape.schema.description;
+  const body = (
+    <div className="schema-members">
+      {about && <p className="about">{about}</p>}
+      <Members schema={shape.schema} values={members} path={path} onChange={onChange} context={context} />
+      {!required && set && !actions && <button type="button" className="small quiet schema-clear" disabled={context.disabled} onClick={() => onChange("")}>{w.clear}</button>}
+    </div>
+  );
+  const title = <>{label}{!required && <span className="optional"> {c.optional}</span>}</>;
+  const error = context.errors[path] && <p className="field-error">{context.errors[path]}</p>;
+  if (required) return <fieldset className="schema-group" data-path={path}><legend><span>{title}</span>{actions}</legend>{body}{error}</fieldset>;
+  const wrong = Object.keys(context.errors).some((e) => e.startsWith(`${path}.`) || e.startsWith(`${path}[`));
+  return (
+    <details className="schema-group" data-path={path} open={set || wrong || undefined}>
+      <summary><Icon name="chevron" size={13} />{title}</summary>{body}{error}
+    </details>
+  );
+}
+
+const blank = (schema: JsonSchema, context: FieldContext): FormValues => {
+  const value = valueOf({ ...schema, $ref: undefined }, {}, true, { root: context.root, defaults: false });
+  return isObject(value) ? (value as FormValues) : {};
+};
+
+function VariantField({ path, label, shape, required, value, onChange, context, actions }: Shaped<"variants">) {
+  const w = useWords(formWords);
+  const { variant = "", value: inner = "" } = isObject(value) ? (value as { variant?: FormValue; value?: FormValue }) : {};
+  const chosen = variant === "" ? undefined : shape.variants[Number(variant)];
+  const choose = (to: string) => {
+    const next = shape.variants[Number(to)];
+    onChange(to === "" || !next ? "" : { variant: to, value: valueOf(next, undefined, true, { root: context.root, defaults: true }, 1) });
+  };
+  return (
+    <div className="schema-variants">
+      <Labelled label={label} about={shape.schema.description} path={path} required={required} error={context.errors[path] && !chosen ? context.errors[path] : undefined} actions={actions}>
+        {(told) => (
+          <select {...told} data-path={chosen ? undefined : path} name={`${context.prefix}${path}#`} value={String(variant)} disabled={context.disabled} onChange={(e) => choose(e.target.value)}>
+            <option value="" disabled={required}>{required ? w.choose : "—"}</option>
+            {shape.variants.map((v, i) => <option key={i} value={String(i)}>{variantName(v, context.root)}</option>)}
+          </select>
+        )}
+      </Labelled>
+      {chosen && <SchemaField path={path} label={variantName(chosen, context.root)} schema={chosen} required bare value={inner} context={context}
+        onChange={(next) => onChange({ variant, value: next })} />}
+    </div>
+  );
 }
