@@ -39,4 +39,8 @@ export const views: View[] = [
   { name: "start", pattern: "new/:workflowId", view: load(() => import("@/views/start/start")) },
   { name: "replay", pattern: "sessions/:id/replay", view: load(() => import("@/views/replay/replay")) },
   { name: "session", pattern: "sessions/:id", view: load(() => import("@/views/session/session")) },
+  { name: "agents", pattern: "agents", view: load(() => import("@/views/agents/agents")), nav: { group: "build", word: "agents", icon: "agent" } },
+  { name: "agents", pattern: "agents/:id", view: load(() => import("@/views/agents/agents")) },
+  { name: "groups", pattern: "groups", view: load(() => import("@/views/groups/groups")), nav: { group: "build", word: "groups", icon: "group" } },
+  { name: "groups", pattern: "groups/:id", view: load(() => import("@/views/groups/groups")) },
 ];
