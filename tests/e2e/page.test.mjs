@@ -36,6 +36,7 @@ describe('the page', { skip: hasBrowser ? false : 'no Chromium here' }, () => {
   test('a debate: streamed side by side, sent back, approved, the same after a reload', async () => {
     model.intervalMs = 25;
     const page = await open();
+    model.intervalMs = 30;
     const id = await page.startRun('council-debate', 'Should tests sleep?');
     await page.see('run-pro');
     await page.see('run-con');
@@ -43,6 +44,7 @@ describe('the page', { skip: hasBrowser ? false : 'no Chromium here' }, () => {
     const [left, right] = [await page.page.locator('[data-testid=run-pro]').boundingBox(), await page.page.locator('[data-testid=run-con]').boundingBox()];
     assert.ok(left.x + left.width <= right.x, 'branches stand side by side');
     await page.longer('run-con', early.length + 20);
+    model.intervalMs = 8;
     await page.picture('stream');
     model.intervalMs = 8;
 

@@ -147,7 +147,7 @@ export type SessionStateChange = EventOf<"session_state_change", {
   from: string; to: string; reason?: string | null; quiesced?: boolean; output?: Json; error?: ErrorInfo | null;
 }>;
 export type NodeStateChange = EventOf<"node_state_change", {
-  from: NodeStatus; to: NodeStatus; attempt?: number; iteration?: number; branch?: Json;
+  from: NodeStatus; to: NodeStatus; attempt?: number; iteration?: number; item?: number; branch?: Json;
   output?: Json; error?: ErrorInfo | string | null; interrupt_id?: string;
 }>;
 export type TokenStream = EventOf<"token_stream", {

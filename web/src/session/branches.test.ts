@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Workflow } from "@sluice/client";
-import { branchSlots, conversation } from "./branches";
+import { blockOf, branchSlots, conversation } from "./branches";
 import type { OrderEntry, RunView, SessionView } from "./model";
 
 const workflow: Workflow = {
@@ -44,13 +44,23 @@ describe("branchSlots", () => {
 describe("conversation", () => {
   it("gathers branches side by side and opens a new group when the parallel node runs again", () => {
     const { runs, order } = runsOf("start", "panel", "pro", "con", "pro2", "judge", "review", "panel", "con", "pro");
-    const blocks = conversation(order, runs, workflow, branchSlots(workflow));
+    const blocks = conversation({ order, runs }, workflow, branchSlots(workflow));
     expect(blocks.map((b) => b.kind)).toEqual(["run", "run", "parallel", "run", "run", "run", "parallel"]);
     expect(blocks[2]).toMatchObject({ columns: [{ head: "pro", runIds: ["pro.2", "pro2.4"] }, { head: "con", runIds: ["con.3"] }] });
     expect(blocks[6]).toMatchObject({ columns: [{ head: "pro", runIds: ["pro.9"] }, { head: "con", runIds: ["con.8"] }] });
   });
+  it("goes on below when a branch goes on for long, and leaves out what has nothing to say", () => {
+    const { runs, order } = runsOf("start", "panel", "pro", "con", "pro", "pro2", "pro", "pro2", "judge");
+    const blocks = conversation({ order, runs }, workflow, branchSlots(workflow), (run) => run.nodeId === "judge");
+    expect(blocks.map((b) => b.kind)).toEqual(["parallel", "parallel", "run"]);
+    expect(blocks[0]).toMatchObject({ columns: [{ head: "pro", runIds: ["pro.2", "pro.4", "pro2.5", "pro.6"] }, { head: "con", runIds: ["con.3"] }] });
+    expect(blocks[1]).toMatchObject({ columns: [{ head: "pro", runIds: ["pro2.7"] }, { head: "con", runIds: [] }] });
+    expect(blockOf(blocks, "pro2.7")).toBe(1);
+    expect(blockOf(blocks, "start.0")).toBe(-1);
+  });
+
   it("is a plain list without a graph", () => {
     const { runs, order } = runsOf("pro", "con");
-    expect(conversation(order, runs, undefined, new Map()).map((b) => b.kind)).toEqual(["run", "run"]);
+    expect(conversation({ order, runs }, undefined, new Map()).map((b) => b.kind)).toEqual(["run", "run"]);
   });
 });

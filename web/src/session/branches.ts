@@ -3,7 +3,7 @@
 
 import type { Workflow } from "@sluice/client";
 import { edgesOf } from "@/graph/edges";
-import type { OrderEntry, SessionView } from "./model";
+import { RUN_ITEMS_MAX, type RunView, type SessionView } from "./model";
 
 export interface BranchSlot {
   parallelId: string;
@@ -27,7 +27,7 @@ export function branchSlots(workflow: Workflow | undefined): Map<string, BranchS
     return seen;
   };
   const parallels = Object.entries(nodes)
-    .filter(([, n]) => (n.type === "parallel" || n.type === "map") && (n.next_ids?.length ?? 0) > 1)
+    .filter(([, n]) => n.type === "parallel" && (n.next_ids?.length ?? 0) > 1)
     .map(([id, n]) => ({ id, heads: [...new Set(n.next_ids)], reach: reach(id) }));
   // Outermost first: a node keeps the first slot it gets, so nested branches stay in their outer column.
   parallels.sort((a, b) => b.reach.size - a.reach.size);
@@ -43,17 +43,31 @@ export function branchSlots(workflow: Workflow | undefined): Map<string, BranchS
   return slots;
 }
 
+export type ParallelBlock = { kind: "parallel"; key: string; parallelId: string; columns: { head: string; runIds: string[] }[] };
 export type Block =
-  | { kind: "run"; key: string; runId: string }
+  | { kind: "run"; key: string; runId: string; part?: number }
   | { kind: "note"; key: string; noteId: string }
-  | { kind: "parallel"; key: string; parallelId: string; columns: { head: string; runIds: string[] }[] };
+  | ParallelBlock;
 
-/** The conversation's shape: runs in order, those of parallel branches gathered side by side. */
+// A branch that goes on for long stands in several blocks, one below the other: only what is near the screen is drawn.
+const COLUMN_RUNS_MAX = 4;
+
+function pushRun(blocks: Block[], run: RunView): void {
+  const parts = Math.ceil(run.items.length / RUN_ITEMS_MAX);
+  if (parts <= 1) blocks.push({ kind: "run", key: run.id, runId: run.id });
+  // The first keeps its key: what is on the screen stays when a second one comes.
+  else for (let part = 0; part < parts; part++) blocks.push({ kind: "run", key: part ? `${run.id}/${part}` : run.id, runId: run.id, part });
+}
+
+/** The conversation's shape: runs in order, those of parallel branches gathered side by side. What `shown` leaves out
+ *  has nothing to say (in a column, a run that has begun is named all the same). */
 export function conversation(
-  order: readonly OrderEntry[], runs: SessionView["runs"], workflow: Workflow | undefined, slots: Map<string, BranchSlot>,
+  view: Pick<SessionView, "order" | "runs">, workflow: Workflow | undefined, slots: Map<string, BranchSlot>,
+  shown: (run: RunView) => boolean = () => true,
 ): Block[] {
+  const { order, runs } = view;
   const blocks: Block[] = [];
-  const current = new Map<string, Extract<Block, { kind: "parallel" }>>();
+  const current = new Map<string, ParallelBlock>();
   const openGroup = (parallelId: string, key: string) => {
     const heads = [...new Set(workflow?.nodes?.[parallelId]?.next_ids ?? [])];
     const group = { kind: "parallel" as const, key, parallelId, columns: heads.map((head) => ({ head, runIds: [] as string[] })) };
@@ -61,7 +75,6 @@ export function conversation(
     blocks.push(group);
     return group;
   };
-  const outermost = new Set([...slots.values()].map((s) => s.parallelId));
   for (const entry of order) {
     if (entry.kind === "note") {
       blocks.push({ kind: "note", key: entry.id, noteId: entry.id });
@@ -71,13 +84,21 @@ export function conversation(
     if (!run) continue;
     const slot = slots.get(run.nodeId);
     if (slot) {
-      const group = current.get(slot.parallelId) ?? openGroup(slot.parallelId, `group-${entry.id}`);
-      group.columns.find((c) => c.head === slot.head)?.runIds.push(entry.id);
+      if (run.status === "pending") continue;
+      const key = `group-${entry.id}`;
+      let column = (current.get(slot.parallelId) ?? openGroup(slot.parallelId, key)).columns.find((c) => c.head === slot.head);
+      if (column && column.runIds.length >= COLUMN_RUNS_MAX) column = openGroup(slot.parallelId, key).columns.find((c) => c.head === slot.head);
+      column?.runIds.push(entry.id);
       continue;
     }
-    blocks.push({ kind: "run", key: entry.id, runId: entry.id });
-    // A skipped or failed parallel node starts nothing.
-    if (outermost.has(run.nodeId) && run.status !== "skipped") openGroup(run.nodeId, `group-${entry.id}`);
+    if (shown(run)) pushRun(blocks, run);
+    // The next branches are of this round. A parallel node that was skipped starts nothing.
+    if (run.status !== "skipped") current.delete(run.nodeId);
   }
   return blocks;
+}
+
+/** Where in the conversation a run stands. */
+export function blockOf(blocks: readonly Block[], runId: string): number {
+  return blocks.findIndex((b) => (b.kind === "run" ? b.runId === runId : b.kind === "parallel" && b.columns.some((c) => c.runIds.includes(runId))));
 }

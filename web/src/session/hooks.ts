@@ -25,3 +25,13 @@ export function useSessionList<T>(select: (state: SessionState) => T[]): T[] {
     return last.current;
   });
 }
+
+const numbers = new WeakMap<object, Map<string, number>>();
+
+/** Which of the workflow's nodes it is, counted from 0: counted once for a workflow, not for each row. */
+export function useNodeNumber(id: string): number {
+  const nodes = useSession((s) => s.workflow?.nodes ?? s.view.nodes);
+  let known = numbers.get(nodes);
+  if (!known) numbers.set(nodes, known = new Map(Object.keys(nodes).map((n, i) => [n, i])));
+  return known.get(id) ?? 0;
+}

@@ -1,6 +1,8 @@
 // What the page knows of one session: plain data, built from its events by reduce.ts and from nothing else
 // (or from a snapshot, when the log no longer reaches back). Objects are never changed in place: a part
 // that did not change keeps its identity, which is what lets a thousand tokens re-render one paragraph.
+// One exception: in a live session the table `messages` is filled in place (reduce.ts, advance), because every
+// token would copy it; select a message of it, never the table.
 
 import type { ErrorInfo, Json, JsonObject, JsonSchema, NodeStatus, Usage } from "@sluice/client";
 
@@ -12,6 +14,8 @@ export interface RunView {
   attempt: number;
   iteration: number;
   branch: Json;
+  /** Of the innermost map that the node is inside of; from 0. */
+  item?: number;
   output?: Json;
   error?: ErrorInfo;
   firstSeq: number;
@@ -21,6 +25,9 @@ export interface RunView {
   items: ItemRef[];
   usage?: Usage;
 }
+
+/** A run with more items than this stands in several blocks of the conversation. */
+export const RUN_ITEMS_MAX = 12;
 
 export interface ItemRef {
   kind: "message" | "tool" | "interrupt" | "note";
@@ -76,6 +83,7 @@ export interface InterruptView {
 export interface NoteView {
   id: string;
   kind: "said" | "log" | "error" | "vote" | "tally" | "fact" | "round" | "budget" | "breaker" | "signal";
+  /** What somebody or something said; the words around it are the page's, made of `data`. */
   text: string;
   detail?: string;
   level?: string;
@@ -127,6 +135,9 @@ export interface SessionView {
   interrupts: Record<string, InterruptView>;
   notes: Record<string, NoteView>;
   order: OrderEntry[];
+  /** Moves when the conversation's shape does (a run begins, changes its state, or has something to show for the
+   *  first time), and never with a token. */
+  shape: number;
   /** Open interrupts, oldest first. */
   open: string[];
   /** true when the log began after the session did. */
@@ -145,6 +156,7 @@ export function emptyView(sessionId: string): SessionView {
     usage: { input_tokens: 0, output_tokens: 0 },
     nodes: {}, runs: {}, messages: {}, tools: {}, interrupts: {}, notes: {},
     order: [],
+    shape: 0,
     open: [],
     fromSnapshot: false,
   };

@@ -2,10 +2,10 @@
 // Events are expected in order without gaps (client/stream.js sees to it); one that was seen is ignored.
 
 import type {
-  ErrorInfo, Json, Message, NodeRun, NodeStateChange, Session, SessionEvent, SessionStateChange, TokenUsage, Usage,
+  ErrorInfo, Json, JsonObject, Message, NodeRun, NodeStateChange, Session, SessionEvent, SessionStateChange, TokenUsage, Usage,
 } from "@sluice/client";
 import {
-  emptyView, TERMINAL,
+  emptyView, RUN_ITEMS_MAX, TERMINAL,
   type InterruptView, type ItemRef, type LoopView, type MessageView, type NodeView, type NoteView, type OrderEntry, type RunView,
   type SessionView, type ToolView,
 } from "./model";
@@ -17,8 +17,10 @@ class Draft {
   view: SessionView;
   private owned = new Set<unknown>();
 
-  constructor(base: SessionView) {
+  /** `fill`: the caller holds the only reference to this view's table of messages. */
+  constructor(base: SessionView, fill = false) {
     this.view = { ...base };
+    if (fill) this.owned.add(base.messages);
   }
 
   private table<T extends Table>(name: T): SessionView[T] {
@@ -49,6 +51,7 @@ class Draft {
       this.owned.add(this.view.order);
     }
     this.view.order.push(entry);
+    this.view.shape++;
   }
 
   node(id: string): NodeView {
@@ -75,7 +78,12 @@ class Draft {
 
   item(run: RunView, ref: ItemRef): void {
     if (run.items.some((i) => i.kind === ref.kind && i.id === ref.id)) return;
-    run.items = [...run.items, ref];
+    if (run.items.length % RUN_ITEMS_MAX === 0) this.view.shape++;
+    if (!this.owned.has(run.items)) {
+      run.items = [...run.items];
+      this.owned.add(run.items);
+    }
+    run.items.push(ref);
   }
 
   note(event: SessionEvent, note: Omit<NoteView, "id" | "at">): void {
@@ -146,11 +154,13 @@ function sessionMoved(d: Draft, event: SessionStateChange): void {
 function nodeMoved(d: Draft, event: NodeStateChange): void {
   const run = d.run(event);
   if (!run) return;
-  const { to, attempt, iteration, branch, output, error, interrupt_id } = event.data;
+  const { to, attempt, iteration, item, branch, output, error, interrupt_id } = event.data;
   const node = d.node(run.nodeId);
   run.status = node.status = to;
+  d.view.shape++;
   if (attempt !== undefined) run.attempt = node.attempt = attempt;
   if (iteration !== undefined) run.iteration = iteration;
+  if (item !== undefined) run.item = item;
   node.iteration = Math.max(node.iteration, run.iteration);
   if (branch !== undefined) run.branch = branch;
   if (output !== undefined) run.output = output;
@@ -263,13 +273,7 @@ function apply(d: Draft, event: SessionEvent): void {
         exitReason: exit_reason ?? undefined,
       };
       d.node(run.nodeId).loop = loop;
-      const of = max_rounds ? ` of ${max_rounds}` : "";
-      d.note(event, {
-        kind: "round",
-        text: exit_reason ? `Loop ended after round ${round}${of}` : `Round ${round}${of}`,
-        detail: [exit_reason?.replaceAll("_", " "), typeof score === "number" ? `score ${score}` : ""]
-          .filter(Boolean).join(" · "),
-      });
+      d.note(event, { kind: "round", text: "", data: { round, max_rounds, score, exit_reason } as JsonObject });
       break;
     }
     case "vote_cast":
@@ -279,12 +283,12 @@ function apply(d: Draft, event: SessionEvent): void {
       });
       break;
     case "vote_result":
-      d.note(event, { kind: "tally", text: event.data.passed ? "Passed" : "Not passed", data: event.data.tally });
+      d.note(event, { kind: "tally", text: "", data: { passed: event.data.passed, tally: event.data.tally } });
       break;
     case "fact_check_progress":
       d.note(event, {
-        kind: "fact", text: event.data.claim ?? "", detail: event.data.verdict,
-        who: `${event.data.current} of ${event.data.total}`,
+        kind: "fact", text: event.data.claim ?? "",
+        data: { current: event.data.current, total: event.data.total, verdict: event.data.verdict ?? null, sources: event.data.sources ?? null },
       });
       break;
     case "human_interaction_required": {
@@ -333,16 +337,10 @@ function apply(d: Draft, event: SessionEvent): void {
       d.note(event, { kind: "error", text: event.data.error, detail: event.data.code });
       break;
     case "budget_reached":
-      d.note(event, {
-        kind: "budget", text: "Budget reached",
-        detail: `used ${asText(event.data.used)} of ${asText(event.data.limit)}`,
-      });
+      d.note(event, { kind: "budget", text: "", data: event.data as JsonObject });
       break;
     case "breaker_tripped":
-      d.note(event, {
-        kind: "breaker", text: `Stopped by ${event.data.detector ?? "a detector"}`,
-        detail: `${asText(event.data.value)} against a limit of ${asText(event.data.limit)}`,
-      });
+      d.note(event, { kind: "breaker", text: "", data: event.data as JsonObject });
       break;
     case "parallel_start":
     case "stage_progress":
@@ -353,16 +351,22 @@ function apply(d: Draft, event: SessionEvent): void {
   }
 }
 
-export function reduce(view: SessionView, events: readonly SessionEvent[]): SessionView {
-  const fresh = events.filter((e) => e.seq > view.lastSeq);
-  if (!fresh.length) return view;
-  const d = new Draft(view);
-  for (const event of fresh) {
+function applied(view: SessionView, events: readonly SessionEvent[], fill: boolean): SessionView {
+  let d: Draft | undefined;
+  for (const event of events) {
+    if (event.seq <= (d?.view ?? view).lastSeq) continue;
+    d ??= new Draft(view, fill);
     apply(d, event);
     d.view.lastSeq = event.seq;
   }
-  return d.view;
+  return d?.view ?? view;
 }
+
+export const reduce = (view: SessionView, events: readonly SessionEvent[]): SessionView => applied(view, events, false);
+
+/** The same for whoever lets go of the view that was: its table of messages becomes the new one's, so that a token
+ *  costs the same in a session of ten thousand messages as in one of two. */
+export const advance = (view: SessionView, events: readonly SessionEvent[]): SessionView => applied(view, events, true);
 
 /** The view when the log does not reach back: the session, its messages and its runs, as of `lastSeq`. */
 export function viewFromSnapshot(session: Session, messages: Message[], runs: NodeRun[], lastSeq: number): SessionView {

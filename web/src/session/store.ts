@@ -5,7 +5,7 @@
 import { api, ApiError, client } from "@/client/http";
 import type { EventStream, Link, Json, Session, SessionEvent, Workflow } from "@sluice/client";
 import { emptyView, TERMINAL, type SessionView } from "./model";
-import { reduce, viewFromSnapshot } from "./reduce";
+import { advance, viewFromSnapshot } from "./reduce";
 
 export type Command = "pause" | "resume" | "cancel";
 
@@ -136,7 +136,7 @@ export class SessionStore {
     if (this.snapshotUnderWay) return;
     const events = this.queue;
     this.queue = [];
-    const view = reduce(this.state.view, events);
+    const view = advance(this.state.view, events);
     if (view === this.state.view) return;
     const settled = this.state.pending && SETTLES[this.state.pending](view.status);
     const ended = TERMINAL.has(view.status) && !TERMINAL.has(this.state.view.status);
