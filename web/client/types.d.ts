@@ -39,6 +39,11 @@ export interface Session {
   node_statuses?: Record<string, NodeStatus>;
   waiting_on?: WaitingOn[];
   usage?: Usage | null;
+  budget?: { tokens?: number | null; cost_usd?: number | null; on_limit?: "pause" | "fail" | null } | null;
+  tags?: string[];
+  metadata?: JsonObject;
+  parent?: { session_id: string; seq: number } | null;
+  user_id?: string | null;
   last_seq?: number;
   created_at?: string;
   started_at?: string | null;
@@ -148,7 +153,7 @@ export type SessionStateChange = EventOf<"session_state_change", {
 }>;
 export type NodeStateChange = EventOf<"node_state_change", {
   from: NodeStatus; to: NodeStatus; attempt?: number; iteration?: number; item?: number; branch?: Json;
-  output?: Json; error?: ErrorInfo | string | null; interrupt_id?: string;
+  output?: Json; error?: ErrorInfo | string | null; interrupt_id?: string; child_session_id?: string;
 }>;
 export type TokenStream = EventOf<"token_stream", {
   message_id: string; agent_id?: string | null; index: number; chunk: string; is_thinking?: boolean;

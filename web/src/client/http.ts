@@ -72,11 +72,13 @@ export const api = {
 
   nodeRuns: (id: string) => all(client.each<NodeRun>("listNodeRuns", id), 10_000),
 
-  pause: (id: string) => client.pauseSession(id),
+  pause: (id: string, body: { reason?: string } = {}) => client.pauseSession(id, body),
 
-  resume: (id: string) => client.resumeSession(id),
+  resume: (id: string, body: { budget?: { tokens?: number; cost_usd?: number }; justification?: string } = {}) => client.resumeSession(id, body),
 
-  cancel: (id: string, reason?: string) => client.cancelSession(id, reason ? { reason } : {}),
+  cancel: (id: string, body: { reason?: string } = {}) => client.cancelSession(id, body),
+
+  stop: (id: string, body: { reason?: string } = {}) => client.stopSession(id, body),
 
   resumeNode: (id: string, nodeId: string, answer: { action: string; data?: Json; interrupt_id?: string }) =>
     client.resumeNode(id, nodeId, answer),

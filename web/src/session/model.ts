@@ -24,6 +24,16 @@ export interface RunView {
   /** What happened in this run, in order. */
   items: ItemRef[];
   usage?: Usage;
+  /** The session that a subworkflow node runs. */
+  childId?: string;
+}
+
+/** A time in which the whole session stood still. */
+export interface PauseView {
+  seq: number;
+  at: string;
+  until?: string;
+  reason?: string;
 }
 
 /** A run with more items than this stands in several blocks of the conversation. */
@@ -120,6 +130,7 @@ export interface SessionView {
   quiesced: boolean;
   /** Sequence number of the pause that holds now. */
   pausedSeq?: number;
+  pauses: PauseView[];
   startedAt?: string;
   endedAt?: string;
   /** Time spent running, to `runningSince`; pauses do not count. */
@@ -153,6 +164,7 @@ export function emptyView(sessionId: string): SessionView {
     status: "pending",
     quiesced: false,
     activeMs: 0,
+    pauses: [],
     usage: { input_tokens: 0, output_tokens: 0 },
     nodes: {}, runs: {}, messages: {}, tools: {}, interrupts: {}, notes: {},
     order: [],

@@ -137,6 +137,9 @@ function sessionMoved(d: Draft, event: SessionStateChange): void {
   view.reason = reason ?? undefined;
   view.quiesced = to === "paused" && quiesced !== false;
   view.pausedSeq = to === "paused" ? event.seq : undefined;
+  const last = view.pauses.at(-1);
+  if (last && !last.until) view.pauses = [...view.pauses.slice(0, -1), { ...last, until: event.timestamp }];
+  if (to === "paused") view.pauses = [...view.pauses, { seq: event.seq, at: event.timestamp, reason: reason ?? undefined }];
   if (to === "running") {
     view.startedAt ??= event.timestamp;
     view.runningSince ??= event.timestamp;
@@ -154,7 +157,7 @@ function sessionMoved(d: Draft, event: SessionStateChange): void {
 function nodeMoved(d: Draft, event: NodeStateChange): void {
   const run = d.run(event);
   if (!run) return;
-  const { to, attempt, iteration, item, branch, output, error, interrupt_id } = event.data;
+  const { to, attempt, iteration, item, branch, output, error, interrupt_id, child_session_id } = event.data;
   const node = d.node(run.nodeId);
   run.status = node.status = to;
   d.view.shape++;
@@ -164,6 +167,7 @@ function nodeMoved(d: Draft, event: NodeStateChange): void {
   node.iteration = Math.max(node.iteration, run.iteration);
   if (branch !== undefined) run.branch = branch;
   if (output !== undefined) run.output = output;
+  if (child_session_id) run.childId = child_session_id;
   run.error = asError(error);
   if (to === "running") {
     run.startedAt ??= event.timestamp;

@@ -7,7 +7,15 @@ import type { EventStream, Link, Json, Session, SessionEvent, Workflow } from "@
 import { emptyView, TERMINAL, type SessionView } from "./model";
 import { advance, viewFromSnapshot } from "./reduce";
 
-export type Command = "pause" | "resume" | "cancel";
+export type Command = "pause" | "resume" | "cancel" | "stop";
+
+/** What a command may say: of pause, cancel and stop why; of resume what it needs to be let. */
+export interface CommandBody {
+  reason?: string;
+  budget?: { tokens?: number; cost_usd?: number };
+  justification?: string;
+}
+
 
 export interface SessionState {
   /** In a replay the view is that of an earlier moment: nothing can be done to it, so nothing is offered. */
@@ -21,7 +29,7 @@ export interface SessionState {
   workflowProblem?: string;
   /** A command that was sent and whose event has not come yet. */
   pending?: Command;
-  problem?: { title: string; error: ApiError };
+  problem?: { what: Command | "load"; error: ApiError };
   /** The session itself cannot be shown. */
   fatal?: ApiError;
 }
@@ -33,6 +41,7 @@ const SETTLES: Record<Command, (status: string) => boolean> = {
   pause: (s) => s !== "running" && s !== "pending",
   resume: (s) => s !== "paused",
   cancel: (s) => TERMINAL.has(s),
+  stop: (s) => TERMINAL.has(s),
 };
 
 const asApiError = (err: unknown): ApiError =>
@@ -89,15 +98,17 @@ export class SessionStore {
     this.set({ problem: undefined });
   }
 
-  async command(command: Command): Promise<void> {
+  /** Throws what `tell: "throw"` asks for; else a failure becomes the session's `problem`. */
+  async command(command: Command, body: CommandBody = {}, tell: "problem" | "throw" = "problem"): Promise<void> {
     if (this.state.pending) return;
     this.set({ pending: command, problem: undefined });
     try {
-      await api[command](this.sessionId);
+      await api[command](this.sessionId, body);
       // The event says so, not the answer; but a command on something that has moved on leaves no event.
       if (SETTLES[command](this.state.view.status)) this.set({ pending: undefined });
     } catch (err) {
-      this.set({ pending: undefined, problem: { title: `Could not ${command}`, error: asApiError(err) } });
+      this.set({ pending: undefined, ...(tell === "problem" ? { problem: { what: command, error: asApiError(err) } } : {}) });
+      if (tell === "throw") throw err;
     }
   }
 
@@ -139,9 +150,10 @@ export class SessionStore {
     const view = advance(this.state.view, events);
     if (view === this.state.view) return;
     const settled = this.state.pending && SETTLES[this.state.pending](view.status);
-    const ended = TERMINAL.has(view.status) && !TERMINAL.has(this.state.view.status);
+    // The budget, the name, the end: what the object says beyond the events may be another now.
+    const moved = view.status !== this.state.view.status;
     this.set({ view, ...(settled ? { pending: undefined } : {}) });
-    if (ended && this.state.session) void this.refreshSession();
+    if (moved && this.state.session) void this.refreshSession();
   }
 
   private linkChanged(link: Link): void {
@@ -166,7 +178,7 @@ export class SessionStore {
       ]);
       this.set({ view: viewFromSnapshot(session, messages, runs, lastSeq), session });
     } catch (err) {
-      this.set({ problem: { title: "Could not load what happened so far", error: asApiError(err) } });
+      this.set({ problem: { what: "load", error: asApiError(err) } });
     } finally {
       this.snapshotUnderWay = false;
       this.flush();

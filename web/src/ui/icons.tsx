@@ -65,6 +65,7 @@ const shapes: Record<string, ReactNode> = {
   replay: <><circle cx="8" cy="8" r="5.800" /><path d="M6.500 5.500v5l4-2.500z" /></>,
   compare: <><rect x="2.500" y="3" width="4.500" height="10" rx="1" /><rect x="9" y="3" width="4.500" height="10" rx="1" /></>,
   follow: <><circle cx="8" cy="8" r="2.200" /><path d="M8 1.800v2.500M8 11.700v2.500M1.800 8h2.500M11.700 8h2.500" /></>,
+  more: <path d="M3.500 8h.1M8 8h.1M12.500 8h.1" strokeWidth="2.200" />,
   again: <><path d="M3 8a5 5 0 1 0 1.700-3.700" /><path d="M2.500 2v3h3" /></>,
 };
 const alias: Record<string, string> = {

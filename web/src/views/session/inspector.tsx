@@ -1,60 +1,86 @@
-// What is known of one node: its runs with their outputs and errors, and how it was set up.
+// What is known of one node: its runs with what they read, gave, used and did. At the foot of the graph; on a phone a sheet.
 
 import { useEffect, useRef } from "react";
+import { selectNode } from "./select";
 import { useSession, useSessionList } from "@/session/hooks";
 import type { RunView } from "@/session/model";
-import { clock, count, kindName, nodeName, outputText, plural, pretty, shortDuration } from "@/ui/format";
+import { kindName, nodeName, pretty } from "@/ui/format";
 import { Icon } from "@/ui/icons";
+import { common } from "@/words/common";
+import { useWords } from "@/words/words";
 import { StatusPill } from "@/ui/status";
+import { inspectorWords } from "./inspector-words";
+import { RunDetail } from "./inspector-run";
 
-function RunRow({ run, last }: { run: RunView; last: boolean }) {
-  const took = run.startedAt && run.endedAt ? shortDuration(Date.parse(run.endedAt) - Date.parse(run.startedAt)) : "";
-  const text = outputText(run.output);
-  return (
-    <li>
-      <div className="run-row">
-        <StatusPill status={run.status} />
-        <span>{[`run ${run.iteration}`, run.attempt > 1 && `attempt ${run.attempt}`].filter(Boolean).join(", ")}</span>
-        <span className="faint">{[clock(run.startedAt), took, run.usage && `${count(run.usage.input_tokens)} in, ${count(run.usage.output_tokens)} out`].filter(Boolean).join(" · ")}</span>
-      </div>
-      {run.error && <p className="field-error">{run.error.message}{run.error.code && <span className="mono"> {run.error.code}</span>}</p>}
-      {run.output !== undefined && run.output !== null && (
-        <details open={last && JSON.stringify(run.output).length < 600}>
-          <summary>Output</summary>
-          <pre>{text ?? pretty(run.output)}</pre>
-        </details>
-      )}
-    </li>
-  );
+interface Props { nodeId: string; runId?: string; isSheet: boolean; onClose: () => void }
+
+/** Escape closes it, unless something nearer took the key. */
+function useEscape(onClose: () => void): void {
+  useEffect(() => {
+    const onKey = (e: KeyboardEvent) => {
+      const inField = e.target instanceof HTMLElement && /^(INPUT|TEXTAREA|SELECT)$/.test(e.target.tagName);
+      if (e.key === "Escape" && !e.defaultPrevented && !inField && !document.querySelector("dialog[open]")) onClose();
+    };
+    window.addEventListener("keydown", onKey);
+    return () => window.removeEventListener("keydown", onKey);
+  }, [onClose]);
 }
 
-export function Inspector({ nodeId, onClose }: { nodeId: string; onClose: () => void }) {
+export function Inspector({ nodeId, runId, isSheet, onClose }: Props) {
+  const w = useWords(inspectorWords);
+  const c = useWords(common);
   const view = useSession((s) => s.view.nodes[nodeId]);
   const node = useSession((s) => s.workflow?.nodes?.[nodeId]);
   const runs = useSessionList((s) => (s.view.nodes[nodeId]?.runIds ?? []).map((id) => s.view.runs[id]).filter((r): r is RunView => Boolean(r)));
   const box = useRef<HTMLElement>(null);
+  const cameFrom = useRef<Element | null>(null);
+  useEscape(onClose);
   useEffect(() => {
-    const onKey = (e: KeyboardEvent) => { if (e.key === "Escape") onClose(); };
-    window.addEventListener("keydown", onKey);
-    return () => window.removeEventListener("keydown", onKey);
-  }, [onClose]);
+    if (!isSheet) return;
+    cameFrom.current = document.activeElement;
+    box.current?.focus();
+    const back = cameFrom.current;
+    return () => { if (back instanceof HTMLElement && back.isConnected) back.focus(); };
+  }, [isSheet]);
   const name = nodeName(nodeId, node);
+  const run = runs.find((r) => r.id === runId) ?? runs.at(-1);
   return (
-    <section className="inspector" ref={box} aria-label={`Node ${name}`} data-testid="inspector">
-      <header>
-        <span className="inspector-title"><Icon name={node?.type ?? "node"} />{name}</span>
-        <StatusPill status={view?.status ?? "pending"} />
-        <button type="button" className="quiet square" onClick={onClose} aria-label="Close"><Icon name="close" size={14} /></button>
-      </header>
-      <p className="faint">{kindName(node?.type)} · <span className="mono">{nodeId}</span> · {plural(runs.length, "run")}</p>
-      {view?.loop && (
-        <p>Round {view.loop.round}{view.loop.maxRounds ? ` of ${view.loop.maxRounds}` : ""}
-          {view.loop.history.length > 0 && `, scores ${view.loop.history.join(", ")}`}
-          {view.loop.exitReason && `, ended: ${view.loop.exitReason.replaceAll("_", " ")}`}</p>
-      )}
-      {runs.length === 0 && <p className="faint">It has not run yet.</p>}
-      <ul className="run-list">{[...runs].reverse().map((r, i) => <RunRow key={r.id} run={r} last={i === 0} />)}</ul>
-      {node && <details><summary>Definition</summary><pre>{pretty(node as never)}</pre></details>}
-    </section>
+    <>
+      {isSheet && <div className="scrim" onClick={onClose} />}
+      <section className="inspector" data-sheet={isSheet || undefined} ref={box} tabIndex={-1} aria-label={w.label(name)} data-testid="inspector">
+        <header>
+          <span className="inspector-title"><Icon name={node?.type ?? "node"} /><span>{name}</span></span>
+          <StatusPill status={run?.status ?? view?.status ?? "pending"} />
+          <button type="button" className="quiet square" onClick={onClose} aria-label={c.close} data-testid="inspector-close"><Icon name="close" size={14} /></button>
+        </header>
+        <p className="faint">{kindName(node?.type)} · <span className="mono">{nodeId}</span></p>
+        {runs.length > 1 && <RunPicker runs={runs} chosen={run?.id ?? ""} onChoose={(id) => selectNode(nodeId, id)} />}
+        {run ? <RunDetail run={run} node={node} /> : <p className="faint">{w.notYet}</p>}
+        {node && <details><summary>{w.definition}</summary><pre tabIndex={0}>{pretty(node as never)}</pre></details>}
+      </section>
+    </>
+  );
+}
+
+// So many fit as buttons; more are a list to pick from.
+const BUTTONS = 6;
+
+function RunPicker({ runs, chosen, onChoose }: { runs: RunView[]; chosen: string; onChoose: (id: string) => void }) {
+  const w = useWords(inspectorWords);
+  if (runs.length > BUTTONS) {
+    return (
+      <label className="run-pick">{w.runs(runs.length)}
+        <select value={chosen} onChange={(e) => onChoose(e.target.value)} data-testid="run-pick">
+          {runs.map((r) => <option key={r.id} value={r.id}>{w.runName(r.iteration, r.attempt)}</option>)}
+        </select>
+      </label>
+    );
+  }
+  return (
+    <div className="tabs run-tabs" role="group" aria-label={w.runs(runs.length)} data-testid="run-tabs">
+      {runs.map((r) => (
+        <button key={r.id} type="button" aria-pressed={r.id === chosen} onClick={() => onChoose(r.id)}>{w.runName(r.iteration, r.attempt)}</button>
+      ))}
+    </div>
   );
 }
