@@ -108,7 +108,7 @@ describe('the page', { skip: hasBrowser ? false : 'no Chromium here' }, () => {
     const text = '[data-testid=run-con] [data-testid=text]';
     const said = await page.longer(text, 60);
     await page.click('cancel');
-    await page.click('cancel-confirm');
+    await page.click('confirm');
     await page.see('ending');
     assert.match(await page.text('ending'), /Cancelled/);
     const kept = await page.longer(text, 60);
@@ -252,7 +252,7 @@ describe('the page', { skip: hasBrowser ? false : 'no Chromium here' }, () => {
       await page.see('review-form');
       assert.equal(await overflow(), 0);
       await page.picture('phone-review');
-      await page.page.click('.pane-tabs >> text=Graph');
+      await page.click('tab-graph');
       await page.see('node-judge');
       assert.equal(await overflow(), 0);
       await page.picture('phone-graph');
@@ -289,9 +289,9 @@ describe('the page', { skip: hasBrowser ? false : 'no Chromium here' }, () => {
       await signIn(viewer);
       await page.page.goto(`${keyed.url}/ui/#/sessions/${id}`);
       await page.longer('run-con', 20);
-      await page.click('pause');
-      await page.page.waitForSelector('text=/Could not pause/');
-      assert.match(await page.page.innerText('body'), /operator/);
+      const pause = page.page.locator('[data-testid=pause]');
+      assert.ok(await pause.isDisabled());
+      assert.match(await pause.getAttribute('title'), /operator/);
       await page.close(/status of 40[13]/);
     } finally {
       model.intervalMs = 8;

@@ -57,7 +57,7 @@ export class Page {
   fill(id, text) { return this.page.fill(at(id), text); }
   count(id) { return this.page.locator(at(id)).count(); }
   text(id) { return this.page.locator(at(id)).first().innerText(); }
-  sessionId() { return /#\/sessions\/(.+)$/.exec(this.page.url())?.[1]; }
+  sessionId() { return /#\/sessions\/([^?/]+)/.exec(this.page.url())?.[1]; }
 
   async startRun(workflowId, topic) {
     await this.page.click(at(`workflow-${workflowId}`));

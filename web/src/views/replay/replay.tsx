@@ -1,29 +1,24 @@
 // A session again, as it was at any moment: the very components of the live view over a part of its log.
 
-import { useCallback, useEffect, useMemo, useRef, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { useMay } from "@/app/context";
 import { href, setQuery } from "@/app/route";
 import type { ViewProps } from "@/app/views";
-import { WorkflowGraph } from "@/graph/graph";
-import { StoreContext, useSession, useSessionList } from "@/session/hooks";
+import { StoreContext, useSession } from "@/session/hooks";
 import { clock, count, duration, errorText, money, sessionTitle } from "@/ui/format";
 import { Icon } from "@/ui/icons";
 import { MenuButton, useTitle } from "@/ui/kit/page";
 import { StatusPill } from "@/ui/status";
 import { useWords } from "@/words/words";
-import { Conversation } from "../session/conversation";
-import { Inspector } from "../session/inspector";
+import { SessionPanes } from "../session/panes";
 import { ForkDialog, RetryButton } from "./fork";
 import { ReplayContext, useReplay, useReplayStore } from "./hooks";
 import { Lineage } from "./lineage";
 import { ReplayStore } from "./store";
 import { Transport, type Scale } from "./transport";
 import { replayWords } from "./words";
-import "@xyflow/react/dist/base.css";
-import "@/style/session.css";
 import "./replay.css";
 
-const PLAIN_KEY = "sluice.plain";
 const SETTLED_MS = 400;
 
 const numberIn = (query: URLSearchParams, name: string) => {
@@ -46,7 +41,7 @@ export default function ReplayView({ params, query }: ViewProps) {
   return (
     <StoreContext.Provider value={store}>
       <ReplayContext.Provider value={store}>
-        <Replay at={at} node={query.get("node") ?? undefined} />
+        <Replay at={at} query={query} />
       </ReplayContext.Provider>
     </StoreContext.Provider>
   );
@@ -143,46 +138,7 @@ function Notices() {
   );
 }
 
-function Talk() {
-  const w = useWords(replayWords);
-  const [plain, setPlain] = useState(() => localStorage.getItem(PLAIN_KEY) === "1");
-  const keep = (on: boolean) => {
-    setPlain(on);
-    if (on) localStorage.setItem(PLAIN_KEY, "1");
-    else localStorage.removeItem(PLAIN_KEY);
-  };
-  return (
-    <section className="pane-talk" aria-label={w.conversation}>
-      <div className="talk-bar">
-        <h2>{w.conversation}</h2>
-        <div className="tabs" role="group" aria-label={w.howShown}>
-          <button type="button" aria-pressed={!plain} onClick={() => keep(false)}>{w.formatted}</button>
-          <button type="button" aria-pressed={plain} onClick={() => keep(true)} data-testid="plain">{w.plain}</button>
-        </div>
-      </div>
-      <Conversation plain={plain} />
-    </section>
-  );
-}
-
-function Picture({ node }: { node?: string }) {
-  const w = useWords(replayWords);
-  const workflow = useSession((s) => s.workflow);
-  const problem = useSession((s) => s.workflowProblem);
-  const seen = useSessionList((s) => (s.workflow ? [] : Object.keys(s.view.nodes)));
-  const nodeIds = useMemo(() => seen, [seen]);
-  const select = useCallback((id: string | undefined) => setQuery({ node: id }), []);
-  const close = useCallback(() => setQuery({ node: undefined }), []);
-  return (
-    <section className="pane-graph" aria-label={w.workflowGraph}>
-      {workflow || nodeIds.length > 0 ? <WorkflowGraph workflow={workflow} nodeIds={nodeIds} selected={node} onSelect={select} /> : <div className="graph" />}
-      {problem && <p className="graph-note">{w.noGraph} {problem}</p>}
-      {node && <Inspector nodeId={node} onClose={close} />}
-    </section>
-  );
-}
-
-function Replay({ at, node }: { at?: number; node?: string }) {
+function Replay({ at, query }: { at?: number; query: URLSearchParams }) {
   const w = useWords(replayWords);
   const fatal = useSession((s) => s.fatal);
   const ready = useReplay((s) => s.ready);
@@ -191,7 +147,6 @@ function Replay({ at, node }: { at?: number; node?: string }) {
   const total = useReplay((s) => s.total);
   const playing = useReplay((s) => s.playing);
   const running = useSession((s) => s.view.status === "running");
-  const [tab, setTab] = useState<"conversation" | "graph">("conversation");
   const [scale, setScale] = useState<Scale>("time");
   useAddress(at);
   if (fatal) {
@@ -206,24 +161,15 @@ function Replay({ at, node }: { at?: number; node?: string }) {
   }
   return (
     <main className="session replay" data-still={!playing || !running || undefined} data-testid="replay" data-ready={ready || undefined} tabIndex={-1}>
-      <Head node={node} />
+      <Head node={query.get("node") ?? undefined} />
       <Notices />
-      <div className="pane-bar">
-        <div className="tabs pane-tabs" role="group" aria-label={w.view}>
-          <button type="button" aria-pressed={tab === "conversation"} onClick={() => setTab("conversation")}>{w.conversation}</button>
-          <button type="button" aria-pressed={tab === "graph"} onClick={() => setTab("graph")}>{w.graph}</button>
-        </div>
-      </div>
       {empty ? <div className="empty replay-empty"><h2>{w.empty}</h2><p>{w.emptyAbout}</p></div> : !ready ? (
         <div className="replay-reading" role="status">
           <p>{w.reading(loaded, total)}</p>
           {total > 0 && <progress max={total} value={loaded} aria-label={w.reading(loaded, total)}>{count(loaded)}</progress>}
         </div>
       ) : (
-        <div className="panes replay-panes" data-tab={tab}>
-          <Picture node={node} />
-          <Talk />
-        </div>
+        <SessionPanes query={query} />
       )}
       <Transport scale={scale} onScale={setScale} />
     </main>

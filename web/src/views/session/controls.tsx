@@ -1,7 +1,7 @@
 // What can be done to a session that runs, stands still or has ended. A replay offers none of it.
 
 import { useState, type ReactNode } from "react";
-import { useApp, useLink, useMay } from "@/app/context";
+import { useMay } from "@/app/context";
 import { go, href } from "@/app/route";
 import { useShortcuts } from "@/app/shortcuts";
 import { client } from "@/client/http";
@@ -16,6 +16,7 @@ import { TextField } from "@/ui/kit/field";
 import { Menu } from "@/ui/kit/menu";
 import { toast } from "@/ui/kit/toast";
 import { useWords } from "@/words/words";
+import { RetryButton } from "../replay/fork";
 import { pauseNeeds } from "./budget";
 import { ResumeDialog } from "./budget-meter";
 import { sessionWords } from "./words";
@@ -84,7 +85,7 @@ function CommandButton({ does, disabled, refusal, primary, danger, onClick }: Bu
   return (
     <button type="button" className={primary ? "primary" : danger ? "danger" : undefined} disabled={disabled} title={refusal} onClick={onClick} data-testid={does}>
       {isPending ? <span className="spinner" aria-hidden="true" /> : <Icon name={icons[does]} size={14} />}
-      {isPending ? doing[does] : w[does]}
+      <span>{isPending ? doing[does] : w[does]}</span>
     </button>
   );
 }
@@ -104,43 +105,16 @@ function EndDialog({ how, onClose }: { how: "cancel" | "stop"; onClose: () => vo
 
 function Afterwards() {
   const w = useWords(sessionWords);
-  const { list } = useApp();
   const id = useStore().sessionId;
-  const status = useSession((s) => s.view.status);
-  const workflowId = useSession((s) => s.session?.workflow_id);
-  const refusal = useRetryRefusal();
-  const [busy, setBusy] = useState(false);
-  const retry = async () => {
-    setBusy(true);
-    try {
-      const { session_id } = await client.retrySession(id);
-      list.touch();
-      toast(w.retried);
-      go(href.session(session_id));
-    } catch (err) {
-      toast(errorText(err), "bad");
-      setBusy(false);
-    }
-  };
+  const session = useSession((s) => s.session);
+  const workflow = useSession((s) => s.workflow);
   return (
     <>
-      {status === "failed" && (
-        <button type="button" className="primary" disabled={busy || refusal !== undefined} title={refusal ?? w.retryAbout} onClick={() => void retry()} data-testid="retry">
-          {busy ? <span className="spinner" aria-hidden="true" /> : <Icon name="redo" size={14} />}{busy ? w.retrying : w.retry}
-        </button>
-      )}
-      {workflowId && <a className="button" href={href.workflow(workflowId, id)} data-testid="again"><Icon name="again" size={14} />{w.again}</a>}
+      {session && <RetryButton session={session} workflow={workflow} />}
+      {session?.workflow_id && <a className="button" href={href.workflow(session.workflow_id, id)} data-testid="again"><Icon name="again" size={14} />{w.again}</a>}
       <More />
     </>
   );
-}
-
-function useRetryRefusal(): string | undefined {
-  const w = useWords(sessionWords);
-  const may = useMay();
-  const link = useLink();
-  if (!may("operator")) return w.operatorOnly;
-  return link.state === "live" ? undefined : w.notConnected;
 }
 
 function More({ children }: { children?: ReactNode }) {

@@ -3,7 +3,7 @@ import { dict } from "@/words/words";
 
 export const inspectorWords = dict({
   en: {
-    label: (name: string) => `Step ${name}`, notYet: "It has not run yet.", definition: "Definition",
+    label: (name: string) => `Step ${name}`, notYet: "It has not run yet.", unknown: "There is no such step in this session.", definition: "Definition",
     runs: (n: number) => `${count(n)} runs`,
     runName: (iteration: number, attempt: number) => (attempt > 1 ? `Run ${iteration}, attempt ${attempt}` : `Run ${iteration}`),
     output: "Output", input: "What it reads", instructions: "Instructions", noInput: "The session's input",
@@ -19,7 +19,7 @@ export const inspectorWords = dict({
     calledWith: "Called with", gave: "Gave", inputOf: "Input of the session", yours: "What was asked",
   },
   zh: {
-    label: (name: string) => `步骤 ${name}`, notYet: "它还没有运行。", definition: "定义",
+    label: (name: string) => `步骤 ${name}`, notYet: "它还没有运行。", unknown: "此会话中没有这个步骤。", definition: "定义",
     runs: (n: number) => `${count(n)} 次运行`,
     runName: (iteration: number, attempt: number) => (attempt > 1 ? `第 ${iteration} 次，第 ${attempt} 次尝试` : `第 ${iteration} 次`),
     output: "输出", input: "它读取的内容", instructions: "指令", noInput: "会话的输入",

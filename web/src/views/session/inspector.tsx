@@ -9,10 +9,11 @@ import { Icon } from "@/ui/icons";
 import { common } from "@/words/common";
 import { useWords } from "@/words/words";
 import { StatusPill } from "@/ui/status";
+import { useIsPhone } from "@/ui/media";
 import { inspectorWords } from "./inspector-words";
 import { RunDetail } from "./inspector-run";
 
-interface Props { nodeId: string; runId?: string; isSheet: boolean; onClose: () => void }
+interface Props { nodeId: string; runId?: string; onClose: () => void }
 
 /** Escape closes it, unless something nearer took the key. */
 function useEscape(onClose: () => void): void {
@@ -26,7 +27,8 @@ function useEscape(onClose: () => void): void {
   }, [onClose]);
 }
 
-export function Inspector({ nodeId, runId, isSheet, onClose }: Props) {
+export function Inspector({ nodeId, runId, onClose }: Props) {
+  const isSheet = useIsPhone();
   const w = useWords(inspectorWords);
   const c = useWords(common);
   const view = useSession((s) => s.view.nodes[nodeId]);
@@ -55,7 +57,7 @@ export function Inspector({ nodeId, runId, isSheet, onClose }: Props) {
         </header>
         <p className="faint">{kindName(node?.type)} · <span className="mono">{nodeId}</span></p>
         {runs.length > 1 && <RunPicker runs={runs} chosen={run?.id ?? ""} onChoose={(id) => selectNode(nodeId, id)} />}
-        {run ? <RunDetail run={run} node={node} /> : <p className="faint">{w.notYet}</p>}
+        {run ? <RunDetail run={run} node={node} /> : <p className="faint">{node || view ? w.notYet : w.unknown}</p>}
         {node && <details><summary>{w.definition}</summary><pre tabIndex={0}>{pretty(node as never)}</pre></details>}
       </section>
     </>

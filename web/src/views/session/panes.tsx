@@ -17,6 +17,8 @@ import { Inspector } from "./inspector";
 import { selectNode } from "./select";
 import { sessionWords } from "./words";
 import "@xyflow/react/dist/base.css";
+import "@/style/session.css";
+import "./live.css";
 
 const PLAIN_KEY = "sluice.plain";
 const SPLIT_KEY = "sluice.split";
@@ -54,7 +56,7 @@ export function SessionPanes({ query }: { query: URLSearchParams }) {
   ]);
   const close = useCallback(() => selectNode(undefined), []);
   const tabs = names.map((name): Tab => ({ id: name, label: w.tabs[name], testId: `tab-${name}` }));
-  const inspector = node && <Inspector nodeId={node} runId={run} isSheet={isPhone} onClose={close} />;
+  const inspector = node && <Inspector nodeId={node} runId={run} onClose={close} />;
   const right = (
     <section className="pane-right" aria-label={w.rightPane}>
       <Tabs label={w.viewTabs} tabs={tabs} chosen={tab} onChoose={choose} className="session-tabs">

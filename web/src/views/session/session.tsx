@@ -16,8 +16,6 @@ import { LinkBanner, ProblemBanner, StateBanner } from "./banners";
 import { Header } from "./header";
 import { SessionPanes } from "./panes";
 import { sessionWords } from "./words";
-import "@/style/session.css";
-import "./live.css";
 
 export default function SessionPage({ params, query }: ViewProps) {
   const id = params.id ?? "";
