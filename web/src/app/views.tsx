@@ -45,4 +45,6 @@ export const views: View[] = [
   { name: "groups", pattern: "groups/:id", view: load(() => import("@/views/groups/groups")) },
   { name: "schedules", pattern: "schedules", view: load(() => import("@/views/schedules/schedules")), nav: { group: "operate", word: "schedules", icon: "calendar" } },
   { name: "schedules", pattern: "schedules/:id", view: load(() => import("@/views/schedules/schedules")) },
+  { name: "webhooks", pattern: "webhooks", view: load(() => import("@/views/webhooks/webhooks")), nav: { group: "operate", word: "webhooks", icon: "hook", role: "admin" } },
+  { name: "webhooks", pattern: "webhooks/:id", view: load(() => import("@/views/webhooks/webhooks")) },
 ];

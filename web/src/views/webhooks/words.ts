@@ -1,0 +1,66 @@
+import { plural } from "@/ui/format";
+import { dict } from "@/words/words";
+
+const ordinal = (n: number): string => {
+  const teen = n % 100 >= 11 && n % 100 <= 13;
+  return `${n}${teen ? "th" : ["th", "st", "nd", "rd"][n % 10] ?? "th"}`;
+};
+
+export const webhookWords = dict({
+  en: {
+    title: "Webhooks", about: "Programs that are told of events over HTTP: of each session in order, and once more until they have taken it.",
+    create: "New webhook", newTitle: "A new webhook", filterList: "Search webhooks", emptyTitle: "No webhooks yet",
+    emptyAbout: "A webhook is an address that Sluice posts events to: a session has ended, somebody is asked for a review. Whatever happens while it is away is told when it is back.",
+    adminOnly: "Webhooks are an admin's to manage. The key in use has another role.",
+    url: "Address", urlAbout: "http:// or https://. Addresses that are not of the public internet have to be allowed by the server's settings (--tool-allow).", urlNeeded: "Say where events go.",
+    allEvents: "Everything but tokens", someEvents: "These types only", events: "What is told", eventTypes: "Types of events", eventsNeeded: "Name at least one type of event.",
+    filter: "Of which sessions", filterAbout: "A session has to have all that is named here; without a filter, every session.", workflow: "Workflow", group: "Group", session: "Session", any: "any",
+    statuses: "Changes of state, only to", metadata: "Metadata", metadataAbout: "A JSON object; each member with the same value.", metadataBad: "This is not a JSON object.",
+    secret: "Secret", secretNew: "The server makes one unless you give one. It signs every request.", secretKept: "It is never shown again. Give another one to replace it.", secretHint: "16 to 256 characters",
+    secretTitle: "The webhook's secret", secretOnce: "This is the only time that it is shown. The receiver needs it to check signatures.", secretDone: "I have kept it",
+    enabled: "On",
+    off: "Off", fine: "Up to date", failing: "Failing", catchingUp: "Catching up", upToDate: "Everything that happened was told.",
+    behind: (n: string) => (n === "1" ? "1 session has something that was not told yet." : `${n} sessions have something that was not told yet.`),
+    goesOn: "Switched on again, it goes on from there.", disabledBecause: (why: string) => `The server switched it off: ${why}.`, disabledByHand: "It is switched off: nothing is sent.",
+    failingSince: (time: string) => `It has been failing since ${time}.`, triedAgain: "It is tried again, with pauses of up to ten minutes; after three days it is switched off.",
+    test: "Send a test", testing: "Sending…", testOk: (status: number, time: string) => `The receiver took it: ${status} in ${time}.`, testBad: (why: string) => `It was not taken: ${why}`, testUnsaved: "Save first: the stored address gets the test.",
+    answered: (status: number) => `answered ${status}`, noAnswer: "no answer", delivered: "Delivered", deliveredAfter: (n: number) => `Delivered at the ${ordinal(n)} attempt`,
+    failed: "Failed", failedTimes: (n: number) => (n === 1 ? "Failed once" : `Failed ${plural(n, "time")}`), againIn: (t: string) => `tried again in ${t}`, notAgain: "not tried again",
+    deliveries: "Deliveries", deliveriesAbout: "The newest thousand of the last week.", noDeliveries: "Nothing was sent yet. Start a session that fits, or send a test.", noneFit: "None of these.",
+    show: "Show", allDeliveries: "All", onlyDelivered: "Delivered", onlyFailed: "Failed", when: "When", event: "Event", what: "What came of it", replay: "Send again",
+    replayed: "It was taken this time.", replayFailed: "It was not taken this time either.",
+    replaySince: "Send a session's events again", replaySinceAbout: "From a point of its log, in order. The receiver sees Sluice-Replay: 1 and the same delivery ids.",
+    sessionId: "Session's id", after: "After event number", afterAbout: "0: all of them", send: "Send them", sent: "They are on their way.", sessionNeeded: "Which session?",
+    signature: "How to check that a request is from here",
+    signatureAbout: "Every request has Sluice-Signature: t=<time>,v1=<hex>. v1 is HMAC-SHA-256 of “<t>.<body>” with the secret, over the bytes as they came. Refuse what is older than a few minutes; answer any 2xx within 10 seconds; keep Sluice-Delivery ids if a thing must not be done twice.",
+    exampleName: "the example", deleteAbout: "Nothing more is sent to it, and what it lacks is not kept for it.",
+  },
+  zh: {
+    title: "Webhook", about: "通过 HTTP 接收事件的程序：按会话顺序逐条发送，直到被接收为止。",
+    create: "新建 Webhook", newTitle: "新 Webhook", filterList: "搜索 Webhook", emptyTitle: "还没有 Webhook",
+    emptyAbout: "Webhook 是 Sluice 推送事件的地址：会话结束、需要人工审阅等。它离线期间发生的一切，恢复后都会补发。",
+    adminOnly: "Webhook 由管理员管理。当前密钥的角色不足。",
+    url: "地址", urlAbout: "http:// 或 https://。非公网地址需由服务器设置放行（--tool-allow）。", urlNeeded: "请填写事件发送的地址。",
+    allEvents: "除 token 之外的全部事件", someEvents: "仅限以下类型", events: "发送内容", eventTypes: "事件类型", eventsNeeded: "请至少填写一种事件类型。",
+    filter: "哪些会话", filterAbout: "会话须满足此处列出的全部条件；不设条件则为所有会话。", workflow: "流程", group: "小组", session: "会话", any: "不限",
+    statuses: "仅限变为以下状态", metadata: "元数据", metadataAbout: "JSON 对象；每个成员的值须相同。", metadataBad: "这不是 JSON 对象。",
+    secret: "签名密钥", secretNew: "留空则由服务器生成。它为每个请求签名。", secretKept: "不会再次显示。填写新的即可替换。", secretHint: "16 到 256 个字符",
+    secretTitle: "此 Webhook 的签名密钥", secretOnce: "仅显示这一次。接收方需要用它验证签名。", secretDone: "我已保存",
+    enabled: "启用",
+    off: "停用", fine: "已同步", failing: "失败中", catchingUp: "正在补发", upToDate: "发生的一切都已送达。",
+    behind: (n: string) => `${n} 个会话还有未送达的内容。`,
+    goesOn: "重新启用后会从那里继续。", disabledBecause: (why: string) => `服务器将其停用：${why}。`, disabledByHand: "已停用：不会发送任何内容。",
+    failingSince: (time: string) => `自 ${time} 起一直失败。`, triedAgain: "会继续重试，间隔最长十分钟；三天后将被停用。",
+    test: "发送测试", testing: "正在发送…", testOk: (status: number, time: string) => `接收方已接收：${status}，用时 ${time}。`, testBad: (why: string) => `未被接收：${why}`, testUnsaved: "请先保存：测试会发往已保存的地址。",
+    answered: (status: number) => `响应 ${status}`, noAnswer: "无响应", delivered: "已送达", deliveredAfter: (n: number) => `第 ${n} 次尝试送达`,
+    failed: "失败", failedTimes: (n: number) => `失败 ${n} 次`, againIn: (t: string) => `${t}后重试`, notAgain: "不再重试",
+    deliveries: "投递记录", deliveriesAbout: "最近一周内最新的一千条。", noDeliveries: "尚未发送任何内容。启动一个符合条件的会话，或发送测试。", noneFit: "没有此类记录。",
+    show: "显示", allDeliveries: "全部", onlyDelivered: "已送达", onlyFailed: "失败", when: "时间", event: "事件", what: "结果", replay: "重新发送",
+    replayed: "这次已被接收。", replayFailed: "这次仍未被接收。",
+    replaySince: "重新发送某个会话的事件", replaySinceAbout: "从其日志的某一点起按顺序发送。接收方会看到 Sluice-Replay: 1 以及相同的投递标识。",
+    sessionId: "会话标识", after: "从此事件编号之后", afterAbout: "0：全部", send: "发送", sent: "正在发送。", sessionNeeded: "哪个会话？",
+    signature: "如何验证请求来自这里",
+    signatureAbout: "每个请求带有 Sluice-Signature: t=<时间>,v1=<十六进制>。v1 是用密钥对“<t>.<正文>”的原始字节计算的 HMAC-SHA-256。拒绝几分钟之前的请求；在 10 秒内返回任意 2xx；若某事不可重复执行，请记录 Sluice-Delivery 标识。",
+    exampleName: "示例", deleteAbout: "之后不再向它发送任何内容，未送达的内容也不会为它保留。",
+  },
+});
