@@ -263,12 +263,28 @@ function execute(body) {
   return [202, { session_id: session.id, status: "started" }];
 }
 
+function review(id) {
+  for (const session of sessions.values()) {
+    const asked = session.log.find((e) => e.type === "human_interaction_required" && e.data.interrupt_id === id);
+    if (!asked) continue;
+    const answered = session.log.find((e) => e.type === "node_resumed" && e.data.interrupt_id === id);
+    const status = answered ? "answered" : [...session.waiting.values()].some((w) => w.interrupt_id === id) ? "pending" : "cancelled";
+    const answer = answered ? { action: answered.data.action, data: answered.data.data ?? null, reviewer: null, at: answered.timestamp } : null;
+    return {
+      ...asked.data, session_id: session.id, session_name: session.name ?? null, workflow_id: session.workflow?.id ?? null, node_id: asked.node_id, status, answer,
+      expires_at: null, created_at: asked.timestamp, updated_at: answered?.timestamp ?? asked.timestamp,
+    };
+  }
+  throw new HttpError(404, "not_found", "there is no such review");
+}
+
 const routes = [
   ["GET", /^\/workflows$/, () => page(workflows.map(({ nodes, ...rest }) => rest))],
   ["GET", /^\/workflows\/([^/]+)$/, (_, id) => workflows.find((w) => w.id === id) ?? (() => { throw new HttpError(404, "not_found", "Workflow not found"); })()],
   ["POST", /^\/workflows$/, () => { throw new HttpError(422, "invalid_workflow", "nodes.judge.next_ids[0]: no node \"jugde\"", { errors: [{ node_id: "judge", path: "nodes.judge.next_ids[0]", code: "unknown_node", message: "no node \"jugde\"" }] }); }],
   ["POST", /^\/workflows\/execute$/, (body) => execute(body)],
   ["GET", /^\/reviews$/, () => page([])],
+  ["GET", /^\/reviews\/([^/]+)$/, (_, id) => review(id)],
   ["GET", /^\/whoami$/, () => ({ kind: "anonymous", name: "anonymous", role: "admin", workspace: "default", key_id: null, expires_at: null, auth: "off" })],
   ["GET", /^\/sessions$/, (_, __, q) => page([...sessions.values()].reverse().map((s) => s.object())
     .filter((s) => (!q.get("status") || q.get("status").split(",").includes(s.status)) && (!q.get("q") || JSON.stringify(s).includes(q.get("q")))))],

@@ -2,6 +2,7 @@
 // person; `code` tells the page what to do about it ("unreachable" when no server answered at all).
 
 import { Sluice, SluiceError, type Json, type JsonObject, type Message, type NodeRun, type Page, type Session, type Workflow } from "@sluice/client";
+import { timedFetch } from "./server-time";
 
 const KEY_NAME = "sluice.key";
 
@@ -32,7 +33,7 @@ class PageClient extends Sluice {
 }
 
 // A person looks on and asks again; nothing is tried again behind their back.
-export const client = new PageClient({ key: apiKey.get, retries: 0 });
+export const client = new PageClient({ key: apiKey.get, retries: 0, fetch: timedFetch });
 
 /** Follows next_cursor to the end, or to `max` items: a page cannot show more. */
 async function all<T>(list: AsyncIterable<T>, max: number): Promise<T[]> {

@@ -82,6 +82,8 @@ export interface InterruptView {
   formSchema?: JsonSchema;
   expiresAt?: string;
   expiresInMs?: number;
+  /** Counts what happened to it while it was open: a vote of several, an item of a stage. */
+  moves?: number;
   state: "open" | "answered" | "expired" | "closed";
   action?: string;
   data?: Json;

@@ -215,6 +215,11 @@ function usageTold(d: Draft, event: TokenUsage): void {
   if (run) run.usage = usageAdd(run.usage, data);
 }
 
+function interruptMoved(d: Draft, id: Json | undefined): void {
+  const interrupt = typeof id === "string" ? (d.edit("interrupts", id) as InterruptView | undefined) : undefined;
+  if (interrupt) interrupt.moves = (interrupt.moves ?? 0) + 1;
+}
+
 function apply(d: Draft, event: SessionEvent): void {
   switch (event.type) {
     case "session_state_change":
@@ -320,7 +325,11 @@ function apply(d: Draft, event: SessionEvent): void {
       break;
     case "node_resumed": {
       const { interrupt_id, action, data, reviewer, final } = event.data;
-      if (final === false) break; // one answer of several: the question is still open
+      // One answer of several: the question is still open.
+      if (final === false) {
+        interruptMoved(d, interrupt_id);
+        break;
+      }
       const id = interrupt_id ?? d.view.open.find((o) => d.view.interrupts[o]?.nodeId === event.node_id);
       if (!id) break;
       d.closeInterrupt(id, {
@@ -346,8 +355,11 @@ function apply(d: Draft, event: SessionEvent): void {
     case "breaker_tripped":
       d.note(event, { kind: "breaker", text: "", data: event.data as JsonObject });
       break;
-    case "parallel_start":
     case "stage_progress":
+      d.run(event);
+      interruptMoved(d, event.data.instance_id);
+      break;
+    case "parallel_start":
     case "memory_retrieved":
     case "knowledge_updated":
       d.run(event);
