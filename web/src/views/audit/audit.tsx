@@ -29,9 +29,9 @@ type Filter = Record<(typeof FIELDS)[number], string>;
 
 // Offered while one types; any other word may be asked for, too.
 const ACTIONS = [
-  "execute", "pause", "resume", "cancel", "stop", "resume_node", "fork", "retry", "session_delete", "workflow_create", "workflow_put", "workflow_delete", "agent_create", "agent_put", "agent_delete",
-  "group_create", "group_put", "group_delete", "schedule_create", "schedule_put", "schedule_delete", "schedule_run", "webhook_create", "webhook_patch", "webhook_delete", "webhook_test",
-  "key_create", "key_revoke", "memory_ingest", "memory_delete", "memory_promote",
+  "execute", "pause", "resume", "cancel", "stop", "node_resume", "signal", "input", "fork", "retry", "session_delete", "session_batch", "session_import", "workflow_create", "workflow_put",
+  "workflow_delete", "catalog_create", "catalog_put", "catalog_patch", "catalog_delete", "template_instantiate", "schedule_create", "schedule_put", "schedule_delete", "schedule_run",
+  "webhook_create", "webhook_patch", "webhook_delete", "webhook_test", "webhook_replay", "key_create", "key_revoke", "memory_ingest", "memory_delete", "memory_promote",
 ];
 
 function Log({ query }: ViewProps) {

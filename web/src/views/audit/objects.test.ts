@@ -4,9 +4,9 @@ import { actionWords, dayEdge, objectLink } from "./objects";
 describe("an entry of the audit log", () => {
   it("leads to its object while that is there", () => {
     expect(objectLink({ action: "schedule_create", object: "s1", status: 201 })).toBe("#/schedules/s1");
-    expect(objectLink({ action: "agent_delete", object: "a", status: 204 })).toBeUndefined();
+    expect(objectLink({ action: "webhook_delete", object: "a", status: 204 })).toBeUndefined();
     expect(objectLink({ action: "memory_ingest", object: "m", status: 201 })).toBeUndefined();
-    expect(objectLink({ action: "agent_put", object: null, status: 400 })).toBeUndefined();
+    expect(objectLink({ action: "schedule_put", object: null, status: 400 })).toBeUndefined();
   });
   it("is told in words", () => {
     expect(actionWords("schedule_create")).toBe("Schedule create");

@@ -1,12 +1,10 @@
-// Where an entry's object is shown, if it is.
+// Where an entry's object is shown, if it is. An entry of the catalog does not say whether it was an agent, a group or a template.
 
 import type { AuditEntry } from "@sluice/client";
 import { href } from "@/app/route";
 
 const VIEWS: [RegExp, (id: string) => string][] = [
   [/^workflow_/, (id) => href.versions(id)],
-  [/^agent_/, (id) => href.agents(id)],
-  [/^group_/, (id) => href.groups(id)],
   [/^schedule_/, (id) => href.schedules(id)],
   [/^webhook_/, (id) => href.webhooks(id)],
   [/^key_/, () => href.keys()],
