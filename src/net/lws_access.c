@@ -190,6 +190,11 @@ void conn_set_who(struct conn *c, const struct principal *who)
     *c->who = *who;
 }
 
+const char *access_name(const struct principal *who)
+{
+    return who->kind == PRINCIPAL_KEY || who->kind == PRINCIPAL_TOKEN ? who->name : NULL;
+}
+
 const struct principal *conn_who(const struct conn *c)
 {
     static struct principal anonymous;

@@ -216,6 +216,24 @@ static void clock_run(struct net_clock *clock, uint64_t now)
     }
 }
 
+static void net_watch_arm(struct net_server *s)
+{
+    if (watch_has_news(&s->watch) && !s->closing)
+        net_arm(s, s->watch.tell_at);
+}
+
+void net_watch_join(struct net_server *s, struct watcher *w, struct id session_id)
+{
+    watch_join(&s->watch, w, session_id, uv_now(s->loop));
+    net_watch_arm(s);
+}
+
+void net_watch_leave(struct net_server *s, struct watcher *w)
+{
+    watch_leave(&s->watch, w, uv_now(s->loop));
+    net_watch_arm(s);
+}
+
 void net_tick(uv_timer_t *t)
 {
     struct net_server *s = t->data;
@@ -223,6 +241,8 @@ void net_tick(uv_timer_t *t)
     uint64_t now = uv_now(s->loop);
 
     net_accept_again(s);
+    if (watch_has_news(&s->watch))
+        watch_tick(&s->watch, now);
     for (size_t i = 0; i < sizeof(clocks) / sizeof(clocks[0]); i++)
         clock_run(clocks[i], now);
     for (size_t i = 0; i < sizeof(clocks) / sizeof(clocks[0]); i++)
@@ -230,4 +250,5 @@ void net_tick(uv_timer_t *t)
             struct conn *c = container_of(clocks[i]->conns.next, struct conn, clock_link);
             net_arm(s, c->clock_at + clocks[i]->interval_ms);
         }
+    net_watch_arm(s);
 }

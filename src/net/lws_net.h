@@ -31,6 +31,7 @@
 #include "net/routes.h"
 #include "net/server.h"
 #include "net/service.h"
+#include "net/watch.h"
 
 #define NET_HEADER_BYTES_MAX 16384 /* of one request; more closes the connection */
 #define NET_HTTP_IDLE_S      75    /* between two requests */
@@ -94,6 +95,7 @@ struct net_server {
     uint64_t tick_at; /* uv_now of the next tick */
     unsigned handles; /* of those, not closed yet */
     struct net_clock idle, body, linger, stall, ping, beat;
+    struct watch_hub watch;
     struct buf openapi, asyncapi; /* JSON */
     struct buf scratch;
     struct list spare; /* http_reqs */
@@ -148,6 +150,9 @@ void net_clock_init(struct net_clock *clock, uint64_t interval_s, void (*due)(st
 void net_arm(struct net_server *s, uint64_t at);
 void net_reap(uv_timer_t *t);
 void net_tick(uv_timer_t *t);
+/* Somebody came or went: those who ask are told soon. */
+void net_watch_join(struct net_server *s, struct watcher *w, struct id session_id);
+void net_watch_leave(struct net_server *s, struct watcher *w);
 
 /* ---- lws_listen.c ---- */
 
@@ -191,6 +196,8 @@ void conn_keep_remote(struct conn *c);
 /* Kept with the connection of a WebSocket. */
 void conn_set_who(struct conn *c, const struct principal *who);
 const struct principal *conn_who(const struct conn *c);
+/* What others who watch are told of them; NULL: nobody was asked. Lives as long as `who`. */
+const char *access_name(const struct principal *who);
 
 /* ---- lws_http.c ---- */
 

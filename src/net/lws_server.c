@@ -216,6 +216,7 @@ static void server_init(struct net_server *s, uv_loop_t *loop, const struct net_
                    config->ping_interval_s ? (uint64_t)config->ping_interval_s : NET_WS_PING_S,
                    ws_due);
     net_clock_init(&s->beat, NET_SSE_BEAT_S, sse_due);
+    watch_hub_init(&s->watch);
     buf_init(&s->openapi, 4u << 20);
     buf_init(&s->asyncapi, 4u << 20);
     buf_init(&s->scratch, SVC_BODY_MAX);
@@ -234,6 +235,7 @@ static void server_init(struct net_server *s, uv_loop_t *loop, const struct net_
 
 static void server_free(struct net_server *s)
 {
+    watch_hub_deinit(&s->watch);
     http_spare_free(s);
     buf_deinit(&s->openapi);
     buf_deinit(&s->asyncapi);

@@ -24,6 +24,7 @@ struct sse {
     size_t at;   /* of out, gone out */
     bool ending; /* close when out is empty */
     struct sse_get *get;
+    struct watcher watcher; /* counts, and asks nothing */
 };
 
 /* The session, asked for again when the log no longer has what is wanted. */
@@ -283,6 +284,8 @@ void sse_begin(struct conn *c, struct http_req *r)
     conn_hold(c);
     /* That of the request would end the stream; the beat finds out whether the client is there. */
     lws_set_timeout(c->wsi, NO_PENDING_TIMEOUT, 0);
+    s->watcher.name = access_name(&s->who);
+    net_watch_join(c->server, &s->watcher, s->session_id);
     log_cursor_open(c->server->log, &s->cursor);
     s->cursor_open = true;
     sse_pump(s);
@@ -304,6 +307,7 @@ void sse_gone(struct conn *c)
         return;
     c->sse = NULL;
     c->server->stats.sse--;
+    net_watch_leave(c->server, &s->watcher);
     if (s->cursor_open)
         log_cursor_close(&s->cursor);
     if (s->get)

@@ -59,11 +59,11 @@ static bool list_has(struct str list, const char *word)
     return false;
 }
 
-/* ?session_id&after&batch&ticket */
+/* ?session_id&after&watching&batch&ticket */
 struct ws_query {
     struct id session_id;
     int64_t after;
-    bool batch;
+    bool batch, watching;
     char ticket[WS_TICKET_MAX + 1]; /* "": none */
 };
 
@@ -83,6 +83,8 @@ static int ws_read_arg(void *data, struct str pair)
     }
     if (str_eqz(pair, "batch=1"))
         q->batch = true;
+    if (str_eqz(pair, "watching=1"))
+        q->watching = true;
     return 0;
 }
 
@@ -184,7 +186,8 @@ int ws_check(struct conn *c)
                          : s->closing ? "the server is going away"
                                       : "too many connections");
     if (header_each_arg(c->wsi, ws_read_arg, &q) != 0)
-        return ws_refuse(c, 400, "", "expected ?session_id=UUID&after=N&batch=1&ticket=TICKET");
+        return ws_refuse(c, 400, "",
+                         "expected ?session_id=UUID&after=N&batch=1&watching=1&ticket=TICKET");
     return ws_check_access(c, &q);
 }
 
@@ -196,16 +199,17 @@ static void ws_redeem(struct ws *ws, const struct ws_query *q)
     ws->early = mem_zalloc(sizeof(*ws->early));
     ws->early->session_id = q->session_id;
     ws->early->after = q->after;
+    ws->early->watching = q->watching;
     buf_init(&ws->early->messages, WS_EARLY_BYTES_MAX);
     r->kind = WS_REQ_TICKET;
     r->svc.name = str_of(arena_strdup(&r->svc.arena, str_of(q->ticket)));
     ws_req_submit(r);
 }
 
-static void ws_begin_reading(struct ws *ws, struct id session_id, int64_t after)
+static void ws_begin_reading(struct ws *ws, struct id session_id, int64_t after, bool watching)
 {
     if (!id_is_zero(session_id)) {
-        ws_subscribe(ws, session_id, after, "");
+        ws_subscribe(ws, session_id, after, watching, "");
         ws_pump(ws);
     }
 }
@@ -231,7 +235,7 @@ int ws_open(struct conn *c)
     if (q.ticket[0])
         ws_redeem(ws, &q);
     else
-        ws_begin_reading(ws, q.session_id, q.after);
+        ws_begin_reading(ws, q.session_id, q.after, q.watching);
     return 0;
 }
 
@@ -335,7 +339,7 @@ static void ws_known(struct ws *ws)
 
     buf_init(&ws->early->messages, 0);
     ws_early_free(ws);
-    ws_begin_reading(ws, early.session_id, early.after);
+    ws_begin_reading(ws, early.session_id, early.after, early.watching);
     for (size_t at = 0; at < early.messages.len && !ws->conn->ended; at += sizeof(n) + n) {
         memcpy(&n, early.messages.data + at, sizeof(n));
         buf_clear(&ws->in);
@@ -478,7 +482,7 @@ static void ws_handle(struct ws *ws, const struct ws_msg *m, const char *request
             ws_watch(ws, m);
             ws_answer(ws, "ack", request_id);
         } else {
-            ws_subscribe(ws, m->session_id, m->after, request_id);
+            ws_subscribe(ws, m->session_id, m->after, m->watching, request_id);
         }
         return;
     case WS_UNSUBSCRIBE:

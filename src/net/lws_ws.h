@@ -23,6 +23,7 @@
 struct ws_early {
     struct id session_id; /* of the URL; zero: none */
     int64_t after;
+    bool watching;
     struct buf messages; /* each behind its length, a size_t */
 };
 
@@ -62,6 +63,7 @@ struct ws_sub {
     bool wants_snapshot; /* the log no longer has what it wants */
     char request_id[WS_REQUEST_ID_MAX + 3];
     struct ws_req *get; /* asks for the session */
+    struct watcher watcher;
 };
 
 /* A command or question that the service has. */
@@ -87,7 +89,9 @@ void ws_queue_error(struct ws *ws, const char *request_id, int status, const cha
 void ws_pump(struct ws *ws);
 void ws_close(struct ws *ws, int code, const char *text);
 
-void ws_subscribe(struct ws *ws, struct id session_id, int64_t after, const char *request_id);
+/* watching: and be told who else reads it. */
+void ws_subscribe(struct ws *ws, struct id session_id, int64_t after, bool watching,
+                  const char *request_id);
 bool ws_unsubscribe(struct ws *ws, struct id session_id);
 void ws_sub_drop(struct ws_sub *sub);
 /* The session that a subscription asked for, or why there is none. */

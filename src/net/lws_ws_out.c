@@ -65,6 +65,14 @@ void ws_queue(struct ws *ws, struct str json)
         ws_close(ws, WS_CLOSE_BROKEN, "an answer was too large");
 }
 
+/* Much may come in one turn of the loop: one write for all of it. */
+static void ws_queue_soon(struct ws *ws, struct str json)
+{
+    ws_queue(ws, json);
+    list_remove(&ws->dirty_link);
+    list_append(&ws->conn->server->dirty, &ws->dirty_link);
+}
+
 static void ws_begin(struct ws *ws, struct jw *w, const char *type, const char *request_id)
 {
     struct buf *b = &ws->conn->server->scratch;
@@ -153,6 +161,8 @@ static void sub_announce(struct ws_sub *sub, const char *verdict, struct str ses
     ws_end(ws, &w);
     sub->announced = true;
     sub->request_id[0] = '\0';
+    if (!sub->watcher.session)
+        net_watch_join(ws->conn->server, &sub->watcher, sub->session_id);
 }
 
 static void sub_get(struct ws_sub *sub)
@@ -176,6 +186,7 @@ static void sub_close_cursor(struct ws_sub *sub)
 
 void ws_sub_drop(struct ws_sub *sub)
 {
+    net_watch_leave(sub->ws->conn->server, &sub->watcher);
     sub_close_cursor(sub);
     if (sub->get)
         sub->get->sub = NULL;
@@ -250,7 +261,13 @@ static struct ws_sub *ws_find_sub(struct ws *ws, struct id session_id)
     return NULL;
 }
 
-void ws_subscribe(struct ws *ws, struct id session_id, int64_t after, const char *request_id)
+static void sub_tell_watching(struct watcher *w, struct str json)
+{
+    ws_queue_soon(container_of(w, struct ws_sub, watcher)->ws, json);
+}
+
+void ws_subscribe(struct ws *ws, struct id session_id, int64_t after, bool watching,
+                  const char *request_id)
 {
     struct ws_sub *sub = ws_find_sub(ws, session_id);
 
@@ -264,6 +281,8 @@ void ws_subscribe(struct ws *ws, struct id session_id, int64_t after, const char
     sub->ws = ws;
     sub->session_id = session_id;
     sub->after = after;
+    sub->watcher.name = access_name(conn_who(ws->conn));
+    sub->watcher.tell = watching ? sub_tell_watching : NULL;
     list_init(&sub->active_link);
     snprintf(sub->request_id, sizeof(sub->request_id), "%s", request_id);
     list_append(&ws->subs, &sub->link);
@@ -352,12 +371,15 @@ static bool event_has_status(struct str event, struct str status)
     return json_type(to) == JSON_STRING && str_eq((struct str){to.p + 1, to.n - 2}, status);
 }
 
-/* Many sessions change in one turn of the loop: one write for all of them. */
+/* The event, and that it is the channel's: whoever reads the session too has it twice. */
 static void channel_queue(struct ws *ws, struct str event)
 {
-    ws_queue(ws, event);
-    list_remove(&ws->dirty_link);
-    list_append(&ws->conn->server->dirty, &ws->dirty_link);
+    struct buf *b = &ws->conn->server->scratch;
+
+    buf_clear(b);
+    buf_append_z(b, "{\"channel\":\"sessions\",");
+    buf_append(b, event.p + 1, event.n - 1);
+    ws_queue_soon(ws, buf_str(b));
 }
 
 void ws_flush_dirty(struct net_server *s)
@@ -400,7 +422,7 @@ void ws_channel_got(struct ws *ws, struct svc_req *q, struct str event)
                    str_eq((struct str){id.p + 1, id.n - 2}, ws->filter_workflow_id));
 
     if (q->status == 0 && ws->watching && wanted)
-        ws_queue(ws, event);
+        channel_queue(ws, event);
 }
 
 static struct str str_keep(struct str s)

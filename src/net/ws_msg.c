@@ -21,6 +21,7 @@ struct ws_target {
     struct id session_id;
     int64_t after;
     struct str channel, filter;
+    bool watching;
 };
 struct ws_filter {
     struct str workflow_id, status;
@@ -38,6 +39,7 @@ static const struct wire_field target_fields[] = {
     FIELD("after", WIRE_NUMBER, ws_target, after, .max = INT64_MAX - 1),
     FIELD("channel", WIRE_TEXT, ws_target, channel, .max = 64),
     FIELD("filter", WIRE_OBJECT, ws_target, filter),
+    FIELD("watching", WIRE_BOOL, ws_target, watching),
 };
 static const struct wire_field filter_fields[] = {
     FIELD("workflow_id", WIRE_TEXT, ws_filter, workflow_id, .max = NAME_BYTES_MAX),
@@ -56,6 +58,7 @@ static int ws_read_target(struct ws_msg *m, struct arena *arena, struct errbuf *
         return ERR_INVALID;
     m->session_id = t.session_id;
     m->after = t.after;
+    m->watching = t.watching;
     if (!t.channel.p) {
         if (id_is_zero(t.session_id))
             return err_set(e, ERR_INVALID, "give session_id or channel");

@@ -22,6 +22,7 @@ struct ws_msg {
     struct str request_id; /* as it stands in the text, with its quotes; or NULL */
     struct id session_id;  /* zero: none */
     int64_t after;
+    bool watching;                                /* of a session: tell who else reads it */
     bool is_channel;                              /* "sessions" */
     struct str filter_workflow_id, filter_status; /* or NULL; in the arena or the text */
     bool is_fault; /* with an error: it could not be understood at all */

@@ -131,6 +131,17 @@ static void expect_event(struct client *k, int64_t seq)
     free(fr.text);
 }
 
+/* The same event as the channel has it. */
+static void expect_told(struct client *k, int64_t seq)
+{
+    struct frame fr = take(k);
+    const char *mark = "{\"channel\":\"sessions\",";
+
+    assert_memory_equal(fr.text, mark, strlen(mark));
+    assert_string_equal(fr.text + strlen(mark), f.events[seq] + 1);
+    free(fr.text);
+}
+
 static void expect_close(struct client *k, int code)
 {
     struct frame fr = take(k);
@@ -471,8 +482,8 @@ static void test_channel(void **state)
     expect(&k, "ack");
     fixture_seal(&f, 2, 10, "log");
     fixture_seal(&f, 1, 10, "session_state_change");
-    expect_event(&c, 3);
-    expect_event(&k, 3);
+    expect_told(&c, 3);
+    expect_told(&k, 3);
     say(&k,
         "{\"type\":\"subscribe\",\"channel\":\"sessions\",\"filter\":{\"workflow_id\":\"other\"}}");
     expect(&k, "ack");
@@ -486,6 +497,53 @@ static void test_channel(void **state)
     say(&k, "{\"type\":\"subscribe\",\"channel\":\"weather\"}");
     expect(&k, "invalid");
     client_close(&k);
+}
+
+/* Whoever reads the session on the same connection has the event twice, and can tell which is
+ * which. */
+static void test_channel_beside_session(void **state)
+{
+    (void)state;
+
+    say(&c, "{\"type\":\"subscribe\",\"channel\":\"sessions\"}");
+    expect(&c, "{\"type\":\"ack\"}");
+    say(&c, "{\"type\":\"subscribe\",\"session_id\":\"" SESSION "\"}");
+    TURN_UNTIL(&f, f.read != NULL);
+    fixture_read_nothing(&f, 0);
+    expect(&c, "\"recovered\"");
+    fixture_seal(&f, 1, 10, "session_state_change");
+    struct frame a = take(&c), b = take(&c);
+    bool first = strstr(a.text, "\"channel\"") != NULL;
+    assert_string_equal(first ? b.text : a.text, f.events[1]);
+    assert_non_null(strstr(first ? a.text : b.text, "{\"channel\":\"sessions\",\"seq\":1,"));
+    free(a.text);
+    free(b.text);
+}
+
+#define WATCHING "{\"type\":\"watching\",\"session_id\":\"" SESSION "\",\"count\":"
+
+/* Only who asks is told, of all who read. */
+static void test_watching(void **state)
+{
+    struct client k, l;
+    (void)state;
+
+    fixture_seal(&f, 1, 10, "log");
+    connect_ws(&k, "/ws?session_id=" SESSION "&after=1");
+    expect(&k, "\"recovered\"");
+    say(&c,
+        "{\"type\":\"subscribe\",\"session_id\":\"" SESSION "\",\"after\":1,\"watching\":true}");
+    expect(&c, "\"recovered\"");
+    expect(&c, WATCHING "2,\"names\":[]}");
+    connect_ws(&l, "/ws?session_id=" SESSION "&after=1&watching=1");
+    expect(&l, "\"recovered\"");
+    expect(&l, WATCHING "3,\"names\":[]}");
+    expect(&c, WATCHING "3,");
+    client_close(&k);
+    client_close(&l);
+    expect(&c, WATCHING "1,");
+    say(&c, "{\"type\":\"ping\"}");
+    expect(&c, "{\"type\":\"pong\"}");
 }
 
 /* A reader that does not read costs a cursor; others do not wait; it gets every event when it reads
@@ -720,6 +778,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_faults, setup_connected, teardown_connected),
         cmocka_unit_test_setup_teardown(test_conformance, setup, teardown),
         cmocka_unit_test_setup_teardown(test_channel, setup_connected, teardown_connected),
+        cmocka_unit_test_setup_teardown(test_channel_beside_session, setup_connected,
+                                        teardown_connected),
+        cmocka_unit_test_setup_teardown(test_watching, setup_connected, teardown_connected),
         cmocka_unit_test_setup_teardown(test_slow_reader, setup_connected, teardown_connected),
         cmocka_unit_test_setup_teardown(test_ping_and_silence, setup_pinging, teardown_connected),
         cmocka_unit_test_setup_teardown(test_going_away, setup_connected, teardown_connected),
