@@ -43,6 +43,7 @@ export class Sluice {
   #fetch;
   #WebSocket;
   #hub;
+  #streams = new Set(); // that go on
   #timeoutMs;
   #retries;
 
@@ -55,7 +56,11 @@ export class Sluice {
     this.#WebSocket = options.WebSocket;
     this.#timeoutMs = options.timeoutMs ?? TIMEOUT_MS;
     this.#retries = options.retries ?? RETRIES;
-    this.#hub = new Hub(() => this.#openSocket(), () => this.whoami({ retries: 0 }).then(() => null, (err) => err));
+    this.#hub = new Hub(
+      () => this.#openSocket(),
+      () => this.whoami({ retries: 0 }).then(() => null, (err) => err),
+      () => { for (const s of [...this.#streams]) s.wake(); },
+    );
   }
 
   /** The key that calls go with; "" for none. */
@@ -175,23 +180,36 @@ export class Sluice {
     return new Socket(url.href, ["sluice.v1"]);
   }
 
+  #newStream(options) {
+    const stream = new EventStream({
+      ...options,
+      onLink: (link) => {
+        if (link.state === "closed" || link.state === "refused") this.#streams.delete(stream);
+        else this.#streams.add(stream);
+        options.onLink?.(link);
+      },
+    });
+    return stream;
+  }
+
   /** The events of one session, by callbacks; start() it. All streams share one connection. */
   stream(sessionId, options) {
-    return new EventStream({
+    const watching = options.onWatching ? { watching: true } : {};
+    return this.#newStream({
       ...options,
       sequenced: true,
       open: () => this.#hub.socket(sessionId),
-      subscribe: (after) => ({ type: "subscribe", request_id: sessionId, session_id: sessionId, after }),
+      subscribe: (after) => ({ type: "subscribe", request_id: sessionId, session_id: sessionId, after, ...watching }),
     });
   }
 
   /** State changes of all sessions that the key may see; they come in no sequence. */
   sessionsStream(options) {
-    return new EventStream({
+    return this.#newStream({
       ...options,
       sequenced: false,
       open: () => this.#hub.socket(""),
-      subscribe: () => ({ type: "subscribe", channel: "sessions", ...(options.filter ? { filter: options.filter } : {}) }),
+      subscribe: () => ({ type: "subscribe", request_id: "sessions", channel: "sessions", ...(options.filter ? { filter: options.filter } : {}) }),
     });
   }
 
@@ -247,6 +265,11 @@ export class Sluice {
   async ended(sessionId, options = {}) {
     for await (const event of this.follow(sessionId, options)) void event;
     return this.getSession(sessionId, { signal: options.signal });
+  }
+
+  /** Streams that wait try at once; those that are live make sure of it. */
+  retryNow() {
+    for (const s of [...this.#streams]) s.retryNow();
   }
 
   /** Closes the connections; streams that go on open new ones. */

@@ -1,9 +1,16 @@
 // Many subscriptions over one WebSocket. Each event stream has a socket of its own as far as it knows; those of
-// different sessions share a connection, which is opened for the first and closed after the last. When it is lost
-// all of them are told, and the first that comes back opens the next one.
+// different sessions and of the list channel share a connection, which is opened for the first and closed after the
+// last. When it is lost all of them are told; the first that comes back opens the next one and wakes the others.
+//
+// A state change of a session that is read comes twice, for the session and for the channel. The channel's copy bears
+// a mark and goes to the channel only: it may be far ahead of what the session's stream has reached, and would look
+// like a gap there.
 
 const LINGER_MS = 1_000; // without a subscription, before it is closed
 const MEMBERS_MAX = 200; // the server takes 256 on one WebSocket
+const CHANNEL = ""; // the key of the list channel; those of sessions are their ids
+const PING = '{"type":"ping"}';
+const PING_FRESH_MS = 5_000; // the answer to one member's ping serves the others
 
 class Member {
   readyState = 0;
@@ -31,6 +38,13 @@ class Member {
   }
 }
 
+/** Whose frame it is; undefined: everybody's. */
+function keyOf(frame) {
+  if (frame.channel === "sessions" || frame.request_id === "sessions") return CHANNEL;
+  if (frame.type === "batch") return frame.events?.[0]?.session_id;
+  return frame.session_id ?? frame.request_id;
+}
+
 class Shared {
   #open;
   #why;
@@ -38,11 +52,15 @@ class Shared {
   #socket = null;
   #closed = false;
   #linger;
-  members = new Map(); // by session id; "" is the list channel, which has a connection for itself
+  #opened;
+  #pingedAt = 0;
+  #pinging = false;
+  members = new Map(); // by key
 
-  constructor(open, why, ended) {
+  constructor(open, why, opened, ended) {
     this.#open = open;
     this.#why = why;
+    this.#opened = opened;
     this.#ended = ended;
     void this.#connect();
   }
@@ -66,6 +84,7 @@ class Shared {
     socket.onopen = () => {
       opened = true;
       for (const m of [...this.members.values()]) m.opened();
+      this.#opened();
     };
     socket.onmessage = (ev) => this.#receive(ev.data);
     socket.onclose = async (ev) => {
@@ -96,7 +115,9 @@ class Shared {
     if (this.members.get(member.key) !== member) return;
     this.members.delete(member.key);
     if (this.#socket?.readyState === 1 && member.subscribed) {
-      this.#socket.send(JSON.stringify({ type: "unsubscribe", ...(member.key ? { session_id: member.key } : { channel: "sessions" }) }));
+      // Named, so that its ack is taken for nobody's.
+      const what = member.key === CHANNEL ? { channel: "sessions" } : { session_id: member.key };
+      this.#socket.send(JSON.stringify({ type: "unsubscribe", request_id: "left", ...what }));
     }
     if (this.members.size === 0) {
       this.#linger = setTimeout(() => this.close(), LINGER_MS);
@@ -106,8 +127,24 @@ class Shared {
 
   send(member, text) {
     if (this.#socket?.readyState !== 1) return;
+    if (text === PING) {
+      this.#ping(member);
+      return;
+    }
     member.subscribed = true;
     this.#socket.send(text);
+  }
+
+  // Everybody hears the answer; one ping for all of them is enough.
+  #ping(member) {
+    const fresh = Date.now() - this.#pingedAt < PING_FRESH_MS;
+    if (!fresh) {
+      this.#pingedAt = Date.now();
+      this.#pinging = true;
+      this.#socket.send(PING);
+    } else if (!this.#pinging) {
+      queueMicrotask(() => member.onmessage?.({ data: { type: "pong" } }));
+    }
   }
 
   close() {
@@ -133,6 +170,7 @@ class Shared {
   }
 
   #receive(raw) {
+    this.#pinging = false;
     let frame;
     try {
       frame = JSON.parse(String(raw));
@@ -140,11 +178,7 @@ class Shared {
       this.#toAll(String(raw));
       return;
     }
-    if (this.members.has("")) {
-      this.#toAll(frame);
-      return;
-    }
-    const key = frame.type === "batch" ? frame.events?.[0]?.session_id : frame.session_id ?? frame.request_id;
+    const key = keyOf(frame);
     if (key === undefined) this.#toAll(frame); // pong, going_away, an error of the connection
     else this.members.get(key)?.onmessage?.({ data: frame });
   }
@@ -153,21 +187,23 @@ class Shared {
 export class Hub {
   #open;
   #why;
+  #opened;
   #shared = new Set();
 
   /** open: gives a WebSocket that is connecting, maybe later. why: after one that did not open, the error that a call
-   *  gets, or null. */
-  constructor(open, why) {
+   *  gets, or null. opened: there is a connection. */
+  constructor(open, why, opened = () => {}) {
     this.#open = open;
     this.#why = why;
+    this.#opened = opened;
   }
 
   /** A socket, as its stream sees it, for one session or ("") the list channel. */
   socket(key) {
-    const fits = (s) => !s.members.has(key) && !s.members.has("") && key !== "" && s.members.size < MEMBERS_MAX;
+    const fits = (s) => !s.members.has(key) && s.members.size < MEMBERS_MAX;
     let shared = [...this.#shared].find(fits);
     if (!shared) {
-      shared = new Shared(this.#open, this.#why, (s) => this.#shared.delete(s));
+      shared = new Shared(this.#open, this.#why, this.#opened, (s) => this.#shared.delete(s));
       this.#shared.add(shared);
     }
     return shared.join(key);

@@ -55,9 +55,10 @@ export class SluiceError extends Error {
 }
 
 export type Link =
-  | { state: "connecting"; attempt: number }
+  | { state: "connecting"; attempt: number; since?: number; leaving?: boolean }
   | { state: "live" }
-  | { state: "waiting"; attempt: number; retryAt: number; why: string }
+  /** since: when something was last heard. leaving: the server said that it goes. */
+  | { state: "waiting"; attempt: number; retryAt: number; why: string; since?: number; leaving?: boolean }
   | { state: "refused"; code: string; why: string }
   | { state: "closed" };
 
@@ -68,7 +69,11 @@ export interface StreamCallbacks {
   onSnapshot?: (session: Session | undefined, lastSeq: number) => void;
   onSubscribed?: (lastSeq: number, verdict?: "recovered" | "snapshot") => void;
   onLink?: (link: Link) => void;
+  /** Of a session: who reads it, told after each change. names: of keys and tokens, up to 10. */
+  onWatching?: (watching: Watching) => void;
 }
+
+export interface Watching { count: number; names: string[] }
 
 export interface StreamOptions extends StreamCallbacks {
   /** What to send when the connection opens; `after` is the last delivered sequence number. */
@@ -86,8 +91,10 @@ export class EventStream {
   readonly lastSeq: number;
   start(): void;
   close(): void;
-  /** Try at once instead of at the end of the back-off. */
+  /** Try at once instead of at the end of the back-off; one that is live makes sure of it. */
   retryNow(): void;
+  /** Ends a back-off. */
+  wake(): void;
   rewindTo(seq: number): void;
   /** Takes nothing more until release(): the log keeps what comes. */
   hold(): void;
@@ -122,5 +129,7 @@ export class Sluice {
   sessionsStream(options: StreamCallbacks & { filter?: JsonObject }): EventStream;
   follow(sessionId: string, options?: FollowOptions): AsyncGenerator<SessionEvent | Snapshot, void, void>;
   ended(sessionId: string, options?: FollowOptions): Promise<Session>;
+  /** All streams at once: those that wait try now, those that are live make sure of it. */
+  retryNow(): void;
   close(): void;
 }

@@ -9,7 +9,8 @@
 const BACKOFF_FIRST_MS = 250;
 const BACKOFF_MAX_MS = 8_000;
 const PING_EVERY_MS = 15_000;
-const SILENCE_MAX_MS = 35_000;
+const ANSWER_MAX_MS = 12_000; // to a ping
+const PROBE_MAX_MS = 4_000; // the same when a person waits for it
 const CONNECT_MAX_MS = 10_000;
 // Errors that trying again cannot mend.
 const REFUSALS = new Set(["not_found", "session_not_found", "forbidden", "unauthorized"]);
@@ -24,7 +25,12 @@ export class EventStream {
   #held = false;
   #timer;
   #pinger;
+  #prober;
   #heardAt = 0;
+  #pingedAt = 0; // 0: no answer is awaited
+  #awaySince; // undefined: live
+  #leaving = false;
+  #reading = false; // this connection's subscription has begun
   #retryHintMs = 0;
   #link = { state: "closed" };
 
@@ -39,6 +45,7 @@ export class EventStream {
 
   start() {
     this.#ended = false;
+    this.#awaySince ??= this.#now();
     this.#connect();
   }
 
@@ -49,8 +56,15 @@ export class EventStream {
     this.#tell({ state: "closed" });
   }
 
-  /** Try at once instead of at the end of the back-off: a person asked, or the network came back. */
+  /** Try at once instead of at the end of the back-off: a person asked, or the network came back. One that is live is
+   *  asked whether it still is: after a sleep nobody has told it. */
   retryNow() {
+    if (this.#link.state === "live") this.#probe();
+    else this.wake();
+  }
+
+  /** Ends a back-off: others have found the server. */
+  wake() {
     if (this.#ended || this.#link.state !== "waiting") return;
     clearTimeout(this.#timer);
     this.#connect();
@@ -86,7 +100,7 @@ export class EventStream {
 
   #connect() {
     this.#drop();
-    this.#tell({ state: "connecting", attempt: this.#attempt });
+    this.#tell({ state: "connecting", attempt: this.#attempt, since: this.#awaySince, leaving: this.#leaving });
     let socket;
     try {
       socket = this.#options.open();
@@ -99,7 +113,7 @@ export class EventStream {
     this.#timer = setTimeout(() => this.#lost(socket, "the server does not answer"), CONNECT_MAX_MS);
     socket.onopen = () => {
       if (this.#socket !== socket) return;
-      this.#heardAt = this.#now();
+      this.#heard();
       this.#pinger = setInterval(() => this.#beat(socket), PING_EVERY_MS);
       socket.send(JSON.stringify(this.#options.subscribe(this.#last)));
     };
@@ -110,9 +124,30 @@ export class EventStream {
     socket.onerror = () => {};
   }
 
+  #heard() {
+    this.#heardAt = this.#now();
+    this.#pingedAt = 0;
+  }
+
+  // Silence is a ping without an answer, not time that passed: in a hidden tab timers come late.
   #beat(socket) {
-    if (this.#now() - this.#heardAt > SILENCE_MAX_MS) this.#lost(socket, "the server went silent");
-    else socket.send('{"type":"ping"}');
+    if (this.#pingedAt && this.#now() - this.#pingedAt >= ANSWER_MAX_MS) this.#lost(socket, "the server went silent");
+    else if (!this.#pingedAt) this.#ping(socket);
+  }
+
+  #ping(socket) {
+    this.#pingedAt = this.#now();
+    socket.send('{"type":"ping"}');
+  }
+
+  #probe() {
+    const socket = this.#socket;
+    if (!socket || this.#prober) return;
+    this.#ping(socket);
+    this.#prober = setTimeout(() => {
+      this.#prober = undefined;
+      if (this.#pingedAt) this.#lost(socket, "the server does not answer");
+    }, PROBE_MAX_MS);
   }
 
   #lost(socket, why) {
@@ -124,6 +159,10 @@ export class EventStream {
   #drop() {
     clearTimeout(this.#timer);
     clearInterval(this.#pinger);
+    clearTimeout(this.#prober);
+    this.#prober = undefined;
+    this.#pingedAt = 0;
+    this.#reading = false;
     const socket = this.#socket;
     this.#socket = null;
     if (!socket) return;
@@ -137,12 +176,14 @@ export class EventStream {
     const delay = Math.round(Math.max(backoff, this.#retryHintMs));
     this.#retryHintMs = 0;
     this.#attempt += 1;
+    // What is known is of the last moment that something was heard.
+    this.#awaySince ??= this.#heardAt || this.#now();
     this.#timer = setTimeout(() => this.#connect(), delay);
-    this.#tell({ state: "waiting", attempt: this.#attempt, retryAt: this.#now() + delay, why });
+    this.#tell({ state: "waiting", attempt: this.#attempt, retryAt: this.#now() + delay, why, since: this.#awaySince, leaving: this.#leaving });
   }
 
   #receive(socket, raw) {
-    this.#heardAt = this.#now();
+    this.#heard();
     let frame;
     try {
       frame = typeof raw === "object" && raw !== null ? raw : JSON.parse(String(raw));
@@ -167,7 +208,11 @@ export class EventStream {
         if (!this.#options.sequenced && this.#link.state !== "live") this.#subscribed(frame);
         break;
       case "going_away":
+        this.#leaving = true;
         this.#retryHintMs = Math.min(frame.retry_after_ms ?? 0, BACKOFF_MAX_MS);
+        break;
+      case "watching":
+        this.#options.onWatching?.({ count: frame.count, names: frame.names });
         break;
       case "error":
         this.#refused(socket, frame.code ?? "error", frame.error ?? "The server refused the subscription.");
@@ -178,6 +223,9 @@ export class EventStream {
   #subscribed(frame) {
     clearTimeout(this.#timer);
     this.#attempt = 0;
+    this.#awaySince = undefined;
+    this.#leaving = false;
+    this.#reading = true;
     if (frame.verdict === "snapshot") {
       this.#last = frame.last_seq ?? frame.session?.last_seq ?? 0;
       this.#options.onSnapshot?.(frame.session, this.#last);
@@ -202,6 +250,8 @@ export class EventStream {
       this.#options.onEvents(events);
       return;
     }
+    // On a shared connection the rest of a subscription that was given up comes first.
+    if (!this.#reading) return;
     const fresh = [];
     let gap = false;
     for (const event of events) {

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { EventStream, type Link, type SessionEvent, type SocketLike } from "./index";
+import { EventStream, type Link, type SessionEvent, type SocketLike, type Watching } from "./index";
 
 class FakeSocket implements SocketLike {
   readyState = 0;
@@ -20,6 +20,7 @@ const ok = (last_seq: number) => ({ type: "subscribed", session_id: "s", verdict
 
 function setup(after = 0) {
   const sockets: FakeSocket[] = [];
+  const watching: Watching[] = [];
   const seen: number[] = [];
   const links: Link[] = [];
   const snapshots: number[] = [];
@@ -29,11 +30,12 @@ function setup(after = 0) {
     onEvents: (events) => seen.push(...events.map((e) => e.seq)),
     onSnapshot: (_, seq) => snapshots.push(seq),
     onLink: (l) => links.push(l),
+    onWatching: (w) => watching.push(w),
     open: () => { const s = new FakeSocket(); sockets.push(s); return s; },
   });
   stream.start();
   const socket = () => sockets[sockets.length - 1] as FakeSocket;
-  return { stream, sockets, seen, links, snapshots, socket, link: () => links[links.length - 1] };
+  return { stream, sockets, watching, seen, links, snapshots, socket, link: () => links[links.length - 1] };
 }
 
 beforeEach(() => void vi.useFakeTimers());
@@ -137,6 +139,76 @@ describe("EventStream", () => {
     t.socket().dies();
     const l = t.link();
     expect(l?.state === "waiting" && l.retryAt - Date.now()).toBe(3000);
+  });
+
+  it("says since when it knows nothing: of the last moment that something was heard", () => {
+    const t = setup();
+    const began = Date.now();
+    expect(t.link()).toMatchObject({ state: "connecting", since: began });
+    t.socket().opened();
+    t.socket().says(ok(1), ev(1));
+    vi.advanceTimersByTime(5_000);
+    t.socket().dies();
+    expect(t.link()).toMatchObject({ state: "waiting", since: began, leaving: false });
+    vi.advanceTimersByTime(300);
+    expect(t.link()).toMatchObject({ state: "connecting", since: began });
+    t.socket().dies();
+    expect(t.link()).toMatchObject({ since: began });
+    vi.advanceTimersByTime(600);
+    t.socket().opened();
+    t.socket().says(ok(1), { type: "going_away", retry_after_ms: 500 });
+    const heard = Date.now();
+    t.socket().dies();
+    expect(t.link()).toMatchObject({ state: "waiting", since: heard, leaving: true });
+  });
+
+  it("asks one that is live whether it still is", () => {
+    const t = setup();
+    t.socket().opened();
+    t.socket().says(ok(0));
+    t.stream.retryNow();
+    expect(t.socket().sent.at(-1)).toEqual({ type: "ping" });
+    t.socket().says({ type: "pong" });
+    vi.advanceTimersByTime(5_000);
+    expect(t.link()).toEqual({ state: "live" });
+    t.stream.retryNow();
+    vi.advanceTimersByTime(4_000);
+    expect(t.link()).toMatchObject({ state: "waiting", why: "the server does not answer" });
+  });
+
+  it("is not misled by timers that come late, as in a hidden tab", () => {
+    let now = 1_000_000;
+    const socket = new FakeSocket();
+    const links: Link[] = [];
+    const stream = new EventStream({
+      sequenced: true, now: () => now, subscribe: () => ({ type: "subscribe" }), onEvents: () => {}, onLink: (l) => links.push(l), open: () => socket,
+    });
+    stream.start();
+    socket.opened();
+    socket.says(ok(0));
+    for (let i = 0; i < 5; i++) {
+      now += 60_000; // the timer wanted to come after 15 s
+      vi.advanceTimersByTime(15_000);
+      socket.says({ type: "pong" });
+    }
+    expect(socket.sent.filter((f) => f.type === "ping")).toHaveLength(5);
+    expect(links.at(-1)).toEqual({ state: "live" });
+    stream.close();
+  });
+
+  it("takes nothing before its subscription has begun: it is the rest of another", () => {
+    const t = setup(5);
+    t.socket().opened();
+    t.socket().says(ev(9), { type: "batch", events: [ev(10)] }, ok(7), ev(6), ev(7));
+    expect(t.seen).toEqual([6, 7]);
+    expect(t.sockets).toHaveLength(1);
+  });
+
+  it("tells who watches", () => {
+    const t = setup();
+    t.socket().opened();
+    t.socket().says(ok(0), { type: "watching", session_id: "s", count: 2, names: ["Ada"] });
+    expect(t.watching).toEqual([{ count: 2, names: ["Ada"] }]);
   });
 
   it("stops when the session does not exist, and after close", () => {
