@@ -7,6 +7,8 @@ import { Toasts } from "@/ui/kit/toast";
 import { Waiting } from "@/ui/kit/loaded";
 import { dict, useWords } from "@/words/words";
 import { useAwake } from "./awake";
+import { setBehind } from "./behind";
+import { ConnectionBanner } from "./connection";
 import { AppContext, type AppState, type Who } from "./context";
 import { href, matchRoute, useHash } from "./route";
 import { ShortcutHelp } from "./shortcuts";
@@ -86,7 +88,7 @@ function Shell({ who, onSignOut }: { who?: Who; onSignOut: () => void }) {
   const [menu, setMenu] = useState(false);
   const closeMenu = useCallback(() => setMenu(false), []);
   const openMenu = useCallback(() => setMenu(true), []);
-  useAwake(useCallback(() => list?.retryNow(), [list]));
+  useAwake(useCallback(() => client.retryNow(), []));
   useEffect(() => {
     const opened = new SessionList();
     opened.start();
@@ -98,7 +100,10 @@ function Shell({ who, onSignOut }: { who?: Who; onSignOut: () => void }) {
     let was = list?.get().link.state;
     const leave = list?.subscribe(() => {
       const is = list.get().link.state;
-      if (is === "live" && was !== "live") void queries.invalidateQueries();
+      if (is === "live" && was !== "live") {
+        setBehind("queries", true);
+        void queries.invalidateQueries().finally(() => setBehind("queries", false));
+      }
       was = is;
     });
     return () => void leave?.();
@@ -112,6 +117,7 @@ function Shell({ who, onSignOut }: { who?: Who; onSignOut: () => void }) {
         <a className="skip-link" href="#content" onClick={(e) => { e.preventDefault(); document.querySelector<HTMLElement>("main")?.focus(); }}>{w.toContent}</a>
         <Sidebar open={menu} view={current?.view.name} params={current?.match.params ?? {}} onClose={closeMenu} onSignOut={onSignOut} />
         <div id="content" className="shell-content">
+          <ConnectionBanner />
           <Boundary key={key}>
             <Suspense fallback={<main className="page"><Waiting /></main>}>
               {current ? <current.view.view {...current.match} /> : (

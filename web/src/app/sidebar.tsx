@@ -1,15 +1,16 @@
 // The menu: the views, the newest sessions with their states as they change, the connection, and who looks on.
 
-import { useEffect, useRef, useState, useSyncExternalStore } from "react";
+import { useEffect, useRef, useSyncExternalStore } from "react";
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { client } from "@/client/http";
-import { ago, clock, errorText, sessionTitle } from "@/ui/format";
+import { ago, errorText, sessionTitle } from "@/ui/format";
 import { Icon, Mark } from "@/ui/icons";
 import { StatusDot, statusWord } from "@/ui/status";
 import { setTheme, useTheme, type Theme } from "@/ui/theme";
 import { common } from "@/words/common";
 import { dict, LANGS, setLang, useLang, useWords } from "@/words/words";
-import { useApp, useLink, useMay } from "./context";
+import { ConnectionLine } from "./connection";
+import { useApp, useMay } from "./context";
 import { go, href } from "./route";
 import { openShortcutHelp, useShortcuts } from "./shortcuts";
 import { navWords, views, type View } from "./views";
@@ -17,14 +18,12 @@ import { navWords, views, type View } from "./views";
 const words = dict({
   en: {
     recent: "Recent sessions", newRun: "New run", waits: "Waits for you", none: "No sessions yet. The first one you start stands here.",
-    live: "Live", connecting: "Connecting…", catching: "Catching up…", offline: (since: string) => `Offline since ${since}`, tryNow: "Try now",
     viewer: "may look", operator: "may run and answer", editor: "may change everything here", admin: "may do everything",
     signOut: "Sign out", theme: "Colours", system: "As the system", light: "Light", dark: "Dark", language: "Language", keys: "Keys",
     settings: "Settings", nav: "Main menu", goTo: (where: string) => `Go to ${where}`, allSessions: "All sessions",
   },
   zh: {
     recent: "最近的会话", newRun: "新的运行", waits: "等你处理", none: "还没有会话。你启动的第一个会显示在这里。",
-    live: "实时", connecting: "正在连接…", catching: "正在追上…", offline: (since: string) => `自 ${since} 起离线`, tryNow: "立即重试",
     viewer: "可以查看", operator: "可以运行和答复", editor: "可以更改一切", admin: "可以执行一切操作",
     signOut: "退出", theme: "颜色", system: "跟随系统", light: "浅色", dark: "深色", language: "语言", keys: "快捷键",
     settings: "设置", nav: "主菜单", goTo: (where: string) => `前往 ${where}`, allSessions: "全部会话",
@@ -143,27 +142,6 @@ function Recent({ currentId, onClose }: { currentId?: string; onClose: () => voi
   );
 }
 
-/** Never a stale screen without saying so: how the page is connected, since when it is not. */
-function Connection() {
-  const w = useWords(words);
-  const { list } = useApp();
-  const link = useLink();
-  const [since, setSince] = useState<number>();
-  const away = link.state === "waiting" || (link.state === "connecting" && link.attempt > 0);
-  useEffect(() => {
-    if (away) setSince((s) => s ?? Date.now());
-    else if (link.state === "live") setSince(undefined);
-  }, [away, link.state]);
-  const state = link.state === "live" ? "live" : away ? "offline" : "connecting";
-  return (
-    <div className="connection" data-state={state} data-testid="connection" role="status">
-      <span className="connection-dot" aria-hidden="true" />
-      <span>{state === "live" ? w.live : state === "offline" ? w.offline(clock(since)) : w.connecting}</span>
-      {state === "offline" && <button type="button" className="quiet small" onClick={() => list.retryNow()}>{w.tryNow}</button>}
-    </div>
-  );
-}
-
 function Foot({ onSignOut }: { onSignOut: () => void }) {
   const w = useWords(words);
   const { who } = useApp();
@@ -172,7 +150,7 @@ function Foot({ onSignOut }: { onSignOut: () => void }) {
   const roles: Record<string, string> = { viewer: w.viewer, operator: w.operator, editor: w.editor, admin: w.admin };
   return (
     <div className="sidebar-foot">
-      <Connection />
+      <ConnectionLine />
       <details className="settings">
         <summary data-testid="settings"><Icon name="settings" size={15} />{w.settings}</summary>
         <div className="settings-body">

@@ -1,7 +1,9 @@
 // The page's client: one for the whole tab. Every failure is an ApiError whose message is a sentence for a
 // person; `code` tells the page what to do about it ("unreachable" when no server answered at all).
 
-import { Sluice, SluiceError, type Json, type JsonObject, type Message, type NodeRun, type Page, type Session, type Workflow } from "@sluice/client";
+import { setBehind } from "@/app/behind";
+import { setWatchers } from "@/app/watchers";
+import { Sluice, SluiceError, type EventStream, type StreamCallbacks, type Json, type JsonObject, type Message, type NodeRun, type Page, type Session, type Workflow } from "@sluice/client";
 import { timedFetch } from "./server-time";
 
 const KEY_NAME = "sluice.key";
@@ -22,6 +24,27 @@ export function onLocked(listener: (err: SluiceError) => void): () => void {
 }
 
 class PageClient extends Sluice {
+  /** Whoever reads a session here is told who else does, and the page knows whether it has all of it. */
+  stream(sessionId: string, options: StreamCallbacks): EventStream {
+    let target = 0;
+    const check = () => setBehind(sessionId, stream.lastSeq < target);
+    const stream = super.stream(sessionId, {
+      ...options,
+      onWatching: (watching) => setWatchers(sessionId, watching),
+      onEvents: (events) => { options.onEvents(events); check(); },
+      onSubscribed: (lastSeq, verdict) => { target = lastSeq; options.onSubscribed?.(lastSeq, verdict); check(); },
+      onLink: (link) => {
+        if (link.state !== "live") {
+          target = 0;
+          setBehind(sessionId, false);
+          setWatchers(sessionId, undefined);
+        }
+        options.onLink?.(link);
+      },
+    });
+    return stream;
+  }
+
   async call<T = Json>(...args: Parameters<Sluice["call"]>): Promise<T> {
     try {
       return await super.call<T>(...args);

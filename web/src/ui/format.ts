@@ -17,11 +17,7 @@ const units = dict({
   },
 });
 
-/** The reader's own kind of the language (12 or 24 hours, order of day and month), where the browser names one. */
-export function locale(): string {
-  const own = typeof navigator === "undefined" ? [] : navigator.languages ?? [];
-  return own.find((l) => l.toLowerCase().startsWith(lang())) ?? (lang() === "zh" ? "zh-CN" : "en-GB");
-}
+export const locale = (): string => (lang() === "zh" ? "zh-CN" : "en");
 
 export function duration(ms: number): string {
   const u = wordsNow(units);
@@ -54,7 +50,7 @@ export function money(usd: number): string {
 
 export function clock(iso: string | number | undefined): string {
   const t = iso ? new Date(iso) : undefined;
-  return t && !Number.isNaN(t.valueOf()) ? t.toLocaleTimeString(locale(), { hour: "2-digit", minute: "2-digit", second: "2-digit" }) : "";
+  return t && !Number.isNaN(t.valueOf()) ? t.toLocaleTimeString(locale(), { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" }) : "";
 }
 
 /** Day and time. */

@@ -21,6 +21,15 @@ export function setTheme(theme: Theme): void {
   for (const fn of listeners) fn();
 }
 
+// Another tab chose others.
+if (typeof window !== "undefined") {
+  window.addEventListener("storage", (e) => {
+    if (e.key !== KEY) return;
+    applyTheme();
+    for (const fn of listeners) fn();
+  });
+}
+
 export const useTheme = (): Theme => useSyncExternalStore((fn) => {
   listeners.add(fn);
   return () => void listeners.delete(fn);

@@ -34,9 +34,20 @@ export const lang = (): Lang => current;
 
 export function setLang(next: Lang): void {
   if (typeof localStorage !== "undefined") localStorage.setItem(KEY, next);
+  show(next);
+}
+
+function show(next: Lang): void {
   current = next;
   if (typeof document !== "undefined") document.documentElement.lang = next === "zh" ? "zh-CN" : "en";
   for (const fn of listeners) fn();
+}
+
+// Another tab chose another one: two tabs of one person speak one language.
+if (typeof window !== "undefined") {
+  window.addEventListener("storage", (e) => {
+    if (e.key === KEY && (e.newValue === "en" || e.newValue === "zh") && e.newValue !== current) show(e.newValue);
+  });
 }
 
 const subscribe = (fn: () => void) => {
@@ -45,7 +56,7 @@ const subscribe = (fn: () => void) => {
 };
 
 /** The language; the component renders again when it changes. */
-export const useLang = (): Lang => useSyncExternalStore(subscribe, lang, lang);
+export const useLang = (): Lang => useSyncExternalStore(subscribe, lang);
 
 export const useWords = <T,>(words: Dict<T>): T => words[useLang()];
 

@@ -2,6 +2,7 @@
 
 import { useEffect, useState, type ReactNode } from "react";
 import type { UseQueryResult } from "@tanstack/react-query";
+import { useLink } from "@/app/context";
 import { clock, errorText } from "@/ui/format";
 import { Icon } from "@/ui/icons";
 import { common } from "@/words/common";
@@ -34,6 +35,7 @@ interface Props<T> {
 
 export function Loaded<T>({ query, children, waiting }: Props<T>) {
   const c = useWords(common);
+  const live = useLink().state === "live"; // else the shell says it for the whole screen
   const { data, error } = query;
   if (data === undefined) {
     return error ? (
@@ -45,7 +47,7 @@ export function Loaded<T>({ query, children, waiting }: Props<T>) {
   }
   return (
     <>
-      {error && <p className="banner" data-tone="warn" role="status"><Icon name="warn" />{c.staleSince(clock(query.dataUpdatedAt))}</p>}
+      {error && live && <p className="banner" data-tone="warn" role="status"><Icon name="warn" />{c.staleSince(clock(query.dataUpdatedAt))}</p>}
       {children(data)}
     </>
   );

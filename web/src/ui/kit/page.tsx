@@ -1,6 +1,7 @@
 // The frame of a view: its title, what it is for, what can be done here.
 
 import { useEffect, type ReactNode } from "react";
+import { ConnectionMark } from "@/app/connection";
 import { useApp } from "@/app/context";
 import { Icon } from "@/ui/icons";
 import { common } from "@/words/common";
@@ -19,7 +20,7 @@ interface Props {
 export function MenuButton() {
   const { openMenu } = useApp();
   const c = useWords(common);
-  return <button type="button" className="quiet square menu-button" aria-label={c.menu} onClick={openMenu}><Icon name="menu" /></button>;
+  return <button type="button" className="quiet square menu-button" aria-label={c.menu} onClick={openMenu}><Icon name="menu" /><ConnectionMark /></button>;
 }
 
 export function useTitle(title: string): void {

@@ -1,61 +1,12 @@
-// What must not be overlooked: the connection is lost, the session stands still, a command was refused.
+// What must not be overlooked: the session stands still, a command was refused. (A lost connection is the shell's.)
 
-import { useEffect, useState } from "react";
 import { useSession, useStore } from "@/session/hooks";
-import { TERMINAL } from "@/session/model";
 import { clock, errorText } from "@/ui/format";
 import { Icon } from "@/ui/icons";
 import { common } from "@/words/common";
 import { useWords } from "@/words/words";
 import { pauseNeeds } from "./budget";
 import { sessionWords } from "./words";
-
-export function LinkBanner() {
-  const w = useWords(sessionWords);
-  const store = useStore();
-  const link = useSession((s) => s.link);
-  const ended = useSession((s) => TERMINAL.has(s.view.status));
-  const seen = useSession((s) => s.view.lastSeq);
-  const [now, setNow] = useState(Date.now);
-  const [wasAway, setWasAway] = useState(false);
-  const [back, setBack] = useState(false);
-  const away = link.state === "waiting" || (link.state === "connecting" && link.attempt > 0);
-
-  useEffect(() => {
-    if (link.state !== "waiting") return;
-    setNow(Date.now());
-    const timer = setInterval(() => setNow(Date.now()), 500);
-    return () => clearInterval(timer);
-  }, [link]);
-  useEffect(() => {
-    if (away) setWasAway(true);
-    else if (link.state === "live" && wasAway) {
-      setWasAway(false);
-      setBack(true);
-    }
-  }, [link.state, away, wasAway]);
-  useEffect(() => {
-    if (!back) return;
-    const timer = setTimeout(() => setBack(false), 4000);
-    return () => clearTimeout(timer);
-  }, [back]);
-
-  if (ended && seen > 0) return null;
-  if (away) {
-    const seconds = link.state === "waiting" ? Math.ceil((link.retryAt - now) / 1000) : 0;
-    return (
-      <div className="banner" data-tone="warn" role="status" data-testid="reconnecting">
-        <span className="spinner" aria-hidden="true" />
-        <p><strong>{w.reconnecting}</strong> {w.reconnectingAbout(seen)}</p>
-        {link.state === "waiting" && seconds > 1 && (
-          <button type="button" onClick={() => store.retryNow()}>{w.tryNow} <span aria-hidden="true">{w.seconds(seconds)}</span></button>
-        )}
-      </div>
-    );
-  }
-  if (back) return <div className="banner" data-tone="good" role="status" data-testid="reconnected"><Icon name="check" /><p>{w.reconnected}</p></div>;
-  return null;
-}
 
 export function StateBanner() {
   const w = useWords(sessionWords);

@@ -1,7 +1,8 @@
 // The head of a session: what it is, how it stands, what it has used, what can be done about it.
 
 import { useEffect, useState } from "react";
-import { useSession } from "@/session/hooks";
+import { useWatchers } from "@/app/watchers";
+import { useSession, useStore } from "@/session/hooks";
 import type { Command } from "@/session/store";
 import { clock, count, duration, money, sessionTitle, words } from "@/ui/format";
 import { Icon } from "@/ui/icons";
@@ -65,6 +66,7 @@ export function Header() {
         <p className="faint">{[workflowName !== title && workflowName, startedAt && w.started(clock(startedAt))].filter(Boolean).join(" · ")}</p>
       </div>
       {known && <StatusPill status={pending ? PENDING_STATE[pending] : waitsOnly ? "suspended" : status} testId="status" />}
+      <Watchers />
       <Facts />
       <Controls />
     </header>
@@ -72,12 +74,14 @@ export function Header() {
 }
 
 /** Who else looks on: a count, their names behind it. */
-export function WatcherList({ names }: { names: readonly string[] }) {
+function Watchers() {
   const w = useWords(sessionWords);
-  if (names.length < 2) return null;
+  const sessionId = useStore().sessionId;
+  const { count: places, names } = useWatchers(sessionId);
+  if (places < 2) return null;
   return (
-    <span className="watchers" title={`${w.watchers}: ${names.join(", ")}`} data-testid="watchers">
-      <Icon name="eye" size={14} /><span className="sr">{w.watching(names.length)}</span><span aria-hidden="true">{count(names.length)}</span>
+    <span className="watchers" title={[w.watchers, names.join(", ")].filter(Boolean).join(": ")} data-testid="watchers">
+      <Icon name="eye" size={14} /><span className="sr">{w.watching(places)}</span><span aria-hidden="true">{count(places)}</span>
     </span>
   );
 }

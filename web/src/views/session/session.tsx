@@ -1,10 +1,9 @@
 // One session: its state and controls, the graph, the conversation and what else is known, and what waits for a person.
 
-import { useCallback, useEffect, useState } from "react";
+import { useEffect, useState } from "react";
 import { useSession, useSessionList, useStore, StoreContext } from "@/session/hooks";
 import { TERMINAL } from "@/session/model";
 import { SessionStore } from "@/session/store";
-import { useAwake } from "@/app/awake";
 import { useApp } from "@/app/context";
 import { href } from "@/app/route";
 import type { ViewProps } from "@/app/views";
@@ -12,7 +11,7 @@ import { errorText, nodeName } from "@/ui/format";
 import { MenuButton, useTitle } from "@/ui/kit/page";
 import { statusWord } from "@/ui/status";
 import { useWords } from "@/words/words";
-import { LinkBanner, ProblemBanner, StateBanner } from "./banners";
+import { ProblemBanner, StateBanner } from "./banners";
 import { Header } from "./header";
 import { SessionPanes } from "./panes";
 import { sessionWords } from "./words";
@@ -66,7 +65,6 @@ function Fatal() {
 
 function Live({ query }: { query: URLSearchParams }) {
   const { list } = useApp();
-  const store = useStore();
   const fatal = useSession((s) => s.fatal);
   const ended = useSession((s) => TERMINAL.has(s.view.status));
   const isPaused = useSession((s) => s.view.status === "paused");
@@ -76,13 +74,11 @@ function Live({ query }: { query: URLSearchParams }) {
   const waiting = useSession((s) => s.view.open.length);
   // The session waits for a person, or no longer does: the menu's count is another now.
   useEffect(() => list.touch(), [waiting, list]);
-  useAwake(useCallback(() => store.retryNow(), [store]));
   if (fatal) return <Fatal />;
   return (
     <main className="session" tabIndex={-1} data-still={still || undefined} data-ended={ended || undefined} data-paused={isPaused || undefined}
       data-testid="session" data-replaying={replaying || undefined}>
       <Header />
-      <LinkBanner />
       <StateBanner />
       <ProblemBanner />
       <Announcer />
