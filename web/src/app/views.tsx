@@ -37,6 +37,7 @@ const load = (get: () => Promise<{ default: ComponentType<ViewProps> }>) => lazy
 export const views: View[] = [
   { name: "start", pattern: "", view: load(() => import("@/views/start/start")), nav: { group: "run", word: "start", icon: "play" } },
   { name: "start", pattern: "new/:workflowId", view: load(() => import("@/views/start/start")) },
+  { name: "compare", pattern: "compare/:a/:b", view: load(() => import("@/views/compare/compare")) },
   { name: "replay", pattern: "sessions/:id/replay", view: load(() => import("@/views/replay/replay")) },
   { name: "session", pattern: "sessions/:id", view: load(() => import("@/views/session/session")) },
   { name: "agents", pattern: "agents", view: load(() => import("@/views/agents/agents")), nav: { group: "build", word: "agents", icon: "agent" } },
