@@ -92,7 +92,7 @@ export function Sidebar({ open, view, params, onClose, onSignOut }: Props) {
 }
 
 // The second key of "g …", where the first letter is another's.
-const GO: Record<string, string> = { start: "n", sessions: "s", reviews: "r", workflows: "w", templates: "t", memory: "m", models: "p", schedules: "c", webhooks: "h" };
+const GO: Record<string, string> = { start: "n", sessions: "s", reviews: "r", workflows: "w", templates: "t", memory: "m", models: "p", schedules: "c", webhooks: "h", audit: "l" };
 
 /** How many questions wait, of all sessions. Asked again when a session moves. */
 export function useWaitingCount(): number {
