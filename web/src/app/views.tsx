@@ -44,8 +44,12 @@ export const views: View[] = [
   { name: "agents", pattern: "agents/:id", view: load(() => import("@/views/agents/agents")) },
   { name: "groups", pattern: "groups", view: load(() => import("@/views/groups/groups")), nav: { group: "build", word: "groups", icon: "group" } },
   { name: "groups", pattern: "groups/:id", view: load(() => import("@/views/groups/groups")) },
+  { name: "memory", pattern: "memory", view: load(() => import("@/views/memory/memory")), nav: { group: "build", word: "memory", icon: "memory" } },
   { name: "schedules", pattern: "schedules", view: load(() => import("@/views/schedules/schedules")), nav: { group: "operate", word: "schedules", icon: "calendar" } },
   { name: "schedules", pattern: "schedules/:id", view: load(() => import("@/views/schedules/schedules")) },
   { name: "webhooks", pattern: "webhooks", view: load(() => import("@/views/webhooks/webhooks")), nav: { group: "operate", word: "webhooks", icon: "hook", role: "admin" } },
   { name: "webhooks", pattern: "webhooks/:id", view: load(() => import("@/views/webhooks/webhooks")) },
+  { name: "models", pattern: "models", view: load(() => import("@/views/models/models")), nav: { group: "operate", word: "models", icon: "model" } },
+  { name: "keys", pattern: "keys", view: load(() => import("@/views/keys/keys")), nav: { group: "operate", word: "keys", icon: "key", role: "admin" } },
+  { name: "audit", pattern: "audit", view: load(() => import("@/views/audit/audit")), nav: { group: "operate", word: "audit", icon: "audit", role: "admin" } },
 ];

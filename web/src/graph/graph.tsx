@@ -1,119 +1,36 @@
-// The workflow as a picture. The layout is computed once per workflow; what moves while a session runs -
+// The workflow as a picture. The layout is made once per workflow, in a worker; what moves while a session runs -
 // the state of each node and each arrow - is read by the node and the arrow themselves.
 
-import {
-  BaseEdge, Handle, Position, ReactFlow, ReactFlowProvider, useReactFlow,
-  type Edge, type EdgeProps, type Node, type NodeProps,
-} from "@xyflow/react";
-import { memo, useCallback, useContext, useEffect, useMemo, useRef, useState } from "react";
-import type { Workflow, WorkflowNode } from "@sluice/client";
-import { StoreContext, useSession } from "@/session/hooks";
-import type { NodeView, SessionView } from "@/session/model";
-import { kindName, nodeName } from "@/ui/format";
+import { ReactFlow, ReactFlowProvider, useStore, ViewportPortal, type Edge, type Node } from "@xyflow/react";
+import { useContext, useEffect, useId, useMemo, useRef, useState, type FocusEvent, type KeyboardEvent } from "react";
+import type { Workflow } from "@sluice/client";
+import { useShortcuts } from "@/app/shortcuts";
+import { StoreContext, useSessionList } from "@/session/hooks";
+import { nodeName } from "@/ui/format";
 import { Icon } from "@/ui/icons";
-import { StatusDot, statusWord } from "@/ui/status";
-import { NODE_HEIGHT, NODE_WIDTH, pathThrough, placeColumn, placeWorkflow, type PlacedEdge } from "./layout";
-
-type StepData = { node?: WorkflowNode; name: string; selected: boolean };
-type ArrowData = { arrow: PlacedEdge };
-
-function badges(view: NodeView | undefined): string[] {
-  if (!view) return [];
-  const out: string[] = [];
-  if (view.loop) out.push(`round ${view.loop.round}${view.loop.maxRounds ? `/${view.loop.maxRounds}` : ""}`);
-  else if (view.iteration > 1) out.push(`×${view.iteration}`);
-  if (view.attempt > 1) out.push(`attempt ${view.attempt}`);
-  return out;
-}
-
-function StepFace({ id, data, view, status }: { id: string; data: StepData; view?: NodeView; status: string }) {
-  const marks = badges(view);
-  const kind = kindName(data.node?.type);
-  return (
-    <div className="step" data-status={status} data-node={id} data-selected={data.selected || undefined} data-testid={`node-${id}`}
-      title={`${data.name} · ${kindName(data.node?.type)} · ${statusWord(status)}`}>
-      <Handle type="target" position={Position.Top} isConnectable={false} />
-      <span className="step-icon"><Icon name={data.node?.type ?? "node"} /></span>
-      <span className="step-words">
-        <span className="step-name">{data.name}</span>
-        {(kind !== data.name || marks.length > 0) && (
-          <span className="step-kind">
-            {!view?.loop && kind !== data.name && <span>{kind}</span>}
-            {marks.map((m) => <span key={m} className="step-mark">{m}</span>)}
-          </span>
-        )}
-      </span>
-      {status !== "idle" && <StatusDot status={status} />}
-      <Handle type="source" position={Position.Bottom} isConnectable={false} />
-    </div>
-  );
-}
-
-function LiveStep({ id, data }: { id: string; data: StepData }) {
-  const view = useSession((s) => s.view.nodes[id]);
-  return <StepFace id={id} data={data} view={view} status={view?.status ?? "pending"} />;
-}
-
-const Step = memo(function Step({ id, data }: NodeProps<Node<StepData>>) {
-  // Without a session it is a preview.
-  return useContext(StoreContext) ? <LiveStep id={id} data={data} /> : <StepFace id={id} data={data} status="idle" />;
-});
-
-type Flow = "idle" | "taken" | "active";
-
-/** A review and a loop choose among their arrows, and say what they chose. */
-function wasChosen(arrow: PlacedEdge, from: NodeView, view: SessionView): boolean {
-  if (from.loop && arrow.label === "exit") return from.loop.exitReason !== undefined;
-  const answered = Object.values(view.interrupts).filter((i) => i.nodeId === arrow.from && i.action);
-  if (!answered.length || !arrow.label) return true;
-  const labels = arrow.label.split(" / ");
-  return answered.some((i) => labels.includes(i.action ?? ""));
-}
-
-function flowOf(arrow: PlacedEdge, view: SessionView): Flow {
-  const from = view.nodes[arrow.from];
-  const to = view.nodes[arrow.to];
-  if (!from || !to || from.runIds.length === 0) return "idle";
-  if (from.status !== "completed" && from.status !== "running") return "idle";
-  if (to.status === "pending" || to.status === "skipped" || to.runIds.length === 0) return "idle";
-  if (arrow.back && to.runIds.length < 2) return "idle";
-  if (arrow.error && from.status === "completed") return "idle";
-  if (!wasChosen(arrow, from, view)) return "idle";
-  return to.status === "running" && from.status === "completed" ? "active" : "taken";
-}
-
-function ArrowFace({ arrow, flow }: { arrow: PlacedEdge; flow: Flow }) {
-  const path = pathThrough(arrow.points, arrow.lane);
-  const width = arrow.label.length * 6 + 12;
-  return (
-    <g className="arrow" data-flow={flow} data-back={arrow.back || undefined} data-error={arrow.error || undefined}
-      data-testid={`edge-${arrow.from}-${arrow.to}`}>
-      <BaseEdge path={path} markerEnd={`url(#tip-${flow})`} interactionWidth={0} />
-      {arrow.label && (
-        <g transform={`translate(${arrow.labelAt.x},${arrow.labelAt.y})`}>
-          <rect x={-width / 2} y={-8.500} width={width} height={17} rx={8.500} />
-          <text textAnchor="middle" dominantBaseline="central">{arrow.label}</text>
-        </g>
-      )}
-    </g>
-  );
-}
-
-function LiveArrow({ arrow }: { arrow: PlacedEdge }) {
-  const flow = useSession((s) => flowOf(arrow, s.view));
-  return <ArrowFace arrow={arrow} flow={flow} />;
-}
-
-const Arrow = memo(function Arrow({ data }: EdgeProps<Edge<ArrowData>>) {
-  const live = useContext(StoreContext) !== null;
-  if (!data) return null;
-  return live ? <LiveArrow arrow={data.arrow} /> : <ArrowFace arrow={data.arrow} flow="idle" />;
-});
+import { useWords } from "@/words/words";
+import { Arrow, Tips, type ArrowData } from "./arrow";
+import { activeIds } from "./flow";
+import { framesOf, type Frame } from "./frames";
+import { Overview } from "./overview";
+import { Peek } from "./peek";
+import { usePlaced, type Placing } from "./placing";
+import { NODE_HEIGHT, NODE_WIDTH } from "./shape";
+import { FarContext, PrefixContext, Step, type StepData } from "./step";
+import { useLooking } from "./view";
+import { isDirection, neighbour } from "./walk";
+import { graphWords } from "./words";
+import "@xyflow/react/dist/base.css";
+import "./graph.css";
 
 const nodeTypes = { step: Step };
 const edgeTypes = { arrow: Arrow };
-const MARGIN_PX = 18;
-const ZOOM_FIT_MAX = 1.05;
+const ZOOM_MIN = 0.04;
+const ZOOM_MAX = 1.6;
+const FAR = 0.4;
+/** More nodes than this are drawn only where they are looked at, and have an overview. */
+const MANY = 60;
+const PEEK_AFTER_MS = 350;
 
 interface Props {
   workflow?: Workflow;
@@ -123,84 +40,166 @@ interface Props {
   onSelect?: (id: string | undefined) => void;
 }
 
+const NO_IDS: string[] = [];
+
 export function WorkflowGraph(props: Props) {
+  const placing = usePlaced(props.workflow, props.nodeIds ?? NO_IDS);
+  const live = useContext(StoreContext) !== null;
+  if (!placing) return <div className="graph" data-layout="waiting" />;
   return (
     <ReactFlowProvider>
-      <Inner {...props} />
+      {live ? <LiveGraph {...props} placing={placing} /> : <Picture {...props} placing={placing} active={NO_IDS} />}
     </ReactFlowProvider>
   );
 }
 
-function Inner({ workflow, nodeIds, selected, onSelect }: Props) {
-  const box = useRef<HTMLDivElement>(null);
-  const flow = useReactFlow();
-  const [ready, setReady] = useState(false);
-  const placed = useMemo(
-    () => (workflow?.nodes ? placeWorkflow(workflow) : placeColumn(nodeIds ?? [])), [workflow, nodeIds]);
-  const nodes = useMemo<Node<StepData>[]>(() => placed.nodes.map((n) => {
-    const node = workflow?.nodes?.[n.id];
-    const name = nodeName(n.id, node);
-    return {
-      id: n.id, type: "step", position: { x: n.x, y: n.y }, width: NODE_WIDTH, height: NODE_HEIGHT,
-      data: { node, name, selected: n.id === selected }, draggable: false, connectable: false, deletable: false,
-      ariaLabel: `${name}, ${kindName(node?.type)}`,
-    };
-  }), [placed, workflow, selected]);
-  const edges = useMemo<Edge<ArrowData>[]>(() => placed.edges.map((arrow) => ({
-    id: arrow.id, source: arrow.from, target: arrow.to, type: "arrow", data: { arrow },
-    selectable: false, focusable: false, deletable: false,
-  })), [placed]);
+interface PlacedProps extends Props { placing: Placing }
 
-  // Lanes of back edges are not nodes, and fitView would cut them off: fit what was laid out.
-  const fit = useCallback((ms = 0) => {
-    const element = box.current;
-    if (!element || !element.clientWidth || !element.clientHeight) return;
-    const { clientWidth: w, clientHeight: h } = element;
-    const zoom = Math.min((w - 2 * MARGIN_PX) / placed.width, (h - 2 * MARGIN_PX) / placed.height, ZOOM_FIT_MAX);
-    void flow.setViewport(
-      { x: (w - placed.width * zoom) / 2, y: (h - placed.height * zoom) / 2, zoom }, { duration: ms });
-  }, [flow, placed]);
+function LiveGraph(props: PlacedProps) {
+  const active = useSessionList((s) => activeIds(s.view));
+  return <Picture {...props} active={active} />;
+}
 
-  useEffect(() => {
-    const element = box.current;
-    if (!element || !ready) return;
-    fit();
-    const observer = new ResizeObserver(() => fit());
-    observer.observe(element);
-    return () => observer.disconnect();
-  }, [ready, fit]);
-
+function Frames({ frames }: { frames: Frame[] }) {
+  const w = useWords(graphWords);
+  const about = (f: Frame) => (f.kind === "parallel" ? w.branches(f.branches) : f.kind === "map" ? w.each : w.steps(f.branches));
   return (
-    <div className="graph" ref={box}>
-      <ReactFlow nodes={nodes} edges={edges} nodeTypes={nodeTypes} edgeTypes={edgeTypes}
-        onInit={() => setReady(true)} minZoom={0.1} maxZoom={1.600} nodesDraggable={false} nodesConnectable={false} nodesFocusable={Boolean(onSelect)}
-        edgesFocusable={false} elementsSelectable={Boolean(onSelect)} deleteKeyCode={null} selectionKeyCode={null}
-        multiSelectionKeyCode={null} zoomOnDoubleClick={false} preventScrolling={Boolean(onSelect)} zoomOnScroll={Boolean(onSelect)}
-        panOnDrag={Boolean(onSelect)} proOptions={{ hideAttribution: true }}
-        onNodeClick={(_, node) => onSelect?.(node.id === selected ? undefined : node.id)}
-        onSelectionChange={({ nodes: chosen }) => { if (chosen[0]) onSelect?.(chosen[0].id); }}
-        onPaneClick={() => onSelect?.(undefined)}>
-        <svg className="tips" aria-hidden="true">
-          <defs>
-            {(["idle", "taken", "active"] as const).map((f) => (
-              <marker key={f} id={`tip-${f}`} viewBox="0 0 10 10" refX="8.500" refY="5" markerWidth="7" markerHeight="7"
-                orient="auto-start-reverse" markerUnits="userSpaceOnUse">
-                <path d="M1 1.500L8.500 5 1 8.500z" className={`tip tip-${f}`} />
-              </marker>
-            ))}
-          </defs>
-        </svg>
-      </ReactFlow>
-      {onSelect && (
-        <div className="graph-tools" role="group" aria-label="Graph zoom">
-          <button type="button" onClick={() => void flow.zoomIn()} aria-label="Zoom in"><Icon name="plus" size={14} /></button>
-          <button type="button" onClick={() => void flow.zoomOut()} aria-label="Zoom out"><Icon name="minus" size={14} /></button>
-          <button type="button" aria-label="Show the whole graph"
-            onClick={() => fit(200)}>
-            <Icon name="fit" size={14} />
-          </button>
+    <ViewportPortal>
+      {frames.map((f) => (
+        <div key={f.id} className="frame" data-kind={f.kind} data-testid={`frame-${f.id}`}
+          style={{ transform: `translate(${f.x}px,${f.y}px)`, width: f.width, height: f.height }}>
+          <span>{about(f)}</span>
         </div>
-      )}
-    </div>
+      ))}
+    </ViewportPortal>
+  );
+}
+
+/** The nodes and arrows for the canvas; of many nodes the one that can have the focus is one. */
+function useElements({ placing, workflow, selected, onSelect }: PlacedProps, at: string | undefined, prefix: string) {
+  const w = useWords(graphWords);
+  const { placed } = placing;
+  const plain = useMemo<Node<StepData>[]>(() => placed.nodes.map((n) => {
+    const node = workflow?.nodes?.[n.id];
+    return {
+      id: n.id, type: "step", position: { x: n.x, y: n.y }, width: NODE_WIDTH, height: NODE_HEIGHT, initialWidth: NODE_WIDTH, initialHeight: NODE_HEIGHT,
+      data: { node, name: nodeName(n.id, node), selected: false }, draggable: false, connectable: false, deletable: false, selectable: false, focusable: false,
+      domAttributes: { "aria-roledescription": w.node, "aria-labelledby": `${prefix}-${n.id}` },
+    };
+  }), [placed, workflow, prefix, w.node]);
+  const nodes = useMemo(() => plain.map((n) => (n.id !== selected && n.id !== at ? n
+    : { ...n, focusable: Boolean(onSelect) && n.id === at, data: { ...n.data, selected: n.id === selected } })), [plain, selected, at, onSelect]);
+  const edges = useMemo<Edge<ArrowData>[]>(() => placed.edges.map((arrow) => ({
+    id: arrow.id, source: arrow.from, target: arrow.to, type: "arrow", data: { arrow }, selectable: false, focusable: false, deletable: false,
+  })), [placed]);
+  return { nodes, edges };
+}
+
+const nodeIdOf = (target: EventTarget) => (target instanceof Element ? target.closest<HTMLElement>(".react-flow__node")?.dataset.id : undefined);
+
+/** Which node a short summary is shown of. */
+function usePeek() {
+  const [peeked, setPeeked] = useState<string>();
+  const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
+  useEffect(() => () => clearTimeout(timer.current), []);
+  const after = (id: string | undefined, ms: number) => {
+    clearTimeout(timer.current);
+    timer.current = setTimeout(() => setPeeked(id), ms);
+  };
+  return { peeked, peek: (id: string) => after(id, PEEK_AFTER_MS), peekNow: (id: string | undefined) => after(id, 0) };
+}
+
+/** Arrows walk, Enter chooses, Escape leaves. */
+function useWalk({ placing, selected, onSelect }: PlacedProps, box: React.RefObject<HTMLDivElement | null>, show: (id: string) => void) {
+  const [walked, setWalked] = useState<string>();
+  const { placed } = placing;
+  const has = (id: string | undefined) => id !== undefined && placed.nodes.some((n) => n.id === id);
+  const at = has(walked) ? walked : has(selected) ? selected : placed.nodes[0]?.id;
+  const toFocus = useRef<string>(undefined);
+  useEffect(() => {
+    if (!toFocus.current) return;
+    const wanted = toFocus.current;
+    toFocus.current = undefined;
+    show(wanted);
+    // Out of sight it is not drawn yet.
+    requestAnimationFrame(() => box.current?.querySelector<HTMLElement>(`.react-flow__node[data-id="${CSS.escape(wanted)}"]`)?.focus());
+  });
+  const onKeyDown = (e: KeyboardEvent) => {
+    const id = nodeIdOf(e.target);
+    if (!id || e.ctrlKey || e.metaKey || e.altKey || e.shiftKey || (e.target as Element).closest("a")) return;
+    if (isDirection(e.key)) {
+      const next = neighbour(placed, id, e.key);
+      e.preventDefault();
+      if (!next) return;
+      toFocus.current = next;
+      setWalked(next);
+    } else if (e.key === "Enter" || e.key === " ") {
+      e.preventDefault();
+      onSelect?.(id === selected ? undefined : id);
+    } else if (e.key === "Escape") {
+      e.preventDefault();
+      if (selected) onSelect?.(undefined);
+      else box.current?.querySelector<HTMLElement>(".graph-tools button")?.focus();
+    }
+  };
+  return { at, onKeyDown, onFocused: setWalked };
+}
+
+function Picture(props: PlacedProps & { active: readonly string[] }) {
+  const { placing, workflow, selected, onSelect, active } = props;
+  const w = useWords(graphWords);
+  const box = useRef<HTMLDivElement>(null);
+  const prefix = useId();
+  const [ready, setReady] = useState(false);
+  const looking = useLooking({ box, placed: placing.placed, ready, active, isPicture: !onSelect });
+  const { at, onKeyDown, onFocused } = useWalk(props, box, looking.show);
+  const { peeked, peek, peekNow } = usePeek();
+  const { nodes, edges } = useElements(props, at, prefix);
+  const frames = useMemo(() => (placing.final ? framesOf(workflow, placing.placed) : []), [workflow, placing]);
+  const isFar = useStore((s) => s.transform[2] < FAR);
+  const many = placing.placed.nodes.length > MANY;
+  const peekedNode = peeked === undefined ? undefined : placing.placed.nodes.find((n) => n.id === peeked);
+  const onFocus = (e: FocusEvent) => {
+    const id = nodeIdOf(e.target);
+    if (!id) return;
+    onFocused(id);
+    if (e.target.matches(":focus-visible")) peekNow(id);
+  };
+  const live = useContext(StoreContext) !== null;
+  useShortcuts(onSelect && live ? [{ keys: "f", what: w.followKey, run: looking.follow }] : []);
+  return (
+    <FarContext value={isFar}>
+      <PrefixContext value={prefix}>
+        <div className="graph" ref={box} data-far={isFar || undefined} data-layout={placing.final ? "ready" : "column"}
+          onKeyDown={onSelect && onKeyDown} onFocus={onFocus} onBlur={() => peekNow(undefined)}>
+          <ReactFlow nodes={nodes} edges={edges} nodeTypes={nodeTypes} edgeTypes={edgeTypes} aria-label={w.graph}
+            onInit={() => setReady(true)} minZoom={ZOOM_MIN} maxZoom={ZOOM_MAX} nodesDraggable={false} nodesConnectable={false} nodesFocusable={false}
+            edgesFocusable={false} elementsSelectable={false} deleteKeyCode={null} selectionKeyCode={null} disableKeyboardA11y
+            multiSelectionKeyCode={null} zoomOnDoubleClick={false} preventScrolling={Boolean(onSelect)} zoomOnScroll={Boolean(onSelect)}
+            panOnDrag={Boolean(onSelect)} proOptions={{ hideAttribution: true }} onlyRenderVisibleElements={many}
+            onMoveStart={(e) => { if (e) looking.onMoved(); }}
+            onNodeMouseEnter={(_, node) => peek(node.id)} onNodeMouseLeave={() => peekNow(undefined)}
+            onNodeClick={(_, node) => { peekNow(undefined); onSelect?.(node.id === selected ? undefined : node.id); }}
+            onPaneClick={() => onSelect?.(undefined)}>
+            <Tips />
+            {frames.length > 0 && <Frames frames={frames} />}
+            {many && onSelect && <Overview />}
+          </ReactFlow>
+          {peekedNode && <Peek at={peekedNode} node={workflow?.nodes?.[peekedNode.id]} />}
+          {onSelect && (
+            <div className="graph-tools" role="group" aria-label={w.tools}>
+              <button type="button" onClick={() => looking.zoom(1)} aria-label={w.zoomIn} title={w.zoomIn}><Icon name="plus" size={14} /></button>
+              <button type="button" onClick={() => looking.zoom(-1)} aria-label={w.zoomOut} title={w.zoomOut}><Icon name="minus" size={14} /></button>
+              <button type="button" onClick={looking.fit} aria-label={w.fit} title={w.fit} data-testid="graph-fit"><Icon name="fit" size={14} /></button>
+              {live && (
+                <button type="button" className="follow" onClick={looking.follow} aria-pressed={looking.following} aria-label={w.follow} title={`${w.follow} (f)`} data-testid="follow">
+                  <Icon name="follow" size={14} />{looking.following && <span>{w.following}</span>}
+                </button>
+              )}
+            </div>
+          )}
+        </div>
+      </PrefixContext>
+    </FarContext>
   );
 }

@@ -5,30 +5,13 @@
 import { Graph, layout as dagreLayout } from "@dagrejs/dagre";
 import type { Workflow } from "@sluice/client";
 import { edgesOf, startOf, type Edge } from "./edges";
+import { NODE_HEIGHT, NODE_WIDTH, type Placed, type PlacedEdge, type Point } from "./shape";
 
-export const NODE_WIDTH = 142;
-export const NODE_HEIGHT = 54;
+export { NODE_HEIGHT, NODE_WIDTH, pathThrough, placeColumn } from "./shape";
+export type { Placed, PlacedEdge, PlacedNode, Point } from "./shape";
+
 const LANE_GAP = 22;
 const MARGIN = 10;
-
-export interface Point { x: number; y: number }
-
-export interface PlacedNode { id: string; x: number; y: number }
-
-export interface PlacedEdge extends Edge {
-  id: string;
-  /** Runs around the side of the graph, at right angles. */
-  lane: boolean;
-  points: Point[];
-  labelAt: Point;
-}
-
-export interface Placed {
-  nodes: PlacedNode[];
-  edges: PlacedEdge[];
-  width: number;
-  height: number;
-}
 
 function midway(points: Point[]): Point {
   const i = Math.floor((points.length - 1) / 2);
@@ -109,8 +92,19 @@ function inLane(e: Edge, lanes: Lanes, side: 1 | -1): PlacedEdge {
   return {
     ...e, id: `${e.from}>${e.to}`, lane: true,
     points: [{ x: from.x + half, y: y1 }, { x, y: y1 }, { x, y: y2 }, { x: to.x + half, y: y2 }],
-    labelAt: { x, y: (y1 + y2) / 2 },
+    // Near its beginning: lanes beside each other begin at different heights, and have their middles at the same.
+    labelAt: { x, y: y1 + Math.sign(y2 - y1) * Math.min(30, Math.abs(y2 - y1) / 2) },
   };
+}
+
+/** How many nodes an edge would have to go behind on its way out to this side, and back in. */
+function behind(e: Edge, at: Map<string, Point>, side: 1 | -1): number {
+  let n = 0;
+  for (const end of [at.get(e.from), at.get(e.to)]) {
+    if (!end) continue;
+    for (const p of at.values()) if (Math.abs(p.y - end.y) < NODE_HEIGHT && (p.x - end.x) * side > NODE_WIDTH / 2) n++;
+  }
+  return n;
 }
 
 export function placeWorkflow(workflow: Workflow): Placed {
@@ -122,7 +116,7 @@ export function placeWorkflow(workflow: Workflow): Placed {
   const direct = edges.filter((e) => !around.includes(e) && !skips.includes(e));
 
   const g = new Graph({ directed: true, multigraph: false, compound: false });
-  g.setGraph({ rankdir: "TB", nodesep: 14, ranksep: 50, edgesep: 16, marginx: 8, marginy: 8 });
+  g.setGraph({ rankdir: "TB", nodesep: 22, ranksep: 50, edgesep: 16, marginx: 8, marginy: 8 });
   g.setDefaultEdgeLabel(() => ({}));
   const start = startOf(workflow);
   // The start first, so that dagre's order begins there.
@@ -153,7 +147,7 @@ export function placeWorkflow(workflow: Workflow): Placed {
   // Short loops inside, long ones around them.
   const span = (e: Edge) => Math.abs((at.get(e.from)?.y ?? 0) - (at.get(e.to)?.y ?? 0));
   const bySpan = (a: Edge, b: Edge) => span(a) - span(b);
-  placed.push(...around.sort(bySpan).map((e) => inLane(e, lanes, 1)), ...skips.sort(bySpan).map((e) => inLane(e, lanes, -1)));
+  placed.push(...around.sort(bySpan).map((e) => inLane(e, lanes, behind(e, at, -1) < behind(e, at, 1) ? -1 : 1)), ...skips.sort(bySpan).map((e) => inLane(e, lanes, -1)));
 
   const left = Math.min(...lanes.boxes.map((b) => b.left));
   const right = Math.max(...lanes.boxes.map((b) => b.right));
@@ -168,49 +162,4 @@ export function placeWorkflow(workflow: Workflow): Placed {
     width: right - left + 2 * MARGIN,
     height: Math.max(...nodes.map((n) => n.y + NODE_HEIGHT), 0) + MARGIN,
   };
-}
-
-/** Nodes without a graph (it was not to be had): a plain column. */
-export function placeColumn(ids: string[]): Placed {
-  const nodes = ids.map((id, i) => ({ id, x: 0, y: i * (NODE_HEIGHT + 20) }));
-  return { nodes, edges: [], width: NODE_WIDTH, height: ids.length * (NODE_HEIGHT + 20) };
-}
-
-/** An SVG path through the points: soft corners on a lane's right angles, a smooth line otherwise. */
-export function pathThrough(points: Point[], squared: boolean): string {
-  const [first, ...rest] = points;
-  if (!first) return "";
-  if (squared) return roundedPath(points, 12);
-  if (rest.length === 1 && rest[0]) return `M${first.x},${first.y}L${rest[0].x},${rest[0].y}`;
-  // Vertical tangents at every point: the flow is downward, and so is the reading.
-  let d = `M${first.x},${first.y}`;
-  let prev = first;
-  for (const p of rest) {
-    const mid = (prev.y + p.y) / 2;
-    d += `C${prev.x},${mid} ${p.x},${mid} ${p.x},${p.y}`;
-    prev = p;
-  }
-  return d;
-}
-
-function roundedPath(points: Point[], radius: number): string {
-  let d = "";
-  points.forEach((p, i) => {
-    const before = points[i - 1];
-    const after = points[i + 1];
-    if (!before) d += `M${p.x},${p.y}`;
-    else if (!after) d += `L${p.x},${p.y}`;
-    else {
-      const a = toward(p, before, radius);
-      const b = toward(p, after, radius);
-      d += `L${a.x},${a.y}Q${p.x},${p.y} ${b.x},${b.y}`;
-    }
-  });
-  return d;
-}
-
-function toward(from: Point, to: Point, distance: number): Point {
-  const length = Math.hypot(to.x - from.x, to.y - from.y) || 1;
-  const t = Math.min(distance, length / 2) / length;
-  return { x: from.x + (to.x - from.x) * t, y: from.y + (to.y - from.y) * t };
 }

@@ -119,6 +119,8 @@ export interface NodeView {
   iteration: number;
   attempt: number;
   loop?: LoopView;
+  /** Items of a map, steps of a sequence, points of a stage: how many of them are done. */
+  progress?: { done: number; total: number };
 }
 
 /** What stands in the conversation, in order of first appearance. */

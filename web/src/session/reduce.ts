@@ -355,10 +355,13 @@ function apply(d: Draft, event: SessionEvent): void {
     case "breaker_tripped":
       d.note(event, { kind: "breaker", text: "", data: event.data as JsonObject });
       break;
-    case "stage_progress":
-      d.run(event);
+    case "stage_progress": {
+      const run = d.run(event);
+      const { done, total } = event.data;
+      if (run && typeof done === "number" && typeof total === "number") d.node(run.nodeId).progress = { done, total };
       interruptMoved(d, event.data.instance_id);
       break;
+    }
     case "parallel_start":
     case "memory_retrieved":
     case "knowledge_updated":

@@ -17,7 +17,11 @@ const units = dict({
   },
 });
 
-export const locale = (): string => (lang() === "zh" ? "zh-CN" : "en");
+/** The reader's own kind of the language (12 or 24 hours, order of day and month), where the browser names one. */
+export function locale(): string {
+  const own = typeof navigator === "undefined" ? [] : navigator.languages ?? [];
+  return own.find((l) => l.toLowerCase().startsWith(lang())) ?? (lang() === "zh" ? "zh-CN" : "en-GB");
+}
 
 export function duration(ms: number): string {
   const u = wordsNow(units);

@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { JsonSchema, Session } from "@sluice/client";
 import { duration, inputTitle, nodeName, outputText, personaName, sessionTitle } from "./format";
-import { stableLength } from "./markdown";
 import { href, matchRoute } from "@/app/route";
 import { readForm, valuesFrom } from "./schema-form";
 
@@ -66,20 +65,5 @@ describe("words", () => {
   it("tell time", () => {
     expect(duration(59_999)).toBe("59 s");
     expect(duration(61_000)).toBe("1 min 01 s");
-  });
-});
-
-describe("stableLength", () => {
-  const cut = (text: string) => text.slice(0, stableLength(text));
-  it("cuts after a finished paragraph", () => {
-    expect(cut("One.\n\nTwo")).toBe("One.\n\n");
-    expect(cut("One.\n\nTwo.\n\nThr")).toBe("One.\n\nTwo.\n\n");
-  });
-  it("never inside code, nor before a block that may go on", () => {
-    expect(cut("```\na\n\nb")).toBe("");
-    expect(cut("- a\n\n- b")).toBe("");
-    expect(cut("1. a\n\n2. b")).toBe("");
-    expect(cut("- a\n\n  more of a")).toBe("");
-    expect(cut("One.\n\n")).toBe("");
   });
 });

@@ -56,7 +56,7 @@ const subscribe = (fn: () => void) => {
 };
 
 /** The language; the component renders again when it changes. */
-export const useLang = (): Lang => useSyncExternalStore(subscribe, lang);
+export const useLang = (): Lang => useSyncExternalStore(subscribe, lang, lang);
 
 export const useWords = <T,>(words: Dict<T>): T => words[useLang()];
 

@@ -147,6 +147,7 @@ function Replay({ at, query }: { at?: number; query: URLSearchParams }) {
   const total = useReplay((s) => s.total);
   const playing = useReplay((s) => s.playing);
   const running = useSession((s) => s.view.status === "running");
+  const paused = useSession((s) => s.view.status === "paused");
   const [scale, setScale] = useState<Scale>("time");
   useAddress(at);
   if (fatal) {
@@ -160,7 +161,7 @@ function Replay({ at, query }: { at?: number; query: URLSearchParams }) {
     );
   }
   return (
-    <main className="session replay" data-still={!playing || !running || undefined} data-testid="replay" data-ready={ready || undefined} tabIndex={-1}>
+    <main className="session replay" data-still={!playing || !running || undefined} data-paused={paused || undefined} data-testid="replay" data-ready={ready || undefined} tabIndex={-1}>
       <Head node={query.get("node") ?? undefined} />
       <Notices />
       {empty ? <div className="empty replay-empty"><h2>{w.empty}</h2><p>{w.emptyAbout}</p></div> : !ready ? (

@@ -16,7 +16,6 @@ import { Dock } from "./dock";
 import { Inspector } from "./inspector";
 import { selectNode } from "./select";
 import { sessionWords } from "./words";
-import "@xyflow/react/dist/base.css";
 import "@/style/session.css";
 import "./live.css";
 

@@ -1,0 +1,36 @@
+import { dict } from "@/words/words";
+
+export const memoryWords = dict({
+  en: {
+    title: "Memory", about: "What groups remember from one session to the next: written by sessions and by people, found by what it says.",
+    add: "Remember a text", emptyTitle: "Nothing is remembered yet",
+    emptyAbout: "Sessions of a group write what they learn here; you can add a text yourself. Agents of the group are told of it when it fits their question.",
+    group: "Group", allGroups: "all groups", question: "Question", questionHint: "What should it say?", ask: "Search", clear: "Clear", needGroup: "Choose a group to search it by meaning; without one the newest of all are listed.",
+    tier: "Tier", anyTier: "any", since: "Age", anyAge: "any", days: (n: number) => (n === 1 ? "last day" : `last ${n} days`),
+    tiers: { quarantine: "Quarantine", working: "Working", long_term: "Long term" },
+    tierAbout: { quarantine: "written by a session, not released yet: no question finds it", working: "at hand: the newest of a group, for a day", long_term: "kept for good" },
+    hot: "at hand", cold: "kept", score: "Fits", byWords: "by its words", byBoth: "by its words and its meaning",
+    wordsOnly: "Found by words alone: no embedding model is set, or it did not answer.", noneFit: "Nothing that is remembered fits this.", noneHere: "Nothing is remembered with these filters.",
+    agent: "Agent", session: "Session", whole: (n: number) => `part of a text of ${n} pieces`, hits: (n: number) => (n === 1 ? "used once" : `used ${n} times`), written: "written",
+    move: "Move to", moved: (n: number) => (n === 1 ? "Moved." : `Moved, ${n} pieces.`), release: "Release", forget: "Forget", forgetTitle: "Forget this?", forgetAbout: "It is gone from every tier, and no session is told of it any more.", forgetWhole: (n: number) => `Forget the whole text (${n} pieces)`,
+    forgotten: "It is forgotten.", content: "Text", contentAbout: "Text or Markdown, up to 1 MiB. Long texts are cut into pieces.", contentNeeded: "There is nothing to remember.", groupNeeded: "Whose memory is it?", agentId: "Agent's id", agentAbout: "Only this agent's; without one, the whole group's.",
+    metadata: "Metadata", metadataAbout: "A JSON object.", metadataBad: "This is not a JSON object.", remember: "Remember", remembered: (n: number) => (n === 1 ? "It is remembered." : `It is remembered, in ${n} pieces.`), more: "More", less: "Less",
+    readOnly: "Your key may search, not change (role editor).", moreFields: "Details",
+  },
+  zh: {
+    title: "记忆", about: "小组在各次会话之间保留的内容：由会话和人写入，按内容查找。",
+    add: "记住一段文字", emptyTitle: "还没有任何记忆",
+    emptyAbout: "小组的会话会把学到的内容写在这里；你也可以自己添加文字。与问题相关时，小组的智能体会被告知。",
+    group: "小组", allGroups: "所有小组", question: "问题", questionHint: "要找什么内容？", ask: "搜索", clear: "清除", needGroup: "选择一个小组即可按含义搜索；不选则列出全部最新内容。",
+    tier: "层级", anyTier: "不限", since: "时间", anyAge: "不限", days: (n: number) => `最近 ${n} 天`,
+    tiers: { quarantine: "隔离区", working: "工作记忆", long_term: "长期" },
+    tierAbout: { quarantine: "由会话写入、尚未放行：任何问题都找不到", working: "随时可用：小组最新的内容，保留一天", long_term: "长期保留" },
+    hot: "随时可用", cold: "已归档", score: "匹配度", byWords: "按文字", byBoth: "按文字和含义",
+    wordsOnly: "仅按文字查找：未设置嵌入模型，或模型没有响应。", noneFit: "没有与之匹配的记忆。", noneHere: "此筛选条件下没有记忆。",
+    agent: "智能体", session: "会话", whole: (n: number) => `属于 ${n} 段的文字`, hits: (n: number) => `使用 ${n} 次`, written: "写入于",
+    move: "移至", moved: (n: number) => `已移动 ${n} 段。`, release: "放行", forget: "忘记", forgetTitle: "忘记这段内容？", forgetAbout: "它将从所有层级中消失，不再告知任何会话。", forgetWhole: (n: number) => `忘记整段文字（${n} 段）`,
+    forgotten: "已忘记。", content: "文字", contentAbout: "纯文本或 Markdown，最大 1 MiB。较长的文字会被切分。", contentNeeded: "没有要记住的内容。", groupNeeded: "属于哪个小组？", agentId: "智能体标识", agentAbout: "仅属于此智能体；留空则属于整个小组。",
+    metadata: "元数据", metadataAbout: "JSON 对象。", metadataBad: "这不是 JSON 对象。", remember: "记住", remembered: (n: number) => `已记住，共 ${n} 段。`, more: "展开", less: "收起",
+    readOnly: "你的密钥只能搜索，不能更改（需要 editor 角色）。", moreFields: "更多",
+  },
+});
