@@ -45,6 +45,7 @@ export const views: View[] = [
   { name: "groups", pattern: "groups", view: load(() => import("@/views/groups/groups")), nav: { group: "build", word: "groups", icon: "group" } },
   { name: "groups", pattern: "groups/:id", view: load(() => import("@/views/groups/groups")) },
   { name: "memory", pattern: "memory", view: load(() => import("@/views/memory/memory")), nav: { group: "build", word: "memory", icon: "memory" } },
+  { name: "dashboard", pattern: "dashboard", view: load(() => import("@/views/dashboard/dashboard")), nav: { group: "operate", word: "dashboard", icon: "chart" } },
   { name: "schedules", pattern: "schedules", view: load(() => import("@/views/schedules/schedules")), nav: { group: "operate", word: "schedules", icon: "calendar" } },
   { name: "schedules", pattern: "schedules/:id", view: load(() => import("@/views/schedules/schedules")) },
   { name: "webhooks", pattern: "webhooks", view: load(() => import("@/views/webhooks/webhooks")), nav: { group: "operate", word: "webhooks", icon: "hook", role: "admin" } },

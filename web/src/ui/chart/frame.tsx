@@ -1,7 +1,7 @@
 // What all charts share: their width, the place that is pointed at (mouse or arrow keys), the note beside it, and the
 // same figures as a table for who does not see the picture.
 
-import { useEffect, useRef, useState, type KeyboardEvent, type PointerEvent, type ReactNode } from "react";
+import { useCallback, useRef, useState, type KeyboardEvent, type PointerEvent, type ReactNode } from "react";
 import { dict, useWords } from "@/words/words";
 import { moved } from "./scale";
 import "./chart.css";
@@ -31,16 +31,17 @@ interface Props {
   empty?: string;
 }
 
+/** The width of what the ref is given to, which may come later than the component. */
 function useWidth() {
-  const box = useRef<HTMLDivElement>(null);
   const [width, setWidth] = useState(0);
-  useEffect(() => {
-    const el = box.current;
+  const watch = useRef<ResizeObserver | null>(null);
+  const box = useCallback((el: HTMLDivElement | null) => {
+    watch.current?.disconnect();
+    watch.current = null;
     if (!el) return;
-    const watch = new ResizeObserver(([entry]) => entry && setWidth(Math.round(entry.contentRect.width)));
-    watch.observe(el);
+    watch.current = new ResizeObserver(([entry]) => entry && setWidth(Math.round(entry.contentRect.width)));
+    watch.current.observe(el);
     setWidth(Math.round(el.getBoundingClientRect().width));
-    return () => watch.disconnect();
   }, []);
   return { box, width };
 }
