@@ -1,14 +1,14 @@
 // The editor's keys, and the clipboard: nodes are copied as JSON, so that they can be carried to another workflow.
 
 import { useEffect } from "react";
-import type { Json, JsonObject } from "@sluice/client";
 import { useShortcuts } from "@/app/shortcuts";
 import { common } from "@/words/common";
 import { useWords } from "@/words/words";
 import { useTools } from "./context";
 import { linksOf } from "./links";
 import { removeLinks } from "./arrows";
-import { idsOf, isObject, nodeOf, type Flow } from "./model";
+import { copiedNodes, copyText } from "./clipboard";
+import { idsOf } from "./model";
 import { duplicate, pasteNodes, removeNodes } from "./ops";
 import type { EditorStore } from "./store";
 import { words } from "./words";
@@ -26,19 +26,6 @@ export function duplicateSelected(store: EditorStore): void {
   const { flow, selection } = store.get();
   const made = duplicate(flow, selection.nodes);
   if (made.ids.length) store.run(() => made.flow, { select: made.ids });
-}
-
-export const copyText = (flow: Flow, ids: readonly string[]): string =>
-  JSON.stringify({ sluice: "nodes", nodes: Object.fromEntries(ids.flatMap((id) => (nodeOf(flow, id) ? [[id, nodeOf(flow, id)!]] : []))) }, null, 2);
-
-/** The nodes in a text, if it has any of ours. */
-export function copiedNodes(text: string): JsonObject | undefined {
-  try {
-    const value = JSON.parse(text) as Json;
-    return isObject(value) && value.sluice === "nodes" && isObject(value.nodes) ? value.nodes : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 const inText = () => {

@@ -11,13 +11,17 @@ import { renameInNode } from "./refs";
 // Members that name other nodes, beside the arrows.
 const NAMING = [["properties", "depends_on"], ["properties", "voters"]] as const;
 
+const OPTIONAL = new Set(["next_ids", "depends_on"]);
+
 function mapArrows(node: FlowNode, to: (id: string) => string | undefined): FlowNode {
   let out = node;
   const list = (path: readonly string[]) => {
     const was = getIn(out, path);
     if (!Array.isArray(was)) return;
     const now = was.flatMap((v): Json[] => (typeof v === "string" ? (to(v) === undefined ? [] : [to(v)!]) : [v]));
-    if (now.length !== was.length || now.some((v, i) => v !== was[i])) out = setIn(out, path, now);
+    const changed = now.length !== was.length || now.some((v, i) => v !== was[i]);
+    // What may be left out is left out when nothing is in it any more.
+    if (changed) out = setIn(out, path, now.length === 0 && OPTIONAL.has(path.at(-1)!) ? undefined : now);
   };
   list(["next_ids"]);
   list(["properties", "steps"]);

@@ -5,7 +5,8 @@ import { Icon } from "@/ui/icons";
 import { common } from "@/words/common";
 import { useWords } from "@/words/words";
 import { useEditor, useTools } from "./context";
-import { copyText, duplicateSelected, removeSelected } from "./keys";
+import { copyText } from "./clipboard";
+import { duplicateSelected, removeSelected } from "./keys";
 import { titleOf } from "./model";
 import { words } from "./words";
 
