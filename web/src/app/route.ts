@@ -32,7 +32,7 @@ const to = (parts: string[], query: Query = {}) => {
 
 export const href = {
   start: () => "#/",
-  workflow: (id: string, from?: string) => to(["new", id], { from }),
+  workflow: (id: string, from?: string, version?: number) => to(["new", id], { from, version }),
   template: (id: string) => to(["new-from", id]),
   sessions: (query?: Query) => to(["sessions"], query),
   session: (id: string, query?: Query) => to(["sessions", id], query),

@@ -38,6 +38,7 @@ export const views: View[] = [
   { name: "start", pattern: "", view: load(() => import("@/views/start/start")), nav: { group: "run", word: "start", icon: "play" } },
   { name: "start", pattern: "new/:workflowId", view: load(() => import("@/views/start/start")) },
   { name: "compare", pattern: "compare/:a/:b", view: load(() => import("@/views/compare/compare")) },
+  { name: "start", pattern: "new-from/:templateId", view: load(() => import("@/views/start/start")) },
   { name: "replay", pattern: "sessions/:id/replay", view: load(() => import("@/views/replay/replay")) },
   { name: "editor", pattern: "editor", view: load(() => import("@/views/editor/editor")) },
   { name: "editor", pattern: "workflows/:id/edit", view: load(() => import("@/views/editor/editor")) },
