@@ -29,7 +29,9 @@ function filesOf(key, into = new Set()) {
 }
 
 const entry = Object.keys(manifest).find((key) => manifest[key].isEntry);
-const first = filesOf(START, filesOf(entry));
+// A chunk from which later ones take parts bears no file's name in the manifest, only its own.
+const start = manifest[START] ? START : Object.keys(manifest).find((key) => manifest[key].isDynamicEntry && manifest[key].name === "start") ?? START;
+const first = filesOf(start, filesOf(entry));
 const icon = existsSync(join(dist, "icon.svg")) ? ["icon.svg"] : [];
 const total = ["index.html", ...icon, ...first].reduce((sum, file) => sum + size(file), 0);
 

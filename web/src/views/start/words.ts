@@ -49,9 +49,9 @@ export const startWords = dict({
     noFiles: "此流程不接受文件。", replaced: (name: string) => `“${name}”已被较新的同名文件替换。`, filesUnread: "此流程没有节点在提示词中读取它们；智能体可用 read_file 打开。",
     options: "选项", name: "运行名称", nameAbout: "显示在列表中，也可被搜索到。留空则取自输入。", group: "小组", groupAbout: "小组成员共享记忆。",
     ownGroup: (name: string) => `按流程设定（${name}）`, noGroup: "无", tags: "标签", tagsAbout: "用逗号分隔。",
-    budget: "预算", noBudget: "不限", tokens: "令牌数", cost: "费用（美元）", limit: "上限", onLimit: "达到上限时", pause: "暂停并询问", fail: "失败",
+    budget: "预算", noBudget: "不限", tokens: "token 数", cost: "费用（美元）", limit: "上限", onLimit: "达到上限时", pause: "暂停并询问", fail: "失败",
     badBudget: "必须是大于 0 的数字。", wholeBudget: "必须是大于 0 的整数。", overBudget: "估算值高于此预算。", paused: "以暂停状态启动：继续之前不会运行任何内容",
-    estimate: "估算", estimating: "正在估算…", about_: "约", estTokens: (n: number) => `${count(n)} 令牌`, free: "无费用", unpriced: "价格未知", perNode: "按节点", node: "节点", calls: "调用次数",
+    estimate: "估算", estimating: "正在估算…", about_: "约", estTokens: (n: number) => `${count(n)} 个 token`, free: "无费用", unpriced: "价格未知", perNode: "按节点", node: "节点", calls: "调用次数",
     noEstimate: "无法估算", hints: (n: number) => `${n} 条说明`, plusFiles: "含文件", estimateAbout: "一次运行大致的消耗，最终由模型决定。",
   },
 });
