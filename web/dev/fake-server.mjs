@@ -283,7 +283,8 @@ const routes = [
   ["GET", /^\/workflows\/([^/]+)$/, (_, id) => workflows.find((w) => w.id === id) ?? (() => { throw new HttpError(404, "not_found", "Workflow not found"); })()],
   ["POST", /^\/workflows$/, () => { throw new HttpError(422, "invalid_workflow", "nodes.judge.next_ids[0]: no node \"jugde\"", { errors: [{ node_id: "judge", path: "nodes.judge.next_ids[0]", code: "unknown_node", message: "no node \"jugde\"" }] }); }],
   ["POST", /^\/workflows\/execute$/, (body) => execute(body)],
-  ["GET", /^\/reviews$/, () => page([])],
+  ["POST", /^\/workflows\/estimate$/, () => ({ tokens: { input: 900, output: 600, total: 1500 }, cost_usd: 0, seconds: 12, nodes: [], agents: [], warnings: [] })],
+  ["GET", /^\/(reviews|templates|groups|llm\/providers)$/, () => page([])],
   ["GET", /^\/reviews\/([^/]+)$/, (_, id) => review(id)],
   ["GET", /^\/whoami$/, () => ({ kind: "anonymous", name: "anonymous", role: "admin", workspace: "default", key_id: null, expires_at: null, auth: "off" })],
   ["GET", /^\/sessions$/, (_, __, q) => page([...sessions.values()].reverse().map((s) => s.object())
