@@ -26,6 +26,8 @@ export interface RunView {
   usage?: Usage;
   /** The session that a subworkflow node runs. */
   childId?: string;
+  /** When it stood and waited: for a person, a signal, a child. */
+  waits?: { at: string; until?: string }[];
 }
 
 /** A time in which the whole session stood still. */
@@ -129,6 +131,8 @@ export type OrderEntry = { kind: "run"; id: string } | { kind: "note"; id: strin
 export interface SessionView {
   sessionId: string;
   lastSeq: number;
+  /** When the newest event happened: the "now" of a replay, and of what stands still. */
+  at?: string;
   status: string;
   reason?: string;
   quiesced: boolean;

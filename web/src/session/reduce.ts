@@ -2,7 +2,7 @@
 // Events are expected in order without gaps (client/stream.js sees to it); one that was seen is ignored.
 
 import type {
-  ErrorInfo, Json, JsonObject, Message, NodeRun, NodeStateChange, Session, SessionEvent, SessionStateChange, TokenUsage, Usage,
+  ErrorInfo, Json, JsonObject, Message, NodeRun, NodeStateChange, NodeStatus, Session, SessionEvent, SessionStateChange, TokenUsage, Usage,
 } from "@sluice/client";
 import {
   emptyView, RUN_ITEMS_MAX, TERMINAL,
@@ -154,6 +154,12 @@ function sessionMoved(d: Draft, event: SessionStateChange): void {
   }
 }
 
+function waited(run: RunView, to: NodeStatus, at: string): void {
+  const last = run.waits?.at(-1);
+  if (last && !last.until) run.waits = [...(run.waits ?? []).slice(0, -1), { ...last, until: at }];
+  if (to === "suspended") run.waits = [...(run.waits ?? []), { at }];
+}
+
 function nodeMoved(d: Draft, event: NodeStateChange): void {
   const run = d.run(event);
   if (!run) return;
@@ -169,6 +175,7 @@ function nodeMoved(d: Draft, event: NodeStateChange): void {
   if (output !== undefined) run.output = output;
   if (child_session_id) run.childId = child_session_id;
   run.error = asError(error);
+  waited(run, to, event.timestamp);
   if (to === "running") {
     run.startedAt ??= event.timestamp;
     run.endedAt = undefined;
@@ -377,6 +384,7 @@ function applied(view: SessionView, events: readonly SessionEvent[], fill: boole
     d ??= new Draft(view, fill);
     apply(d, event);
     d.view.lastSeq = event.seq;
+    d.view.at = event.timestamp;
   }
   return d?.view ?? view;
 }

@@ -15,6 +15,7 @@ import { Conversation } from "./conversation";
 import { Dock } from "./dock";
 import { Inspector } from "./inspector";
 import { selectNode } from "./select";
+import { Timeline } from "./timeline-view";
 import { sessionWords } from "./words";
 import "@/style/session.css";
 import "./live.css";
@@ -96,6 +97,7 @@ function GraphPane({ node }: { node?: string }) {
 
 function TabBody({ tab }: { tab: TabName }) {
   switch (tab) {
+    case "timeline": return <Timeline />;
     default: return <Talk />;
   }
 }
