@@ -157,6 +157,8 @@ export interface SessionView {
   /** Moves when the conversation's shape does (a run begins, changes its state, or has something to show for the
    *  first time), and never with a token. */
   shape: number;
+  /** How often a stage has moved: an item was ticked off, a deliverable handed over. */
+  stages: number;
   /** Open interrupts, oldest first. */
   open: string[];
   /** true when the log began after the session did. */
@@ -177,6 +179,7 @@ export function emptyView(sessionId: string): SessionView {
     nodes: {}, runs: {}, messages: {}, tools: {}, interrupts: {}, notes: {},
     order: [],
     shape: 0,
+    stages: 0,
     open: [],
     fromSnapshot: false,
   };

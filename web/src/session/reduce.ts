@@ -364,6 +364,7 @@ function apply(d: Draft, event: SessionEvent): void {
       break;
     case "stage_progress": {
       const run = d.run(event);
+      d.view.stages++;
       const { done, total } = event.data;
       if (run && typeof done === "number" && typeof total === "number") d.node(run.nodeId).progress = { done, total };
       interruptMoved(d, event.data.instance_id);

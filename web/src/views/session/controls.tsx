@@ -4,11 +4,9 @@ import { useState, type ReactNode } from "react";
 import { useMay } from "@/app/context";
 import { go, href } from "@/app/route";
 import { useShortcuts } from "@/app/shortcuts";
-import { client } from "@/client/http";
 import { useSession, useStore } from "@/session/hooks";
 import { TERMINAL } from "@/session/model";
 import type { Command } from "@/session/store";
-import { download } from "@/ui/download";
 import { errorText } from "@/ui/format";
 import { Icon } from "@/ui/icons";
 import { Confirm } from "@/ui/kit/dialog";
@@ -19,6 +17,7 @@ import { useWords } from "@/words/words";
 import { RetryButton } from "../replay/fork";
 import { pauseNeeds } from "./budget";
 import { ResumeDialog } from "./budget-meter";
+import { exportSession } from "./details";
 import { sessionWords } from "./words";
 
 type Asking = "cancel" | "stop" | "resume";
@@ -130,19 +129,12 @@ function More({ children }: { children?: ReactNode }) {
       toast(errorText(err), "bad");
     }
   };
-  const exportAll = async () => {
-    try {
-      download(`session-${id}.ndjson`, await client.exportSession(id), "application/x-ndjson");
-    } catch (err) {
-      toast(errorText(err), "bad");
-    }
-  };
   return (
     <Menu label={w.more} icon="more" testId="session-more">
       <a href={href.replay(id)} data-testid="to-replay"><Icon name="play" size={14} />{w.replay}</a>
       {workflowId && <a href={href.editor(workflowId)}><Icon name="edit" size={14} />{w.editGraph}</a>}
       <button type="button" onClick={() => void copy()}><Icon name="link" size={14} />{w.link}</button>
-      <button type="button" onClick={() => void exportAll()} data-testid="export"><Icon name="download" size={14} />{w.exportIt}</button>
+      <button type="button" onClick={() => void exportSession(id)} data-testid="export"><Icon name="download" size={14} />{w.exportIt}</button>
       {children}
     </Menu>
   );

@@ -12,13 +12,19 @@ import { Waiting } from "@/ui/kit/loaded";
 import { useIsPhone } from "@/ui/media";
 import { useWords } from "@/words/words";
 import { Conversation } from "./conversation";
+import { Details } from "./details";
 import { Dock } from "./dock";
+import { Files } from "./files";
 import { Inspector } from "./inspector";
+import { Knowledge } from "./knowledge";
+import { Scores } from "./scores";
 import { selectNode } from "./select";
+import { Stages } from "./stages";
 import { Timeline } from "./timeline-view";
 import { sessionWords } from "./words";
 import "@/style/session.css";
 import "./live.css";
+import "./tabs.css";
 
 const PLAIN_KEY = "sluice.plain";
 const SPLIT_KEY = "sluice.split";
@@ -60,7 +66,7 @@ export function SessionPanes({ query }: { query: URLSearchParams }) {
   const right = (
     <section className="pane-right" aria-label={w.rightPane}>
       <Tabs label={w.viewTabs} tabs={tabs} chosen={tab} onChoose={choose} className="session-tabs">
-        {tab === "graph" ? <GraphPane node={node} /> : <TabBody tab={tab} />}
+        {tab === "graph" ? <GraphPane node={node} /> : <TabBody tab={tab} query={query} />}
       </Tabs>
       <Dock />
     </section>
@@ -95,9 +101,14 @@ function GraphPane({ node }: { node?: string }) {
   );
 }
 
-function TabBody({ tab }: { tab: TabName }) {
+function TabBody({ tab, query }: { tab: TabName; query: URLSearchParams }) {
   switch (tab) {
     case "timeline": return <Timeline />;
+    case "files": return <Files query={query} />;
+    case "knowledge": return <Knowledge />;
+    case "scores": return <Scores />;
+    case "stages": return <Stages />;
+    case "details": return <Details />;
     default: return <Talk />;
   }
 }
