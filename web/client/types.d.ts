@@ -44,6 +44,7 @@ export interface Session {
   metadata?: JsonObject;
   parent?: { session_id: string; seq: number } | null;
   user_id?: string | null;
+  group_id?: string | null;
   last_seq?: number;
   created_at?: string;
   started_at?: string | null;

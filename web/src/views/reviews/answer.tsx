@@ -48,13 +48,14 @@ export function Answer({ asked, paused = false, replay = false, onTimeout, compa
     onAnswered?.(status);
   });
   const why = useLocked(asked, paused, replay);
+  const mine = typedText(draft.fields);
   if (asked.status !== "pending" && !taken) {
     return (
       <div className="answer">
         {asked.reason && <Prose text={asked.reason} className="answer-reason" />}
         <UnderReview asked={asked} folded={compact} />
         <Outcome asked={asked} />
-        {sending.trouble && <TroubleNote trouble={sending.trouble} mine={typedText(draft.fields)} />}
+        {mine && <TroubleNote trouble={{ kind: "late", by: asked }} mine={mine} onDiscard={draft.clear} />}
       </div>
     );
   }
@@ -72,7 +73,7 @@ export function Answer({ asked, paused = false, replay = false, onTimeout, compa
       )}
       {sending.taken === "recorded" && <p className="recorded" role="status" data-testid="recorded"><Icon name="check" size={14} />{w.recorded}</p>}
       {why && <Locked why={why} sessionId={asked.sessionId} canResume={paused && !replay} />}
-      {sending.trouble && sending.trouble.kind !== "fields" && <TroubleNote trouble={sending.trouble} mine={typedText(draft.fields)} />}
+      {sending.trouble && sending.trouble.kind !== "fields" && <TroubleNote trouble={sending.trouble} mine={mine} onDiscard={draft.clear} />}
       {sending.trouble?.kind === "fields" && <p className="field-error" role="alert"><Icon name="warn" size={13} />{sending.trouble.error.message}</p>}
       {!isOver && <Form asked={asked} locked={Boolean(why) || taken} sending={sending} draft={draft} />}
       {onTimeout && asked.expiresAt && !isOver && <p className="faint">{timeouts[onTimeout] ?? timeouts.fail}</p>}

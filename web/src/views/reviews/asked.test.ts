@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Interrupt } from "@sluice/client";
-import { answerParts, askedFromReview, askedFromView, fieldErrors, merged } from "./asked";
+import { answerParts, askedFromReview, askedFromView, fieldErrors, merged, nextOf, oneLine } from "./asked";
 
 const row: Interrupt = {
   interrupt_id: "i", session_id: "s", node_id: "n", kind: "approve_reject", status: "pending", reason: "Is it fair?", actions: [],
@@ -29,5 +29,15 @@ describe("what waits for a person", () => {
     expect(answerParts({ data: { comment: "shorter", content: "x", urgent: true } })).toEqual({ comment: "shorter", content: "x", rest: { urgent: true } });
     expect(answerParts({ data: "hello" })).toEqual({ said: "hello", content: undefined });
     expect(answerParts(undefined)).toEqual({ content: undefined });
+  });
+  it("is one line in the list", () => {
+    expect(oneLine("# Bring it out.\n\n1. Look **twice**.\n- Then `ship`.")).toBe("Bring it out. 1. Look twice. Then ship.");
+  });
+  it("is followed by the next one, until there is none", () => {
+    const all = [{ id: "a" }, { id: "b" }];
+    expect(nextOf(all, "a")?.id).toBe("b");
+    expect(nextOf(all, "b")).toBeUndefined();
+    expect(nextOf(all, "b", -1)?.id).toBe("a");
+    expect(nextOf(all, "gone")?.id).toBe("a");
   });
 });

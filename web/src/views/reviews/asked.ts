@@ -32,6 +32,8 @@ export interface Asked {
   deliverables: Deliverable[];
   allowSkip: boolean;
   estimatedMinutes?: number;
+  sessionName?: string;
+  workflowId?: string;
   /** Of a signal, as far as it is known. */
   signal?: string;
 }
@@ -50,7 +52,7 @@ export function askedFromReview(r: Interrupt): Asked {
     answer: (r.answer as Answer | null) ?? undefined, expiresAt: r.expires_at ?? undefined, at: r.created_at,
     closedAt: r.status === "pending" ? undefined : r.answer?.at ?? r.updated_at ?? undefined,
     items: stage.items ?? [], deliverables: stage.deliverables ?? [], allowSkip: stage.allow_skip !== false,
-    estimatedMinutes: stage.estimated_minutes,
+    estimatedMinutes: stage.estimated_minutes, sessionName: r.session_name ?? undefined, workflowId: r.workflow_id ?? undefined,
   };
 }
 
@@ -71,6 +73,16 @@ export function merged(view: Asked, object: Asked | undefined): Asked {
   if (!object) return view;
   const reason = view.reason || object.reason;
   return { ...object, status: view.status, reason, answer: view.answer ?? object.answer, expiresAt: view.expiresAt ?? object.expiresAt };
+}
+
+/** What is asked, as one line: a prompt may be Markdown of many. */
+export const oneLine = (text: string): string => text.replace(/^[#>\s*-]+/gm, "").replace(/[*_`]+/g, "").replace(/\s+/g, " ").trim();
+
+/** Which one opens when this one is done with: the next of the list, or the one before the last. */
+export function nextOf<T extends { id: string }>(list: readonly T[], id: string, step: 1 | -1 = 1): T | undefined {
+  const at = list.findIndex((x) => x.id === id);
+  if (at < 0) return list[0];
+  return list[at + step];
 }
 
 export const draftText = (draft: Json | undefined): string =>

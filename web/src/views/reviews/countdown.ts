@@ -13,9 +13,12 @@ export function leftOf(until: string | null | undefined, now: number): Left | un
   return { ms: Math.max(0, ms), over: ms <= 0, urgent: ms > 0 && ms <= URGENT_MS };
 }
 
-/** How long what is shown stays true: to the next second, minute or hour that is told. */
+/** From here on seconds are told. */
+export const SECONDS_MS = 10 * 60_000;
+
+/** How long what is shown stays true: to the next second or minute. */
 export function nextTick(ms: number): number {
-  const step = ms <= 2 * 60_000 ? 1000 : ms <= 2 * 3_600_000 ? 60_000 : 3_600_000;
+  const step = ms <= SECONDS_MS ? 1000 : 60_000;
   return Math.max(50, ms % step || step);
 }
 

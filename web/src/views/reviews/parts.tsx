@@ -10,7 +10,7 @@ import { toast } from "@/ui/kit/toast";
 import { common } from "@/words/common";
 import { useWords } from "@/words/words";
 import { answerParts, draftText, type Asked, type Vote } from "./asked";
-import { useLeft } from "./countdown";
+import { SECONDS_MS, useLeft } from "./countdown";
 import type { Trouble } from "./use-answer";
 import { doneName, words } from "./words";
 
@@ -43,9 +43,11 @@ export function Countdown({ until, paused }: { until?: string; paused: boolean }
   const left = useLeft(until);
   if (!left) return null;
   if (paused) return <span className="countdown" data-testid="countdown"><Icon name="pause" size={13} />{w.still}</span>;
+  const minutes = left.ms > SECONDS_MS && left.ms < 3_600_000;
+  const time = minutes ? w.minutes(Math.floor(left.ms / 60_000)) : duration(left.ms);
   return (
     <span className="countdown" data-urgent={left.urgent || left.over || undefined} data-testid="countdown" title={moment(until)}>
-      <Icon name="wait" size={13} />{left.over ? w.over : w.left(duration(left.ms))}
+      <Icon name="wait" size={13} />{left.over ? w.over : w.left(time)}
     </span>
   );
 }
@@ -117,7 +119,7 @@ export function Outcome({ asked }: { asked: Asked }) {
 }
 
 /** Why the answer was not taken, with what was typed, which is never lost by it. */
-export function TroubleNote({ trouble, mine }: { trouble: Trouble; mine: string }) {
+export function TroubleNote({ trouble, mine, onDiscard }: { trouble: Trouble; mine: string; onDiscard: () => void }) {
   const w = useWords(words);
   const c = useWords(common);
   const text = trouble.kind === "gone" ? w.gone : trouble.kind === "offline" ? w.offline : trouble.kind === "unsure" ? w.unsure
@@ -130,7 +132,14 @@ export function TroubleNote({ trouble, mine }: { trouble: Trouble; mine: string 
       {trouble.kind === "late" && (
         <>
           <p>{outcomeLine(trouble.by, w)} {trouble.by.closedAt && w.at(clock(trouble.by.closedAt))}</p>
-          {mine && <><p>{w.lateKept}</p><pre>{mine}</pre><button type="button" className="small" onClick={copy}><Icon name="copy" size={13} />{w.copyMine}</button></>}
+          {mine && (
+            <>
+              <p>{w.lateKept}</p>
+              <pre>{mine}</pre>
+              <p><button type="button" className="small" onClick={copy}><Icon name="copy" size={13} />{w.copyMine}</button>
+                <button type="button" className="small quiet" onClick={onDiscard}>{w.discard}</button></p>
+            </>
+          )}
         </>
       )}
     </div>

@@ -2,9 +2,8 @@
 // meanwhile is said, for a form that vanishes under one's hands would be a riddle.
 
 import { useEffect, useMemo, useRef, useState } from "react";
-import { useQuery, useQueryClient } from "@tanstack/react-query";
-import type { Interrupt, WorkflowNode } from "@sluice/client";
-import { client } from "@/client/http";
+import { useQueryClient } from "@tanstack/react-query";
+import type { WorkflowNode } from "@sluice/client";
 import { useSession, useSessionList } from "@/session/hooks";
 import { TERMINAL, type InterruptView, type RunView } from "@/session/model";
 import { clock, nodeName } from "@/ui/format";
@@ -13,9 +12,10 @@ import { Tabs } from "@/ui/kit/tabs";
 import { common } from "@/words/common";
 import { useWords } from "@/words/words";
 import { Answer } from "../reviews/answer";
-import { askedFromReview, askedFromView, kindIcon, merged, type Asked } from "../reviews/asked";
+import { askedFromView, kindIcon, merged, type Asked } from "../reviews/asked";
 import { Countdown, outcomeLine } from "../reviews/parts";
 import { wasAnsweredHere } from "../reviews/use-answer";
+import { useReview } from "../reviews/use-review";
 import { words } from "../reviews/words";
 
 /** A signal has no question of its own: its node just waits. */
@@ -35,10 +35,7 @@ function useWhole(view: InterruptView | undefined): Asked | undefined {
   const sessionId = useSession((s) => s.view.sessionId);
   const queries = useQueryClient();
   const id = view?.id ?? "";
-  const { data } = useQuery({
-    queryKey: ["reviews", id], enabled: Boolean(view),
-    queryFn: async ({ signal }) => askedFromReview(await client.getReview(id, { signal }) as Interrupt),
-  });
+  const { data } = useReview(view?.id);
   const moves = view?.moves ?? 0;
   useEffect(() => {
     if (!moves) return;
