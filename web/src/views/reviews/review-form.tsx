@@ -85,7 +85,7 @@ export function ReviewForm({ asked, locked, sending: { sending, trouble, send },
     if (wrong) focusError(formBox.current, wrong);
     if (wrong || reviewer.missing) return;
     const body = data && Object.keys(data).length ? data : undefined;
-    void send(action, body ?? null, (key) => answerWith(asked, action, body, reviewer.name, key));
+    void send(action, [body ?? null, reviewer.name ?? null], (key) => answerWith(asked, action, body, reviewer.name, key));
   };
   const sendArmed = () => { const what = armed ?? primary; if (what) answer(what); };
   const onKeyDown = (e: KeyboardEvent) => {

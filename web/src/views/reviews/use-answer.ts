@@ -73,11 +73,13 @@ export function useSending(asked: Asked, onTaken?: (status: string) => void): Se
     busy.current = true;
     setSending(what);
     setTrouble(undefined);
+    setTaken(undefined);
     const text = JSON.stringify([what, body]);
     if (last.current.body !== text) last.current = { body: text, key: freshKey() };
     answeredHere.add(asked.id);
     try {
       const { status } = await call(last.current.key);
+      last.current = { body: "", key: "" };
       if (status === "recorded") answeredHere.delete(asked.id);
       if (there.current) setTaken(status);
       onTaken?.(status);

@@ -73,7 +73,7 @@ export function SessionCards({ items, workflows, selected, onSelect }: RowsProps
     <ul className="session-cards" data-testid="sessions">
       {items.map((s) => (
         <li key={s.id} className="card" data-session={s.id} data-selected={selected.has(s.id) || undefined}>
-          <div className="row"><Pick title={title} id={s.id} on={selected.has(s.id)} onSelect={onSelect} /><StatusPill status={statusOf(s)} /><span className="faint card-when">{ago(s.created_at, serverNow())}</span></div>
+          <div className="row"><Pick title={sessionTitle(s, flowOf(s, workflows))} id={s.id} on={selected.has(s.id)} onSelect={onSelect} /><StatusPill status={statusOf(s)} /><span className="faint card-when">{ago(s.created_at, serverNow())}</span></div>
           <a href={href.session(s.id)}>{sessionTitle(s, flowOf(s, workflows))}</a>
           <p className="session-card-facts faint">
             {s.workflow_id && <span>{flowName(s, workflows)}</span>}
