@@ -5,7 +5,7 @@ import { useQueryClient } from "@tanstack/react-query";
 import type { Interrupt, Json } from "@sluice/client";
 import { useApp } from "@/app/context";
 import { ApiError, client } from "@/client/http";
-import { askedFromReview, fieldErrors, type Asked } from "./asked";
+import { askedFromReview, fieldErrors, type Answer, type Asked } from "./asked";
 
 export type Trouble =
   /** Somebody or the clock was faster. */
@@ -33,10 +33,19 @@ const freshKey = (): string => Array.from(crypto.getRandomValues(new Uint8Array(
 const asApiError = (err: unknown): ApiError =>
   err instanceof ApiError ? err : new ApiError(err instanceof Error ? err.message : String(err), "internal", 0);
 
+// A refusal says of itself who was faster, where the server knows.
+function closedBy(error: ApiError, asked: Asked): Asked | undefined {
+  const told = error.details as { interrupt_id?: string; status?: Asked["status"]; answer?: Answer | null } | null;
+  if (!told || told.interrupt_id !== asked.id || !told.status || told.status === "pending") return undefined;
+  return { ...asked, status: told.status, answer: told.answer ?? undefined, closedAt: told.answer?.at };
+}
+
 /** What a failure means for who has just answered. */
 export async function troubleOf(error: ApiError, asked: Asked): Promise<Trouble> {
   if (error.code === "timeout") return { kind: "unsure" };
   if (error.status === 0) return { kind: "offline" };
+  const by = closedBy(error, asked);
+  if (by) return { kind: "late", by };
   if (error.status === 404 || error.status === 409 || error.status === 410) {
     try {
       const now = askedFromReview(await client.getReview(asked.id) as Interrupt);
