@@ -5,7 +5,7 @@ import { Component, memo, useEffect, useMemo, useReducer, useRef, useState, type
 import { count } from "@/ui/format";
 import { dict, useWords } from "@/words/words";
 import { blocksOf, Splitter, type Block } from "./markdown/blocks";
-import { TABLE_ROWS, tableOf } from "./markdown/bounds";
+import { tableOf } from "./markdown/bounds";
 import { CodeBlock } from "./markdown/code";
 import { maths, useLazy } from "./markdown/lazy";
 import { mayHaveMaths } from "./markdown/maths-text";
@@ -23,10 +23,11 @@ const TAIL_REST = 4;
 const TAIL_MAX = 16_000;
 const TAIL_STEP = 8_000;
 const BLOCKS_MAX = 150;
+const MORE_PARTS = 10;
 
 const words = dict({
-  en: { rows: (n: number) => `Show all ${count(n)} rows`, above: "The part above is shown when the message is complete." },
-  zh: { rows: (n: number) => `显示全部 ${count(n)} 行`, above: "以上部分将在消息完成后显示。" },
+  en: { rows: (n: number) => `Show more rows (${count(n)} left)`, above: "The part above is shown when the message is complete." },
+  zh: { rows: (n: number) => `显示更多行（还有 ${count(n)} 行）`, above: "以上部分将在消息完成后显示。" },
 });
 
 const Parsed = memo(function Parsed({ text }: { text: string }) {
@@ -66,16 +67,16 @@ function Tail({ text }: { text: string }) {
   return last.current!.tree;
 }
 
-function Table({ lines, rows }: { lines: string[]; rows: number }) {
+function Table({ head, parts, rows }: { head: string; parts: string[][]; rows: number }) {
   const w = useWords(words);
-  const [parts, setParts] = useState(1);
-  // Each part is a table of its own with the same head: a parser that is given all rows takes too long.
-  const shown = Math.min(rows, parts * TABLE_ROWS);
-  const text = [...lines.slice(0, 2), ...lines.slice(2, 2 + shown)].map((l) => clipped(l, 4_000)).join("\n");
+  const [max, setMax] = useState(1);
+  // Each part is a table with the same head: a parser that is given all rows at once takes too long.
+  const shown = parts.slice(0, max);
+  const left = rows - shown.reduce((n, p) => n + p.length, 0);
   return (
     <>
-      <Parsed text={text} />
-      {shown < rows && <button type="button" className="small" onClick={() => setParts(parts * 4)}>{w.rows(rows)}</button>}
+      {shown.map((lines, i) => <Parsed key={i} text={`${head}\n${lines.join("\n")}`} />)}
+      {left > 0 && <button type="button" className="small" onClick={() => setMax(max + MORE_PARTS)}>{w.rows(left)}</button>}
     </>
   );
 }
@@ -83,7 +84,7 @@ function Table({ lines, rows }: { lines: string[]; rows: number }) {
 const One = memo(function One({ block }: { block: Block }) {
   const table = useMemo(() => (block.kind === "text" && block.text.length > 4_000 ? tableOf(block.text) : undefined), [block]);
   if (block.kind === "code") return <CodeBlock text={block.text} lang={block.lang} open={block.open} />;
-  if (table && table.rows > TABLE_ROWS) return <Table lines={table.lines} rows={table.rows} />;
+  if (table && table.parts.length > 1) return <Table {...table} />;
   return <Parsed text={block.text} />;
 });
 

@@ -1,6 +1,8 @@
 // What is not given to the parsers: they take quadratic time, or a stack without end, for what no person writes.
 // It is shown as the text that it is.
 
+import { clipped } from "@/ui/safe-text";
+
 const BLOCK_MAX = 24_000;
 const PARAGRAPH_MAX = 8_000;
 const MARKS_MAX = 240;
@@ -26,12 +28,26 @@ export function isTooHard(text: string): boolean {
   return false;
 }
 
-export const TABLE_ROWS = 100;
+const PART_ROWS = 100;
+const PART_LETTERS = 12_000;
+const LINE_MAX = 4_000;
 
-/** A block that is one table: its head with some of its rows, and how many there are. */
-export function tableOf(text: string): { lines: string[]; rows: number } | undefined {
+/** A block that is one long table: its head, and its rows in parts that are parsed one by one. */
+export function tableOf(text: string): { head: string; parts: string[][]; rows: number } | undefined {
   if (!text.startsWith("|")) return undefined;
-  const lines = text.trimEnd().split("\n");
-  const isTable = lines.length > 2 && /^\|[\s:|-]+$/.test(lines[1] ?? "") && lines.every((l) => l.startsWith("|"));
-  return isTable ? { lines, rows: lines.length - 2 } : undefined;
+  const lines = text.trimEnd().split("\n").map((l) => clipped(l, LINE_MAX));
+  if (lines.length < 3 || !/^\|[\s:|-]+$/.test(lines[1] ?? "") || !lines.every((l) => l.startsWith("|"))) return undefined;
+  const parts: string[][] = [];
+  let letters = Infinity;
+  for (const line of lines.slice(2)) {
+    const part = parts[parts.length - 1];
+    if (!part || part.length >= PART_ROWS || letters > PART_LETTERS) {
+      parts.push([line]);
+      letters = line.length;
+    } else {
+      part.push(line);
+      letters += line.length;
+    }
+  }
+  return { head: lines.slice(0, 2).join("\n"), parts, rows: lines.length - 2 };
 }
