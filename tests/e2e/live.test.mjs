@@ -97,7 +97,7 @@ describe('a session that is watched', { skip: hasBrowser && isReal ? false : 'ne
   });
 
   test('a stopped session has failed and offers to be retried', async () => {
-    model.intervalMs = 30;
+    model.intervalMs = 120; // it must not end before it is stopped
     const id = await execute('plain', { topic: 'Stop here.' });
     const page = await open(`#/sessions/${id}`);
     await page.longer('run-speak', 30);

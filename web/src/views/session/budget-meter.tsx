@@ -49,7 +49,8 @@ function OneMeter({ meter }: { meter: Meter }) {
 export function BudgetMeters() {
   const budget = useSession((s) => s.session?.budget);
   const usage = useSession((s) => s.view.usage);
-  return <>{metersOf(budget, usage).map((m) => <OneMeter key={m.resource} meter={m} />)}</>;
+  const told = useSession((s) => (s.view.reason === "budget" ? reachedText(reachedOf(s.view.notes)) : ""));
+  return <>{metersOf(budget, usage, reachedFrom(told)).map((m) => <OneMeter key={m.resource} meter={m} />)}</>;
 }
 
 /** What resuming needs, beyond a click: a larger budget, or a reason. */

@@ -17,6 +17,10 @@ describe("a budget", () => {
   it("is never more than full", () => {
     expect(metersOf({ tokens: 100 }, usage(140))[0]).toMatchObject({ share: 1, tone: "full" });
   });
+  it("counts what is under way when it stands at the limit", () => {
+    expect(metersOf({ tokens: 100 }, usage(0), { resource: "tokens", limit: 100, used: 101 })[0]).toMatchObject({ used: 101, share: 1 });
+    expect(metersOf({ cost_usd: 1 }, usage(0), { resource: "tokens", limit: 100, used: 101 })[0]).toMatchObject({ used: 0 });
+  });
   it("costs nothing while no price is known", () => {
     expect(metersOf({ cost_usd: 1 }, usage(140))[0]).toMatchObject({ used: 0, share: 0 });
   });

@@ -20,13 +20,13 @@ const NEAR = 0.8;
 export const usedOf = (usage: Usage, resource: Resource): number =>
   resource === "tokens" ? usage.input_tokens + usage.output_tokens : usage.cost_usd ?? 0;
 
-/** A meter for each limit that is set. */
-export function metersOf(budget: Budget | null | undefined, usage: Usage): Meter[] {
+/** A meter for each limit that is set. `reached`: a session that stands at its budget counts what is still under way. */
+export function metersOf(budget: Budget | null | undefined, usage: Usage, reached?: Reached): Meter[] {
   const meters: Meter[] = [];
   for (const resource of ["tokens", "cost_usd"] as const) {
     const limit = budget?.[resource];
     if (typeof limit !== "number" || limit <= 0) continue;
-    const used = usedOf(usage, resource);
+    const used = Math.max(usedOf(usage, resource), reached?.resource === resource ? reached.used : 0);
     const share = Math.min(1, used / limit);
     meters.push({ resource, limit, used, share, tone: share >= 1 ? "full" : share >= NEAR ? "near" : "calm" });
   }

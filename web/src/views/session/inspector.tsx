@@ -44,15 +44,17 @@ export function Inspector({ nodeId, runId, onClose }: Props) {
     const back = cameFrom.current;
     return () => { if (back instanceof HTMLElement && back.isConnected) back.focus(); };
   }, [isSheet]);
+  const isPaused = useSession((s) => s.view.status === "paused");
   const name = nodeName(nodeId, node);
   const run = runs.find((r) => r.id === runId) ?? runs.at(-1);
+  const status = run?.status ?? view?.status ?? "pending";
   return (
     <>
       {isSheet && <div className="scrim" onClick={onClose} />}
       <section className="inspector" data-sheet={isSheet || undefined} ref={box} tabIndex={-1} aria-label={w.label(name)} data-testid="inspector">
         <header>
           <span className="inspector-title"><Icon name={node?.type ?? "node"} /><span>{name}</span></span>
-          <StatusPill status={run?.status ?? view?.status ?? "pending"} />
+          <StatusPill status={isPaused && status === "running" ? "paused" : status} />
           <button type="button" className="quiet square" onClick={onClose} aria-label={c.close} data-testid="inspector-close"><Icon name="close" size={14} /></button>
         </header>
         <p className="faint">{kindName(node?.type)} · <span className="mono">{nodeId}</span></p>

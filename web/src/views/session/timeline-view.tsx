@@ -149,11 +149,12 @@ function Ground({ scale, data, ticks }: { scale: Scale; data: TimelineData; tick
 function useTelling() {
   const w = useWords(timelineWords);
   const workflow = useSession((s) => s.workflow);
+  const isPaused = useSession((s) => s.view.status === "paused");
   return (row: TimelineRow, now: number) => {
     const { tookMs, waitedMs } = spent(row, now);
     const name = nodeName(row.nodeId, workflow?.nodes?.[row.nodeId]);
     const parts = [
-      row.runs > 1 && w.runName(row.iteration, row.attempt), row.item !== undefined && w.item(row.item), statusWord(row.status), w.at(clock(row.from)),
+      row.runs > 1 && w.runName(row.iteration, row.attempt), row.item !== undefined && w.item(row.item), statusWord(isPaused && row.status === "running" ? "paused" : row.status), w.at(clock(row.from)),
       row.to === undefined ? w.since(shortDuration(tookMs)) : w.tookFor(shortDuration(tookMs)), waitedMs > 0 && w.waitedFor(shortDuration(waitedMs)), row.failure && w.failed(row.failure),
     ];
     return { name, text: parts.filter(Boolean).join(", ") };
@@ -173,22 +174,24 @@ function Row({ row, index, total, top, scale, isActive, now, onTell, onFocus }: 
   const label = row.item !== undefined ? w.item(row.item) : row.attempt > 1 || row.runs > 1 ? w.runName(row.iteration, row.attempt) : "";
   return (
     <li style={{ transform: `translateY(${top}px)` }} aria-setsize={total} aria-posinset={index + 1} data-head={row.isHead || undefined}>
-      <button type="button" className="timeline-row" data-row={index} tabIndex={isActive ? 0 : -1} aria-label={`${name}, ${text}`} data-testid={`timeline-${row.nodeId}`}
+      <button type="button" className="timeline-row" data-row={index} tabIndex={isActive ? 0 : -1} data-testid={`timeline-${row.nodeId}`}
         data-status={row.status} onClick={() => selectNode(row.nodeId, row.runId)} onPointerEnter={() => onTell(index)} onFocus={() => { onFocus(index); onTell(index); }}>
-        <span className="timeline-name">
+        <span className="sr">{name}, {text}</span>
+        <span className="timeline-name" aria-hidden="true">
           {row.isHead && <><Icon name={kind ?? "node"} size={14} /><span className="timeline-node">{name}</span></>}
           {label && <span className="timeline-run">{label}</span>}
           <Took row={row} />
         </span>
-        <span className="timeline-track"><Bar row={row} scale={scale} now={now} /></span>
+        <span className="timeline-track" aria-hidden="true"><Bar row={row} scale={scale} now={now} /></span>
       </button>
     </li>
   );
 }
 
 function Took({ row }: { row: TimelineRow }) {
+  const isPaused = useSession((s) => s.view.status === "paused");
   if (row.to !== undefined) return <span className="timeline-took">{shortDuration(row.to - row.from)}</span>;
-  return <span className="timeline-took"><StatusDot status={row.status} /></span>;
+  return <span className="timeline-took"><StatusDot status={isPaused ? "paused" : row.status} /></span>;
 }
 
 function Bar({ row, scale, now }: { row: TimelineRow; scale: Scale; now: number }) {
