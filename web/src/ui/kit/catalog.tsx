@@ -173,7 +173,7 @@ export function ObjectForm<F extends object>({ title, mark, chips, actions, draf
       {draft.outdated && (
         <div className="banner object-note" data-tone="warn" role="alert" data-testid="conflict">
           <p><strong>{w.outdated}</strong> {w.stale}</p>
-          <button type="button" className="small" onClick={draft.reset} data-testid="load-theirs">{w.loadTheirs}</button>
+          <button type="button" className="small" onClick={() => void draft.reset()} data-testid="load-theirs">{w.loadTheirs}</button>
           <button type="button" className="small" onClick={() => void draft.save(true)} data-testid="save-mine">{w.saveMine}</button>
         </div>
       )}
@@ -185,7 +185,7 @@ export function ObjectForm<F extends object>({ title, mark, chips, actions, draf
             <button type="submit" className="primary" disabled={draft.saving || !(draft.dirty || isNew)} data-testid="save">
               {draft.saving && <span className="spinner" aria-hidden="true" />}{draft.saving ? c.saving : isNew ? createLabel ?? c.create : c.save}
             </button>
-            {draft.dirty && !isNew && <button type="button" className="quiet" onClick={draft.reset} data-testid="discard">{c.discard}</button>}
+            {draft.dirty && !isNew && <button type="button" className="quiet" onClick={() => void draft.reset()} data-testid="discard">{c.discard}</button>}
             <span className="faint" role="status">{isNew ? "" : draft.dirty ? w.notSaved : w.allSaved}</span>
           </div>
         )}

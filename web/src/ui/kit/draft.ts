@@ -15,6 +15,8 @@ interface Options<F extends object, S extends Versioned> {
   check?: (values: F) => Partial<Record<keyof F & string, string>>;
   /** `version` goes into If-Match. */
   save: (values: F, version: number | undefined, stored: S | undefined) => Promise<S>;
+  /** Reads it anew, when somebody else has changed it. */
+  read: (stored: S) => Promise<S>;
   onSaved: (saved: S, isNew: boolean) => void;
 }
 
@@ -30,7 +32,7 @@ export interface Draft<F extends object> {
   outdated: boolean;
   save: (over?: boolean) => Promise<void>;
   /** Drops what was typed, and takes what is stored now. */
-  reset: () => void;
+  reset: () => Promise<void>;
 }
 
 /** The server's sentences begin with the field that they are about: "cron: expected five fields, there are 3". */
@@ -42,7 +44,7 @@ export function fieldOf(err: unknown, fields: readonly string[]): { field: strin
 
 const same = (a: object, b: object) => JSON.stringify(a) === JSON.stringify(b);
 
-export function useDraft<F extends object, S extends Versioned>({ stored, form, check, save, onSaved }: Options<F, S>): Draft<F> {
+export function useDraft<F extends object, S extends Versioned>({ stored, form, check, save, read, onSaved }: Options<F, S>): Draft<F> {
   const [base, setBase] = useState(() => ({ stored, values: form(stored) }));
   const [values, setValues] = useState(base.values);
   const [saving, setSaving] = useState(false);
@@ -59,7 +61,8 @@ export function useDraft<F extends object, S extends Versioned>({ stored, form, 
     setRest(undefined);
     setRefused(false);
   }, [form]);
-  const moved = stored !== undefined && stored.version !== base.stored?.version;
+  // What is read may be older than what was just saved.
+  const moved = stored !== undefined && stored.version > (base.stored?.version ?? 0);
   useEffect(() => {
     if (moved && !dirty && !saving) take(stored);
   }, [moved, dirty, saving, stored, take]);
@@ -94,5 +97,17 @@ export function useDraft<F extends object, S extends Versioned>({ stored, form, 
       setSaving(false);
     }
   };
-  return { values, set, dirty, saving, errors, rest, outdated: refused || (moved && dirty), save: write, reset: () => take(stored) };
+  const outdated = refused || (moved && dirty);
+  const reset = async () => {
+    if (!outdated || !base.stored) return take(base.stored);
+    setSaving(true);
+    try {
+      take(await read(base.stored));
+    } catch (err) {
+      setRest(err);
+    } finally {
+      setSaving(false);
+    }
+  };
+  return { values, set, dirty, saving, errors, rest, outdated, save: write, reset };
 }

@@ -86,6 +86,7 @@ function AgentEditor({ agent, from }: { agent?: Agent; from?: Agent }) {
     save: (f, version, stored) => (stored
       ? client.putAgent(stored.id, { ...agentBody(f), id: stored.id }, { ifMatch: version })
       : client.createAgent(agentBody(f))),
+    read: (stored) => queries.fetchQuery({ queryKey: ["agents", stored.id], staleTime: 0, queryFn: () => client.getAgent(stored.id) }),
     onSaved: (saved, isNew) => {
       queries.setQueryData(["agents", saved.id], saved);
       void queries.invalidateQueries({ queryKey: ["agents"] });

@@ -83,6 +83,7 @@ function GroupEditor({ group, from }: { group?: Group; from?: Group }) {
   const draft = useDraft<GroupForm, Group>({
     stored: group, form, check: (f) => (f.name.trim() ? {} : { name: w.nameNeeded }),
     save: (f, version, stored) => (stored ? client.putGroup(stored.id, { ...groupBody(f), id: stored.id }, { ifMatch: version }) : client.createGroup(groupBody(f))),
+    read: (stored) => queries.fetchQuery({ queryKey: ["groups", stored.id], staleTime: 0, queryFn: () => client.getGroup(stored.id) }),
     onSaved: (saved, isNew) => {
       queries.setQueryData(["groups", saved.id], saved);
       void queries.invalidateQueries({ queryKey: ["groups"] });

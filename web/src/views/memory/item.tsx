@@ -10,6 +10,7 @@ import { ago, moment } from "@/ui/format";
 import { Icon } from "@/ui/icons";
 import { Confirm } from "@/ui/kit/dialog";
 import { Check } from "@/ui/kit/field";
+import { Menu } from "@/ui/kit/menu";
 import { toast } from "@/ui/kit/toast";
 import { useLang, useWords } from "@/words/words";
 import { memoryWords } from "./words";
@@ -83,10 +84,9 @@ function Actions({ item: m }: { item: Found }) {
   return (
     <span className="memory-actions">
       {m.tier === "quarantine" && <button type="button" className="small" onClick={() => void move("working")} data-testid="release"><Icon name="check" size={13} />{w.release}</button>}
-      <select aria-label={w.move} value="" onChange={(e) => e.target.value && void move(e.target.value as MemoryTier)} data-testid="move">
-        <option value="">{w.move}…</option>
-        {TIERS.filter((t) => t !== m.tier).map((t) => <option key={t} value={t}>{w.tiers[t]}</option>)}
-      </select>
+<Menu label={w.move} icon="transform" testId="move">
+        {TIERS.filter((t) => t !== m.tier).map((t) => <button key={t} type="button" onClick={() => void move(t)}>{w.tiers[t]}</button>)}
+      </Menu>
       <button type="button" className="small danger" onClick={() => setAsking(true)} data-testid="forget"><Icon name="trash" size={13} />{w.forget}</button>
       {asking && (
         <Confirm title={w.forgetTitle} action={w.forget} danger onConfirm={forget} onClose={() => setAsking(false)}>

@@ -63,6 +63,7 @@ function Editor({ schedule, workflow }: { schedule?: Schedule; workflow?: string
       ...(f.workflow_id ? {} : { workflow_id: w.workflowNeeded }), ...(f.cron.trim() ? {} : { cron: w.cronNeeded }), ...(complete.current ? {} : { input: w.inputBad }),
     }),
     save: (f, version, stored) => (stored ? client.putSchedule(stored.id, scheduleBody(f), { ifMatch: version }) : client.createSchedule(scheduleBody(f))),
+    read: (stored) => queries.fetchQuery({ queryKey: ["schedules", stored.id], staleTime: 0, queryFn: () => client.getSchedule(stored.id) }),
     onSaved: (saved, isNew) => {
       queries.setQueryData(["schedules", saved.id], saved);
       void queries.invalidateQueries({ queryKey: ["schedules"] });

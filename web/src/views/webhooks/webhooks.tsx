@@ -77,6 +77,7 @@ function Editor({ webhook }: { webhook?: Webhook }) {
   const draft = useDraft<WebhookForm, Webhook>({
     stored: webhook, form: webhookForm, check: (f) => check(f, w),
     save: (f, version, stored) => (stored ? client.patchWebhook(stored.id, webhookBody(f), { ifMatch: version }) : client.createWebhook(webhookBody(f))),
+    read: (stored) => queries.fetchQuery({ queryKey: ["webhooks", stored.id], staleTime: 0, queryFn: () => client.getWebhook(stored.id) }),
     onSaved: (saved, isNew) => {
       if (saved.secret) secrets.set(saved.id, saved.secret);
       const { secret: _, ...shown } = saved;
