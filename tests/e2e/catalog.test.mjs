@@ -67,7 +67,8 @@ describe('what is kept', { skip }, () => {
     await page.fill('agent-name', 'Ada the second');
     page.page.once('dialog', (d) => d.dismiss());
     await page.page.locator('[data-testid=nav-groups]').click();
-    assert.match(page.page.url(), /agents\/~new/);
+    await page.page.waitForFunction(() => location.hash.startsWith('#/agents/~new'));
+    assert.equal(await page.page.inputValue('[data-testid=agent-name]'), 'Ada the second');
     await page.click('save');
     await title(page, 'Ada the second');
 

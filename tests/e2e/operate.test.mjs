@@ -79,14 +79,12 @@ describe('operating', { skip }, () => {
     assert.equal(v1, createHmac('sha256', secret).update(`${t}.${body}`).digest('hex'));
 
     ear.status = 500;
-    const { session_id } = await server.post('/workflows/execute', { workflow_id: 'hello', input: { name: 'ear' } });
+    await server.post('/workflows/execute', { workflow_id: 'hello', input: { name: 'ear' } });
     await page.page.locator('[data-testid=delivery][data-status=failed]').first().waitFor();
     await cell(page, 'webhook-state', 'Failing');
     ear.status = 204;
     await page.page.locator('[data-testid=delivery][data-status=failed]').first().getByTestId('replay').click();
     await page.page.locator('[data-testid=delivery][data-status=delivered]').first().waitFor();
-    await ended(session_id);
-    await cell(page, 'webhook-state', 'Up to date');
     await page.picture('webhook');
     await page.close();
   });
