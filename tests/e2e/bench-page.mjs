@@ -30,7 +30,7 @@ try {
 
   const opened = performance.now();
   const { page } = await browser.open(`${server.url}/ui/#/sessions/${id}`);
-  await page.waitForSelector('[data-testid=run-stream] [data-testid=text]');
+  await page.waitForSelector('[data-testid=run-stream] [data-testid=text]', { timeout: 60_000 });
   const openMs = Math.round(performance.now() - opened);
   row('streaming, followed', await frames(page, () => page.waitForTimeout(WATCH_S * 1000)));
   const box = await page.locator('[data-testid=conversation]').boundingBox();
