@@ -34,6 +34,23 @@ export const views = [
   { name: 'keys', hash: () => '#/keys', zh: true, ready: '[data-testid=key-row]' },
   { name: 'key-new', hash: () => '#/keys', ready: '[data-testid=key-row]', act: (page) => page.click('[data-testid=new-key]') },
   { name: 'audit', hash: () => '#/audit', zh: true, ready: '[data-testid=audit-row]' },
+  { name: 'sessions', hash: () => '#/sessions', zh: true, ready: '[data-testid=sessions]' },
+  { name: 'sessions-selected', hash: () => '#/sessions?q=a', ready: '[data-testid=sessions]', act: async (page) => {
+    await page.click('[data-testid=more-filters]');
+    await page.locator('[data-testid=pick]').first().click();
+  } },
+  { name: 'sessions-none', hash: () => '#/sessions?q=nobody-has-such-a-name', ready: '[data-testid=empty]' },
+  { name: 'reviews', hash: () => '#/reviews', zh: true, ready: '.inbox-rows' },
+  { name: 'review', hash: (s) => `#/reviews/${s.interrupt}`, ready: '[data-testid=review-form]' },
+  { name: 'review-edit', hash: (s) => `#/reviews/${s.interrupt}?edit`, ready: '[data-testid=review-form]', act: async (page) => {
+    if (!await page.locator('[data-testid=tab-edit]').count()) await page.click('[data-testid=action-modify]'); // the draft is kept
+    await page.click('[data-testid=tab-edit]');
+    await page.locator('[data-testid=draft]').fill('What a person has made of it.');
+    await page.click('[data-testid=tab-diff]');
+  } },
+  { name: 'reviews-answered', hash: () => '#/reviews?status=answered', ready: '.inbox-rows' },
+  { name: 'session-stage', hash: (s) => `#/sessions/${s.stage}`, ready: '[data-testid=stage-form]' },
+  { name: 'session-signal', hash: (s) => `#/sessions/${s.signal}`, ready: '[data-testid=signal-form]' },
   { name: 'nothing', hash: () => '#/no/such/view' },
 ];
 

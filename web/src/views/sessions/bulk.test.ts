@@ -8,7 +8,7 @@ const results = (...whats: Result["what"][]): Result[] => whats.map((what, i) =>
 describe("a command for many", () => {
   it("is told in one sentence", () => {
     expect(summary("pause", results("done", "done", "ended"), words.en)).toBe("2 paused, 1 had ended already");
-    expect(summary("remove", results("already", "gone"), words.en)).toBe("1 still run, 1 were not there any more");
+    expect(summary("remove", results("already", "gone"), words.en)).toBe("1 still running, 1 not there any more");
     expect(summary("pause", results("done", "ended"), words.zh)).toBe("已暂停 1 个，1 个早已结束");
     expect(summary("cancel", [{ id: "a", what: "failed", error: new ApiError("disk full", "x", 500) }], words.en)).toBe("1 failed: disk full");
   });

@@ -18,8 +18,8 @@ export const words = dict({
     importing: "Importing…", waits: (n: number) => (n === 1 ? "waits for you" : `${n} wait for you`), table: "Sessions", working: (a: number, b: number) => `${a} of ${b}`,
     kDown: "Next session", kUp: "Previous session", kSelect: "Select the session", kRange: "Select up to here", kSearch: "Search",
     pausedN: (n: number) => `${count(n)} paused`, resumedN: (n: number) => `${count(n)} resumed`, cancelledN: (n: number) => `${count(n)} cancelled`, deletedN: (n: number) => `${count(n)} deleted`,
-    endedN: (n: number) => `${count(n)} had ended already`, alreadyN: { pause: (n: number) => `${count(n)} did not run`, resume: (n: number) => `${count(n)} ran already`, cancel: (n: number) => `${count(n)} could not be cancelled`, remove: (n: number) => `${count(n)} still run` },
-    goneN: (n: number) => `${count(n)} were not there any more`, refusedN: (n: number) => `${count(n)} were refused to your key`, needsN: (n: number) => `${count(n)} need more budget or a reason: open them`,
+    endedN: (n: number) => `${count(n)} had ended already`, alreadyN: { pause: (n: number) => `${count(n)} not running`, resume: (n: number) => `${count(n)} running already`, cancel: (n: number) => `${count(n)} not to be cancelled`, remove: (n: number) => `${count(n)} still running` },
+    goneN: (n: number) => `${count(n)} not there any more`, refusedN: (n: number) => `${count(n)} refused to your key`, needsN: (n: number) => `${count(n)} in need of more budget or a reason: open to see`,
     failedN: (n: number, why: string) => `${count(n)} failed: ${why}`, and: ", ",
   },
   zh: {
