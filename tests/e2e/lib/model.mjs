@@ -18,6 +18,8 @@ const MARKUP = `Harmless: <img src=x onerror="document.title='owned'"> and <scri
 
 export class Model {
   intervalMs = 8;
+  /** Answers what it would refuse. */
+  lenient = false;
   calls = 0;
 
   async start() {
@@ -36,7 +38,7 @@ export class Model {
   async answer(request, res) {
     const nth = ++this.calls;
     const prompt = request.messages.map((m) => (typeof m.content === 'string' ? m.content : JSON.stringify(m.content))).join('\n');
-    if (prompt.includes('REFUSE')) {
+    if (prompt.includes('REFUSE') && !this.lenient) {
       res.writeHead(400, { 'content-type': 'application/json' });
       res.end('{"error":{"message":"this model does not speak of that","type":"invalid_request_error","code":"refused"}}');
       return;

@@ -51,6 +51,24 @@ export const views = [
   { name: 'reviews-answered', hash: () => '#/reviews?status=answered', ready: '.inbox-rows' },
   { name: 'session-stage', hash: (s) => `#/sessions/${s.stage}`, ready: '[data-testid=stage-form]' },
   { name: 'session-signal', hash: (s) => `#/sessions/${s.signal}`, ready: '[data-testid=signal-form]' },
+  {
+    name: 'session-graph', hash: (s) => `#/sessions/${s.completed}?tab=graph`, ready: '.graph[data-layout=ready]',
+    act: async (page) => { await page.focus('.react-flow__node[tabindex]'); await page.keyboard.press('ArrowDown'); },
+  },
+  { name: 'replay', hash: (s) => `#/sessions/${s.completed}/replay?at=120`, zh: true, ready: '[data-testid=replay][data-ready] .graph[data-layout=ready]' },
+  {
+    name: 'replay-fork', hash: (s) => `#/sessions/${s.completed}/replay?at=120&node=rounds`, ready: '[data-testid=replay][data-ready]',
+    act: async (page) => { await page.click('[data-testid=fork]'); await page.click('[data-testid=fork-input-on]'); },
+  },
+  { name: 'compare', hash: (s) => `#/compare/${s.completed}/${s.compared}`, zh: true, ready: '[data-testid=compare-nodes]' },
+  {
+    name: 'compare-messages', hash: (s) => `#/compare/${s.completed}/${s.compared}?tab=messages`, ready: '[data-testid=compare-messages]',
+    act: (page) => page.click('[data-testid=mode-changes]'),
+  },
+  {
+    name: 'compare-pick', hash: (s) => `#/compare/${s.completed}/${s.compared}`, ready: '[data-testid=compare-nodes]',
+    act: async (page) => { await page.click('[data-testid=pick-b]'); await page.waitForSelector('.pick-list'); },
+  },
   { name: 'nothing', hash: () => '#/no/such/view' },
 ];
 
