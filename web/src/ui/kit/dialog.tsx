@@ -35,12 +35,14 @@ interface ConfirmProps {
   /** What the button says: the deed, not "OK". */
   action: string;
   danger?: boolean;
+  /** What the other button says, where "Cancel" could mean the deed. */
+  keep?: string;
   onConfirm: () => Promise<unknown> | void;
   onClose: () => void;
 }
 
 /** Asks before something that cannot be taken back. Stays open, with the reason, when it fails. */
-export function Confirm({ title, children, action, danger, onConfirm, onClose }: ConfirmProps) {
+export function Confirm({ title, children, action, danger, keep, onConfirm, onClose }: ConfirmProps) {
   const c = useWords(common);
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>();
@@ -60,7 +62,7 @@ export function Confirm({ title, children, action, danger, onConfirm, onClose }:
       <div className="dialog-body">{children}</div>
       <ErrorText error={error} />
       <div className="dialog-actions">
-        <button type="button" autoFocus onClick={onClose}>{c.cancel}</button>
+        <button type="button" autoFocus onClick={onClose}>{keep ?? c.cancel}</button>
         <button type="button" className={danger ? "danger filled" : "primary"} disabled={busy} onClick={() => void confirm()} data-testid="confirm">
           {busy && <span className="spinner" aria-hidden="true" />}{action}
         </button>

@@ -95,7 +95,7 @@ function EndDialog({ how, onClose }: { how: "cancel" | "stop"; onClose: () => vo
   const [reason, setReason] = useState("");
   const end = () => store.command(how, reason.trim() ? { reason: reason.trim() } : {}, "throw");
   return (
-    <Confirm title={how === "cancel" ? w.cancelTitle : w.stopTitle} action={how === "cancel" ? w.cancelDo : w.stopDo} danger onConfirm={end} onClose={onClose}>
+    <Confirm title={how === "cancel" ? w.cancelTitle : w.stopTitle} action={how === "cancel" ? w.cancelDo : w.stopDo} danger keep={w.keep} onConfirm={end} onClose={onClose}>
       <p>{how === "cancel" ? w.cancelAbout : w.stopAbout}</p>
       <TextField label={w.reason} optional value={reason} onChange={setReason} maxLength={500} testId="end-reason" />
     </Confirm>

@@ -1,6 +1,6 @@
 // One run of a node: when, how long, what it read and gave, what it used, which tools it called, what went wrong before it.
 
-import { useMemo, type ReactNode } from "react";
+import { useEffect, useMemo, useState, type ReactNode } from "react";
 import type { Json, WorkflowNode } from "@sluice/client";
 import { href, setQuery } from "@/app/route";
 import { useSession, useSessionList } from "@/session/hooks";
@@ -59,9 +59,8 @@ function Facts({ run }: { run: RunView }) {
   const w = useWords(inspectorWords);
   const restarts = useSession((s) => run.items.reduce((n, i) => n + (i.kind === "message" ? s.view.messages[i.id]?.restarts.length ?? 0 : 0), 0));
   const waited = useSession((s) => run.items.reduce((ms, i) => ms + (i.kind === "interrupt" ? waitOf(s.view.interrupts[i.id]) : 0), 0));
-  const took = run.startedAt && run.endedAt ? shortDuration(Date.parse(run.endedAt) - Date.parse(run.startedAt)) : run.startedAt ? w.running : "";
-  const facts: [string, string][] = [
-    [w.started, clock(run.startedAt)], [w.took, took], [w.waited, waited > 0 ? shortDuration(waited) : ""],
+  const facts: [string, ReactNode][] = [
+    [w.started, clock(run.startedAt)], [w.took, run.startedAt && <Took from={run.startedAt} until={run.endedAt} />], [w.waited, waited > 0 ? shortDuration(waited) : ""],
     [w.attempt, run.attempt > 1 ? String(run.attempt) : ""],
     [w.tokens, run.usage ? w.inOut(run.usage.input_tokens, run.usage.output_tokens) : ""],
     [w.cost, run.usage?.cost_usd ? money(run.usage.cost_usd) : ""],
@@ -75,6 +74,21 @@ function Facts({ run }: { run: RunView }) {
       {restarts > 0 && <p className="restarted"><Icon name="again" size={13} />{w.restarted(restarts)}</p>}
     </>
   );
+}
+
+/** How long a run took; one that goes on counts, unless the session stands still: then it is as of its newest event. */
+function Took({ from, until }: { from: string; until?: string }) {
+  const stillAt = useSession((s) => (s.mode === "live" && s.view.status === "running" ? undefined : s.view.at));
+  const isMoving = !until && !stillAt;
+  const [now, setNow] = useState(Date.now);
+  useEffect(() => {
+    if (!isMoving) return;
+    setNow(Date.now());
+    const timer = setInterval(() => setNow(Date.now()), 1000);
+    return () => clearInterval(timer);
+  }, [isMoving]);
+  const end = until ?? stillAt;
+  return <>{shortDuration(Math.max(0, (end ? Date.parse(end) : now) - Date.parse(from)))}</>;
 }
 
 const waitOf = (i: InterruptView | undefined): number =>
