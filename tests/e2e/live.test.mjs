@@ -105,13 +105,13 @@ describe('a session that is watched', { skip: hasBrowser && isReal ? false : 'ne
     await page.click('stop');
     await page.click('confirm');
     await page.see('ending');
-    assert.match(await page.text('ending'), /Failed/);
+    assert.match(await page.text('ending'), /Stopped/);
+    assert.equal(await attribute(page, 'status', 'data-status'), 'failed');
     model.intervalMs = 8;
     await page.click('retry');
     await page.click('confirm');
     await page.page.waitForFunction((old) => !location.hash.includes(old), id);
-    await page.see('ending');
-    assert.match(await page.text('ending'), /Completed/);
+    await page.page.waitForSelector('[data-testid=status][data-status=completed]');
     await page.click('tab-details');
     await page.see('parent');
     assert.ok((await attribute(page, 'parent', 'href')).includes(id));
