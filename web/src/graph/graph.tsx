@@ -192,7 +192,7 @@ function Picture(props: PlacedProps & { active: readonly string[] }) {
               <button type="button" onClick={() => looking.zoom(-1)} aria-label={w.zoomOut} title={w.zoomOut}><Icon name="minus" size={14} /></button>
               <button type="button" onClick={looking.fit} aria-label={w.fit} title={w.fit} data-testid="graph-fit"><Icon name="fit" size={14} /></button>
               {live && (
-                <button type="button" className="follow" onClick={looking.follow} aria-pressed={looking.following} aria-label={w.follow} title={`${w.follow} (f)`} data-testid="follow">
+                <button type="button" className="follow" onClick={looking.follow} aria-pressed={looking.following} aria-label={looking.following ? undefined : w.follow} title={`${w.follow} (f)`} data-testid="follow">
                   <Icon name="follow" size={14} />{looking.following && <span>{w.following}</span>}
                 </button>
               )}

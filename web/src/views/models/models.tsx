@@ -97,7 +97,7 @@ function Prices({ q, prices, onChoose }: { q: string; prices: UseQueryResult<Pri
         {(all) => (!shown?.length ? <p className="hint">{all.length ? w.nothingFits(q) : w.noPrices}</p> : (
           <div className="table-wrap" tabIndex={0} role="region" aria-label={w.prices}>
             <table className="data-table" data-testid="prices">
-              <thead><tr><th scope="col">{w.model}</th><th scope="col">{w.provider}</th><th scope="col" className="num">{w.input}</th><th scope="col" className="num">{w.output}</th><th scope="col">{w.source}</th><th /></tr></thead>
+              <thead><tr><th scope="col">{w.model}</th><th scope="col">{w.provider}</th><th scope="col" className="num">{w.input}</th><th scope="col" className="num">{w.output}</th><th scope="col">{w.source}</th><th scope="col"><span className="sr">{w.choose}</span></th></tr></thead>
               <tbody>
                 {shown.map((p, i) => (
                   <tr key={`${keyOf(p)}/${i}`}>

@@ -117,7 +117,7 @@ function RunHead({ run, node, name }: { run: RunView; node: WorkflowNode | undef
   return (
     <header>
       {/* The name opens the node in the graph and beside it. */}
-      <button type="button" className="run-head" data-testid="run-head" aria-label={w.showNode(name)} onClick={() => setQuery({ node: run.nodeId, run: run.id })}>
+      <button type="button" className="run-head" data-testid="run-head" title={w.showNode(name)} onClick={() => setQuery({ node: run.nodeId, run: run.id })}>
         <Avatar name={name} nth={nth} icon={OWN_ICON.has(node?.type ?? "") ? node?.type : undefined} />
         <span className="run-name"><bdi>{visible(name)}</bdi></span>
       </button>
