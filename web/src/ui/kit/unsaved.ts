@@ -28,11 +28,24 @@ export function useUnsaved(dirty: boolean): () => void {
       e.stopImmediatePropagation();
       history.pushState(null, "", last);
     };
+    // A link is asked about before it is followed: once the address has changed, any render shows the other view.
+    const clicked = (e: MouseEvent) => {
+      const link = e.target instanceof Element ? e.target.closest<HTMLAnchorElement>('a[href^="#"]') : null;
+      if (!link || e.button !== 0 || e.ctrlKey || e.metaKey || e.shiftKey || pathOf(link.hash) === pathOf(own) || !asks()) return;
+      if (window.confirm(wordsNow(common).unsaved)) {
+        state.current.let = true;
+        return;
+      }
+      e.preventDefault();
+      e.stopPropagation();
+    };
     const closing = (e: BeforeUnloadEvent) => { if (asks()) e.preventDefault(); };
+    window.addEventListener("click", clicked, { capture: true });
     window.addEventListener("popstate", moved, { capture: true });
     window.addEventListener("hashchange", moved, { capture: true });
     window.addEventListener("beforeunload", closing);
     return () => {
+      window.removeEventListener("click", clicked, { capture: true });
       window.removeEventListener("popstate", moved, { capture: true });
       window.removeEventListener("hashchange", moved, { capture: true });
       window.removeEventListener("beforeunload", closing);
