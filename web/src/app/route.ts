@@ -55,16 +55,36 @@ export const href = {
   dashboard: (query?: Query) => to(["dashboard"], query),
 };
 
+// The address that is shown: it follows the browser's, unless whoever stands in the way (unsaved text) says no.
+let shown = typeof location === "undefined" ? "" : location.hash;
+let guard: ((next: string) => boolean) | undefined;
+
+/** Asked before another address is shown; false: the one before comes back. */
+export function setGuard(next: ((hash: string) => boolean) | undefined): void {
+  guard = next;
+}
+
+function follow(): void {
+  if (location.hash === shown) return;
+  if (guard && !guard(location.hash)) history.pushState(null, "", shown || "#/");
+  else shown = location.hash;
+}
+
 const subscribe = (fn: () => void) => {
-  window.addEventListener("hashchange", fn);
-  window.addEventListener("popstate", fn);
+  const told = () => {
+    follow();
+    fn();
+  };
+  follow();
+  window.addEventListener("hashchange", told);
+  window.addEventListener("popstate", told);
   return () => {
-    window.removeEventListener("hashchange", fn);
-    window.removeEventListener("popstate", fn);
+    window.removeEventListener("hashchange", told);
+    window.removeEventListener("popstate", told);
   };
 };
 
-export const useHash = (): string => useSyncExternalStore(subscribe, () => location.hash);
+export const useHash = (): string => useSyncExternalStore(subscribe, () => shown);
 
 export const go = (hash: string): void => { location.hash = hash; };
 
