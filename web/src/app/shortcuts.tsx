@@ -42,7 +42,8 @@ const isPressed = (e: KeyboardEvent) =>
 function onKey(e: KeyboardEvent): void {
   if (e.defaultPrevented || e.altKey || e.isComposing || isPressed(e) || document.querySelector("dialog[open]:modal")) return;
   const key = nameOf(e);
-  const inField = isField(e.target);
+  // Of a field in a shadow root (ui/code.tsx), e.target is only the root's host.
+  const inField = isField(e.composedPath()[0] ?? e.target);
   const all = layers.flatMap((l) => l.current).reverse();
   const fits = (s: Shortcut, keys: string) => s.keys === keys && (!inField || s.inFields);
   const hit = (prefix && all.find((s) => fits(s, `${prefix} ${key}`))) || all.find((s) => fits(s, key));

@@ -10,7 +10,7 @@ import { useEditor, useTools } from "./context";
 import { connect, disconnect, linksFrom, linksOf, redirect, remean, waysFrom, type Link } from "./links";
 import { isObject, nodeOf, propsOf, setNodeIn, textOf, textsOf, titleOf, typeOf, type Flow } from "./model";
 import { stepsOf } from "./ops";
-import { orderOf } from "./outline";
+import { orderOf } from "./order";
 import { InsertReference } from "./references";
 import { wayWord, words } from "./words";
 

@@ -9,7 +9,7 @@ import { useWords } from "@/words/words";
 import { useEditor, useTools } from "./context";
 import { connect, linksFrom, waysFrom } from "./links";
 import { nodeOf, titleOf, typeOf } from "./model";
-import { orderOf } from "./outline";
+import { orderOf } from "./order";
 import { wayWord, words } from "./words";
 
 /** The ways worth asking about: an error's way is never what a drawn arrow means at first. */

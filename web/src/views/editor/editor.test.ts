@@ -10,6 +10,7 @@ import { blankFlow, KINDS } from "./kinds";
 import { connect, disconnect, linksFrom, linksOf, redirect, remean, waysFrom } from "./links";
 import { flowOf, idsOf, nodeOf, same, setNodeIn, setPlaces, type Flow } from "./model";
 import { duplicate, pasteNodes, removeNodes, renameNode } from "./ops";
+import { orderOf } from "./order";
 import { renameInText } from "./refs";
 import { EditorStore, isDirty } from "./store";
 import { placeInText, readText, updateText } from "./text";
@@ -202,6 +203,13 @@ describe("undo", () => {
 
 const examples = fileURLToPath(new URL("../../../../examples", import.meta.url));
 const files = ["", "kinds", "topologies"].flatMap((dir) => readdirSync(join(examples, dir)).filter((n) => n.endsWith(".yaml")).map((n) => join(examples, dir, n)));
+
+describe("the outline", () => {
+  it("tells a loop's body before what comes behind it", () => {
+    expect(orderOf(flow).filter((id) => ["start", "rounds", "draft", "review", "end"].includes(id))).toEqual(["start", "rounds", "draft", "review", "end"]);
+    expect([...orderOf(flow)].sort()).toEqual([...idsOf(flow)].sort());
+  });
+});
 
 describe("text", () => {
   it("keeps every example as it is, and takes what is changed in it", () => {

@@ -7,7 +7,7 @@ function find(path: string | undefined): HTMLElement | null {
   // The field itself, or the one that it is in: "properties.cases[0].when" -> "properties.cases[0]" -> …
   for (let at = path ?? ""; at; at = at.replace(/(\.[^.[]*|\[[^[]*\])$/, (part) => (part ? "" : part))) {
     const field = document.querySelector<HTMLElement>(`.inspect [data-field="${CSS.escape(at)}"]`);
-    if (field) return field.querySelector<HTMLElement>("textarea, input, select, button") ?? field;
+    if (field) return field.querySelector<HTMLElement>("textarea, input, select:not(.insert-ref), button") ?? field;
     if (!/[.[]/.test(at)) break;
   }
   return null;

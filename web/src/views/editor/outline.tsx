@@ -1,51 +1,15 @@
 // The workflow as a list: every node with its arrows, in the order in which they run. All that the graph can do, by keyboard.
 
 import { useMemo, type KeyboardEvent } from "react";
-import { edgesOf, startOf } from "@/graph/edges";
 import { kindName } from "@/ui/format";
 import { Icon } from "@/ui/icons";
 import { useWords } from "@/words/words";
 import { marksOf } from "./checks";
 import { useChecks, useEditor, useTools } from "./context";
 import { linksFrom } from "./links";
-import { drawn, idsOf, nodeOf, titleOf, typeOf, type Flow } from "./model";
+import { nodeOf, titleOf, typeOf, type Flow } from "./model";
+import { orderOf } from "./order";
 import { wayWord, words } from "./words";
-
-/** Nodes as one would tell them: what is reached first comes first. */
-export function orderOf(flow: Flow): string[] {
-  const workflow = drawn(flow);
-  const ahead = new Map<string, string[]>();
-  for (const e of edgesOf(workflow)) if (!e.back) ahead.set(e.from, [...(ahead.get(e.from) ?? []), e.to]);
-  const seen = new Set<string>();
-  const done: string[] = [];
-  const visit = (root: string) => {
-    const stack = [{ id: root, at: 0 }];
-    if (seen.has(root)) return;
-    seen.add(root);
-    for (let top = stack.at(-1); top; top = stack.at(-1)) {
-      // Backwards, so that in the reversed order of leaving the first branch comes first.
-      const next = (ahead.get(top.id) ?? []).at(-1 - top.at++);
-      if (next === undefined) {
-        done.push(top.id);
-        stack.pop();
-      } else if (!seen.has(next)) {
-        seen.add(next);
-        stack.push({ id: next, at: 0 });
-      }
-    }
-  };
-  const start = startOf(workflow);
-  const loose = idsOf(flow).reverse();
-  for (const id of loose) if (id !== start && !reached(ahead, start).has(id)) visit(id);
-  if (start) visit(start);
-  return done.reverse();
-}
-
-function reached(ahead: ReadonlyMap<string, readonly string[]>, start: string | undefined): Set<string> {
-  const all = new Set(start ? [start] : []);
-  for (const id of all) for (const to of ahead.get(id) ?? []) all.add(to);
-  return all;
-}
 
 export function Outline() {
   const w = useWords(words);
