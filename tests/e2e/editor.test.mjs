@@ -19,7 +19,7 @@ describe('the editor', { skip: !hasBrowser ? 'no Chromium here' : !isReal ? 'nee
 
   before(async () => {
     server = await new Server().start();
-    await server.workflows(simple, { ...simple, id: 'shared' });
+    await server.workflows(simple, { ...simple, id: 'shared' }, { ...simple, id: 'phone' });
     browser = await new Browser().start();
   });
   after(async () => {
@@ -56,7 +56,12 @@ describe('the editor', { skip: !hasBrowser ? 'no Chromium here' : !isReal ? 'nee
     await page.see('estimate');
 
     // A second one, dropped on the arrow behind the first.
-    await page.page.locator('[data-testid=kind-transform]').dragTo(page.page.locator('[data-testid="edge-llm>end"] .react-flow__edge-interaction'));
+    const targetPosition = await page.page.evaluate(() => {
+      const arrow = document.querySelector('[data-testid="edge-llm>end"] path').getBoundingClientRect();
+      const canvas = document.querySelector('[data-testid=canvas]').getBoundingClientRect();
+      return { x: arrow.x + arrow.width / 2 - canvas.x, y: arrow.y + arrow.height / 2 - canvas.y };
+    });
+    await page.page.locator('[data-testid=kind-transform]').dragTo(page.page.locator('[data-testid=canvas]'), { targetPosition });
     await arrowsAre(page, ['llm>transform', 'start>llm', 'transform>end']);
     await page.click('undo');
     await arrowsAre(page, ['llm>end', 'start>llm']);
@@ -168,23 +173,23 @@ describe('the editor', { skip: !hasBrowser ? 'no Chromium here' : !isReal ? 'nee
   });
 
   test('in Chinese, on a phone: the list and the form; leaving asks', async () => {
-    const page = await open('#/workflows/by-mouse/edit');
+    const page = await open('#/workflows/phone/edit');
     await page.page.evaluate(() => localStorage.setItem('sluice.lang', 'zh'));
     await page.page.setViewportSize({ width: 390, height: 844 });
     await page.page.reload();
     await page.page.waitForSelector('text=模型的一次回答');
-    await page.click('outline-llm');
+    await page.click('outline-think');
     await page.see('node-form');
     await page.fill('node-name', '思考');
     assert.equal(await page.page.evaluate(() => document.documentElement.scrollWidth), 390);
     await page.click('panel-graph');
-    await page.page.waitForSelector('[data-testid=node-llm] >> text=思考');
+    await page.page.waitForSelector('[data-testid=node-think] >> text=思考');
     await page.page.evaluate(() => { location.hash = '#/'; });
     await page.see('leave');
     await page.click('leave-drop');
     await page.page.waitForFunction(() => location.hash === '#/');
-    await page.page.evaluate(() => { localStorage.setItem('sluice.lang', 'en'); location.hash = '#/workflows/by-mouse/edit'; });
-    await page.see('outline-llm');
+    await page.page.evaluate(() => { localStorage.setItem('sluice.lang', 'en'); location.hash = '#/workflows/phone/edit'; });
+    await page.see('outline-think');
     assert.equal(await page.count('restored'), 0);
     await page.close();
   });

@@ -60,7 +60,7 @@ export function openCode(root: ShadowRoot, { value, language, readOnly, label, o
       extensions: [
         lineNumbers(), foldGutter(), lintGutter(), history(), drawSelection(), indentOnInput(), bracketMatching(), highlightActiveLine(), EditorView.lineWrapping,
         syntaxHighlighting(colours), theme, languages[language](), keymap.of([...defaultKeymap, ...historyKeymap]),
-        EditorState.readOnly.of(readOnly ?? false), EditorView.contentAttributes.of({ "aria-label": label, ...(readOnly && { "aria-readonly": "true" }) }),
+        EditorState.readOnly.of(readOnly ?? false), EditorView.contentAttributes.of({ "aria-label": label, tabindex: "0", ...(readOnly && { "aria-readonly": "true" }) }),
         EditorView.updateListener.of((u) => {
           if (u.docChanged && !u.transactions.some((t) => t.annotation(outside))) onChange(u.state.doc.toString());
         }),

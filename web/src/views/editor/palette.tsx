@@ -52,7 +52,7 @@ export function Palette() {
       {groups.length === 0 && <p className="hint">{w.noKind}</p>}
       {groups.map(([group, kinds]) => (
         <section key={group} aria-label={w[groupWord[group]]}>
-          <h3>{w[groupWord[group]]}</h3>
+          <h2>{w[groupWord[group]]}</h2>
           {kinds.map((kind) => (
             <button key={kind} type="button" className="kind" draggable title={w.dragAbout} data-testid={`kind-${kind}`} onClick={() => add(kind)}
               onDragStart={(e) => { e.dataTransfer.setData(DRAG_KIND, kind); e.dataTransfer.effectAllowed = "copy"; }}>

@@ -229,13 +229,13 @@ function Wide({ parts, isNew }: { parts: Parts; isNew: boolean }) {
   const { left, setLeft, right, setRight } = parts;
   return (
     <div className="bench" data-right={right === "form" ? "form" : "text"}>
-      <aside className="bench-left">
+      <aside className="bench-left" aria-label={w.nodes}>
         <Tabs label={w.nodes} chosen={left} onChoose={setLeft} tabs={[{ id: "add", label: w.add, testId: "tab-add" }, { id: "outline", label: w.outline, testId: "tab-outline" }]}>
           {left === "add" ? <Palette /> : <Outline />}
         </Tabs>
       </aside>
       <div className="bench-middle"><Canvas /><ProblemBar /></div>
-      <aside className="bench-right">
+      <aside className="bench-right" aria-label={w.properties}>
         <Tabs label={w.properties} chosen={right} onChoose={setRight}
           tabs={[{ id: "form", label: w.properties, testId: "tab-form" }, { id: "yaml", label: w.yaml, testId: "tab-yaml" }, { id: "json", label: w.json, testId: "tab-json" }]}>
           {right === "form" ? <Inspector isNew={isNew} /> : <Text language={right === "json" ? "json" : "yaml"} />}
