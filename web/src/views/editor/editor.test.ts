@@ -212,7 +212,7 @@ describe("the outline", () => {
 });
 
 describe("text", () => {
-  it("keeps every example as it is, and takes what is changed in it", () => {
+  it("keeps every example as it is, and takes what is changed in it", { timeout: 60_000 }, () => {
     for (const file of files) {
       const text = readFileSync(file, "utf8");
       const said = flowOf(parse(text) as Json);

@@ -7,8 +7,9 @@ import { drawn, idsOf, nodeOf, typeOf, type Flow } from "./model";
 /** Nodes as one would tell them: what is reached first comes first. */
 export function orderOf(flow: Flow): string[] {
   const workflow = drawn(flow);
-  const forward = edgesOf(workflow).filter((e) => !e.back);
-  const bodies = bodiesOf(flow, aheadOf(forward));
+  const edges = edgesOf(workflow);
+  const forward = edges.filter((e) => !e.back);
+  const bodies = bodiesOf(flow, aheadOf(forward), edges.filter((e) => e.back));
   const ahead = aheadOf(forward.filter((e) => !bodies.some((b) => b.nodes.has(e.to) && !b.nodes.has(e.from) && e.from !== b.loop)));
   const seen = new Set<string>();
   const done: string[] = [];
@@ -47,8 +48,11 @@ function aheadOf(edges: readonly Edge[]): Map<string, string[]> {
   return ahead;
 }
 
-/** What is in each loop. An arrow from behind a loop into its body leads back, to the eye. */
-function bodiesOf(flow: Flow, ahead: ReadonlyMap<string, readonly string[]>): { loop: string; nodes: ReadonlySet<string> }[] {
-  return idsOf(flow).filter((id) => typeOf(nodeOf(flow, id)) === "loop").map((loop) =>
-    ({ loop, nodes: reached(ahead, linksFrom(flow, loop).find((l) => l.way === "body")?.to) }));
+/** What is in each loop: it comes from the loop and goes back to it. An arrow from behind a loop into its body leads back, to the eye. */
+function bodiesOf(flow: Flow, ahead: ReadonlyMap<string, readonly string[]>, back: readonly Edge[]): { loop: string; nodes: ReadonlySet<string> }[] {
+  return idsOf(flow).filter((id) => typeOf(nodeOf(flow, id)) === "loop").map((loop) => {
+    const closing = back.filter((e) => e.to === loop).map((e) => e.from);
+    const inside = [...reached(ahead, linksFrom(flow, loop).find((l) => l.way === "body")?.to)];
+    return { loop, nodes: new Set(inside.filter((id) => closing.some((end) => reached(ahead, id).has(end)))) };
+  });
 }
