@@ -33,7 +33,7 @@ export function More({ left, onMore }: { left: number; onMore: () => void }) {
   return <button type="button" className="small show-more" onClick={onMore}>{w.more(sizeOf(left))}</button>;
 }
 
-export function PlainText({ text }: { id?: string; text: string }) {
+export function PlainText({ text }: { text: string }) {
   const [max, setMax] = useState(FIRST);
   const shown = clipped(text, max);
   return (

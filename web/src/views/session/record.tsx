@@ -21,8 +21,8 @@ export function Tool({ id }: { id: string }) {
       <><Icon name="tool" size={13} /><span className="tool-name"><bdi>{visible(tool.tool)}</bdi></span><StatusPill status={tool.status === "started" ? "running" : tool.status} /></>
     }>{() => (
       <>
-        {tool.input !== undefined && <><h4>{w.input}</h4><pre tabIndex={0}><PlainText id={`${id}/in`} text={pretty(tool.input)} /></pre></>}
-        {tool.output !== undefined && <><h4>{w.output}</h4><pre tabIndex={0}><PlainText id={`${id}/out`} text={outputText(tool.output) ?? pretty(tool.output)} /></pre></>}
+        {tool.input !== undefined && <><h4>{w.input}</h4><pre tabIndex={0}><PlainText text={pretty(tool.input)} /></pre></>}
+        {tool.output !== undefined && <><h4>{w.output}</h4><pre tabIndex={0}><PlainText text={outputText(tool.output) ?? pretty(tool.output)} /></pre></>}
         {tool.error && <p className="field-error">{visible(tool.error.message)}</p>}
       </>
     )}</Fold>
@@ -69,7 +69,7 @@ export function Interrupt({ id }: { id: string }) {
       {i.reason && i.state !== "open" && <p className="interrupt-reason" dir="auto">{visible(i.reason)}</p>}
       <Outcome i={i} />
       {answer && (answer.plain ? <div className="interrupt-answer"><pre tabIndex={0}>{visible(answer.text)}</pre></div>
-        : plain ? <div className="interrupt-answer" tabIndex={0}><PlainText id={`${id}/answer`} text={answer.text} /></div>
+        : plain ? <div className="interrupt-answer" tabIndex={0}><PlainText text={answer.text} /></div>
         : <div className="interrupt-answer prose" tabIndex={0}><Markdown text={answer.text} streaming={false} /></div>)}
     </div>
   );

@@ -29,7 +29,6 @@ export const talkWords = dict({
     copySaid: (who: string) => `Copy what ${who} said`, showNode: (who: string) => `${who}: show the node`,
     find: "Find in the conversation", findNext: "Next", findPrevious: "Previous", found: (nth: number, all: number) => (all ? `${count(nth)} of ${count(all)}` : "nothing found"),
     toEnd: "To the newest word",
-    showMore: (left: string) => `Show more (${left} left)`,
   },
   zh: {
     conversation: "对话", branch: (name: string) => `分支 ${name}`, branches: "分支", nothing: "还没有人发言。",
@@ -56,7 +55,6 @@ export const talkWords = dict({
     copySaid: (who: string) => `复制 ${who} 的发言`, showNode: (who: string) => `${who}：显示节点`,
     find: "在对话中查找", findNext: "下一个", findPrevious: "上一个", found: (nth: number, all: number) => (all ? `第 ${count(nth)} 条，共 ${count(all)} 条` : "没有找到"),
     toEnd: "跳到最新内容",
-    showMore: (left: string) => `显示更多（还有 ${left}）`,
   },
 });
 
