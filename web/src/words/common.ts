@@ -52,6 +52,17 @@ export const kindWords = dict<Record<string, string>>({
   },
 });
 
+/** Why a loop has ended. */
+export const exitWords = dict<Record<string, string>>({
+  en: {
+    exit_when: "its condition held", exit_on_score: "the score was reached", score: "the score was reached", max_rounds: "the most rounds were done",
+    regression: "the score fell back", stagnation: "the score no longer rose",
+  },
+  zh: {
+    exit_when: "条件成立", exit_on_score: "达到评分", score: "达到评分", max_rounds: "已达最多轮次", regression: "评分下降", stagnation: "评分不再上升",
+  },
+});
+
 /** What to tell for an error's code. Where a code is missing, the server's own sentence is shown as it is. */
 export const errorWords = dict<Record<string, string>>({
   en: {

@@ -7,6 +7,7 @@ import { useSession, useSessionList } from "@/session/hooks";
 import type { InterruptView, RunView, ToolView } from "@/session/model";
 import { clock, errorText, money, nodeName, outputText, pretty, shortDuration, words } from "@/ui/format";
 import { Icon } from "@/ui/icons";
+import { exitWords } from "@/words/common";
 import { useWords } from "@/words/words";
 import { readsOf } from "./inputs";
 import { inspectorWords } from "./inspector-words";
@@ -96,11 +97,12 @@ const waitOf = (i: InterruptView | undefined): number =>
 
 function Loop({ nodeId }: { nodeId: string }) {
   const w = useWords(inspectorWords);
+  const exits = useWords(exitWords);
   const loop = useSession((s) => s.view.nodes[nodeId]?.loop);
   if (!loop) return null;
   const parts = [
     w.round(loop.round, loop.maxRounds), loop.history.length > 0 && w.scores(loop.history.join(", ")),
-    loop.exitReason && w.ended(loop.exitReason.replaceAll("_", " ")),
+    loop.exitReason && w.ended(exits[loop.exitReason] ?? loop.exitReason.replaceAll("_", " ")),
   ];
   return <p>{parts.filter(Boolean).join(" · ")}</p>;
 }

@@ -6,7 +6,8 @@ import type { NoteView } from "@/session/model";
 import { clock, words as wordsOf } from "@/ui/format";
 import { Icon } from "@/ui/icons";
 import { safeLink, visible } from "@/ui/safe-text";
-import { useWords } from "@/words/words";
+import { exitWords } from "@/words/common";
+import { useWords, wordsNow } from "@/words/words";
 import { talkWords } from "./talk-words";
 
 type W = typeof talkWords.en;
@@ -36,7 +37,7 @@ function roundText(w: W, data: JsonObject): [string, string] {
   const score = num(data.score);
   return [
     reason ? w.loopEnded(n, num(data.max_rounds)) : w.round(n, num(data.max_rounds)),
-    [reason && wordsOf(reason).toLowerCase(), score !== undefined && w.score(figure(score))].filter(Boolean).join(" · "),
+    [reason && (wordsNow(exitWords)[reason] ?? wordsOf(reason).toLowerCase()), score !== undefined && w.score(figure(score))].filter(Boolean).join(" · "),
   ];
 }
 

@@ -6,6 +6,7 @@ import type { NodeView } from "@/session/model";
 import { LineChart } from "@/ui/chart/line";
 import { nodeName } from "@/ui/format";
 import { Icon } from "@/ui/icons";
+import { exitWords } from "@/words/common";
 import { dict, useWords } from "@/words/words";
 import { selectNode } from "./select";
 
@@ -13,18 +14,10 @@ const words = dict({
   en: {
     round: "Round", score: "Score", aim: "Aim", chart: (name: string) => `Scores of ${name}`, of: (n: number, max?: number) => (max ? `Round ${n} of at most ${max}` : `Round ${n}`),
     ended: (why: string) => `Ended: ${why}`, goesOn: "It goes on.", best: (score: number, round: number) => `Best so far ${score}, in round ${round}`, empty: "No score yet.",
-    reasons: {
-      exit_when: "its condition held", exit_on_score: "the score was reached", score: "the score was reached", max_rounds: "the most rounds were done",
-      regression: "the score fell back", stagnation: "the score no longer rose",
-    } as Record<string, string>,
   },
   zh: {
     round: "轮次", score: "评分", aim: "目标", chart: (name: string) => `${name}的评分`, of: (n: number, max?: number) => (max ? `第 ${n} 轮，最多 ${max} 轮` : `第 ${n} 轮`),
     ended: (why: string) => `结束原因：${why}`, goesOn: "仍在继续。", best: (score: number, round: number) => `目前最佳 ${score}，第 ${round} 轮`, empty: "还没有评分。",
-    reasons: {
-      exit_when: "条件成立", exit_on_score: "达到评分", score: "达到评分", max_rounds: "已达最多轮次",
-      regression: "评分下降", stagnation: "评分不再上升",
-    } as Record<string, string>,
   },
 });
 
@@ -40,6 +33,7 @@ export function Scores() {
 
 function LoopScores({ view, node }: { view: NodeView; node?: WorkflowNode }) {
   const w = useWords(words);
+  const exits = useWords(exitWords);
   const { loop } = view;
   if (!loop) return null;
   const name = nodeName(view.id, node);
@@ -54,7 +48,7 @@ function LoopScores({ view, node }: { view: NodeView; node?: WorkflowNode }) {
       <LineChart label={w.chart(name)} xLabel={w.round} yLabel={w.score} whole empty={w.empty}
         series={[{ name: w.score, points: loop.history.map((score, i) => [i + 1, score] as const) }]}
         threshold={typeof aim === "number" ? { value: aim, label: `${w.aim} ${aim}` } : undefined} />
-      <p className="faint">{w.best(best, loop.history.indexOf(best) + 1)} · {loop.exitReason ? w.ended(w.reasons[loop.exitReason] ?? loop.exitReason.replaceAll("_", " ")) : w.goesOn}</p>
+      <p className="faint">{w.best(best, loop.history.indexOf(best) + 1)} · {loop.exitReason ? w.ended(exits[loop.exitReason] ?? loop.exitReason.replaceAll("_", " ")) : w.goesOn}</p>
     </section>
   );
 }
