@@ -78,7 +78,6 @@ export const views = [
     name: 'compare-pick', hash: (s) => `#/compare/${s.completed}/${s.compared}`, ready: '[data-testid=compare-nodes]',
     act: async (page) => { await page.click('[data-testid=pick-b]'); await page.waitForSelector('.pick-list'); },
   },
-  { name: 'editor', hash: () => '#/workflows/hello/edit?node=greet', zh: true, ready: '[data-testid=problems][data-fresh]' },
   { name: 'editor-new', hash: () => '#/editor', ready: '[data-testid=problems][data-fresh]' },
   { name: 'nothing', hash: () => '#/no/such/view' },
 ];
