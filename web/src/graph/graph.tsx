@@ -151,7 +151,7 @@ function Picture(props: PlacedProps & { active: readonly string[] }) {
   const box = useRef<HTMLDivElement>(null);
   const prefix = useId();
   const [ready, setReady] = useState(false);
-  const looking = useLooking({ box, placed: placing.placed, ready, active, isPicture: !onSelect });
+  const looking = useLooking({ box, placed: placing.placed, ready, active, selected, isPicture: !onSelect });
   const { at, onKeyDown, onFocused } = useWalk(props, box, looking.show);
   const { peeked, peek, peekNow } = usePeek();
   const { nodes, edges } = useElements(props, at, prefix);

@@ -5,6 +5,8 @@ import { useCallback, useEffect, useRef, useState, type RefObject } from "react"
 import { NODE_HEIGHT, NODE_WIDTH, type Placed } from "./shape";
 
 const MARGIN_PX = 22;
+/** The buttons at the foot cover nothing of a graph that is shown whole. */
+const TOOLS_PX = 40;
 const ZOOM_FIT_MAX = 1.05;
 /** Below this, words cannot be read: a graph that would have to be shown so is begun at its start. */
 const ZOOM_READABLE = 0.5;
@@ -41,6 +43,8 @@ export function viewOf(box: Box, now: Viewport, w: number, h: number): Viewport 
 const isCalm = () => window.matchMedia("(prefers-reduced-motion: reduce)").matches;
 
 interface Looking {
+  /** Chosen somewhere, perhaps not here: is shown. */
+  selected: string | undefined;
   box: RefObject<HTMLDivElement | null>;
   placed: Placed | undefined;
   ready: boolean;
@@ -49,11 +53,14 @@ interface Looking {
   isPicture: boolean;
 }
 
-export function useLooking({ box, placed, ready, active, isPicture }: Looking) {
+export function useLooking({ box, placed, ready, active, selected, isPicture }: Looking) {
   const flow = useReactFlow();
   const [following, setFollowing] = useState<boolean>();
   const moved = useRef(false);
-  const size = useCallback(() => ({ w: box.current?.clientWidth ?? 0, h: box.current?.clientHeight ?? 0 }), [box]);
+  const size = useCallback(() => {
+    const { clientWidth: w = 0, clientHeight: h = 0 } = box.current ?? {};
+    return { w, h: isPicture ? h : Math.max(0, h - TOOLS_PX) };
+  }, [box, isPicture]);
   const go = useCallback((to: Viewport, ms: number) => void flow.setViewport(to, { duration: isCalm() ? 0 : ms, interpolate: "linear" }), [flow]);
 
   // Lanes of back edges are not nodes, and fitView would cut them off: fit what was laid out.
@@ -94,6 +101,12 @@ export function useLooking({ box, placed, ready, active, isPicture }: Looking) {
       go(to, ms);
     }
   }, [placed, flow, go, size]);
+  useEffect(() => {
+    // The inspector takes a part of the room when it opens: after that.
+    if (!ready || selected === undefined) return;
+    const timer = setTimeout(() => showAll([selected], MOVE_MS / 2), 60);
+    return () => clearTimeout(timer);
+  }, [ready, selected, showAll]);
   const key = active.join("\n");
   // A move that is under way comes to its end first, and then goes where things are by then.
   const latest = useRef(key);
