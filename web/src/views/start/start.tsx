@@ -1,6 +1,6 @@
 // Choose a workflow or a template, fill in what it asks for, start.
 
-import { lazy, Suspense, useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
+import { lazy, Suspense, useMemo, useRef, useState, useSyncExternalStore } from "react";
 import { useQuery } from "@tanstack/react-query";
 import type { TemplateItem } from "@sluice/client";
 import { useApp, useMay } from "@/app/context";
@@ -79,9 +79,6 @@ export default function StartPage({ params, query }: ViewProps) {
   const named = Boolean(params.workflowId ?? params.templateId);
   const from = query.get("from") ?? undefined;
   const [generating, setGenerating] = useState(false);
-  // First is what the first look showed: it stays until the person goes on.
-  const [welcome, setWelcome] = useState(false);
-  useEffect(() => { if (isNew && lists && !named) setWelcome(true); }, [isNew, lists, named]);
   const nothing = lists && lists.recent.length + lists.workflows.length + lists.templates.length === 0;
   const add = may("editor") && (
     <>
@@ -93,7 +90,7 @@ export default function StartPage({ params, query }: ViewProps) {
     <Page title={w.title} about={w.about} actions={add} className="start">
       {loaded.error && !loaded.data && <Failed error={loaded.error} again={() => void loaded.refetch()} />}
       {!lists && !loaded.error && <Waiting />}
-      {welcome && lists && <Welcome demo={demoOf(lists)} />}
+      {isNew && !named && lists && <Welcome demo={demoOf(lists)} />}
       {nothing && !named && (
         <Empty title={w.noWorkflows}><p>{w.noWorkflowsAbout}</p><pre>sluice flow create examples/council-debate.yaml</pre></Empty>
       )}
