@@ -62,7 +62,11 @@ describe('what a model may answer', { skip }, () => {
 
   /** From the first message to the last, a screen at a time; what is looked at at each stop. */
   async function readAll(page, look) {
-    await page.page.evaluate(() => { document.querySelector('[data-testid=conversation]').scrollTop = 0; });
+    await page.page.evaluate(() => {
+      document.querySelector('[data-testid=conversation]').scrollTop = 0;
+      return new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+    });
+    await page.page.waitForSelector('[data-testid=row][data-index="0"]');
     for (let stop = 0; stop < 400; stop++) {
       await look();
       const more = await page.page.evaluate(() => {

@@ -176,6 +176,7 @@ describe('operating', { skip }, () => {
   test('a key that may only look says so', async () => {
     const { key } = await server.post('/keys', { name: 'Vera', role: 'viewer' });
     const page = await open('#/agents/affirmative');
+    await page.page.waitForSelector('#key'); // what was refused takes the tab's key away
     await page.page.evaluate((k) => sessionStorage.setItem('sluice.key', k), key);
     await page.page.goto(`${server.url}/ui/#/agents`);
     await page.page.reload();

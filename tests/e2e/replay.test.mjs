@@ -214,6 +214,7 @@ describe('a session seen again', { skip }, () => {
     const page = await open(`#/sessions/${debate}`, '.graph[data-layout=ready]');
     const focused = () => page.page.evaluate(() => document.activeElement?.closest('.react-flow__node')?.dataset.id);
     const onNode = (id) => page.page.waitForFunction((want) => document.activeElement?.closest('.react-flow__node')?.dataset.id === want, id);
+    await page.page.waitForSelector('.react-flow__node[tabindex]');
     assert.equal(await page.page.locator('.react-flow__node[tabindex]').count(), 1, 'one stop for Tab');
     await page.page.focus('.react-flow__node[tabindex]');
     assert.equal(await focused(), 'start');

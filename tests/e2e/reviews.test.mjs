@@ -95,7 +95,8 @@ describe('what waits for a person', { skip }, () => {
     const answer = await answerOf(session);
     assert.deepEqual([answer.action, answer.data.comment], ['modify', 'One word.']);
     assert.match(answer.content, /is right/);
-    assert.equal(await p.evaluate((id) => localStorage.getItem(`sluice.draft.${id}`), interrupt_id), null);
+    // The session may have ended before its answer has reached the page.
+    await p.waitForFunction((id) => localStorage.getItem(`sluice.draft.${id}`) === null, interrupt_id);
     await page.close();
   });
 

@@ -1,7 +1,7 @@
 // The editor on the screen: what can be added at the left, the graph in the middle, properties or the text at the right,
 // what the server says below. On a small screen one of them at a time.
 
-import { lazy, Suspense, useCallback, useEffect, useMemo, useState, useSyncExternalStore } from "react";
+import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
 import { setQuery } from "@/app/route";
 import { useMay } from "@/app/context";
 import { clock, errorText, words as nameOf } from "@/ui/format";
@@ -56,14 +56,15 @@ const DRAFT_MS = 250;
 
 /** What is not saved is kept a moment after each change, and when the page goes away. */
 function useDraftKeeping(store: EditorStore, id: string | undefined): () => void {
-  const [off, setOff] = useState(false);
+  // Not a state: what was thrown away a moment after the last letter must not be written once more on the way out.
+  const off = useRef(false);
   useEffect(() => {
-    if (off) return;
     let timer: ReturnType<typeof setTimeout> | undefined;
     let kept = store.get().flow;
     const keep = () => {
       clearTimeout(timer);
       timer = undefined;
+      if (off.current) return;
       const state = store.get();
       if (!isDirty(state)) return dropDraft(id);
       writeDraft(id, { flow: state.flow, version: state.version, at: Date.now() });
@@ -80,8 +81,8 @@ function useDraftKeeping(store: EditorStore, id: string | undefined): () => void
       now();
       window.removeEventListener("pagehide", now);
     };
-  }, [store, id, off]);
-  return useCallback(() => { setOff(true); dropDraft(id); }, [id]);
+  }, [store, id]);
+  return useCallback(() => { off.current = true; dropDraft(id); }, [id]);
 }
 
 export function Workbench({ id, store, restored, older }: Props) {
