@@ -1,5 +1,6 @@
 // A long session in a real browser: what is in the page stays little, a word touches its own message only, a reader is
 // not moved, and neither frames nor memory are worse for it. The figures are made by script/bench-page.
+// Measures: runs alone (script/test).
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { Flood, flood, startFlood } from './lib/flood.mjs';

@@ -1,4 +1,5 @@
 // Promise P9, the part that does not wander: size, idle memory, no query and hardly a wake-up while idle.
+// Measures: runs alone (script/test).
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
