@@ -99,8 +99,8 @@ export class Seeded {
     this.signal = await begin(asks('signal', 'Payment', { name: 'paid-7', timeout_ms: 600_000 }), {}, { name: 'Order 7' });
     this.failed = await begin(graph({ read: { type: 'script', name: 'Read the source', properties: { code: "error('the source has no such table')" }, next_ids: ['end'] } }), {}, { name: 'Nightly import' });
     this.cancelled = await begin(asks('wait', 'Until tomorrow', { duration_ms: 86_400_000 }), {}, { name: 'A long night' });
-    this.running = await begin(slowly, { topic: 'Should we open a second office?' });
-    this.paused = await begin(slowly, { topic: 'Should the canteen be vegetarian?' });
+    this.running = await begin(slowly, { topic: 'Should we open a second office?' }, { name: 'Open a second office?' });
+    this.paused = await begin(slowly, { topic: 'Should the canteen be vegetarian?' }, { name: 'A vegetarian canteen?' });
     await server.post(`/sessions/${this.cancelled}/cancel`, { reason: 'It can wait.' });
     await Promise.all([this.completed, this.compared].map((id) => this.approve(id)));
     await this.until(async () => (await server.get(`/sessions/${this.paused}/events?limit=500`)).items.some((e) => e.type === 'token_stream'));
