@@ -21,15 +21,23 @@ export interface RowsProps {
 const flowOf = (s: Session, workflows: RowsProps["workflows"]) => workflows.get(s.workflow_id ?? "");
 const flowName = (s: Session, workflows: RowsProps["workflows"]) => flowOf(s, workflows)?.name ?? plainWords(s.workflow_id ?? "");
 const waitsOf = (s: Session) => (TERMINAL.has(s.status) ? [] : s.waiting_on ?? []);
+const asksOf = (s: Session) => waitsOf(s).filter((i) => i.kind !== "signal");
 const statusOf = (s: Session) => (s.status === "running" && waitsOf(s).length > 0 ? "suspended" : s.status);
 const tokensOf = (s: Session) => (s.usage?.input_tokens ?? 0) + (s.usage?.output_tokens ?? 0);
 const whoOf = (s: Session) => [s.user_id, s.group_id].filter(Boolean).join(" · ");
 const costOf = (s: Session) => (typeof s.usage?.cost_usd === "number" ? money(s.usage.cost_usd) : "–");
 
+/** Columns that stand only where one of the sessions has something to put there. */
+interface Columns { who: boolean; tags: boolean; waits: boolean }
+const columnsOf = (items: Session[]): Columns => ({
+  who: items.some((s) => whoOf(s) !== ""), tags: items.some((s) => (s.tags?.length ?? 0) > 0), waits: items.some((s) => asksOf(s).length > 0),
+});
+
 export function SessionTable({ items, workflows, selected, onSelect, onSelectAll }: RowsProps) {
   const w = useWords(words);
   const all = items.length > 0 && items.every((s) => selected.has(s.id));
   const some = items.some((s) => selected.has(s.id));
+  const columns = columnsOf(items);
   return (
     <div className="table-wrap">
       <table className="data-table session-table" data-testid="sessions">
@@ -37,19 +45,27 @@ export function SessionTable({ items, workflows, selected, onSelect, onSelectAll
         <thead>
           <tr>
             <th className="pick"><input type="checkbox" aria-label={w.selectAll} checked={all} ref={(el) => { if (el) el.indeterminate = some && !all; }} onChange={() => onSelectAll(!all)} data-testid="select-all" /></th>
-            <th>{w.state}</th><th>{w.colTitle}</th><th>{w.workflow}</th><th>{w.colWho}</th><th>{w.colTags}</th><th>{w.colStarted}</th>
-            <th className="num">{w.colTime}</th><th className="num">{w.colTokens}</th><th className="num">{w.colCost}</th><th>{w.colWaits}</th>
+            <th>{w.state}</th><th>{w.colTitle}</th><th>{w.workflow}</th>{columns.who && <th>{w.colWho}</th>}{columns.tags && <th>{w.colTags}</th>}<th>{w.colStarted}</th>
+            <th className="num">{w.colTime}</th><th className="num">{w.colTokens}</th><th className="num">{w.colCost}</th>{columns.waits && <th>{w.colWaits}</th>}
           </tr>
         </thead>
         <tbody>
-          {items.map((s) => <TableRow key={s.id} session={s} workflows={workflows} on={selected.has(s.id)} onSelect={onSelect} />)}
+          {items.map((s) => <TableRow key={s.id} session={s} workflows={workflows} columns={columns} on={selected.has(s.id)} onSelect={onSelect} />)}
         </tbody>
       </table>
     </div>
   );
 }
 
-function TableRow({ session: s, workflows, on, onSelect }: { session: Session; workflows: RowsProps["workflows"]; on: boolean; onSelect: RowsProps["onSelect"] }) {
+interface RowProps {
+  workflows: RowsProps["workflows"];
+  onSelect: RowsProps["onSelect"];
+  session: Session;
+  columns: Columns;
+  on: boolean;
+}
+
+function TableRow({ session: s, workflows, columns, on, onSelect }: RowProps) {
   const title = sessionTitle(s, flowOf(s, workflows));
   return (
     <tr data-session={s.id} aria-selected={on}>
@@ -57,13 +73,13 @@ function TableRow({ session: s, workflows, on, onSelect }: { session: Session; w
       <td><StatusPill status={statusOf(s)} /></td>
       <td className="session-title-cell"><a href={href.session(s.id)} title={title}>{title}</a></td>
       <td className="clip">{flowName(s, workflows) || "–"}</td>
-      <td className="clip">{whoOf(s) || "–"}</td>
-      <td><Tags tags={s.tags} /></td>
+      {columns.who && <td className="clip">{whoOf(s) || "–"}</td>}
+      {columns.tags && <td><Tags tags={s.tags} /></td>}
       <td className="nowrap"><time dateTime={s.created_at} title={moment(s.created_at)}>{ago(s.created_at, serverNow())}</time></td>
       <td className="num nowrap"><Time session={s} /></td>
       <td className="num">{tokensOf(s) ? count(tokensOf(s)) : "–"}</td>
       <td className="num">{costOf(s)}</td>
-      <td><Waits session={s} /></td>
+      {columns.waits && <td><Waits session={s} /></td>}
     </tr>
   );
 }
@@ -103,7 +119,7 @@ function Tags({ tags }: { tags?: string[] }) {
 
 function Waits({ session }: { session: Session }) {
   const w = useWords(words);
-  const waits = waitsOf(session).filter((i) => i.kind !== "signal");
+  const waits = asksOf(session);
   if (!waits.length) return null;
   const to = waits.length === 1 ? href.review(waits[0]!.interrupt_id) : href.session(session.id);
   return <a className="chip" data-tone="warm" href={to}>{w.waits(waits.length)}</a>;
