@@ -5,6 +5,7 @@ import { SessionList } from "@/session/list";
 import { Icon, Mark } from "@/ui/icons";
 import { Toasts } from "@/ui/kit/toast";
 import { Waiting } from "@/ui/kit/loaded";
+import { Page } from "@/ui/kit/page";
 import { dict, useWords } from "@/words/words";
 import { useAwake } from "./awake";
 import { setBehind } from "./behind";
@@ -121,7 +122,7 @@ function Shell({ who, onSignOut }: { who?: Who; onSignOut: () => void }) {
           <Boundary key={key}>
             <Suspense fallback={<main className="page"><Waiting /></main>}>
               {current ? <current.view.view {...current.match} /> : (
-                <main className="page" tabIndex={-1}><div className="empty"><h1>{w.lost}</h1><p><a className="button" href={href.start()}>{w.toStart}</a></p></div></main>
+                <Page title={w.lost}><p><a className="button" href={href.start()}>{w.toStart}</a></p></Page>
               )}
             </Suspense>
           </Boundary>

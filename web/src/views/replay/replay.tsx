@@ -154,6 +154,7 @@ function Replay({ at, query }: { at?: number; query: URLSearchParams }) {
     return (
       <main className="page" tabIndex={-1}>
         <div className="empty" role="alert">
+          <MenuButton />
           <h1>{fatal.status === 404 ? w.missing : w.failed}</h1><p>{fatal.status === 404 ? w.missingAbout : errorText(fatal)}</p>
           <p><a className="button" href={href.sessions()}>{w.sessions}</a></p>
         </div>

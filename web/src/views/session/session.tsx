@@ -51,7 +51,7 @@ function Fatal() {
   const title = isMissing ? w.missing : w.unshown;
   useTitle(title);
   return (
-    <main className="session" tabIndex={-1}>
+    <main className="page" tabIndex={-1}>
       <div className="empty">
         <MenuButton />
         <h1>{title}</h1>
