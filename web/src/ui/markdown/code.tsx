@@ -69,7 +69,7 @@ export const CodeBlock = memo(function CodeBlock({ text, lang, open }: { text: s
   return (
     <div className="code-block" data-testid="code">
       <div className="code-bar"><span className="mono">{language}</span>{!open && <Copy text={() => text} label={w.copy} className="quiet" />}</div>
-      <pre tabIndex={0} role="region" aria-label={language ? `${w.code} ${language}` : w.code} dir="ltr"><code>{open ? <Growing text={text} /> : colours ?? shown}</code></pre>
+      <pre tabIndex={0} role="group" aria-label={language ? `${w.code} ${language}` : w.code} dir="ltr"><code>{open ? <Growing text={text} /> : colours ?? shown}</code></pre>
       {first.cut && <button type="button" className="small" onClick={() => setAll(true)}>{first.lines > LINES_MAX ? w.all(first.lines) : w.rest}</button>}
     </div>
   );

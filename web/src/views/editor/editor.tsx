@@ -1,6 +1,6 @@
 // The editor of a workflow: a new one (#/editor), or a version of one that is there (#/workflows/:id/edit).
 
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import { useQuery } from "@tanstack/react-query";
 import "@xyflow/react/dist/base.css";
 import "@/graph/graph.css";
@@ -71,5 +71,11 @@ function OpenedBench({ id, opened, node }: { id: string; opened: Opened; node: s
     const version = usable?.version ?? opened.newest;
     return { store: new EditorStore(flow, { saved: opened.flow, version, selection: selectionOf(flow, node) }), draft: usable };
   });
-  return <Workbench id={id} store={start.store} restored={start.draft} older={opened.version < opened.newest ? opened.version : undefined} />;
+  const { store } = start;
+  // An address that names another node, in a workflow that is open already.
+  useEffect(() => {
+    const { flow } = store.get();
+    if (node && nodeOf(flow, node)) store.select([node]);
+  }, [store, node]);
+  return <Workbench id={id} store={store} restored={start.draft} older={opened.version < opened.newest ? opened.version : undefined} />;
 }

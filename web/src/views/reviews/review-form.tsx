@@ -164,7 +164,7 @@ function Edited({ asked, original, text, error, locked, box, onChange }: EditedP
       {tab === "diff" ? <Diff before={original} after={text} beforeLabel={w.original} afterLabel={w.edited} /> : (
         <div className="side-by-side">
           <section aria-label={w.original} className="side-original">
-            <h3>{w.original}</h3>
+            <p className="side-label">{w.original}</p>
             <div className="side-text" tabIndex={0} data-testid="original">{isText ? <Prose text={original} /> : <pre>{original}</pre>}</div>
           </section>
           <div className="field side-edit">

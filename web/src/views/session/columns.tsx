@@ -32,7 +32,7 @@ export const Columns = memo(function Columns({ block }: { block: ParallelBlock }
       )}
       <div id={id} className="columns" data-narrow={columns.length > FEW || undefined} data-one={shown > 0 || undefined} data-testid="columns"
         style={{ "--columns": columns.length } as React.CSSProperties}
-        role={columns.length > FEW ? "region" : undefined} aria-label={columns.length > FEW ? w.branches : undefined} tabIndex={columns.length > FEW ? 0 : undefined}>
+        role={columns.length > FEW ? "group" : undefined} aria-label={columns.length > FEW ? w.branches : undefined} tabIndex={columns.length > FEW ? 0 : undefined}>
         {columns.map((col, i) => (
           <div key={col.head} className="column" data-shown={shown === i + 1 || undefined} role="group" aria-label={w.branch(name(col.head))}>
             {col.runIds.map((run) => <Run key={run} id={run} inColumn />)}
