@@ -17,11 +17,12 @@ export const views = [
   { name: 'session-form', hash: (s) => `#/sessions/${s.form}`, ready: '[data-testid=review-form]' },
   { name: 'session-question', hash: (s) => `#/sessions/${s.question}`, ready: '[data-testid=input-form]' },
   { name: 'session-failed', hash: (s) => `#/sessions/${s.failed}`, ready: '[data-testid=ending]' },
-  { name: 'session-scores', hash: (s) => `#/sessions/${s.polished}`, ready: '[data-testid=session]' },
+  { name: 'session-scores', hash: (s) => `#/sessions/${s.polished}?tab=scores`, ready: '[data-testid=scores] .card' },
+  { name: 'session-edit', hash: (s) => `#/sessions/${s.polished}`, ready: '[data-testid=draft]' },
   { name: 'session-node', hash: (s) => `#/sessions/${s.completed}?node=verdict`, ready: '[data-testid=ending]' },
-  { name: 'session-files', hash: (s) => `#/sessions/${s.completed}?tab=files`, ready: '[data-testid=session]' },
-  { name: 'session-timeline', hash: (s) => `#/sessions/${s.completed}?tab=timeline`, ready: '[data-testid=session]' },
-  { name: 'session-missing', hash: () => '#/sessions/01890000-0000-7000-8000-000000000000' },
+  { name: 'session-files', hash: (s) => `#/sessions/${s.completed}?tab=files`, ready: '.files :is([data-testid=file], [data-testid=empty])' },
+  { name: 'session-timeline', hash: (s) => `#/sessions/${s.completed}?tab=timeline`, ready: '[data-testid=timeline]' },
+  { name: 'session-missing', hash: () => '#/sessions/01890000-0000-7000-8000-000000000000', ready: 'main.page .empty .mono' },
   { name: 'editor', hash: () => '#/workflows/council-debate/edit', zh: true, ready: '[data-testid=node-panel]' },
   { name: 'editor-node', hash: () => '#/workflows/council-debate/edit?node=verdict', ready: '[data-testid=node-form]' },
   { name: 'workflows', hash: () => '#/workflows', zh: true },
@@ -113,7 +114,11 @@ async function still(page) {
 
 /** Opens a view and waits until it stands still. */
 export async function show(page, view, seeded) {
-  await page.evaluate((hash) => { location.hash = hash; }, view.hash(seeded));
+  await page.evaluate((hash) => new Promise((done) => {
+    if (location.hash === hash) return done();
+    addEventListener('hashchange', () => requestAnimationFrame(() => done()), { once: true }); // else the view before is taken for it
+    return location.replace(hash);
+  }), view.hash(seeded));
   await page.waitForSelector(view.ready ?? 'main h1');
   await still(page);
   await view.act?.(page);
