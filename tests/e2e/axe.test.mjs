@@ -29,10 +29,15 @@ const violations = (page, runOnly, exclude) => page.evaluate(async ([runOnly, ex
   return violations.flatMap((v) => v.nodes.slice(0, 4).map((n) => `${v.id}: ${n.target.join(' ')}\n    ${n.failureSummary.replace(/\s+/g, ' ')}`));
 }, [runOnly, exclude]);
 
+// A colour on its way from one to another is neither. What goes round for ever is not waited for.
+const settled = (page) => page.evaluate(() => Promise.allSettled(document.getAnimations()
+  .filter((a) => a.playState === 'running' && Number.isFinite(a.effect?.getComputedTiming().endTime)).map((a) => a.finished)).then(() => undefined));
+
 async function inThemes(page, themes, exclude) {
   const found = [];
   for (const [i, colorScheme] of themes.entries()) {
     await page.emulateMedia({ colorScheme });
+    await settled(page);
     const bad = await violations(page, i === 0 ? ALL : COLOURS, exclude);
     found.push(...bad.map((b) => `${colorScheme}: ${b}`));
   }
