@@ -23,8 +23,12 @@ export const views = [
   { name: 'session-files', hash: (s) => `#/sessions/${s.completed}?tab=files`, ready: '.files :is([data-testid=file], [data-testid=empty])' },
   { name: 'session-timeline', hash: (s) => `#/sessions/${s.completed}?tab=timeline`, ready: '[data-testid=timeline]' },
   { name: 'session-missing', hash: () => '#/sessions/01890000-0000-7000-8000-000000000000', ready: 'main.page .empty .mono' },
-  { name: 'editor', hash: () => '#/workflows/council-debate/edit', zh: true, ready: '[data-testid=node-panel]' },
-  { name: 'editor-node', hash: () => '#/workflows/council-debate/edit?node=verdict', ready: '[data-testid=node-form]' },
+  { name: 'editor', hash: () => '#/workflows/council-debate/edit', zh: true, ready: '[data-testid=node-panel], [data-testid=outline-verdict]' },
+  { name: 'editor-node', hash: () => '#/workflows/council-debate/edit?node=verdict', ready: '[data-testid=node-form], [data-testid=panel-form]', act: async (page) => {
+    const tab = page.locator('[data-testid=panel-form]'); // on a phone
+    if (await tab.count()) await tab.click();
+    await page.waitForSelector('[data-testid=node-form]');
+  } },
   { name: 'workflows', hash: () => '#/workflows', zh: true },
   { name: 'versions', hash: () => '#/workflows/council-debate/versions' },
   { name: 'templates', hash: () => '#/templates', zh: true },
@@ -65,10 +69,15 @@ export const views = [
     name: 'session-graph', hash: (s) => `#/sessions/${s.completed}?tab=graph`, ready: '.graph[data-layout=ready]',
     act: async (page) => { await page.focus('.react-flow__node[tabindex]'); await page.keyboard.press('ArrowDown'); },
   },
-  { name: 'replay', hash: (s) => `#/sessions/${s.completed}/replay?at=120`, zh: true, ready: '[data-testid=replay][data-ready] .graph[data-layout=ready]' },
+  { name: 'replay', hash: (s) => `#/sessions/${s.completed}/replay?at=120`, zh: true, ready: '[data-testid=replay][data-ready]', act: async (page) => {
+    if (await page.locator('.graph').count()) await page.waitForSelector('.graph[data-layout=ready]', { state: 'attached' });
+  } },
   {
     name: 'replay-fork', hash: (s) => `#/sessions/${s.completed}/replay?at=120&node=rounds`, ready: '[data-testid=replay][data-ready]',
-    act: async (page) => { await page.click('[data-testid=fork]'); await page.click('[data-testid=fork-input-on]'); },
+    act: async (page) => {
+      if (await page.locator('.scrim').count()) await page.keyboard.press('Escape'); // on a phone the node lies over it
+      await page.click('[data-testid=fork]'); await page.click('[data-testid=fork-input-on]');
+    },
   },
   { name: 'compare', hash: (s) => `#/compare/${s.completed}/${s.compared}`, zh: true, ready: '[data-testid=compare-nodes]' },
   {
