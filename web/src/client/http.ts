@@ -46,10 +46,12 @@ class PageClient extends Sluice {
   }
 
   async call<T = Json>(...args: Parameters<Sluice["call"]>): Promise<T> {
+    const key = apiKey.get();
     try {
       return await super.call<T>(...args);
     } catch (err) {
-      if (err instanceof SluiceError && err.status === 401) for (const listener of locks) listener(err);
+      // A call that was made with the key before this one says nothing about this one.
+      if (err instanceof SluiceError && err.status === 401 && apiKey.get() === key) for (const listener of locks) listener(err);
       throw err;
     }
   }

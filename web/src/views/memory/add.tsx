@@ -2,7 +2,7 @@
 
 import { useState, type FormEvent } from "react";
 import { useQueryClient } from "@tanstack/react-query";
-import type { JsonObject, MemoryTier } from "@sluice/client";
+import type { MemoryTier } from "@sluice/client";
 import { client } from "@/client/http";
 import { Dialog } from "@/ui/kit/dialog";
 import { fieldOf } from "@/ui/kit/draft";
@@ -11,21 +11,12 @@ import { ErrorText } from "@/ui/kit/loaded";
 import { toast } from "@/ui/kit/toast";
 import { common } from "@/words/common";
 import { useWords } from "@/words/words";
+import { objectOf } from "@/ui/json-text";
 import { memoryWords } from "./words";
 
 interface Props { group: string; groups: readonly { id: string; name: string }[]; onClose: () => void }
 
 type Wrong = Partial<Record<"group_id" | "content" | "agent_id" | "metadata", string>>;
-
-function objectOf(text: string): JsonObject | undefined {
-  if (!text.trim()) return {};
-  try {
-    const value = JSON.parse(text) as unknown;
-    return value && typeof value === "object" && !Array.isArray(value) ? (value as JsonObject) : undefined;
-  } catch {
-    return undefined;
-  }
-}
 
 export function AddMemory({ group, groups, onClose }: Props) {
   const w = useWords(memoryWords);

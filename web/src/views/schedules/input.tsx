@@ -7,6 +7,7 @@ import { api } from "@/client/http";
 import { TextField } from "@/ui/kit/field";
 import { fieldsOf, readForm, SchemaForm, valuesFrom, type FormErrors } from "@/ui/schema-form";
 import { useWords } from "@/words/words";
+import { objectOf } from "@/ui/json-text";
 import { scheduleWords } from "./words";
 
 interface Props {
@@ -61,23 +62,13 @@ function BySchema({ schema, input, error, onChange }: Omit<Props, "workflowId"> 
   }} />;
 }
 
-const asObject = (text: string): JsonObject | undefined => {
-  if (!text.trim()) return {};
-  try {
-    const value = JSON.parse(text) as unknown;
-    return value && typeof value === "object" && !Array.isArray(value) ? (value as JsonObject) : undefined;
-  } catch {
-    return undefined;
-  }
-};
-
 function AsJson({ input, onChange }: Omit<Props, "workflowId">) {
   const w = useWords(scheduleWords);
   const [text, setText] = useOwn(input, () => (Object.keys(input).length ? JSON.stringify(input, null, 2) : ""));
-  const bad = asObject(text) === undefined;
+  const bad = objectOf(text) === undefined;
   return (
     <TextField label={w.inputJson} optional mono rows={4} value={text} error={bad ? w.jsonBad : undefined} testId="schedule-input" onChange={(next) => {
-      const value = asObject(next);
+      const value = objectOf(next);
       setText(next, value ?? input);
       onChange(value ?? input, value !== undefined);
     }} />

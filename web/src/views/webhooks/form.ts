@@ -1,6 +1,7 @@
 // A webhook as its form has it, and back.
 
-import type { JsonObject, Webhook, WebhookChange, WebhookFilter } from "@sluice/client";
+import type { Webhook, WebhookChange, WebhookFilter } from "@sluice/client";
+import { objectOf } from "@/ui/json-text";
 
 export interface WebhookForm {
   name: string; url: string;
@@ -26,20 +27,9 @@ export function webhookForm(h: Webhook | undefined): WebhookForm {
   };
 }
 
-/** undefined: it is not a JSON object. */
-export function metadataOf(text: string): JsonObject | undefined {
-  if (!text.trim()) return {};
-  try {
-    const value = JSON.parse(text) as unknown;
-    return value && typeof value === "object" && !Array.isArray(value) ? (value as JsonObject) : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
 export function webhookBody(f: WebhookForm): WebhookChange {
   const { workflow_id, group_id, session_id, status, metadata } = f.filter;
-  const data = metadataOf(metadata);
+  const data = objectOf(metadata);
   const filter: WebhookFilter = {
     ...(workflow_id ? { workflow_id } : {}), ...(group_id ? { group_id } : {}), ...(session_id.trim() ? { session_id: session_id.trim() } : {}),
     ...(status.length ? { status } : {}), ...(data && Object.keys(data).length ? { metadata: data } : {}),

@@ -18,9 +18,10 @@ import { usePages } from "@/ui/kit/pages";
 import { Once } from "@/ui/kit/once";
 import { toast } from "@/ui/kit/toast";
 import { useLang, useWords } from "@/words/words";
+import { objectOf } from "@/ui/json-text";
 import { Deliveries } from "./deliveries";
 import { WebhookFields } from "./fields";
-import { EXAMPLE, metadataOf, webhookBody, webhookForm, type WebhookForm } from "./form";
+import { EXAMPLE, webhookBody, webhookForm, type WebhookForm } from "./form";
 import { webhookState } from "./state";
 import { webhookWords } from "./words";
 import "./webhooks.css";
@@ -66,7 +67,7 @@ function Stored({ id }: { id: string }) {
 
 function check(f: WebhookForm, w: (typeof webhookWords)["en"]) {
   return {
-    ...(f.url.trim() ? {} : { url: w.urlNeeded }), ...(f.all || f.events.length ? {} : { events: w.eventsNeeded }), ...(metadataOf(f.filter.metadata) ? {} : { filter: w.metadataBad }),
+    ...(f.url.trim() ? {} : { url: w.urlNeeded }), ...(f.all || f.events.length ? {} : { events: w.eventsNeeded }), ...(objectOf(f.filter.metadata) ? {} : { filter: w.metadataBad }),
   };
 }
 
