@@ -15,29 +15,31 @@ import { words } from "./words";
 
 const READ_MS = 4_000;
 
-/** The stage as it is now: somebody else may work on it too. */
-function useStage(id: string) {
+/** The stage as it is now: somebody else may work on it too. What is ticked here shows at once, not when the server has answered. */
+function useStage(id: string, asked: readonly Item[]) {
   const queries = useQueryClient();
   const key = ["stages", id];
+  const [ticked, setTicked] = useState<Record<number, boolean>>({});
   const query = useQuery({ queryKey: key, queryFn: ({ signal }) => client.getStage(id, { signal }), refetchInterval: READ_MS });
   const change = useMutation({
     mutationFn: (body: StageChange) => client.updateStage(id, body),
-    onMutate: async (body) => {
-      await queries.cancelQueries({ queryKey: key });
-      queries.setQueryData<Stage>(key, (was) => was && withItems(was, body));
-    },
-    onSuccess: (stage) => queries.setQueryData(key, stage),
+    onMutate: () => queries.cancelQueries({ queryKey: key }), // what is being read is older than the change
+    onSuccess: (stage) => queries.setQueryData<Stage>(key, stage),
     onError: () => queries.invalidateQueries({ queryKey: key }),
+    onSettled: (_answer, _error, body) => setTicked((was) => without(was, body)),
   });
-  return { stage: query.data, change };
+  const tick = (index: number, done: boolean) => {
+    setTicked((was) => ({ ...was, [index]: done }));
+    change.mutate({ items: [{ index, done }] });
+  };
+  const items = (query.data?.items ?? asked).map((item, i) => ({ ...item, done: ticked[i] ?? item.done }));
+  return { stage: query.data, items, change, tick };
 }
 
-function withItems(stage: Stage, body: StageChange): Stage {
-  const items = stage.items.map((item, i) => {
-    const to = body.items?.find((c) => c.index === i || c.name === item.name);
-    return to?.done === undefined ? item : { ...item, done: to.done };
-  });
-  return { ...stage, items, done: items.filter((i) => i.done).length };
+/** The ticks that still wait for their answer, when `answered` has come; one that was changed again meanwhile waits on. */
+function without(ticked: Record<number, boolean>, answered: StageChange): Record<number, boolean> {
+  const waits = ([index, done]: [string, boolean]) => !answered.items?.some((c) => c.index === Number(index) && c.done === done);
+  return Object.fromEntries(Object.entries(ticked).filter(waits));
 }
 
 const openParts = (items: readonly Item[], deliverables: readonly Deliverable[], typed: Record<string, string>): string[] => [
@@ -47,10 +49,9 @@ const openParts = (items: readonly Item[], deliverables: readonly Deliverable[],
 
 export function StageForm({ asked, locked, sending: { sending, send }, draft: { fields, set } }: FormProps) {
   const w = useWords(words);
-  const { stage, change } = useStage(asked.id);
+  const { stage, items, change, tick } = useStage(asked.id, asked.items);
   const [skipping, setSkipping] = useState(false);
   const [tried, setTried] = useState(false);
-  const items = stage?.items ?? asked.items;
   const deliverables = stage?.deliverables ?? asked.deliverables;
   const typed = fields.deliverables ?? {};
   const missing = openParts(items, deliverables, typed);
@@ -75,7 +76,7 @@ export function StageForm({ asked, locked, sending: { sending, send }, draft: { 
           <progress max={items.length} value={done} aria-label={w.items} />
           {items.map((item, i) => (
             <label key={item.name} className="check">
-              <input type="checkbox" checked={item.done} disabled={locked} onChange={(e) => change.mutate({ items: [{ index: i, done: e.target.checked }] })} />
+              <input type="checkbox" checked={item.done} disabled={locked} onChange={(e) => tick(i, e.target.checked)} />
               {item.name}{item.required && <span className="faint">{w.required}</span>}
             </label>
           ))}
