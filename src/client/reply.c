@@ -117,17 +117,19 @@ static void reply_take_error(struct sluice_reply *r, int result)
     const char *code = reply_unescaped(r, json_get(root, "code"));
     const char *error = reply_unescaped(r, json_get(root, "error"));
 
-    if (code)
-        r->code = code;
-    if (error)
+    /* An empty sentence is none: callers take `error` for the sign that something failed. */
+    if (error && error[0]) {
         r->error = error;
-    if (json_exists(details))
-        r->details = reply_keep(r, json_raw(details));
-    if (!error) {
+        r->code = sluice_result_word(result);
+    } else {
         struct errbuf e;
         err_set(&e, ERR_UPSTREAM, "the server answered with status %d", r->status);
         reply_say(r, result, e.text);
     }
+    if (code && code[0])
+        r->code = code;
+    if (json_exists(details))
+        r->details = reply_keep(r, json_raw(details));
 }
 
 static int reply_read(struct sluice_reply *r, const struct answer *a)

@@ -164,6 +164,11 @@ static bool say_odd_error(struct conn *c)
     return answer(c, 502, "text/html", "", "<h1>Bad gateway</h1>");
 }
 
+static bool say_empty_error(struct conn *c)
+{
+    return answer(c, 502, "application/json", "", "{\"error\":\"\",\"code\":\"\"}");
+}
+
 static bool say_overload(struct conn *c)
 {
     return answer(c, 429, "application/json", "Retry-After: 3\r\n",
@@ -319,6 +324,7 @@ static const struct {
     {"/head-garbage", say_head_garbage},
     {"/not-found", say_not_found},
     {"/odd-error", say_odd_error},
+    {"/empty-error", say_empty_error},
     {"/overload", say_overload},
     {"/bad-json", say_bad_json},
     {"/sessions/bad-json", say_bad_json},

@@ -331,6 +331,7 @@ static void test_answers(void **state)
         {"/html", SLUICE_OK, 200, "", ""}, /* whoever asks for anything gets anything */
         {"/not-found", SLUICE_E_NOT_FOUND, 404, "not_found", "no such \"thing\""},
         {"/odd-error", SLUICE_E_SERVER, 502, "internal", "the server answered with status 502"},
+        {"/empty-error", SLUICE_E_SERVER, 502, "internal", "the server answered with status 502"},
         {"/overload", SLUICE_E_OVERLOAD, 429, "overloaded", "later"},
         {"/redirect", SLUICE_E_PROTOCOL, 302, "protocol", "status 302"},
         {"/bad-json", SLUICE_E_PROTOCOL, 200, "protocol", "cannot be read as JSON"},
