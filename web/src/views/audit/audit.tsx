@@ -99,7 +99,7 @@ function Row({ entry: e }: { entry: AuditEntry }) {
       <td className="nowrap">{time(e.at)}</td>
       <td><button type="button" className="link" onClick={() => setQuery({ actor: e.actor })}>{e.actor === "anonymous" ? w.anonymous : e.actor}</button>{e.role && <span className="faint"> {e.role}</span>}</td>
       <td><button type="button" className="link" title={e.action} onClick={() => setQuery({ action: e.action })}>{actionWords(e.action)}</button></td>
-      <td>
+      <td className="audit-about">
         {e.session_id && <a href={href.session(e.session_id)}>{w.session} <code>{e.session_id.slice(-6)}</code></a>}
         {e.object && (link ? <a href={link}><code>{e.object.length > 24 ? `…${e.object.slice(-8)}` : e.object}</code></a> : <code>{e.object.length > 24 ? `…${e.object.slice(-8)}` : e.object}</code>)}
       </td>

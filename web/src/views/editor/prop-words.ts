@@ -19,7 +19,7 @@ export const propWords = dict<Record<string, string>>({
     on: "Only for these codes", loop_depth: "Starts of a node", tokens_per_s: "Tokens a second", repetition: "The same words, times", variety: "Share of different words", content: "Text", role: "Role", required: "Needed", group_results: "From the group", agent_results: "From the agent", parameters: "Schema of its arguments",
   },
   zh: {
-    prompt: "提示词", messages: "消息（代替提示词）", system: "系统消息", provider: "提供方", model: "模型", temperature: "温度", top_p: "Top p", max_tokens: "令牌上限",
+    prompt: "提示词", messages: "消息（代替提示词）", system: "系统消息", provider: "提供方", model: "模型", temperature: "温度", top_p: "Top p", max_tokens: "token 上限",
     response_schema: "回答的模式", repair_attempts: "回答不符时的修复次数", tools: "工具", max_tool_rounds: "工具轮数上限", on_tool_error: "工具失败时",
     agent: "智能体（集中书写）", agent_id: "已存储的智能体", persona: "人设", memory: "记忆", name: "名称", output: "输出", vars: "要设置的变量", cases: "情况", default: "其他情况",
     max_concurrent: "同时进行的上限", max_rounds: "轮数上限", exit_when: "退出条件", score: "本轮得分", exit_on_score: "达到此分数时退出", regression_delta: "下降多少时退出",
@@ -31,7 +31,7 @@ export const propWords = dict<Record<string, string>>({
     on_item_error: "某项失败时", steps: "步骤", voters: "投票人", question: "问题", vote_type: "投票方式", threshold: "通过门槛", text: "要核查的文本", search_sources: "搜索来源", max_queries: "每条论断的查询数",
     max_claims: "论断上限", verify_threshold: "必须成立的比例", max_recent_rounds: "原样保留的轮数", query: "向记忆提出的问题", group_id: "小组", max_results: "结果上限", time_range_days: "不早于（天）",
     relevance_threshold: "最低相关度", when: "运行条件", join: "有多条连线时等待", retry: "重试", on_error: "失败时", max_attempts: "尝试次数上限", initial_ms: "首次等待（毫秒）", multiplier: "每次等待的倍数", max_ms: "最长等待（毫秒）",
-    on: "仅限这些错误码", loop_depth: "节点启动次数", tokens_per_s: "每秒令牌数", repetition: "相同词语的次数", variety: "不同词语的比例", content: "内容", role: "角色", required: "必填", group_results: "来自小组", agent_results: "来自智能体", parameters: "参数的模式",
+    on: "仅限这些错误码", loop_depth: "节点启动次数", tokens_per_s: "每秒 token 数", repetition: "相同词语的次数", variety: "不同词语的比例", content: "内容", role: "角色", required: "必填", group_results: "来自小组", agent_results: "来自智能体", parameters: "参数的模式",
   },
 });
 

@@ -85,7 +85,7 @@ export const words = dict({
     wCase: (n: number) => `情况 ${n}`, wRoute: (label: string) => `答复“${label}”时`,
     problems: "问题", noProblems: "没有问题", checking: "正在检查…", unchecked: "无法检查", checked: "已由服务器检查",
     errors: (n: number) => `${n} 个错误`, warnings: (n: number) => `${n} 个警告`, error: "错误", warning: "警告",
-    estimate: "估算", estimateAbout: "一次运行大约需要的资源", tokens: "令牌", unknownCost: "费用未知", perNode: "此节点", runs: (n: string) => `${n} 次`, noEstimate: "没有错误时会给出估算。",
+    estimate: "估算", estimateAbout: "一次运行大约需要的资源", tokens: "token", unknownCost: "费用未知", perNode: "此节点", runs: (n: string) => `${n} 次`, noEstimate: "没有错误时会给出估算。",
     source: "文本", yaml: "YAML", json: "JSON", textOf: (what: string) => `${what} 形式的流程`, syntax: "文本无法解析。图中显示的是之前的内容。",
     notWorkflow: "这不是流程：“nodes”下需要有对象或列表。", line: (n: number) => `第 ${n} 行`,
     conflict: "有人在此期间保存过", conflictAbout: (n: number) => `服务器上已有版本 ${n}，它不是你开始编辑的版本。左侧是服务器上的内容，右侧是你的内容。`,

@@ -26,7 +26,7 @@ export const words = dict({
     title: "会话", about: "所有运行及其当前状态。", search: "名称包含", state: "状态", allStates: "全部状态",
     workflow: "流程", allWorkflows: "全部流程", more: "更多筛选", tag: "标签", user: "用户", group: "小组", after: "开始于之后", before: "开始于之前",
     meta: "元数据", metaAbout: "键=值，多个用逗号分隔", order: "排序", newest: "最新在前", oldest: "最早在前", clear: "清除所有筛选",
-    colTitle: "会话", colWho: "用户", colTags: "标签", colStarted: "开始", colTime: "用时", colTokens: "词元", colCost: "费用", colWaits: "等待",
+    colTitle: "会话", colWho: "用户", colTags: "标签", colStarted: "开始", colTime: "用时", colTokens: "Token", colCost: "费用", colWaits: "等待",
     select: (name: string) => `选择“${name}”`, selectAll: "选择所有显示的会话", selected: (n: number) => `已选择 ${n} 个`, selection: "对所选会话",
     pause: "暂停", resume: "继续", cancel: "取消会话…", remove: "删除…", compare: "比较", compareTwo: "请恰好选择两个会话进行比较", exportFile: "导出",
     exportOne: "请恰好选择一个会话导出", unselect: "清除选择", noRole: "你的密钥只能查看，不能操作。需要操作员的密钥。",
