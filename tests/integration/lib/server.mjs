@@ -60,7 +60,7 @@ export class Server {
   async start() {
     // A model of this machine's environment must not leak into tests.
     const clean = { OPENAI_API_KEY: '', OPENAI_BASE_URL: '', SLUICE_MODEL: '', SLUICE_STORE: '', SLUICE_CACHE: '' };
-    if (this.database) Object.assign(clean, { SLUICE_STORE: this.database.url, SLUICE_CACHE: redisUrl() });
+    if (this.database) Object.assign(clean, { SLUICE_STORE: this.database.url, SLUICE_CACHE: this.options.env?.SLUICE_CACHE ?? redisUrl() });
     this.process = launch(
       sluiceBin(),
       ['serve', '--listen', `127.0.0.1:${this.port}`, '--data', this.scratch, ...(this.options.args ?? [])],

@@ -1,0 +1,81 @@
+// What a scenario has at hand: servers on the store that is measured, the programs of bench/, and what
+// they cost.
+import { execFile, execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { repo, Server, Standin } from '../../tests/integration/lib/server.mjs';
+import { childrenOf, cpuMs } from './proc.mjs';
+
+const exec = promisify(execFile);
+export const programs = join(repo, 'build/release');
+process.env.SLUICE_BIN = join(programs, 'sluice');
+process.env.STANDIN_BIN = join(programs, 'bench/standin');
+
+export class Context {
+  // store: sqlite or postgres; seconds: how long a load is measured
+  constructor({ store, seconds }) {
+    Object.assign(this, { store, seconds });
+    this.open = [];
+  }
+
+  /** A server on an empty store. Options as those of tests/integration/lib/server.mjs. */
+  async server(options = {}) {
+    // Its own memory for a cache: what is measured is one instance.
+    const server = new Server({ store: this.store, ...options, env: { SLUICE_CACHE: '', ...options.env }, args: ['--log-level', 'warn', ...(options.args ?? [])] });
+    this.open.push(server);
+    return server.start();
+  }
+
+  async standin(...args) {
+    const standin = new Standin(args);
+    this.open.push(standin);
+    return standin.start();
+  }
+
+  /** A scratch folder that goes when the scenario ends. */
+  folder() {
+    const path = mkdtempSync(join(tmpdir(), 'sluice-bench-'));
+    this.open.push({ close: () => rmSync(path, { recursive: true, force: true }) });
+    return path;
+  }
+
+  /** The load client beside a server: what its JSON line says. */
+  async load(scenario, server, flags = {}) {
+    const args = [scenario, '--port', server.port, ...Object.entries(flags).flatMap(([k, v]) => [`--${k}`, v])];
+    return JSON.parse(await this.program('load', ...args));
+  }
+
+  /** What a program of bench/ prints. */
+  async program(name, ...args) {
+    const { stdout, stderr } = await exec(join(programs, 'bench', name), args.map(String), { maxBuffer: 1 << 26 });
+    if (stderr) process.stderr.write(stderr);
+    return stdout;
+  }
+
+  /** Milliseconds of CPU so far, of a server and of its store. */
+  cpuMs(server) {
+    if (this.store !== 'postgres') return cpuMs(server.pid);
+    const pg = Number(execFileSync(process.env.SLUICE_TEST_POSTGRES_CTL, ['pid'], { encoding: 'utf8' }));
+    return cpuMs(server.pid, pg, childrenOf(pg));
+  }
+
+  /** A counter or gauge of /metrics. */
+  async metric(server, name) {
+    const line = (await server.get('/metrics')).text.split('\n').find((l) => l.startsWith(`${name} `));
+    if (!line) throw new Error(`no metric ${name}`);
+    return Number(line.slice(name.length + 1));
+  }
+
+  /** Ends a server or stand-in before the scenario does. */
+  async stop(thing) {
+    this.open = this.open.filter((t) => t !== thing);
+    await thing.close();
+  }
+
+  async close() {
+    for (const thing of this.open.reverse()) await thing.close();
+    this.open = [];
+  }
+}
