@@ -1,9 +1,11 @@
 // What a scenario has at hand: servers on the store that is measured, the programs of bench/, and what
 // they cost.
-import { execFile, execFileSync } from 'node:child_process';
+import { execFile, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { repo, Server, Standin } from '../../tests/integration/lib/server.mjs';
 import { childrenOf, cpuMs } from './proc.mjs';
@@ -12,6 +14,9 @@ const exec = promisify(execFile);
 export const programs = join(repo, 'build/release');
 process.env.SLUICE_BIN = join(programs, 'sluice');
 process.env.STANDIN_BIN = join(programs, 'bench/standin');
+
+/** {viewers: 10} as --viewers 10. */
+export const options = (flags) => Object.entries(flags).flatMap(([k, v]) => [`--${k}`, v]);
 
 export class Context {
   // store: sqlite or postgres; seconds: how long a load is measured
@@ -43,8 +48,7 @@ export class Context {
 
   /** The load client beside a server: what its JSON line says. */
   async load(scenario, server, flags = {}) {
-    const args = [scenario, '--port', server.port, ...Object.entries(flags).flatMap(([k, v]) => [`--${k}`, v])];
-    return JSON.parse(await this.program('load', ...args));
+    return JSON.parse(await this.program('load', scenario, '--port', server.port, ...options(flags)));
   }
 
   /** What a program of bench/ prints. */
@@ -52,6 +56,17 @@ export class Context {
     const { stdout, stderr } = await exec(join(programs, 'bench', name), args.map(String), { maxBuffer: 1 << 26 });
     if (stderr) process.stderr.write(stderr);
     return stdout;
+  }
+
+  /** A program of bench/ that goes on, once its first line came: `line`, and `port` where that names one. */
+  async background(name, ...args) {
+    const child = spawn(join(programs, 'bench', name), args.map(String), { stdio: ['pipe', 'pipe', 'inherit'] });
+    const ended = once(child, 'exit');
+    const close = () => { child.stdin.end(); child.kill(); return ended; };
+    const [line] = await Promise.race([once(createInterface({ input: child.stdout }), 'line'), ended.then(() => { throw new Error(`${name} ended`); })]);
+    const thing = { pid: child.pid, line, port: Number(/:(\d+)$/.exec(line)?.[1]), close };
+    this.open.push(thing);
+    return thing;
   }
 
   /** Milliseconds of CPU so far, of a server and of its store. */

@@ -9,6 +9,8 @@ static const struct {
     const char *name;
     int (*run)(void);
 } scenarios[] = {
+    {"fanout", load_fanout},
+    {"viewers", load_viewers},
     {"w1", load_w1},
 };
 

@@ -1,0 +1,54 @@
+// One session to 1,000 viewers. One by one: a model speaks faster than it can be given to all of them, so
+// that each event is a write of its own for each viewer. Behind: a script logs 10,000 lines, which come faster than they go out,
+// so that a write carries what its viewer lacks. Beside them a loop of bare sockets that does the same.
+import { options } from '../lib/context.mjs';
+
+const VIEWERS = 1000, LINES = 10_000, RATE = 500;
+
+/** A session that waits for the signal `go` before `node`. */
+export async function waiting(server, node) {
+  return server.execute({
+    start_node_id: 'start',
+    nodes: {
+      start: { type: 'start', next_ids: ['go'] },
+      go: { type: 'signal', properties: { name: 'go' }, next_ids: ['x'] },
+      x: { ...node, next_ids: ['end'] },
+      end: { type: 'end' },
+    },
+  });
+}
+
+/** A session that says `count` words, `rate` a second, each of them an event. */
+export const speaker = (server, count, rate) =>
+  waiting(server, { type: 'llm', properties: { prompt: `[[tokens=${count} rate=${rate} chunk_bytes=8]]` } });
+
+/** What viewers of a session are given from its `go` on. */
+export const watch = (c, server, id, flags) =>
+  c.load('fanout', server, {
+    path: `/ws?session_id=${id}&after=0`, go: `/sessions/${id}/signal`, body: JSON.stringify({ name: 'go', payload: {} }), pid: server.pid, ...flags,
+  });
+
+async function limit(c, flags, load) {
+  const loop = await c.background('socket_loop', ...options(flags));
+  const told = await c.load('fanout', loop, { pid: loop.pid, ...load });
+  await c.stop(loop);
+  return told;
+}
+
+export async function run(c) {
+  const standin = await c.standin();
+  const server = await c.server({ env: standin.env });
+  const model = await speaker(server, RATE * (c.seconds + 10), RATE);
+  const single = await watch(c, server, model, { viewers: VIEWERS, seconds: c.seconds });
+  await server.post(`/sessions/${model}/cancel`);
+  const script = await waiting(server, { type: 'script', properties: { code: `for i = 1, ${LINES} do log("line") end return 1` } });
+  const behind = await watch(c, server, script, { viewers: VIEWERS, frames: LINES });
+  const limits = {
+    single: await limit(c, { bytes: single.frame_bytes + 4, frames: 1000 * (c.seconds + 10), run: 1 }, { viewers: VIEWERS, seconds: c.seconds }),
+    behind: await limit(c, { bytes: behind.frame_bytes + 4, frames: LINES, run: Math.floor(65536 / (behind.frame_bytes + 4)) }, { viewers: VIEWERS, frames: LINES }),
+  };
+  return {
+    values: { 'fanout.rate': single.frames_per_s, 'fanout.batched': behind.frames_per_s },
+    detail: { single, behind, limits },
+  };
+}
