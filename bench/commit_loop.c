@@ -1,4 +1,10 @@
-/* The bare limit of a store: commit_loop DIR|postgres://… [SECONDS]
+/* The bare limit of a store, and a full one:
+ *
+ *   commit_loop DIR|postgres://… [SECONDS]                           all loops
+ *   commit_loop DIR|postgres://… SECONDS sessions|tokens BATCH       one of them
+ *   commit_loop DIR|postgres://… fill COUNT                          so many sessions more
+ *   commit_loop DIR|postgres://… events SESSION AFTER COUNT          so many events more, from
+ * AFTER on
  *
  * The store through the interface that the journal uses, at several batch sizes, durable, the next
  * batch being made while one is under way:
@@ -6,7 +12,9 @@
  *             3 node runs
  *   tokens    one row with one event, for each of as many of 500 sessions as the batch has
  * and beside SQLite a loop of plain SQLite with the same settings, one small row a commit
- * (pg_commit_loop is the same for PostgreSQL). One JSON line per run; rates per second.
+ * (pg_commit_loop is the same for PostgreSQL). One JSON line per run; rates per second; CPU and
+ * bytes written (wchar of /proc/self/io) are those of this process. What is filled in is made in
+ * the same way, by the store's own commits.
  */
 #include <sqlite3.h>
 #include <stdio.h>
@@ -27,6 +35,21 @@
 #define STEP_MAX  100000 /* times kept for the median */
 
 static double seconds = 2;
+
+/* Bytes given to write() and its like so far, and how often. */
+static void written(double *bytes, double *calls)
+{
+    char line[128];
+    FILE *f = fopen("/proc/self/io", "r");
+
+    *bytes = *calls = 0;
+    while (f && fgets(line, sizeof(line), f)) {
+        sscanf(line, "wchar: %lf", bytes);
+        sscanf(line, "syscw: %lf", calls);
+    }
+    if (f)
+        fclose(f);
+}
 
 static double cpu_seconds(void)
 {
@@ -113,7 +136,8 @@ struct loop {
     bool tokens;
     struct id streams[STREAMS];
     int64_t seqs[STREAMS];
-    size_t next_stream;
+    size_t next_stream, stream_count;
+    size_t units_max;          /* stops there; 0: when the time is over */
     struct id stored[STREAMS]; /* some sessions that are there */
     uint64_t start, end;
     uint64_t *times;
@@ -181,7 +205,7 @@ static void batch_renew_tokens(struct batch *b, int64_t now)
 
     for (size_t i = 0; i < l->size; i++) {
         struct delta *d = &b->delta[i];
-        size_t stream = l->next_stream++ % STREAMS;
+        size_t stream = l->next_stream++ % l->stream_count;
         d->session_id = l->streams[stream];
         d->at = now;
         d->seq_first = d->seq_last = ++l->seqs[stream];
@@ -206,6 +230,7 @@ static void batch_renew(struct batch *b)
         return;
     }
 
+    b->core.started_at = b->core.ended_at = b->core.updated_at = now;
     for (size_t i = 0; i < l->size; i++) {
         b->delta[i].session_id = id_new(&l->ids, (uint64_t)now);
         b->delta[i].at = b->delta[i].created_at = now;
@@ -236,7 +261,8 @@ static void batch_stored(struct store_req *req)
     if (l->commits < STEP_MAX)
         l->times[l->commits] = l->end - b->submitted;
     l->commits++;
-    if ((double)(l->end - l->start) > seconds * 1e9) {
+    if (l->units_max ? l->commits * l->size >= l->units_max
+                     : (double)(l->end - l->start) > seconds * 1e9) {
         store_close(l->store, loop_closed, l);
         return;
     }
@@ -245,19 +271,34 @@ static void batch_stored(struct store_req *req)
     batch_renew(b);
 }
 
-static void loop_print(struct loop *l, double cpu)
+struct cost {
+    double cpu, bytes, calls;
+};
+
+static struct cost cost_now(void)
+{
+    struct cost c = {.cpu = cpu_seconds()};
+
+    written(&c.bytes, &c.calls);
+    return c;
+}
+
+static void loop_print(struct loop *l, struct cost from)
 {
     double took = (double)(l->end - l->start) / 1e9, n = (double)(l->commits * l->size);
     size_t kept = l->commits < STEP_MAX ? l->commits : STEP_MAX;
+    struct cost to = cost_now();
 
     qsort(l->times, kept, sizeof(*l->times), compare_u64);
     printf("{\"bench\":\"commit_loop\",\"what\":\"%s\",\"batch\":%zu,\"%s_per_s\":%.0f,"
            "\"rows_per_s\":%.0f,\"commits_per_s\":%.0f,\"commit_ms_p50\":%.3f,"
-           "\"commit_ms_p99\":%.3f,\"cpu_us_each\":%.1f}\n",
+           "\"commit_ms_p99\":%.3f,\"cpu_us_each\":%.1f,\"bytes_each\":%.0f,"
+           "\"writes_a_commit\":%.1f}\n",
            l->tokens ? "tokens through the store" : "sessions through the store", l->size,
            l->tokens ? "tokens" : "sessions", n / took, n * (l->tokens ? 1 : 3 + RUNS) / took,
            (double)l->commits / took, (double)l->times[kept / 2] / 1e6,
-           (double)l->times[kept * 99 / 100] / 1e6, cpu * 1e6 / n);
+           (double)l->times[kept * 99 / 100] / 1e6, (to.cpu - from.cpu) * 1e6 / n,
+           (to.bytes - from.bytes) / n, (to.calls - from.calls) / (double)l->commits);
     fflush(stdout);
 }
 
@@ -286,20 +327,16 @@ static void loop_run(struct loop *l, const char *where, size_t size)
         b->commit.refused = b->refused;
         batch_renew(b);
     }
-    double cpu = cpu_seconds();
+    struct cost from = cost_now();
     l->start = l->batches[0].submitted = clock_mono_ns();
     store_submit(l->store, &l->batches[0].commit.req);
     uv_run(&l->uv, UV_RUN_DEFAULT);
-    loop_print(l, cpu_seconds() - cpu);
+    loop_print(l, from);
 }
 
-/* From now on the batches are tokens for the sessions of the first one. */
-static void loop_start_tokens(struct loop *l)
+/* From now on the batches are tokens for the streams. */
+static void loop_to_tokens(struct loop *l)
 {
-    for (size_t i = 0; i < STREAMS; i++) {
-        l->streams[i] = l->stored[i];
-        l->seqs[i] = EVENTS;
-    }
     l->tokens = true;
     for (int i = 0; i < 2; i++)
         for (size_t k = 0; k < BATCH_MAX; k++) {
@@ -310,35 +347,109 @@ static void loop_start_tokens(struct loop *l)
         }
 }
 
+/* ... for those of the first batch of sessions. */
+static void loop_start_tokens(struct loop *l)
+{
+    l->stream_count = STREAMS;
+    for (size_t i = 0; i < STREAMS; i++) {
+        l->streams[i] = l->stored[i];
+        l->seqs[i] = EVENTS;
+    }
+    loop_to_tokens(l);
+}
+
+static void loop_all(struct loop *l, const char *where)
+{
+    static const size_t sizes[] = {1, 16, 256, 1000}, token_sizes[] = {1, 10, 50, 500};
+
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++)
+        loop_run(l, where, sizes[i]);
+    loop_start_tokens(l);
+    for (size_t i = 0; i < sizeof(token_sizes) / sizeof(*token_sizes); i++)
+        loop_run(l, where, token_sizes[i]);
+    if (!is_url(where))
+        bare_run(where);
+}
+
+static void loop_fill(struct loop *l, const char *where, size_t count)
+{
+    l->units_max = count;
+    loop_run(l, where, count < BATCH_MAX ? count : BATCH_MAX);
+}
+
+static void loop_one(struct loop *l, const char *where, const char *what, size_t size)
+{
+    if (strcmp(what, "tokens") == 0) {
+        loop_fill(l, where, STREAMS);
+        l->units_max = 0;
+        loop_start_tokens(l);
+    }
+    loop_run(l, where, size < BATCH_MAX ? size : BATCH_MAX);
+}
+
+/* An epoch above all: nobody else may have the session meanwhile. */
+static void loop_fill_events(struct loop *l, const char *where, char **args)
+{
+    if (!id_parse(str_of(args[0]), &l->streams[0])) {
+        fprintf(stderr, "no session id: %s\n", args[0]);
+        exit(2);
+    }
+    l->seqs[0] = strtoll(args[1], NULL, 10);
+    l->stream_count = 1;
+    loop_to_tokens(l);
+    for (int i = 0; i < 2; i++)
+        for (size_t k = 0; k < BATCH_MAX; k++)
+            l->batches[i].delta[k].epoch = INT64_MAX;
+    loop_fill(l, where, strtoul(args[2], NULL, 10));
+}
+
+static int usage(void)
+{
+    fprintf(stderr, "usage: commit_loop DIR|postgres://… [SECONDS [sessions|tokens BATCH]]\n"
+                    "       commit_loop DIR|postgres://… fill COUNT\n"
+                    "       commit_loop DIR|postgres://… events SESSION AFTER COUNT\n");
+    return 2;
+}
+
+static int loop_main(struct loop *l, int argc, char **argv)
+{
+    const char *where = argv[1], *what = argc > 2 ? argv[2] : "";
+    bool is_one = argc == 5 && (strcmp(argv[3], "tokens") == 0 || strcmp(argv[3], "sessions") == 0);
+
+    if (argc == 4 && strcmp(what, "fill") == 0)
+        loop_fill(l, where, strtoul(argv[3], NULL, 10));
+    else if (argc == 6 && strcmp(what, "events") == 0)
+        loop_fill_events(l, where, argv + 3);
+    else if (argc > 3 && !is_one)
+        return usage();
+    else {
+        if (argc > 2)
+            seconds = strtod(what, NULL);
+        if (is_one)
+            loop_one(l, where, argv[3], strtoul(argv[4], NULL, 10));
+        else
+            loop_all(l, where);
+    }
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
-    static const size_t sizes[] = {1, 16, 256, 1000}, token_sizes[] = {1, 50, 500};
+    if (argc < 2)
+        return usage();
     struct loop *l = mem_zalloc(sizeof(*l));
-
-    if (argc < 2) {
-        fprintf(stderr, "usage: commit_loop DIR|postgres://… [SECONDS]\n");
-        return 2;
-    }
-    if (argc > 2)
-        seconds = strtod(argv[2], NULL);
     log_configure(LOG_WARN, 0);
     l->times = mem_calloc(STEP_MAX, sizeof(*l->times));
     uv_loop_init(&l->uv);
     id_source_init_random(&l->ids);
     batch_init(&l->batches[0], l);
     batch_init(&l->batches[1], l);
-    for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++)
-        loop_run(l, argv[1], sizes[i]);
-    loop_start_tokens(l);
-    for (size_t i = 0; i < sizeof(token_sizes) / sizeof(*token_sizes); i++)
-        loop_run(l, argv[1], token_sizes[i]);
-    if (!is_url(argv[1]))
-        bare_run(argv[1]);
+    int rc = loop_main(l, argc, argv);
     for (int i = 0; i < 2; i++)
         for (int k = 0; k < BATCH_MAX; k++)
             buf_deinit(&l->batches[i].delta[k].events);
     free(l->times);
     uv_loop_close(&l->uv);
     free(l);
-    return 0;
+    return rc;
 }
