@@ -76,7 +76,10 @@ void samples_add(struct samples *s, uint64_t ns);
 double samples_ms(struct samples *s, double p);
 
 /* Scenarios: what is measured is told in one JSON line. Returns the exit code. */
+int load_execute(void);
 int load_fanout(void);
+int load_pause(void);
+int load_resume(void);
 int load_viewers(void);
 int load_w1(void);
 

@@ -9,7 +9,10 @@ static const struct {
     const char *name;
     int (*run)(void);
 } scenarios[] = {
+    {"execute", load_execute},
     {"fanout", load_fanout},
+    {"pause", load_pause},
+    {"resume", load_resume},
     {"viewers", load_viewers},
     {"w1", load_w1},
 };
