@@ -128,11 +128,9 @@ struct peer *peer_http(const struct peer_calls *calls, void *data)
     return p;
 }
 
-struct peer *peer_socket(const struct peer_calls *calls, void *data, const char *path)
+static void ask_for_socket(struct peer *p, const char *path)
 {
-    struct peer *p = peer_dial(calls, data);
     char text[1024];
-    size_t got = 0;
     int n = snprintf(text, sizeof(text),
                      "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUpgrade: websocket\r\n"
                      "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
@@ -141,6 +139,25 @@ struct peer *peer_socket(const struct peer_calls *calls, void *data, const char 
                      path, port);
 
     peer_send(p, text, (size_t)n);
+}
+
+struct peer *peer_socket_soon(const struct peer_calls *calls, void *data, const char *path)
+{
+    struct peer *p = peer_dial(calls, data);
+
+    ask_for_socket(p, path);
+    p->is_asking = true;
+    peer_watch(p, EPOLL_CTL_ADD, EPOLLIN);
+    return p;
+}
+
+struct peer *peer_socket(const struct peer_calls *calls, void *data, const char *path)
+{
+    struct peer *p = peer_dial(calls, data);
+    char text[1024];
+    size_t got = 0;
+
+    ask_for_socket(p, path);
     /* The answer's head; byte by byte, for a frame may follow it at once. */
     while (got < 4 || memcmp(text + got - 4, "\r\n\r\n", 4) != 0)
         if (got == sizeof(text) || read(p->fd, text + got++, 1) != 1)
@@ -206,6 +223,32 @@ static size_t take_answer(struct peer *p, const char *bytes, size_t count)
     return head + want;
 }
 
+/* The head of the answer to peer_socket_soon(). */
+static size_t take_handshake(struct peer *p, const char *bytes, size_t count)
+{
+    const char *end = memmem(bytes, count, "\r\n\r\n", 4);
+
+    if (!end)
+        return 0;
+    errno = 0;
+    if (!memmem(bytes, (size_t)(end - bytes), " 101 ", 5))
+        die("no WebSocket");
+    p->is_asking = false;
+    p->is_socket = true;
+    return (size_t)(end - bytes) + 4;
+}
+
+/* A ping is answered, else the server takes this client for dead. */
+static void pong(struct peer *p, const char *bytes, size_t count)
+{
+    uint8_t f[6 + 125] = {0x8a, (uint8_t)(0x80 | count)};
+
+    if (count <= 125) {
+        memcpy(f + 6, bytes, count);
+        peer_send(p, (const char *)f, 6 + count);
+    }
+}
+
 static size_t take_frame(struct peer *p, const char *bytes, size_t count)
 {
     const uint8_t *f = (const uint8_t *)bytes;
@@ -223,6 +266,8 @@ static size_t take_frame(struct peer *p, const char *bytes, size_t count)
         return 0;
     if ((f[0] & 0x0f) == 1)
         p->calls->frame(p, bytes + head, n);
+    if ((f[0] & 0x0f) == 9)
+        pong(p, bytes + head, n);
     errno = 0;
     if ((f[0] & 0x0f) == 8)
         die("the server closed the WebSocket");
@@ -233,8 +278,9 @@ static void peer_take(struct peer *p, const char *bytes, size_t count)
 {
     size_t at = 0, n;
 
-    while (at < count && (n = p->is_socket ? take_frame(p, bytes + at, count - at)
-                                           : take_answer(p, bytes + at, count - at)) > 0)
+    while (at < count && (n = p->is_asking   ? take_handshake(p, bytes + at, count - at)
+                              : p->is_socket ? take_frame(p, bytes + at, count - at)
+                                             : take_answer(p, bytes + at, count - at)) > 0)
         at += n;
     p->rest_bytes = count - at;
     if (p->rest_bytes > p->rest_cap) {

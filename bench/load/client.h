@@ -27,6 +27,7 @@ struct peer {
     void *data;       /* the caller's */
     uint64_t sent_ns; /* when the last request or message was sent */
     int fd;
+    bool is_asking; /* for a WebSocket */
     bool is_socket; /* a WebSocket, after its handshake */
     bool is_paused; /* nothing is read */
     char *rest;     /* what came without its end */
@@ -46,6 +47,8 @@ void client_init(int argc, char **argv);
 struct peer *peer_http(const struct peer_calls *calls, void *data);
 /* `path` begins with /ws; returns when the handshake is done. */
 struct peer *peer_socket(const struct peer_calls *calls, void *data, const char *path);
+/* Returns at once; what comes before the handshake is done is waited for in client_turn(). */
+struct peer *peer_socket_soon(const struct peer_calls *calls, void *data, const char *path);
 /* One request at a time on a connection. */
 void peer_request(struct peer *p, const char *method, const char *path, const char *body);
 /* Bytes that peer_request_bytes() gave: for requests that are sent often. */
@@ -55,6 +58,7 @@ size_t peer_request_bytes(char *to, size_t room, const char *method, const char 
 void peer_message(struct peer *p, const char *json);
 /* Stops and goes on reading: what a slow reader does. */
 void peer_pause(struct peer *p, bool is_paused);
+/* Between two turns only, but for what is asked by client_ask(). */
 void peer_close(struct peer *p);
 /* Waits for what comes, once, and calls. */
 void client_turn(int timeout_ms);
@@ -81,6 +85,7 @@ int load_fanout(void);
 int load_pause(void);
 int load_resume(void);
 int load_viewers(void);
+int load_soak(void);
 int load_w1(void);
 
 #endif

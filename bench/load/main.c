@@ -14,6 +14,7 @@ static const struct {
     {"pause", load_pause},
     {"resume", load_resume},
     {"viewers", load_viewers},
+    {"soak", load_soak},
     {"w1", load_w1},
 };
 
