@@ -4,6 +4,7 @@
 
 #include "client.h"
 
+/* clang-format off */
 /* One line a scenario, sorted. */
 static const struct {
     const char *name;
@@ -13,10 +14,11 @@ static const struct {
     {"fanout", load_fanout},
     {"pause", load_pause},
     {"resume", load_resume},
-    {"viewers", load_viewers},
     {"soak", load_soak},
+    {"viewers", load_viewers},
     {"w1", load_w1},
 };
+/* clang-format on */
 
 int main(int argc, char **argv)
 {

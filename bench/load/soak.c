@@ -316,16 +316,18 @@ static void answer_due(void)
 static void delete_old(void)
 {
     while (soak.keep && soak.kept_count >= soak.keep + DELETED) {
-        char body[64 + DELETED * (BOOK_ID_BYTES + 3)] = "{\"delete\":[";
+        char body[64 + DELETED * (BOOK_ID_BYTES + 3)];
+        size_t n = 0;
         struct ask *a = ask_take(ASK_DELETE);
         if (!a)
             return;
         for (int i = 0; i < DELETED; i++, soak.kept_count--) {
-            sprintf(body + strlen(body), "%s\"%.*s\"", i ? "," : "", BOOK_ID_BYTES,
-                    soak.kept[soak.kept_first]);
+            n += (size_t)snprintf(body + n, sizeof(body) - n, "%s\"%.*s\"",
+                                  i ? "," : "{\"delete\":[", BOOK_ID_BYTES,
+                                  soak.kept[soak.kept_first]);
             soak.kept_first = (soak.kept_first + 1) % (soak.keep * 2);
         }
-        strcat(body, "]}");
+        snprintf(body + n, sizeof(body) - n, "]}");
         peer_request(a->peer, "POST", "/sessions/batch", body);
     }
 }
