@@ -11,6 +11,8 @@
 
 #define MISSES_MAX     2            /* looks without a cached lease, then it counts as over */
 #define LEASE_ALONE_MS 315360000000 /* ten years: nobody judges it where nobody else can be */
+#define LEASE_REST_MS  (-1)         /* over before it was written: the mark of one that rests */
+#define REST_TICKS     2            /* ticks from one look at the messages to the next, at rest */
 
 /* Another instance, as its row and its lease were last seen. */
 struct peer {
@@ -21,6 +23,9 @@ struct peer {
     bool listed, leaving;
     bool row_held; /* its row's lease, by the store's clock */
     bool row_mode; /* it renews its row although leases are cached: it cannot reach the cache */
+    bool rests;    /* its row says so */
+    int64_t rests_since; /* that was seen first, monotonic ms */
+    int64_t woken_at;    /* it was told that it is not alone; 0: no message of ours goes out */
     int64_t silent_ms;
     int misses; /* looks in a row that found no lease in the cache */
     bool asked_once, asking, removing, gone, cache_failed;
@@ -52,6 +57,7 @@ static void instances_look_again(uv_timer_t *t);
 static void instances_list(struct instances *in);
 static void instances_put(struct instances *in);
 static void instances_lease(struct instances *in);
+static void instances_wake(struct instances *in);
 
 /* ---- messages ---- */
 
@@ -129,8 +135,11 @@ static void instances_heard(struct cache_listener *l, struct str channel, struct
         !id_parse((struct str){payload.p + 1, ID_TEXT_BYTES}, &id) || in->was_left)
         return;
     if (str_eq(channel, STR("nudge"))) {
-        if (id_eq(id, in->self))
+        if (id_eq(id, in->self)) {
+            in->heard_self = true;
             return;
+        }
+        instances_wake(in);
         instances_list(in);
         if (payload.p[0] == 's')
             recovery_rescan(&in->app->recovery);
@@ -148,8 +157,11 @@ static void instances_heard(struct cache_listener *l, struct str channel, struct
 static void instances_missed(struct cache_listener *l)
 {
     struct instances *in = container_of(l, struct instances, listener);
+    in->heard_self = false;
     if (in->joining || in->was_left)
         return;
+    instances_wake(in);
+    instances_nudge_all(in, 'i'); /* which is heard here, too, if messages come again */
     instances_list(in);
     recovery_rescan(&in->app->recovery);
     keys_reread(&in->app->keys);
@@ -237,6 +249,30 @@ static void peer_remove(struct peer *p)
     store_submit(p->in->app->store, &p->remove.req);
 }
 
+/* One that rested was told that it is not alone any more, and has a lease's time to say that it
+ * lives. Where no message goes out it is its silence that counts. */
+static bool peer_may_answer(const struct peer *p)
+{
+    const struct instances *in = p->in;
+    return p->rests && mono_ms() - p->rests_since < in->silent_ms &&
+           (!p->woken_at || mono_ms() - p->woken_at < in->lease_ms);
+}
+
+static void peer_see_rest(struct peer *p, bool rests)
+{
+    struct instances *in = p->in;
+    if (rests && !p->rests) {
+        p->rests_since = mono_ms();
+        p->woken_at = 0;
+    }
+    p->rests = rests;
+    if (!rests || p->woken_at)
+        return;
+    instances_nudge_all(in, 'i');
+    if (in->heard_self && messages_work(in))
+        p->woken_at = mono_ms();
+}
+
 /* By its row as it was just read, and by what the last looks into the cache said. */
 static void peer_judge(struct peer *p)
 {
@@ -244,7 +280,9 @@ static void peer_judge(struct peer *p)
     bool over;
     if (p->row_held || mono_ms() - in->ticked_at > 2 * in->tick_ms || mono_ms() < in->judges_at)
         return; /* or we were stopped ourselves, and know only what was true then */
-    if (!in_cache(in))
+    if (peer_may_answer(p))
+        over = false;
+    else if (!in_cache(in))
         over = true;
     else if (p->cache_failed) /* the cache may be away for us alone: rows it writes always tell */
         over = p->row_mode || p->silent_ms >= in->silent_ms;
@@ -315,6 +353,7 @@ static void peer_update(struct instances *in, const struct instance_row *row, in
     }
     p->listed = true;
     p->row_held = row->lease_until > now;
+    peer_see_rest(p, row->lease_until < row->seen_at);
     p->silent_ms = now - row->seen_at;
     p->row_mode = p->cache_failed && (p->row_mode || p->row_held);
     if (row->leaving && !p->leaving)
@@ -325,6 +364,8 @@ static void peer_update(struct instances *in, const struct instance_row *row, in
 static void instances_read(struct instances *in)
 {
     bool found_self = false;
+    if (!list_empty(&in->peers))
+        in->company_at = mono_ms();
     list_foreach(it, &in->peers) container_of(it, struct peer, link)->listed = false;
     for (struct instance_row *row = in->list.rows; row; row = row->next) {
         if (id_eq(row->id, in->self))
@@ -332,6 +373,8 @@ static void instances_read(struct instances *in)
         else
             peer_update(in, row, in->list.now);
     }
+    if (!list_empty(&in->peers))
+        instances_wake(in);
     list_foreach_safe(it, next, &in->peers)
     {
         struct peer *p = container_of(it, struct peer, link);
@@ -400,6 +443,7 @@ static void instances_lost(struct instances *in)
              old, new);
     in->joining = true;
     in->lease_taken = false;
+    instances_wake(in);
     instances_listen(in);
     live_lose_all(in->app);
     instances_put(in);
@@ -435,6 +479,8 @@ static void instances_was_put(struct store_req *r)
     store_req_deinit(r);
     if (in->was_left)
         return;
+    if (status)
+        instances_wake(in);
     if (status == 0 && joining)
         instances_joined(in);
     else if (status == ERR_NOT_FOUND && !in->app->stopping)
@@ -460,7 +506,7 @@ static void instances_put(struct instances *in)
     in->put.row.version = STR(SLUICE_VERSION);
     in->put.row.leaving = in->leaving;
     in->put.row.sessions = (int64_t)live_count(in->app);
-    in->put.lease_ms = in->shared ? in->lease_ms : LEASE_ALONE_MS;
+    in->put.lease_ms = !in->shared ? LEASE_ALONE_MS : in->resting ? LEASE_REST_MS : in->lease_ms;
     in->put.must_exist = !in->joining;
     in->putting = true;
     store_submit(in->app->store, &in->put.req);
@@ -497,12 +543,61 @@ static void instances_lease(struct instances *in)
     cache_submit(in->app->cache, &in->lease);
 }
 
+/* ---- rest ---- */
+
+/* Nobody else is there, has been there lately, or could come unheard. Leases in a cache are for
+ * those who have company. */
+static bool instances_may_rest(const struct instances *in, int64_t now)
+{
+    return !in_cache(in) && in->heard_self && messages_work(in) && list_empty(&in->peers) &&
+           !in->leaving && !in->was_left && !in->joining && !in->putting && !in->listing &&
+           now - in->company_at >= in->row_ms;
+}
+
+static void instances_rest(struct instances *in)
+{
+    uint64_t ms = (uint64_t)in->tick_ms * REST_TICKS;
+    log_debug("instances", "alone: it rests");
+    in->resting = true;
+    uv_timer_start(&in->tick, instances_tick, ms, ms);
+    cache_rest(in->app->cache, true);
+    instances_put(in); /* marked */
+}
+
+static void instances_wake(struct instances *in)
+{
+    if (!in->resting)
+        return;
+    log_debug("instances", "awake");
+    in->resting = false;
+    in->company_at = in->ticked_at = mono_ms();
+    cache_rest(in->app->cache, false);
+    if (!in->joining) {
+        uv_timer_start(&in->tick, instances_tick, (uint64_t)in->tick_ms, (uint64_t)in->tick_ms);
+        instances_put(in);
+    }
+    recovery_rescan(&in->app->recovery);
+    keys_reread(&in->app->keys);
+    remote_wake(&in->app->remote);
+}
+
 /* ---- the clock ---- */
 
 static void instances_tick(uv_timer_t *t)
 {
     struct instances *in = t->data;
     int64_t now = mono_ms();
+    if (in->resting) {
+        in->ticked_at = now;
+        if (!messages_work(in))
+            instances_wake(in);
+        return;
+    }
+    if (instances_may_rest(in, now)) {
+        in->ticked_at = now;
+        instances_rest(in);
+        return;
+    }
     bool rows = !in_cache(in) || in->cache_failed;
     bool late = now - in->ticked_at > in->lease_ms - in->tick_ms;
     in->ticked_at = now;
@@ -525,6 +620,8 @@ static void instances_tick(uv_timer_t *t)
         instances_list(in);
     if (now - in->swept_at >= in->row_ms) {
         in->swept_at = now;
+        if (!in->heard_self)
+            instances_nudge_all(in, 'i'); /* the one before may have been too early */
         recovery_rescan(&in->app->recovery);
     } else if (!messages_work(in)) {
         recovery_scan_inbox(&in->app->recovery);
@@ -609,7 +706,7 @@ void instances_start(struct instances *in, const char *address, void (*ready)(st
     in->shared = in->app->store->v->shared;
     in->self = id_new(&in->app->ids, (uint64_t)clock_wall_ms());
     in->joining = true;
-    in->ticked_at = in->row_at = in->swept_at = mono_ms();
+    in->ticked_at = in->row_at = in->swept_at = in->company_at = mono_ms();
     if (!in->shared) {
         instances_clear(in);
         return;
@@ -624,6 +721,7 @@ void instances_leave(struct instances *in)
     in->leaving = true;
     if (!in->shared || in->joining)
         return;
+    instances_wake(in);
     instances_put(in);
 }
 
@@ -715,6 +813,11 @@ bool instances_has_company(const struct instances *in)
 unsigned instances_count(const struct instances *in)
 {
     return in->peer_count + 1;
+}
+
+bool instances_is_resting(const struct instances *in)
+{
+    return in->resting;
 }
 
 bool instances_is_joining(const struct instances *in)

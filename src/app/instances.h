@@ -12,6 +12,16 @@
  *     store shared                                in the row
  *     store not shared                            nowhere: one instance, no timer, no query
  *
+ * Who is alone has nobody to tell that it lives. So where messages go through the database, are
+ * heard, and nobody else has been there for INSTANCE_ROW_MS, an instance *rests*: its row is marked
+ * (lease_until before seen_at), and nothing is asked any more.
+ *
+ *     alone ─> row marked ─> rests ── another one's "i…" or "s…", messages away or back ─> awake:
+ *                                     lease renewed at once, all that was left out is looked at
+ *
+ * Who comes says so ("i…") and gives one that rests a lease's time to answer before it holds it for
+ * dead. If the message is lost nevertheless, it is a lease that was judged wrongly: see below.
+ *
  * Messages: channel "workflow" to all ("<instance> <workspace> <id>": there is another version),
  * channel "keys" to all ("<instance>": API keys have changed), channel "nudge" to all ("i…"
  * instances have changed, "s…" sessions are free), channel "n:<instance>" to one ("c<session>" a
@@ -46,6 +56,8 @@ struct instances {
     bool shared;       /* others may be there */
     bool joining;      /* the row of `self` is not written yet */
     bool lease_taken;  /* in the cache, once */
+    bool heard_self;   /* a message of our own has come back: those of others will, too */
+    bool resting;      /* see above */
     bool cache_failed; /* the last renewal there: rows count until it is back */
     bool leaving;
     bool was_left; /* our row is removed, on purpose */
@@ -54,7 +66,8 @@ struct instances {
     int64_t started_at;
     int64_t tick_ms, lease_ms, row_ms, silent_ms; /* as above; tests have less patience */
     int64_t ticked_at, row_at, list_at, swept_at; /* monotonic ms: last tick, renewal, list… */
-    int64_t judges_at; /* before that nobody is held for dead: this instance was stopped itself */
+    int64_t judges_at;  /* before that nobody is held for dead: this instance was stopped itself */
+    int64_t company_at; /* when others were there last, or it was awake for another reason */
     uv_timer_t tick, look_again;
     struct store_instance_put put;
     struct store_instance_list list;
@@ -84,6 +97,8 @@ void instances_deinit(struct instances *in); /* the loop has ended */
 /* Is there another one that is alive and stays? */
 bool instances_has_company(const struct instances *in);
 unsigned instances_count(const struct instances *in);
+/* It is alone, and would hear who comes: what others may have changed need not be looked for. */
+bool instances_is_resting(const struct instances *in);
 bool instances_is_joining(const struct instances *in);
 /* To one instance: kind and id as above. Not sent, or lost: no matter. */
 void instances_nudge(struct instances *in, struct id instance, char kind, struct id id);

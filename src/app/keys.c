@@ -129,7 +129,11 @@ static void keys_read_now(struct keys *k);
 
 static void keys_reread_due(uv_timer_t *t)
 {
-    keys_read_now(t->data);
+    struct keys *k = t->data;
+
+    if (k->loaded && instances_is_resting(&k->app->instances))
+        return; /* nobody else changes them; read again when it wakes */
+    keys_read_now(k);
 }
 
 static void keys_read(struct store_req *r)

@@ -292,6 +292,10 @@ static void remote_ticked(uv_timer_t *t)
     int64_t now = remote_now();
     bool active = r->watched;
     struct cache_stats st;
+    if (instances_is_resting(&r->app->instances)) {
+        uv_timer_stop(t); /* remote_wake() starts it again */
+        return;
+    }
     cache_stats(r->app->cache, &st);
     table_foreach(slot, &r->feeds)
     {
@@ -310,6 +314,18 @@ static void remote_arm(struct remote *r)
     uint64_t ms = (uint64_t)r->silent_ms / 4 ? (uint64_t)r->silent_ms / 4 : 1;
     if (!uv_is_active((uv_handle_t *)&r->tick))
         uv_timer_start(&r->tick, remote_ticked, ms, ms);
+}
+
+void remote_wake(struct remote *r)
+{
+    if (!r->on || (r->feeds.count == 0 && !r->watched))
+        return;
+    table_foreach(slot, &r->feeds)
+    {
+        feed_want_read(slot->value);
+    }
+    remote_say_all_interests(r);
+    remote_arm(r);
 }
 
 /* ---- the log's wishes ---- */

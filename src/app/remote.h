@@ -21,7 +21,8 @@
  * zero, and state changes come on channel "states": "<instance> <session>\nframe". What is said
  * while the cache is away is not heard there: it is the one stream without numbers.
  *
- * Where the cache or the store is not shared nothing of this is on.
+ * Where the cache or the store is not shared nothing of this is on, and while this instance is
+ * alone nothing is looked at: nobody else could have written anything.
  */
 #ifndef SLUICE_APP_REMOTE_H
 #define SLUICE_APP_REMOTE_H
@@ -68,6 +69,9 @@ struct remote {
 void remote_open(struct remote *r, struct app *a);
 /* app.store and app.cache are open; before anybody reads the log. */
 void remote_start(struct remote *r);
+/* Others may be there again, after this instance was alone (instances_is_resting): all that is
+ * followed is looked at. */
+void remote_wake(struct remote *r);
 void remote_close(struct remote *r); /* no cursors are left; the cache is still open */
 
 /* remote_say.c */

@@ -100,6 +100,9 @@ struct cache_vtable {
     /* Fire and forget. ERR_TOO_LARGE, ERR_UNAVAILABLE (away), ERR_OVERLOAD: it was not sent. */
     int (*publish)(struct cache *c, struct str channel, struct str payload);
     void (*stats)(struct cache *c, struct cache_stats *out);
+    /* NULL: nothing to leave out. On: nobody waits for a message soon, so nothing is asked only to
+     * see whether messages still come; a connection that breaks is noticed by the system. */
+    void (*rest)(struct cache *c, bool on);
     /* What still waits is answered ERR_CANCELLED, then `closed` is called and the cache is gone. */
     void (*close)(struct cache *c, void (*closed)(void *data), void *data);
 };
@@ -126,6 +129,11 @@ static inline void cache_unlisten(struct cache *c, struct str channel)
 static inline int cache_publish(struct cache *c, struct str channel, struct str payload)
 {
     return c->v->publish(c, channel, payload);
+}
+static inline void cache_rest(struct cache *c, bool on)
+{
+    if (c->v->rest)
+        c->v->rest(c, on);
 }
 static inline void cache_stats(struct cache *c, struct cache_stats *out)
 {

@@ -105,6 +105,10 @@ void pg_bus_set_deadline(struct pg_bus *b)
                   : b->state == PG_BUS_CONNECTING ? PG_BUS_CONNECT_MS
                                                   : PG_BUS_QUERY_MS;
 
+    if (idle && b->rests) {
+        uv_timer_stop(&b->retry);
+        return;
+    }
     uv_timer_start(&b->retry, idle ? bus_beat : bus_gave_up, ms, 0);
 }
 
@@ -176,8 +180,12 @@ static void bus_ignore_notice(void *arg, const PGresult *res)
 
 static void bus_begin(struct pg_bus *b)
 {
-    const char *keys[] = {"fallback_application_name", "dbname", "client_encoding", NULL};
-    const char *values[] = {"sluice messages", b->url, "UTF8", NULL};
+    /* What the URL does not say: those before dbname give way to it. */
+    const char *keys[] = {"keepalives_idle",           "keepalives_interval",
+                          "keepalives_count",          "tcp_user_timeout",
+                          "fallback_application_name", "dbname",
+                          "client_encoding",           NULL};
+    const char *values[] = {"10", "5", "3", "15000", "sluice messages", b->url, "UTF8", NULL};
 
     b->state = PG_BUS_CONNECTING;
     pg_bus_set_deadline(b);
@@ -209,6 +217,15 @@ static void bus_stats(struct cache *c, struct cache_stats *out)
     out->requests += values.requests;
     out->failures += values.failures;
     out->up = b->state == PG_BUS_IDLE || b->state == PG_BUS_BUSY;
+}
+
+static void bus_rest(struct cache *c, bool on)
+{
+    struct pg_bus *b = pg_bus_of(c);
+
+    b->rests = on;
+    if (b->state == PG_BUS_IDLE)
+        pg_bus_set_deadline(b);
 }
 
 static void bus_part_closed(void *data)
@@ -265,6 +282,7 @@ static const struct cache_vtable pg_bus_vtable = {
     .unlisten = pg_bus_unlisten,
     .publish = pg_bus_publish,
     .stats = bus_stats,
+    .rest = bus_rest,
     .close = bus_close,
 };
 

@@ -7,6 +7,9 @@
  * LISTENs and UNLISTENs that are due, or else up to PG_BUS_BATCH messages in one transaction; what
  * comes meanwhile waits, bounded. Values, leases and counters lie in the memory of each instance.
  *
+ * A server that hangs is found by a query when there was none for PG_BUS_BEAT_MS; not while it
+ * rests (cache_rest): then TCP's keep-alive finds the dead.
+ *
  * PostgreSQL folds messages of one transaction that are the same on the same channel into one. It
  * must be the server itself or a pooler in session mode: a transaction pooler loses LISTEN.
  */
@@ -68,6 +71,7 @@ struct pg_bus {
     uv_timer_t retry; /* AWAY: try again; CONNECTING, LISTENING, BUSY: give up; IDLE: beat */
     uint64_t retry_ms, up_since;
     bool was_up, said_away, said_failed;
+    bool rests; /* no beat */
     struct cache_stats st;
     unsigned handles;
     void (*closed)(void *data);

@@ -75,14 +75,19 @@ static void end_close(struct copy_end *end)
     free(end);
 }
 
-/* By the database's clock, as leases are. With Redis a row is renewed every ten seconds only. */
+/* By the database's clock, as leases are. With Redis a row is renewed every ten seconds only; a
+ * server that rests renews none, but its writer still has its lock. */
 static int end_check_alone(struct copy_end *end, struct errbuf *e)
 {
     int status;
     PGresult *result =
         end_query(end,
                   "SELECT name FROM instances WHERE greatest(lease_until, updated_at + 30000)"
-                  " > extract(epoch FROM now()) * 1000 LIMIT 1",
+                  " > extract(epoch FROM now()) * 1000 OR (lease_until < updated_at AND EXISTS"
+                  " (SELECT FROM pg_locks AS l WHERE l.locktype = 'advisory' AND l.granted"
+                  " AND l.objsubid = 2 AND l.pid <> pg_backend_pid() AND l.database ="
+                  " (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())))"
+                  " LIMIT 1",
                   &status, e);
 
     if (result && PQntuples(result) > 0)

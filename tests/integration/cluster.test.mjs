@@ -1,8 +1,10 @@
 // Several servers over one PostgreSQL, with Redis and without: commands anywhere, deaths, hand-overs.
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { Reader } from './lib/client.mjs';
-import { Server, Standin } from './lib/server.mjs';
+import { Server, Standin, sluiceBin } from './lib/server.mjs';
 import { Database, ctl, storeKind } from './lib/services.mjs';
 
 const skip = storeKind() === 'postgres' ? false : 'the embedded store has one instance';
@@ -93,6 +95,25 @@ for (const cache of ['redis', 'none']) {
       const self = (await instances(b)).filter((i) => i.self);
       assert.equal(self.length, 1);
       assert.equal(self[0].address, b.url);
+    });
+
+    test('alone it rests and asks nothing; who comes finds it alive', { skip: cache !== 'none' }, async () => {
+      const one = await serve();
+      const id = await one.execute(review);
+      await until(() => database.query('SELECT lease_until < updated_at FROM instances') === 't', 40000);
+      const copy = spawnSync(sluiceBin(), ['copy', '--from', database.url, '--to', `sqlite:${join(one.scratch, 'never')}`], { encoding: 'utf8' });
+      assert.match(copy.stderr, /a server runs/, 'its lease is over, and it runs all the same');
+      const asked = async () => (await metric(one, 'sluice_store_reads_total')) + (await metric(one, 'sluice_store_writes_total'));
+      const before = await asked();
+      const [self] = await instances(one); // one read
+      const two = await serve();
+      await until(async () => (await metric(two, 'sluice_instances')) === 2 && (await instances(two)).every((i) => i.lease === 'held'));
+      assert.equal((await answer(two, id)).status, 200);
+      assert.ok((await instances(two)).some((i) => i.id === self.id), 'it was not held for dead');
+      gapless(await two.events(id));
+      await two.close();
+      servers.splice(servers.indexOf(two), 1);
+      assert.ok((await asked()) > before + 1, 'with company it looked again');
     });
 
     test('kill -9 of the owner before it reads: the command is carried out once, by another', async () => {
