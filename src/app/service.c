@@ -381,6 +381,8 @@ void svc_metrics(struct app *a, struct svc_req *req)
         {"sluice_requests_total", "counter", "HTTP requests", (double)net.requests},
         {"sluice_frames_sent_total", "counter", "WebSocket and SSE frames",
          (double)net.frames_sent},
+        {"sluice_websocket_writes_total", "counter", "writes, each of one frame or more",
+         (double)net.ws_writes},
         {"sluice_bytes_sent_total", "counter", "bytes sent", (double)net.bytes_sent},
         {"sluice_cache_up", "gauge", "1 while the cache can be reached", cache.up ? 1 : 0},
         {"sluice_cache_requests_total", "counter", "requests to the cache", (double)cache.requests},

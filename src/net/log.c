@@ -15,6 +15,7 @@
 static void tail_free(struct log_tail *t)
 {
     list_remove(&t->by_seal);
+    list_remove(&t->telling);
     free(t->bytes);
     free(t->offsets);
     free(t);
@@ -29,6 +30,7 @@ struct log_hub *log_hub_create(struct log_reader *reader)
     table_init(&h->reads);
     list_init(&h->tails);
     list_init(&h->watchers);
+    list_init(&h->telling);
     list_init(&h->reads_queued);
     return h;
 }
@@ -59,6 +61,8 @@ struct log_tail *log_tail_want(struct log_hub *h, struct id session_id)
     t->seq_last = -1;
     list_init(&t->idle);
     list_init(&t->waiting);
+    list_init(&t->due);
+    list_init(&t->telling);
     list_init(&t->by_seal);
     table_put(&h->by_session, session_id, t);
     return t;
@@ -236,21 +240,60 @@ void log_tell_watchers(struct log_hub *h, struct id session_id, struct str frame
     }
 }
 
-void log_tail_announce(struct log_tail *t)
+/* ---- telling ---- */
+
+#define TELL_COST_MIN 2048 /* a write of nothing much */
+
+void log_hub_set_later(struct log_hub *h, void (*later)(void *data), void *data)
 {
-    struct list ready;
+    h->later = later;
+    h->later_data = data;
+}
+
+/* Tells so many, or for so much; the tail may be gone afterwards. False: others are left. */
+static bool tail_tell(struct log_tail *t, size_t count, size_t cost)
+{
     struct list *l;
+    bool all;
 
     t->busy++;
-    list_init(&ready);
-    list_splice(&ready, &t->waiting);
-    while ((l = list_pop(&ready))) {
-        struct log_cursor *c = container_of(l, struct log_cursor, link);
-        list_append(&t->idle, l);
-        c->ready(c);
+    for (; count > 0 && cost > 0 && (l = list_pop(&t->due)); count--) {
+        size_t bytes = log_cursor_tell(container_of(l, struct log_cursor, link));
+        bytes = bytes > TELL_COST_MIN ? bytes : TELL_COST_MIN;
+        cost -= bytes < cost ? bytes : cost;
     }
     t->busy--;
+    all = list_empty(&t->due);
+    if (all)
+        list_remove(&t->telling);
     log_tail_maybe_free(t);
+    return all;
+}
+
+void log_tail_announce(struct log_tail *t)
+{
+    struct log_hub *h = t->hub;
+
+    /* Those that are due since an earlier seal lack more, and are first. */
+    list_splice(&t->due, &t->waiting);
+    if (!h->later) {
+        tail_tell(t, SIZE_MAX, SIZE_MAX);
+    } else if (!list_is_linked(&t->telling) && !tail_tell(t, LOG_TELL_NOW, SIZE_MAX)) {
+        list_append(&h->telling, &t->telling);
+        h->later(h->later_data);
+    }
+}
+
+bool log_tell_more(struct log_hub *h)
+{
+    struct list *l = list_pop(&h->telling);
+
+    if (l) {
+        struct log_tail *t = container_of(l, struct log_tail, telling);
+        list_append(&h->telling, l); /* the others first now */
+        tail_tell(t, SIZE_MAX, LOG_TELL_COST);
+    }
+    return !list_empty(&h->telling);
 }
 
 /* Appends events, the first of which is the next one after the tail's last, or a later one: then

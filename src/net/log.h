@@ -29,6 +29,9 @@
 #define LOG_TAILS_BYTES_MAX (64u << 20)
 #define LOG_READ_BYTES      (256u << 10) /* what one read behind the tail should give, about */
 #define LOG_READS_MAX       32           /* reads under way at once; others wait their turn */
+#define LOG_TELL_NOW        32 /* readers that are told of news at once, where others can wait */
+#define LOG_TELL_COST       (256u << 10) /* of one log_tell_more(): bytes, a reader for 2 kB at least */
+#define LOG_DELIVER_BYTES   65536        /* of one run that is delivered */
 
 /* A read of stored events, answered through log_read_done(). Made and freed by the log, carried by
  * app. */
@@ -55,6 +58,13 @@ struct log_reader { /* app implements it over the store */
 struct log_hub;
 struct log_hub *log_hub_create(struct log_reader *reader);
 void log_hub_destroy(struct log_hub *h); /* no cursors, no watchers, no reads under way */
+
+/* How many readers a session has must not hold up the loop: with `later`, one seal tells the first
+ * LOG_TELL_NOW of them, and asks for turns. In each the owner of the loop calls log_tell_more(),
+ * which tells some and says whether there are more. `later` may be called again meanwhile. NULL:
+ * all are told at once. */
+void log_hub_set_later(struct log_hub *h, void (*later)(void *data), void *data);
+bool log_tell_more(struct log_hub *h);
 
 /* frames: whole events joined by '\n', seq_first … seq_last: those that follow the last ones sealed
  * here, or, when another instance had the session in between, later ones. Calls `ready` of waiting
@@ -100,11 +110,16 @@ struct log_cursor {
     int64_t next_seq;                    /* the next one wanted: after + 1 */
     void (*ready)(struct log_cursor *c); /* after LOG_NEXT_WAIT: there may be more now; never
                                             inside log_cursor_next */
+    /* Or NULL: the short way, in place of `ready`. `run` is what the tail has for a cursor that
+     * waited, LOG_DELIVER_BYTES at most or one event. True: all of it is taken, the cursor has
+     * moved past it and waits on. False: nothing was, and `ready` follows. Must not close the
+     * cursor. */
+    bool (*deliver)(struct log_cursor *c, const struct log_run *run);
     void *data;
     /* Private */
     struct log_hub *hub;
     struct log_tail *tail;
-    struct list link;        /* in tail->idle or tail->waiting, or in read->cursors */
+    struct list link;        /* in tail->idle, ->waiting or ->due, or in read->cursors */
     struct log_read *read;   /* under way */
     struct log_chunk *chunk; /* what a read gave, as far as it was not taken yet */
     size_t chunk_at;

@@ -242,6 +242,33 @@ enum log_next log_cursor_next(struct log_cursor *c, size_t bytes_max, struct log
     return LOG_NEXT_WAIT;
 }
 
+/* A cursor that waits has no chunk, and no read under way. */
+static size_t cursor_deliver(struct log_cursor *c)
+{
+    struct log_tail *t = c->tail;
+    struct log_run run;
+
+    if (!c->deliver || !tail_holds(t, c->next_seq))
+        return 0;
+    log_tail_run(t, c->next_seq, LOG_DELIVER_BYTES, &run);
+    if (!c->deliver(c, &run))
+        return 0;
+    c->next_seq = run.seq_last + 1;
+    list_append(c->next_seq > t->seq_last ? &t->waiting : &t->due, &c->link);
+    return run.len;
+}
+
+size_t log_cursor_tell(struct log_cursor *c)
+{
+    size_t bytes = cursor_deliver(c);
+
+    if (bytes > 0)
+        return bytes;
+    list_append(&c->tail->idle, &c->link);
+    c->ready(c);
+    return 0;
+}
+
 bool log_cursor_has_more(const struct log_cursor *c)
 {
     return !c->read &&

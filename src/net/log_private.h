@@ -11,6 +11,8 @@ struct log_tail {
     struct log_hub *hub;
     struct id session_id;
     struct list idle, waiting;   /* cursors; those in a read are in read->cursors */
+    struct list due;             /* those that waited and are to be told */
+    struct list telling;         /* in hub->telling while others than the loop's owner wait */
     unsigned cursors;            /* all of them */
     struct list by_seal;         /* in hub->tails while it holds bytes */
     int64_t seq_first, seq_last; /* seq_last -1: not known */
@@ -35,6 +37,9 @@ struct log_hub {
     struct log_reader *reader;
     struct table by_session;
     struct list tails; /* by seal, the oldest first */
+    struct list telling;
+    void (*later)(void *data);
+    void *later_data;
     struct list watchers;
     struct table reads; /* by session and after, for sharing */
     struct list reads_queued;
@@ -51,5 +56,8 @@ void log_tail_maybe_free(struct log_tail *t);
 void log_tail_run(const struct log_tail *t, int64_t seq, size_t bytes_max, struct log_run *out);
 /* Lets waiting cursors know; the tail may be gone afterwards. */
 void log_tail_announce(struct log_tail *t);
+/* Tells one cursor, which is in no list, and puts it where it belongs. The bytes that it took at
+ * once; it may be closed afterwards. */
+size_t log_cursor_tell(struct log_cursor *c);
 
 #endif

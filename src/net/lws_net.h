@@ -91,6 +91,7 @@ struct net_server {
     uv_check_t check;
     bool polling;   /* between those two: what comes, comes from a socket */
     uv_idle_t turn; /* runs while the context is being destroyed */
+    uv_idle_t tell; /* runs while the log has readers to tell */
     unsigned turns;
     uint64_t tick_at; /* uv_now of the next tick */
     unsigned handles; /* of those, not closed yet */

@@ -185,6 +185,19 @@ static void poll_ends(uv_check_t *h)
     ((struct net_server *)h->data)->polling = false;
 }
 
+static void server_tell(uv_idle_t *idle)
+{
+    struct net_server *s = idle->data;
+
+    if (!log_tell_more(s->log))
+        uv_idle_stop(idle);
+}
+
+static void server_tell_later(void *data)
+{
+    uv_idle_start(&((struct net_server *)data)->tell, server_tell);
+}
+
 static void server_init(struct net_server *s, uv_loop_t *loop, const struct net_config *config)
 {
     unsigned fds = fds_limit();
@@ -224,11 +237,12 @@ static void server_init(struct net_server *s, uv_loop_t *loop, const struct net_
     uv_timer_init(loop, &s->ticker);
     uv_timer_init(loop, &s->grace);
     uv_idle_init(loop, &s->turn);
+    uv_idle_init(loop, &s->tell);
     uv_prepare_init(loop, &s->prepare);
     uv_check_init(loop, &s->check);
     s->reaper.data = s->ticker.data = s->grace.data = s->turn.data = s;
-    s->prepare.data = s->check.data = s;
-    s->handles = 6;
+    s->prepare.data = s->check.data = s->tell.data = s;
+    s->handles = 7;
     uv_prepare_start(&s->prepare, poll_begins);
     uv_check_start(&s->check, poll_ends);
 }
@@ -326,7 +340,9 @@ static void server_turn(uv_idle_t *idle)
         s->turns = 0;
         return;
     }
+    log_hub_set_later(s->log, NULL, NULL);
     uv_close((uv_handle_t *)&s->reaper, server_freed);
+    uv_close((uv_handle_t *)&s->tell, server_freed);
     uv_close((uv_handle_t *)&s->ticker, server_freed);
     uv_close((uv_handle_t *)&s->grace, server_freed);
     uv_close((uv_handle_t *)&s->turn, server_freed);
@@ -366,6 +382,7 @@ int net_server_open(struct net_server **out, struct uv_loop_s *loop,
         uv_idle_start(&s->turn, server_turn);
         return status;
     }
+    log_hub_set_later(log, server_tell_later, s);
     *out = s;
     return 0;
 }

@@ -10,14 +10,27 @@
 
 /* ---- bytes ---- */
 
-/* Frames, as they go out. lws_write() would make one frame of it; as "HTTP" it leaves bytes alone.
- */
+/* Frames, as they go out: to the socket itself while libwebsockets has nothing of its own to send,
+ * and through it what did not fit, which it finishes when there is room. lws_write() would make one
+ * frame of it; as "HTTP" it leaves bytes alone. */
 static void ws_write(struct ws *ws, unsigned char *bytes, size_t n)
 {
     struct conn *c = ws->conn;
 
     if (c->ended || ws->closing)
         return;
+    c->server->stats.ws_writes++;
+    if (!c->server->tls_cert && !ws->choked && !lws_partial_buffered(c->wsi)) {
+        ssize_t sent = conn_send(c, &(struct iovec){bytes, n}, 1);
+        if (sent < 0) {
+            conn_end(c);
+            return;
+        }
+        if ((size_t)sent == n)
+            return;
+        bytes += sent;
+        n -= (size_t)sent;
+    }
     if (lws_write(c->wsi, bytes, n, LWS_WRITE_HTTP) < 0) {
         conn_end(c);
         return;
@@ -218,6 +231,19 @@ static void sub_ready(struct log_cursor *cursor)
     ws_pump(sub->ws);
 }
 
+/* The short way of ws_pump() for one that has had all so far and lacks just this. */
+static bool sub_deliver(struct log_cursor *cursor, const struct log_run *run)
+{
+    struct ws_sub *sub = cursor->data;
+    struct ws *ws = sub->ws;
+
+    if (!sub->announced || ws->choked || ws->closing || ws->pumping || ws->conn->ended ||
+        ws->queue.len > 0 || !list_empty(&ws->active))
+        return false;
+    ws_write_run(ws, &(struct log_run){run->seq_first, run->seq_last, run->bytes, run->len});
+    return true;
+}
+
 void ws_sub_got(struct ws_sub *sub, struct svc_req *q)
 {
     struct str session = buf_str(&q->body);
@@ -243,6 +269,7 @@ void ws_sub_got(struct ws_sub *sub, struct svc_req *q)
         .session_id = sub->session_id,
         .next_seq = sub->after + 1,
         .ready = sub_ready,
+        .deliver = sub_deliver,
         .data = sub,
     };
     log_cursor_open(sub->ws->conn->server->log, &sub->cursor);

@@ -50,6 +50,7 @@ void net_server_recheck(struct net_server *s);
 struct net_stats {
     unsigned connections, websockets, sse, cursors;
     unsigned long long requests, frames_sent, bytes_sent;
+    unsigned long long ws_writes; /* each of one frame or more */
 };
 void net_server_stats(const struct net_server *s, struct net_stats *out);
 

@@ -27,6 +27,8 @@ struct fake {
     int64_t seen[64]; /* committed when the read looked */
     unsigned pending_count, reads;
     int fail_next;
+    bool refuses; /* viewers do not always take what they are given */
+    unsigned laters;
 };
 
 static void fake_read(struct log_reader *r, struct log_read *read)
@@ -128,11 +130,13 @@ struct viewer {
     int64_t expect;
     bool ready, snapshot;
     int errors;
+    unsigned told, delivered;
 };
 
 static void viewer_ready(struct log_cursor *c)
 {
     ((struct viewer *)c->data)->ready = true;
+    ((struct viewer *)c->data)->told++;
 }
 
 static void viewer_open(struct viewer *v, struct fake *f, int64_t after)
@@ -184,6 +188,20 @@ static void viewer_take(struct viewer *v, int runs, size_t bytes)
     }
 }
 
+/* The short way: what it is given must be what viewer_take() would have had. */
+static bool viewer_deliver(struct log_cursor *c, const struct log_run *run)
+{
+    struct viewer *v = c->data;
+    struct log_run copy = *run;
+
+    assert_false(v->ready); /* only one that waits is given something */
+    if (v->f->refuses && rand() % 3 == 0)
+        return false;
+    viewer_check(v, &copy);
+    v->delivered++;
+    return true;
+}
+
 static void test_live(void **state)
 {
     struct fake f;
@@ -209,6 +227,78 @@ static void test_live(void **state)
     log_cursor_close(&v.c);
     log_forget(f.hub, f.session);
     assert_int_equal(log_last_seq(f.hub, f.session), -1);
+    fake_deinit(&f);
+}
+
+static void fake_later(void *data)
+{
+    ((struct fake *)data)->laters++;
+}
+
+/* Many readers of one session are told in turns, each of everything, whichever way it takes. */
+static void test_told_in_turns(void **state)
+{
+    enum { N = 1000 };
+    struct fake f;
+    struct viewer *v = calloc(N, sizeof(*v));
+    unsigned turns = 0, told = 0;
+    (void)state;
+
+    fake_init(&f);
+    log_hub_set_later(f.hub, fake_later, &f);
+    fake_commit(&f, 5, 10);
+    fake_seal(&f, 2);
+    for (int i = 0; i < N; i++) {
+        viewer_open(&v[i], &f, 2);
+        v[i].c.deliver = i % 3 ? viewer_deliver : NULL;
+        viewer_take(&v[i], 1, 1000);
+        v[i].told = 0;
+    }
+    assert_int_equal(f.laters, 0);
+    fake_seal(&f, 3);
+    assert_int_equal(f.laters, 1);
+    for (int i = 0; i < N; i++)
+        told += v[i].told + v[i].delivered;
+    assert_int_equal(told, LOG_TELL_NOW);
+    assert_true(log_tell_more(f.hub));
+    assert_true(v[40].told + v[40].delivered == 1 && v[N - 2].told + v[N - 2].delivered == 0);
+    log_cursor_close(&v[N - 1].c); /* before it was told */
+    fake_seal(&f, 4);              /* those who lack two are first, and have both at once */
+    while (log_tell_more(f.hub))
+        turns++;
+    assert_in_range(turns, 2, N / LOG_TELL_NOW);
+    assert_int_equal(v[N - 2].told + v[N - 2].delivered, 1);
+    assert_int_equal(v[1].delivered, 2);
+    assert_false(log_tell_more(f.hub));
+    for (int i = 0; i < N - 1; i++) {
+        viewer_take(&v[i], 10, 1000);
+        assert_int_equal(v[i].expect, 5);
+        log_cursor_close(&v[i].c);
+    }
+    fake_seal(&f, 5);
+    assert_int_equal(f.reads, 0);
+    free(v);
+    fake_deinit(&f);
+}
+
+/* More than one delivery may carry: the rest follows, before anything newer. */
+static void test_deliver_much(void **state)
+{
+    struct fake f;
+    struct viewer v;
+    (void)state;
+
+    fake_init(&f);
+    fake_commit(&f, 40, 5000);
+    fake_seal(&f, 1);
+    viewer_open(&v, &f, 1);
+    v.c.deliver = viewer_deliver;
+    viewer_take(&v, 1, 1000);
+    fake_seal(&f, 40);
+    assert_int_equal(v.expect, 41);
+    assert_int_equal(v.told, 0);
+    assert_in_range(v.delivered, 3, 5);
+    log_cursor_close(&v.c);
     fake_deinit(&f);
 }
 
@@ -605,7 +695,10 @@ static void random_step(struct fake *f, struct viewer *v, bool *open, int n)
 {
     int i = rand() % n;
 
-    switch (rand() % 8) {
+    switch (rand() % 9) {
+    case 8:
+        log_tell_more(f->hub);
+        break;
     case 0:
         fake_commit(f, 1 + rand() % 20, rand() % 50 == 0 ? 90000 : (size_t)(rand() % 3000));
         break;
@@ -625,6 +718,7 @@ static void random_step(struct fake *f, struct viewer *v, bool *open, int n)
             open[i] = false;
         } else if (!open[i]) {
             viewer_open(&v[i], f, f->sealed ? rand() % (f->sealed + 1) : 0);
+            v[i].c.deliver = i % 3 ? viewer_deliver : NULL;
             open[i] = true;
         }
         break;
@@ -638,22 +732,43 @@ static void random_step(struct fake *f, struct viewer *v, bool *open, int n)
     }
 }
 
+/* So that many wait. */
+static void random_catch_up(struct fake *f, struct viewer *v, const bool *open, int n)
+{
+    for (int round = 0; round < 10; round++) {
+        for (int i = 0; i < n; i++)
+            if (open[i])
+                viewer_take(&v[i], 20, 1u << 16);
+        while (f->pending_count > 0)
+            fake_answer(f, 0, 0, 500);
+    }
+}
+
 static void test_random(void **state)
 {
-    enum { N = 12 };
+    enum { FEW = 12, MANY = 90 };
     (void)state;
 
     for (unsigned seed = 1; seed <= 60; seed++) {
         struct fake f;
-        struct viewer v[N];
-        bool open[N] = {false};
+        struct viewer v[MANY];
+        bool open[MANY] = {false};
+        int n = seed % 8 ? FEW : MANY;
 
         srand(seed);
         fake_init(&f);
-        for (int i = 0; i < 4000; i++)
-            random_step(&f, v, open, N);
+        f.refuses = true;
+        if (n == MANY)
+            log_hub_set_later(f.hub, fake_later, &f);
+        for (int i = 0; i < 4000; i++) {
+            random_step(&f, v, open, n);
+            if (n == MANY && i % 500 == 0)
+                random_catch_up(&f, v, open, n);
+        }
         fake_seal(&f, f.committed);
-        for (int i = 0; i < N; i++) {
+        while (log_tell_more(f.hub)) {}
+        assert_true(n == FEW || f.laters > 0);
+        for (int i = 0; i < n; i++) {
             while (open[i] && v[i].expect <= f.committed) {
                 bool progress = v[i].ready || f.pending_count > 0;
                 assert_true(progress); /* nobody waits for ever */
@@ -674,6 +789,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_live),
+        cmocka_unit_test(test_told_in_turns),
+        cmocka_unit_test(test_deliver_much),
         cmocka_unit_test(test_behind_the_tail),
         cmocka_unit_test(test_not_live),
         cmocka_unit_test(test_a_session_that_was_elsewhere_for_a_while),
