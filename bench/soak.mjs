@@ -29,7 +29,7 @@ if (!(minutes > 0) || !['sqlite', 'postgres'].includes(flags.store)) {
 }
 const out = flags.out ?? join(repo, 'build/soak.jsonl');
 const seconds = minutes * 60;
-const warmUp = Math.min(300, seconds / 4); // sessions that wait and leave memory, caches, the allocator
+const warmUp = Math.min(300, seconds / 2, Math.max(45, seconds / 6)); // sessions that wait and leave memory, caches, the allocator
 const every = minutes > 20 ? 60 : Math.max(2, seconds / 24);
 const WORDS = 200, RATE = 20, CALLS = 8, LOGGED = 10;
 
