@@ -49,4 +49,7 @@ export const figures = [
   { id: 'growth.viewers', scenario: 'growth', what: 'cost of a frame to a viewer, 10,000 of them beside 10', unit: 'x', better: 'less', reach: 1.3, stores: one },
 ];
 
+// Scenarios that take minutes, and measure by turns within one run: not more often than this.
+export const most = { growth: 1 };
+
 export const reached = (f, value) => (f.better === 'more' ? value >= f.reach : value <= f.reach);

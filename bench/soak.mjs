@@ -12,7 +12,7 @@ import { parseArgs } from 'node:util';
 import { cpus, loadavg } from 'node:os';
 import { repo } from '../tests/integration/lib/server.mjs';
 import { Context, programs } from './lib/context.mjs';
-import { childrenOf, cpuMs, residentBytes } from './lib/proc.mjs';
+import { cpuMs, machineMs, residentBytes } from './lib/proc.mjs';
 import { memoryGrowth, thirds } from './lib/steady.mjs';
 
 const { values: flags, positionals } = parseArgs({
@@ -143,9 +143,14 @@ async function soak(c) {
     memory.resident.push([at, residentBytes(server.pid)]);
     memory.heap.push([at, await c.metric(server, 'sluice_heap_bytes')]);
   }, 1000);
-  const who = () => ({ server: cpuMs(server.pid), store: c.cpuMs(server) - cpuMs(server.pid), load: cpuMs(load.pid), standin: cpuMs(standinPid), judge: process.cpuUsage().user / 1000 });
+  const who = () => ({ server: cpuMs(server.pid), store: c.cpuMs(server) - cpuMs(server.pid), load: cpuMs(load.pid), model: cpuMs(standinPid), judge: cpuMs(process.pid) });
+  const before = { machine: machineMs(), ...who() };
   let shares;
-  const last = setTimeout(() => { shares = who(); }, (seconds - 1) * 1000);
+  const last = setTimeout(() => {
+    const now = { machine: machineMs(), ...who() };
+    shares = Object.fromEntries(Object.keys(now).map((k) => [k, now[k] - before[k]]));
+    shares.others = 2 * shares.machine - Object.values(shares).reduce((a, b) => a + b, 0);
+  }, (seconds - 1) * 1000);
   const end = await load.done;
   clearInterval(sampling);
   clearTimeout(last);
@@ -202,10 +207,13 @@ function judge(r) {
   bad += verdict('CPU for the same work', cpu.worse, `${cpu.first.toFixed(1)} us a session or word in the first third, ${cpu.last.toFixed(1)} in the last`);
   const begun = ['w1', 'talks', 'waits'].map((k) => [k, r.end[k].accepted, seconds * Number(flags[k])]);
   bad += verdict('the load', begun.some(([, n, wanted]) => n < 0.98 * wanted - 1), begun.map(([k, n, wanted]) => `${n.toLocaleString('en')} of ${wanted.toLocaleString('en')} ${k}`).join(', '));
-  bad += verdict('the truth', faults.size > 0, `${r.accepted.toLocaleString('en')} sessions, each accepted and ended once, as many stored; ${r.end.talks.ended.toLocaleString('en')} texts beside the model's own record, ${r.end.back.toLocaleString('en')} viewers cut off and back, ${r.end.came.toLocaleString('en')} passing by, ${r.end.events.toLocaleString('en')} events gapless; ${r.judges.toLocaleString('en')} looks`);
+  const counts = `${r.accepted.toLocaleString('en')} sessions, ${r.end.talks.ended.toLocaleString('en')} texts, ${r.end.back.toLocaleString('en')} viewers cut off and back, ${r.end.came.toLocaleString('en')} passing by, ${r.end.events.toLocaleString('en')} events, ${r.judges.toLocaleString('en')} looks at the store and the model's record`;
+  bad += verdict('the truth', faults.size > 0, `${counts}; ${faults.size ? 'not all is as it must be:' : 'each session ended once and is stored, each text is the model\'s own, no event lost or doubled'}`);
   for (const [what, f] of faults) console.log(`        ${what} (${f.times} times): ${f.examples.join('; ')}`);
   console.log(`        ${(r.disk / 1e9).toFixed(2)} GB on disk, ${Math.round(r.disk / (r.accepted - r.end.deleted))} bytes a session of all kinds, ${r.end.deleted.toLocaleString('en')} deleted`);
-  if (r.shares) console.log(`        CPU, cores: ${Object.entries(r.shares).map(([k, v]) => `${k} ${(v / 1000 / seconds).toFixed(2)}`).join(', ')}`);
+  const { machine, others, ...ours } = r.shares, cores = (v) => (v / 1000 / (seconds - 1)).toFixed(2);
+  console.log(`        of ${cpus().length} cores ${cores(machine)} were busy: ${Object.entries(ours).map(([k, v]) => `${k} ${cores(v)}`).join(', ')}, all else ${cores(others)}`);
+  if (others > 0.2 * 1000 * seconds) console.log('        other programs had a part of the machine: what is said of p99 is said of them too');
   return { bad, heap, rss };
 }
 

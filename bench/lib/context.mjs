@@ -90,7 +90,8 @@ export class Context {
   }
 
   async close() {
-    for (const thing of this.open.reverse()) await thing.close();
-    this.open = [];
+    let first;
+    while (this.open.length) try { await this.open.pop().close(); } catch (err) { first ??= err; }
+    if (first) throw first;
   }
 }

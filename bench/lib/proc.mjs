@@ -34,3 +34,9 @@ export const residentBytes = (pid) => field(pid, 'VmRSS') * 1024;
 export const wakeups = (pid) =>
   readdirSync(`/proc/${pid}/task`).reduce((n, t) =>
     n + Number(/^voluntary_ctxt_switches:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/task/${t}/status`, 'utf8'))[1]), 0);
+
+/** Milliseconds in which the cores of this machine did anything, for whomever; guests' and stolen time too. */
+export function machineMs() {
+  const f = readFileSync('/proc/stat', 'utf8').split('\n', 1)[0].split(/\s+/).slice(1).map(Number);
+  return (f.slice(0, 8).reduce((a, b) => a + b, 0) - f[3] - f[4]) * TICK_MS; // all but idle and waiting for a disk
+}
