@@ -269,7 +269,7 @@ static void server_protocols(struct net_server *s)
     s->protocols[0] = (struct lws_protocols){
         .name = PROTOCOL,
         .callback = net_callback,
-        .rx_buffer_size = 1024,    /* taken for every WebSocket */
+        .rx_buffer_size = 256,     /* taken for every WebSocket; what is longer comes in pieces */
         .tx_packet_size = 1u << 20 /* the most that one write gives to the socket */
     };
 }

@@ -61,8 +61,8 @@ struct ws_sub {
     bool cursor_open;
     bool announced;      /* `subscribed` was sent */
     bool wants_snapshot; /* the log no longer has what it wants */
-    char request_id[WS_REQUEST_ID_MAX + 3];
-    struct ws_req *get; /* asks for the session */
+    char *request_id;    /* heap, until it is announced; NULL: none */
+    struct ws_req *get;  /* asks for the session */
     struct watcher watcher;
 };
 

@@ -1,4 +1,3 @@
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,10 +46,7 @@ static void ws_flush(struct ws *ws)
     if (ws->queue.len == 0)
         return;
     ws_write(ws, (unsigned char *)ws->queue.data, ws->queue.len);
-    if (ws->queue.cap > 4096)
-        buf_deinit(&ws->queue);
-    else
-        buf_clear(&ws->queue);
+    buf_deinit(&ws->queue); /* so that an idle one costs little */
 }
 
 void ws_close(struct ws *ws, int code, const char *text)
@@ -153,6 +149,11 @@ static void ws_write_run(struct ws *ws, struct log_run *run)
 
 /* ---- subscriptions ---- */
 
+static const char *sub_request_id(const struct ws_sub *sub)
+{
+    return sub->request_id ? sub->request_id : "";
+}
+
 static void sub_announce(struct ws_sub *sub, const char *verdict, struct str session)
 {
     struct ws *ws = sub->ws;
@@ -160,12 +161,12 @@ static void sub_announce(struct ws_sub *sub, const char *verdict, struct str ses
     struct jw w;
 
     id_format(sub->session_id, id);
-    if (sub->request_id[0]) {
+    if (sub->request_id) {
         ws_begin(ws, &w, "ack", sub->request_id);
         jw_kv_stringz(&w, "session_id", id);
         ws_end(ws, &w);
     }
-    ws_begin(ws, &w, "subscribed", sub->request_id);
+    ws_begin(ws, &w, "subscribed", sub_request_id(sub));
     jw_kv_stringz(&w, "session_id", id);
     jw_kv_stringz(&w, "verdict", verdict);
     jw_kv_i64(&w, "last_seq", sub->last_seq);
@@ -173,7 +174,8 @@ static void sub_announce(struct ws_sub *sub, const char *verdict, struct str ses
         jw_kv_raw(&w, "session", session);
     ws_end(ws, &w);
     sub->announced = true;
-    sub->request_id[0] = '\0';
+    free(sub->request_id);
+    sub->request_id = NULL;
     if (!sub->watcher.session)
         net_watch_join(ws->conn->server, &sub->watcher, sub->session_id);
 }
@@ -205,6 +207,7 @@ void ws_sub_drop(struct ws_sub *sub)
         sub->get->sub = NULL;
     list_remove(&sub->link);
     sub->ws->sub_count--;
+    free(sub->request_id);
     free(sub);
 }
 
@@ -214,7 +217,7 @@ static void sub_fail(struct ws_sub *sub, int status, const char *code, const cha
     struct jw w;
 
     id_format(sub->session_id, id);
-    ws_begin(sub->ws, &w, "error", sub->request_id);
+    ws_begin(sub->ws, &w, "error", sub_request_id(sub));
     jw_kv_stringz(&w, "code", code ? code : err_word(status));
     jw_kv_stringz(&w, "error", sentence);
     jw_kv_stringz(&w, "session_id", id);
@@ -311,7 +314,7 @@ void ws_subscribe(struct ws *ws, struct id session_id, int64_t after, bool watch
     sub->watcher.name = access_name(conn_who(ws->conn));
     sub->watcher.tell = watching ? sub_tell_watching : NULL;
     list_init(&sub->active_link);
-    snprintf(sub->request_id, sizeof(sub->request_id), "%s", request_id);
+    sub->request_id = request_id[0] ? mem_strdup(request_id) : NULL;
     list_append(&ws->subs, &sub->link);
     ws->sub_count++;
     sub_get(sub);
