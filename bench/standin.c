@@ -34,6 +34,7 @@ struct plan {
     char *text;          /* given by a directive, or NULL: words */
     bool is_repeated;    /* the text is one word, said `tokens` times */
     bool is_emoji;       /* two of three words are the halves of an emoji */
+    bool is_clock;       /* each word says its number and when it was sent */
     uint64_t tokens;     /* words to say */
     uint64_t thinking;   /* so many of them first, as reasoning */
     uint64_t word_bytes; /* 0: as they come */
@@ -118,6 +119,11 @@ static void plan_word(const struct plan *p, uint64_t i, size_t *at, struct buf *
         size_t end = plan_piece_end(p, *at);
         buf_append(out, p->text + *at, end - *at);
         *at = end;
+        return;
+    }
+    if (p->is_clock) { /* microseconds, of the clock that all processes share */
+        buf_printf(out, "t%llu-%llx ", (unsigned long long)i,
+                   (unsigned long long)(uv_hrtime() / 1000));
         return;
     }
     uint64_t h = mix(p->seed + i * 0x9E3779B97F4A7C15u);
@@ -289,6 +295,8 @@ static void plan_set(struct plan *p, struct str name, const struct buf *value, s
         plan_set_text(p, message);
     else if (str_eqz(name, "emoji-split"))
         p->is_emoji = true;
+    else if (str_eqz(name, "clock"))
+        p->is_clock = true;
     else if (str_eqz(name, "truncate"))
         plan_fault(p, FAULT_TRUNCATE, number);
     else if (str_eqz(name, "hang"))

@@ -86,6 +86,7 @@ int load_pause(void);
 int load_resume(void);
 int load_viewers(void);
 int load_soak(void);
+int load_tokens(void);
 int load_w1(void);
 
 #endif

@@ -16,6 +16,7 @@ static const struct {
     {"resume", load_resume},
     {"soak", load_soak},
     {"viewers", load_viewers},
+    {"tokens", load_tokens},
     {"w1", load_w1},
 };
 /* clang-format on */

@@ -1,0 +1,124 @@
+/* Tokens: N sessions that stream from the stand-in, each with a viewer of its own on a WebSocket.
+ *
+ *     load tokens --port P --workflow ID --sessions N --rate R --seconds S [--bare 1]
+ *
+ * Every word of the stand-in says its number and when it was sent (`[[clock]]`), so what a viewer
+ * sees tells its delay, and that no word was lost, doubled or out of order: one that was ends the
+ * program. --rate 0: as fast as the model gives. --bare: the viewers connect to bench/token_relay,
+ * which has no sessions.
+ *
+ * When all sessions stream, a line "begin" is printed, then, S seconds later, the result: whoever
+ * counts CPU counts between those two.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client.h"
+
+static struct samples delays;
+static unsigned long words, events, streaming;
+static bool is_measuring, has_delays;
+
+struct viewer {
+    unsigned long next; /* the number that the next word must have */
+};
+
+/* The words of one chunk; `end` is where its text does. */
+static void take_chunk(struct viewer *v, const char *p, const char *end, uint64_t now)
+{
+    while (p < end && *p == 't') {
+        char *at;
+        unsigned long number = strtoul(p + 1, &at, 10);
+        uint64_t sent_us = strtoull(at + 1, &at, 16);
+        errno = 0;
+        if (number != v->next)
+            die("a word was lost, doubled or out of order");
+        streaming += v->next++ == 0;
+        p = at + 1; /* the space */
+        if (!is_measuring)
+            continue;
+        words++;
+        if (has_delays)
+            samples_add(&delays, now > sent_us * 1000 ? now - sent_us * 1000 : 0);
+    }
+}
+
+static void framed(struct peer *peer, const char *p, size_t n)
+{
+    static const char key[] = "\"chunk\":\"";
+    const char *end = p + n, *chunk;
+    uint64_t now = now_ns();
+
+    while ((chunk = memmem(p, (size_t)(end - p), key, sizeof(key) - 1))) {
+        chunk += sizeof(key) - 1;
+        p = memchr(chunk, '"', (size_t)(end - chunk));
+        if (!p)
+            die("a frame without its end");
+        take_chunk(peer->data, chunk, p, now);
+        events += is_measuring;
+    }
+}
+
+/* One session, and who watches it. */
+static void begin_session(struct viewer *v, const char *say)
+{
+    static const struct peer_calls socket = {.frame = framed};
+    char body[512], id[64], message[160];
+
+    if (option_number("bare", 0) > 0) {
+        peer_socket(&socket, v, "/ws");
+        return;
+    }
+    snprintf(body, sizeof(body), "{\"workflow_id\":\"%s\",\"input\":{\"say\":\"%s\"}}",
+             option("workflow", "tokens"), say);
+    char *told = client_ask("POST", "/workflows/execute", body, 202);
+    if (!string_member(told, strlen(told), "session_id", id, sizeof(id)))
+        die("no session_id");
+    free(told);
+    struct peer *p = peer_socket(&socket, v, "/ws");
+    snprintf(message, sizeof(message), "{\"type\":\"subscribe\",\"session_id\":\"%s\",\"after\":0}",
+             id);
+    peer_message(p, message);
+}
+
+int load_tokens(void)
+{
+    unsigned long count = (unsigned long)option_number("sessions", 500);
+    double rate = option_number("rate", 20), seconds = option_number("seconds", 5);
+    struct viewer *viewers = calloc(count, sizeof(*viewers));
+    char say[128];
+
+    if (!viewers)
+        die("viewers");
+    has_delays = rate > 0;
+    snprintf(say, sizeof(say), "[[clock rate=%g tokens=%.0f]]", rate,
+             rate > 0 ? rate * (seconds + 3600) : 1e9);
+    /* Begun at any time of the pace's period, as by people: else many words fall due at once. */
+    for (unsigned long i = 0; i < count; i++) {
+        begin_session(&viewers[i], say);
+        client_run_until(now_ns() + (uint64_t)(rand() % 8) * 1000000u);
+    }
+    uint64_t patience = now_ns() + 60000000000u;
+    while (streaming < count && now_ns() < patience)
+        client_turn(100);
+    errno = 0;
+    if (streaming < count)
+        die("not every session streams");
+    client_run_until(now_ns() + (uint64_t)(option_number("warm-up", 1) * 1e9));
+    printf("begin\n");
+    fflush(stdout);
+    is_measuring = true;
+    uint64_t start = now_ns();
+    client_run_until(start + (uint64_t)(seconds * 1e9));
+    double took = (double)(now_ns() - start) / 1e9;
+    printf("{\"sessions\":%lu,\"rate\":%g,\"seconds\":%.2f,\"tokens\":%lu,\"events\":%lu,"
+           "\"tokens_per_s\":%.0f,\"p50_ms\":%.3f,\"p90_ms\":%.3f,\"p99_ms\":%.3f,"
+           "\"max_ms\":%.3f}\n",
+           count, rate, took, words, events, (double)words / took, samples_ms(&delays, 0.5),
+           samples_ms(&delays, 0.9), samples_ms(&delays, 0.99), samples_ms(&delays, 1));
+    fflush(stdout);
+    client_run_until(now_ns() + (uint64_t)(option_number("linger", 0.2) * 1e9));
+    return 0;
+}
