@@ -156,7 +156,8 @@ void event_chunk(struct session *s, struct work *w, struct str text, bool is_thi
 {
     struct buf *b = &s->made->out.events;
     const char *tail = chunk_tail(is_thinking);
-    if (s->chunk_of == w && s->chunk_thinking == is_thinking && text.n < CHUNK_EVENT_BYTES_MAX) {
+    if (s->chunk_of == w && s->chunk_thinking == is_thinking &&
+        b->len - s->chunk_at + text.n < CHUNK_EVENT_BYTES_MAX) {
         chunk_extend(b, text, tail);
         return;
     }
@@ -172,12 +173,11 @@ void event_chunk(struct session *s, struct work *w, struct str text, bool is_thi
     buf_append_z(b, ",\"index\":");
     buf_append_i64(b, w->next_index++);
     buf_append_z(b, ",\"chunk\":");
-    size_t at = b->len;
+    s->chunk_at = b->len;
     json_write_string(b, text);
-    bool long_already = b->len - at > CHUNK_EVENT_BYTES_MAX;
     buf_append_z(b, tail);
     w->shown = true;
-    s->chunk_of = long_already ? NULL : w;
+    s->chunk_of = w;
     s->chunk_thinking = is_thinking;
 }
 

@@ -341,6 +341,7 @@ struct session {
     int64_t seq;
     const struct work *chunk_of; /* the last event is a token_stream of it; or NULL */
     bool chunk_thinking;
+    size_t chunk_at; /* where its text begins, in made->out.events */
 };
 
 /* ---- small ---- */

@@ -87,6 +87,22 @@ static void model_streams(void **state)
     fix_close(&f);
 }
 
+/* A model that is quicker than the disk may not make one event that nobody can hold. */
+static void chunks_that_meet_are_bounded(void **state)
+{
+    (void)state;
+    struct fix f;
+    static char piece[20001];
+    fix_open(&f, TALK);
+    memset(piece, 'x', sizeof(piece) - 1);
+    int64_t seq = f.s->seq;
+    for (int i = 0; i < 7; i++)
+        fix_chunk(&f, "say", piece);
+    assert_int_equal(f.s->seq, seq + 3); /* three pieces in each of two, one left */
+    fix_take(&f);
+    fix_close(&f);
+}
+
 static void pause_withholds(void **state)
 {
     (void)state;
@@ -294,6 +310,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pure_workflow_is_one_delta),
         cmocka_unit_test(model_streams),
+        cmocka_unit_test(chunks_that_meet_are_bounded),
         cmocka_unit_test(pause_withholds),
         cmocka_unit_test(hold_stops_reading),
         cmocka_unit_test(too_much_withheld_holds),
