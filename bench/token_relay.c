@@ -1,7 +1,7 @@
 /* The limit of a token's way: a bare relay of model streams to WebSockets by plain sockets on one
  * epoll, without an engine and with nothing stored.
  *
- *     token_relay --upstream PORT [--rate 20] [--tokens 1000000]
+ *     token_relay --upstream PORT [--rate 20] [--tokens 1000000000]
  *
  * Prints `listening on http://127.0.0.1:PORT`. Each WebSocket that connects gets a stream of its
  * own from the stand-in at that port; each read of it goes out as one frame with the words that
@@ -29,7 +29,7 @@ struct end {
 
 static int epoll_fd, upstream;
 static double rate = 20;
-static long tokens = 1000000;
+static long tokens = 1000000000;
 
 static void die(const char *what)
 {

@@ -4,8 +4,8 @@
  *
  * Every word of the stand-in says its number and when it was sent (`[[clock]]`), so what a viewer
  * sees tells its delay, and that no word was lost, doubled or out of order: one that was ends the
- * program. --rate 0: as fast as the model gives. --bare: the viewers connect to bench/token_relay,
- * which has no sessions.
+ * program. --rate 0: as fast as the model gives, from when all sessions have begun. --bare: the
+ * viewers connect to bench/token_relay, which has no sessions.
  *
  * When all sessions stream, a line "begin" is printed, then, S seconds later, the result: whoever
  * counts CPU counts between those two.
@@ -61,18 +61,23 @@ static void framed(struct peer *peer, const char *p, size_t n)
     }
 }
 
-/* One session, and who watches it. */
-static void begin_session(struct viewer *v, const char *say)
+/* One session, and who watches it. The model begins at `first_ns`; 0: as its pace says. */
+static void begin_session(struct viewer *v, double rate, uint64_t first_ns)
 {
     static const struct peer_calls socket = {.frame = framed};
-    char body[512], id[64], message[160];
+    char body[512], id[64], message[160], first[64] = "";
+    uint64_t now = now_ns();
 
     if (option_number("bare", 0) > 0) {
         peer_socket(&socket, v, "/ws");
         return;
     }
-    snprintf(body, sizeof(body), "{\"workflow_id\":\"%s\",\"input\":{\"say\":\"%s\"}}",
-             option("workflow", "tokens"), say);
+    if (first_ns)
+        snprintf(first, sizeof(first), " first_delay_ms=%lu",
+                 first_ns > now ? (unsigned long)((first_ns - now) / 1000000u) + 1 : 1);
+    snprintf(body, sizeof(body),
+             "{\"workflow_id\":\"%s\",\"input\":{\"say\":\"[[clock rate=%g tokens=1000000%s]]\"}}",
+             option("workflow", "tokens"), rate, first);
     char *told = client_ask("POST", "/workflows/execute", body, 202);
     if (!string_member(told, strlen(told), "session_id", id, sizeof(id)))
         die("no session_id");
@@ -88,16 +93,14 @@ int load_tokens(void)
     unsigned long count = (unsigned long)option_number("sessions", 500);
     double rate = option_number("rate", 20), seconds = option_number("seconds", 5);
     struct viewer *viewers = calloc(count, sizeof(*viewers));
-    char say[128];
 
     if (!viewers)
         die("viewers");
     has_delays = rate > 0;
-    snprintf(say, sizeof(say), "[[clock rate=%g tokens=%.0f]]", rate,
-             rate > 0 ? rate * (seconds + 3600) : 1e9);
     /* Begun at any time of the pace's period, as by people: else many words fall due at once. */
+    uint64_t first_ns = has_delays ? 0 : now_ns() + count * 10000000u;
     for (unsigned long i = 0; i < count; i++) {
-        begin_session(&viewers[i], say);
+        begin_session(&viewers[i], rate, first_ns);
         client_run_until(now_ns() + (uint64_t)(rand() % 8) * 1000000u);
     }
     uint64_t patience = now_ns() + 60000000000u;

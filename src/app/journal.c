@@ -23,17 +23,24 @@ static void journal_checked(uv_check_t *h)
     journal_flush(h->data);
 }
 
+static void journal_gathered(uv_timer_t *t)
+{
+    (void)t; /* the loop is awake: that is all */
+}
+
 int journal_open(struct journal *j, struct app *a)
 {
     memset(j, 0, sizeof(*j));
     j->app = a;
     list_init(&j->marked);
+    j->gather_ns = JOURNAL_GATHER_US * UINT64_C(1000);
     j->entries = mem_calloc(JOURNAL_BATCH_MAX, sizeof(*j->entries));
     j->deltas = mem_calloc(JOURNAL_BATCH_MAX, sizeof(*j->deltas));
     j->refused = mem_calloc(JOURNAL_BATCH_MAX, sizeof(*j->refused));
     uv_prepare_init(&a->loop, &j->prepare);
     uv_check_init(&a->loop, &j->check);
     uv_timer_init(&a->loop, &j->retry);
+    uv_timer_init(&a->loop, &j->gather);
     j->prepare.data = j->check.data = j->retry.data = j;
     uv_prepare_start(&j->prepare, journal_prepared);
     uv_check_start(&j->check, journal_checked);
@@ -47,16 +54,23 @@ void journal_close(struct journal *j)
     uv_close((uv_handle_t *)&j->prepare, NULL);
     uv_close((uv_handle_t *)&j->check, NULL);
     uv_close((uv_handle_t *)&j->retry, NULL);
+    uv_close((uv_handle_t *)&j->gather, NULL);
     free(j->entries);
     free(j->deltas);
     free(j->refused);
     j->entries = NULL;
 }
 
-void journal_mark(struct journal *j, struct live *l)
+void journal_mark_chunk(struct journal *j, struct live *l)
 {
     if (!list_is_linked(&l->marked))
         list_append(&j->marked, &l->marked);
+}
+
+void journal_mark(struct journal *j, struct live *l)
+{
+    journal_mark_chunk(j, l);
+    j->is_urgent = true;
 }
 
 void journal_drain(struct journal *j, void (*drained)(void *data), void *data)
@@ -95,9 +109,12 @@ static void journal_collect(struct journal *j)
 {
     struct list *it;
     int64_t now = clock_wall_ms();
+    j->began_ns = clock_mono_ns();
     while (j->count < JOURNAL_BATCH_MAX && (it = list_pop(&j->marked)) != NULL) {
         struct live *l = container_of(it, struct live, marked);
         struct journal_entry *en = &j->entries[j->count];
+        if (l->is_ahead)
+            runner_hold_ahead(l, false);
         if (!live_take(l, now, &en->delta, &en->effects)) {
             journal_answer(&l->replies); /* what they tell was durable before */
             continue;
@@ -114,6 +131,19 @@ static void journal_collect(struct journal *j)
         j->refused[j->count] = false;
         j->count++;
     }
+    j->is_crowd = j->count > 1;
+    if (list_empty(&j->marked))
+        j->is_urgent = false;
+}
+
+/* May the marked wait for more of their kind? */
+static bool journal_gathers(struct journal *j)
+{
+    if (j->is_urgent || !j->is_crowd || j->drained || clock_mono_ns() - j->began_ns >= j->gather_ns)
+        return false;
+    if (!uv_is_active((uv_handle_t *)&j->gather))
+        uv_timer_start(&j->gather, journal_gathered, JOURNAL_GATHER_MS, 0);
+    return true;
 }
 
 /* Nothing of a refused delta was written, so all that waited for it can be begun anew, and the
@@ -252,8 +282,11 @@ static void journal_flush(struct journal *j)
 {
     if (j->in_flight)
         return;
-    if (!list_empty(&j->marked))
+    if (!list_empty(&j->marked)) {
+        if (journal_gathers(j))
+            return;
         journal_collect(j);
+    }
     if (j->count > 0) {
         j->in_flight = true;
         journal_submit(j);

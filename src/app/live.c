@@ -10,9 +10,11 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
-#define EVICT_PER_TURN 256
-#define EVICT_NEXT_MS  5   /* then the rest goes */
-#define EVICT_TRIM_MIN 100 /* sessions, after which memory is given back to the system */
+/* Of events that wait for their commit: then the session's models are not read until it begins. */
+#define LIVE_AHEAD_BYTES (256u << 10)
+#define EVICT_PER_TURN   256
+#define EVICT_NEXT_MS    5   /* then the rest goes */
+#define EVICT_TRIM_MIN   100 /* sessions, after which memory is given back to the system */
 
 /* A session on its way into memory; commands for it wait here. */
 struct loading {
@@ -99,8 +101,14 @@ int live_step(struct live *l, struct engine_input *in, struct errbuf *e)
         return 0;
     }
     int rc = engine_step(l->session, in, e);
-    if (session_has_output(l->session))
+    if (in->kind == IN_CHUNK && !session_row_is_due(l->session)) {
+        if (session_has_output(l->session))
+            journal_mark_chunk(&l->app->journal, l);
+        if (session_event_bytes(l->session) > LIVE_AHEAD_BYTES)
+            runner_hold_ahead(l, true);
+    } else if (session_has_output(l->session)) {
         journal_mark(&l->app->journal, l);
+    }
     return rc;
 }
 

@@ -28,6 +28,7 @@ struct live {
     struct session *session; /* NULL while it is parked */
     struct parked *parked;   /* else NULL */
     bool waking;             /* parked, and it is being loaded */
+    bool is_ahead;           /* of the store: its runs are held back until the next take */
     struct gate *gate;
     uint64_t epoch;
     struct list marked;   /* in journal.marked while it may have something */

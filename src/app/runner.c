@@ -42,6 +42,11 @@ void run_deinit(struct run *r)
     free((char *)r->request.p);
 }
 
+static bool run_is_held(const struct run *r)
+{
+    return r->held_by_session || r->held_by_store || r->held_ahead;
+}
+
 static struct run *run_find(struct live *l, struct id run_id)
 {
     list_foreach(it, &l->runs)
@@ -158,7 +163,7 @@ static void model_call(struct model_run *m)
     }
     m->is_called = true;
     r->held_by_store = r->app->journal.failing;
-    if (r->held_by_store || r->held_by_session)
+    if (run_is_held(r))
         llm_call_hold(r->app->llm, &m->call);
 }
 
@@ -384,14 +389,22 @@ void runner_cancel_all(struct live *l)
     }
 }
 
-static void run_set_hold(struct run *r, bool by_session, bool by_store)
+static void run_set_hold(struct run *r, bool *why, bool hold)
 {
-    bool was = r->held_by_session || r->held_by_store;
-    bool is = by_session || by_store;
-    r->held_by_session = by_session;
-    r->held_by_store = by_store;
-    if (r->hold && was != is)
-        r->hold(r, is);
+    bool was = run_is_held(r);
+    *why = hold;
+    if (r->hold && was != run_is_held(r))
+        r->hold(r, !was);
+}
+
+void runner_hold_ahead(struct live *l, bool hold)
+{
+    l->is_ahead = hold;
+    list_foreach(it, &l->runs)
+    {
+        struct run *r = container_of(it, struct run, link);
+        run_set_hold(r, &r->held_ahead, hold);
+    }
 }
 
 void runner_hold_all(struct app *a, bool hold)
@@ -402,7 +415,7 @@ void runner_hold_all(struct app *a, bool hold)
         list_foreach(it, &all[i]->runs)
         {
             struct run *r = container_of(it, struct run, link);
-            run_set_hold(r, r->held_by_session, hold);
+            run_set_hold(r, &r->held_by_store, hold);
         }
     }
     free(all);
@@ -416,7 +429,7 @@ static void runner_run_effect(struct live *l, const struct effect *ef)
     if (ef->kind == EFFECT_RUN_CANCEL)
         r->cancel(r);
     else
-        run_set_hold(r, ef->kind == EFFECT_RUN_HOLD, r->held_by_store);
+        run_set_hold(r, &r->held_by_session, ef->kind == EFFECT_RUN_HOLD);
 }
 
 void runner_carry_out(struct live *l, const struct effect *effects)

@@ -21,7 +21,7 @@ struct run {
     struct app *app;
     struct id run_id;
     struct str request; /* of the effect; owned */
-    bool held_by_session, held_by_store;
+    bool held_by_session, held_by_store, held_ahead;
     /* Of the kind. cancel: unlinks the run and frees it, now or when its work has let go of it. */
     void (*cancel)(struct run *r);
     void (*hold)(struct run *r, bool hold); /* or NULL: cannot be held back */

@@ -209,8 +209,10 @@ struct str session_reason(const struct session *s); /* of its status; or NULL */
 /* Whether the session still waits for this task: no end of it has come in, not even in a pause. */
 bool session_awaits_task(const struct session *s, struct id task_id);
 enum session_status session_status_of(const struct session *s);
-int64_t session_last_seq(const struct session *s); /* of what was stepped, committed or not */
-bool session_has_output(const struct session *s);  /* would engine_take_delta give something? */
+int64_t session_last_seq(const struct session *s);   /* of what was stepped, committed or not */
+bool session_has_output(const struct session *s);    /* would engine_take_delta give something? */
+bool session_row_is_due(const struct session *s);    /* … the session's own row among it? */
+size_t session_event_bytes(const struct session *s); /* of events that were not taken yet */
 bool session_is_idle(
     const struct session *s); /* nothing running: only suspended nodes and timers; may be evicted */
 const struct session_meta *session_meta_of(const struct session *s);

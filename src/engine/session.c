@@ -221,6 +221,16 @@ bool session_has_output(const struct session *s)
     return s->out_any || s->core_dirty;
 }
 
+bool session_row_is_due(const struct session *s)
+{
+    return s->core_dirty || s->is_new || s->meta_dirty;
+}
+
+size_t session_event_bytes(const struct session *s)
+{
+    return s->made ? s->made->out.events.len : 0;
+}
+
 bool session_is_idle(const struct session *s)
 {
     if (session_has_output(s) || s->status == SESSION_PENDING ||

@@ -18,6 +18,9 @@
 #define ANSWER_BYTES_MAX  (2u * LLM_TEXT_BYTES_MAX) /* of an answer that is not streamed */
 #define FINISHING_MS      1000                      /* from [DONE] to the end of the stream */
 #define SPARE_HANDLES_MAX 64
+/* Of one call in one turn of the loop, about: libcurl would read a socket a hundred times while
+ * more comes, and all others would wait. */
+#define TURN_BYTES_MAX (16u << 10)
 
 enum body_kind {
     BODY_UNKNOWN, /* no byte yet */
@@ -40,6 +43,7 @@ struct curl_client {
     size_t provider_count;
     struct list ready;     /* curl_call.ready: bytes or an end to look at */
     struct list finishing; /* curl_call.link: [DONE] came, oldest first */
+    struct list resting;   /* curl_call.rest: had their share of this turn */
     struct list dead;      /* curl_call.ready: is_gone, to be freed by settle */
     uv_idle_t kick;        /* runs settle in the next turn */
     uv_timer_t deadline;   /* the earliest of all calls */
@@ -53,7 +57,7 @@ struct curl_call {
     struct llm_impl base;
     struct curl_client *client;
     struct curl_provider *provider;
-    struct list ready;
+    struct list ready, rest;
     struct list link;  /* provider->reading or client->finishing */
     uint64_t since_ms; /* of the last byte, of [DONE] */
     struct buf body;
@@ -75,7 +79,8 @@ struct curl_call {
 
     struct buf in; /* came, but not looked at */
     size_t in_at;
-    bool is_overflow; /* too much came */
+    size_t turn_bytes; /* came in this turn */
+    bool is_overflow;  /* too much came */
     struct sse sse;
     struct llm_decoder decoder;
     struct buf late;   /* answer text of an event whose thinking brought a hold */
@@ -140,6 +145,7 @@ static void curl_call_drop_transfer(struct curl_call *call)
     CURL *easy = call->easy;
     call->easy = NULL;
     call->is_paused = false;
+    list_remove(&call->rest);
     curl_multi_remove_handle(call->client->io.multi, easy);
     curl_client_spare(call->client, call->base.provider, easy);
 }
@@ -178,6 +184,12 @@ static size_t curl_call_write(char *p, size_t size, size_t count, void *data)
         call->is_paused = true;
         return CURL_WRITEFUNC_PAUSE; /* libcurl keeps these bytes and gives them again */
     }
+    if (call->turn_bytes >= TURN_BYTES_MAX) {
+        call->is_paused = true;
+        list_append(&call->client->resting, &call->rest);
+        return CURL_WRITEFUNC_PAUSE;
+    }
+    call->turn_bytes += n;
     if (call->kind == BODY_UNKNOWN)
         curl_call_read_head(call);
     curl_call_touch(call);
@@ -591,6 +603,7 @@ static void curl_call_await_end(struct curl_call *call)
 
 static void curl_call_drain(struct curl_call *call)
 {
+    call->turn_bytes = 0;
     bool was_done = call->decoder.is_done, goes_on = true;
     if (!call->base.is_held)
         goes_on = curl_call_give_late(call);
@@ -630,16 +643,35 @@ static void curl_client_settle(void *data)
     list_splice(&now, &cl->ready);
     while ((first = list_pop(&now)))
         curl_call_drain(container_of(first, struct curl_call, ready));
-    if (list_empty(&cl->ready))
+    if (list_empty(&cl->ready) && list_empty(&cl->resting))
         uv_idle_stop(&cl->kick);
     else
         uv_idle_start(&cl->kick, curl_client_kick_fired);
     curl_client_free_dead(cl);
 }
 
+/* Gives the bytes that libcurl kept, here and now. */
+static void curl_call_go_on_reading(struct curl_call *call)
+{
+    call->is_paused = false;
+    list_remove(&call->rest);
+    CURLcode result = curl_easy_pause(call->easy, CURLPAUSE_CONT);
+    if (result != CURLE_OK)
+        curl_call_end_transfer(call, result);
+}
+
 static void curl_client_kick_fired(uv_idle_t *kick)
 {
-    curl_client_settle(kick->data);
+    struct curl_client *cl = kick->data;
+    struct list now, *first;
+    list_init(&now);
+    list_splice(&now, &cl->resting);
+    while ((first = list_pop(&now))) {
+        struct curl_call *call = container_of(first, struct curl_call, rest);
+        if (!call->base.is_held) /* else unhold sees to it */
+            curl_call_go_on_reading(call);
+    }
+    curl_client_settle(cl);
 }
 
 static void curl_call_expired(struct curl_call *call)
@@ -728,6 +760,7 @@ static int curl_client_prepare(void *self, size_t provider, struct llm_call *c,
     call->provider = p;
     call->has_offer = json_exists(json_get_set(json_root(c->request), "tools"));
     list_init(&call->ready);
+    list_init(&call->rest);
     list_init(&call->link);
     buf_init(&call->in, ANSWER_BYTES_MAX);
     buf_init(&call->late, LLM_TEXT_BYTES_MAX);
@@ -773,13 +806,8 @@ static void curl_client_unhold(struct llm_impl *impl)
         curl_call_touch(call);
         curl_client_arm(call->client);
     }
-    if (call->is_paused) {
-        call->is_paused = false;
-        /* Gives the bytes that libcurl kept, here and now. */
-        CURLcode result = curl_easy_pause(call->easy, CURLPAUSE_CONT);
-        if (result != CURLE_OK)
-            curl_call_end_transfer(call, result);
-    }
+    if (call->is_paused)
+        curl_call_go_on_reading(call);
     curl_call_kick(call);
 }
 
@@ -846,6 +874,7 @@ int curl_client_open(struct curl_client **out, struct uv_loop_s *loop, const str
     struct curl_client *cl = mem_zalloc(sizeof(*cl));
     cl->loop = loop;
     list_init(&cl->ready);
+    list_init(&cl->resting);
     list_init(&cl->dead);
     list_init(&cl->finishing);
     cl->provider_count = provider_count;

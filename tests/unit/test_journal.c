@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "app/app.h"
+#include "app/runner_private.h"
 #include "base/clock.h"
 #include "store/mem_store.h"
 
@@ -173,6 +174,106 @@ static void test_a_failed_commit_is_tried_again_with_the_same_rows(void **state)
     app_close(a);
 }
 
+static const char talk[] =
+    "{\"id\":\"talk\",\"nodes\":{\"start\":{\"type\":\"start\",\"next_ids\":[\"say\"]},"
+    "\"say\":{\"type\":\"llm\",\"properties\":{\"prompt\":\"x\"},\"next_ids\":[\"end\"]},"
+    "\"end\":{\"type\":\"end\"}}}";
+
+/* A session whose model was asked and says nothing of its own. */
+static struct live *talk_open(struct app *a)
+{
+    struct asked q;
+    ask_execute(&q, a, talk);
+    turn_until(a, &q);
+    struct live *l = live_find(a, started(&q));
+    svc_req_deinit(&q.req);
+    assert_false(list_empty(&l->runs));
+    struct run *r = container_of(l->runs.next, struct run, link);
+    r->hold(r, true);
+    return l;
+}
+
+static void say(struct live *l, const char *text)
+{
+    struct engine_input in = {.kind = IN_CHUNK, .text = str_of(text)};
+    run_input(container_of(l->runs.next, struct run, link), &in);
+}
+
+static void turn_until_durable(struct app *a, const struct live *l)
+{
+    for (int i = 0; i < 1000 && !live_is_durable(l); i++)
+        uv_run(&a->loop, UV_RUN_ONCE);
+    assert_true(live_is_durable(l));
+}
+
+static void test_chunks_of_a_crowd_gather(void **state)
+{
+    struct app *a = app_open();
+    struct live *one = talk_open(a), *two = talk_open(a);
+    struct asked q;
+    (void)state;
+    a->journal.gather_ns = UINT64_MAX;
+    say(one, "a"); /* alone: at once */
+    turn(a, 5);
+    assert_true(live_is_durable(one));
+    say(one, "b");
+    say(two, "b");
+    turn_until_durable(a, two);
+    int64_t seq = log_last_seq(a->log, one->id);
+    say(one, "c");
+    say(two, "c");
+    turn(a, 20);
+    assert_false(live_is_durable(one)); /* it waits for more */
+    say(one, "d");
+    ask_init(&q, SVC_PAUSE); /* for this somebody waits, and what came before goes with it */
+    q.req.session_id = two->id;
+    service_submit(&a->service, &q.req);
+    turn_until(a, &q);
+    assert_true(live_is_durable(one));
+    assert_int_equal(log_last_seq(a->log, one->id), seq + 1); /* c and d are one event */
+    svc_req_deinit(&q.req);
+    app_close(a);
+}
+
+/* Nothing else wakes the loop: the batch goes out all the same. */
+static void test_a_crowd_that_falls_silent_is_written(void **state)
+{
+    struct app *a = app_open();
+    struct live *one = talk_open(a), *two = talk_open(a);
+    (void)state;
+    say(one, "a");
+    say(two, "a");
+    turn_until_durable(a, two);
+    say(one, "b");
+    turn_until_durable(a, one);
+    app_close(a);
+}
+
+/* A store that is slower than the models: what waits for it stays small. */
+static void test_a_session_ahead_of_the_store_is_held(void **state)
+{
+    static char piece[10001];
+    struct app *a = app_open();
+    struct live *l = talk_open(a);
+    (void)state;
+    memset(piece, 'x', sizeof(piece) - 1);
+    mem_store_hold(a->store, true);
+    say(l, piece);
+    turn(a, 3); /* under way */
+    for (int i = 0; i < 20; i++)
+        say(l, piece);
+    assert_false(l->is_ahead);
+    for (int i = 0; i < 20; i++)
+        say(l, piece);
+    assert_true(l->is_ahead);
+    turn(a, 3);
+    assert_true(l->is_ahead);
+    mem_store_hold(a->store, false);
+    turn_until_durable(a, l);
+    assert_false(l->is_ahead);
+    app_close(a);
+}
+
 static void ask_answer(struct asked *q, struct app *a, struct id id, const char *key)
 {
     ask_init(q, SVC_NODE_RESUME);
@@ -335,6 +436,9 @@ int main(void)
         cmocka_unit_test(test_nothing_is_visible_before_it_is_durable),
         cmocka_unit_test(test_a_session_that_ends_at_once_costs_one_commit),
         cmocka_unit_test(test_a_failed_commit_is_tried_again_with_the_same_rows),
+        cmocka_unit_test(test_chunks_of_a_crowd_gather),
+        cmocka_unit_test(test_a_crowd_that_falls_silent_is_written),
+        cmocka_unit_test(test_a_session_ahead_of_the_store_is_held),
         cmocka_unit_test(test_a_session_out_of_memory_is_woken_by_its_answer),
         cmocka_unit_test(test_idle_sessions_leave_memory_and_come_back),
         cmocka_unit_test(test_a_key_answers_once_and_again),

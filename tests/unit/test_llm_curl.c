@@ -577,12 +577,10 @@ static void test_cancel_while_waiting_to_retry(void **state)
 #define FLOOD_CHUNKS 6000
 #define FLOOD_BYTES  1000
 
-static void serve_flood(struct conn *conn, size_t index)
+static void serve_flood_by(struct conn *conn, int send_buffer)
 {
     char text[FLOOD_BYTES + 1];
-    int small = 4096;
-    (void)index;
-    uv_send_buffer_size((uv_handle_t *)&conn->tcp, &small);
+    uv_send_buffer_size((uv_handle_t *)&conn->tcp, &send_buffer);
     conn_head(conn);
     for (int i = 0; i < FLOOD_CHUNKS; i++) {
         memset(text, 'a' + i % 26, FLOOD_BYTES);
@@ -594,6 +592,18 @@ static void serve_flood(struct conn *conn, size_t index)
     conn_event(conn, FINISH_EVENT);
     conn_event(conn, "[DONE]");
     conn_end(conn);
+}
+
+static void serve_flood(struct conn *conn, size_t index)
+{
+    (void)index;
+    serve_flood_by(conn, 4096);
+}
+
+static void serve_fast_flood(struct conn *conn, size_t index)
+{
+    (void)index;
+    serve_flood_by(conn, 4 << 20);
 }
 
 static void hold_at_first(struct recorded *r, bool is_thinking)
@@ -637,6 +647,41 @@ static void test_hold_is_back_pressure(void **state)
         assert_int_equal(atoi(r.text.data + i * FLOOD_BYTES), i);
         assert_int_equal(r.text.data[(i + 1) * FLOOD_BYTES - 1], 'a' + i % 26);
     }
+    recorded_free(&r);
+    world_close(&w);
+}
+
+static void hold_in_the_middle(struct recorded *r, bool is_thinking)
+{
+    (void)is_thinking;
+    if (r->deltas == FLOOD_CHUNKS / 2)
+        llm_call_hold(r->llm, &r->c);
+}
+
+/* However much lies in the socket: the others of the loop have their turn in between. */
+static void test_a_flood_comes_in_turns(void **state)
+{
+    struct world w;
+    struct recorded r;
+    size_t had, most = 0;
+    (void)state;
+    world_open(&w, serve_fast_flood);
+    recorded_init(&r, w.llm, HELLO);
+    r.at_delta = hold_in_the_middle; /* by then the system has made the socket's buffer large */
+    recorded_start(&r);
+    turn_until(&w.loop, r.deltas == FLOOD_CHUNKS / 2);
+    for (int i = 0; i < 3000; i++) /* until it is full */
+        uv_run(&w.loop, UV_RUN_NOWAIT);
+    llm_call_unhold(w.llm, &r.c);
+    while (!r.done) {
+        had = r.text.len;
+        uv_run(&w.loop, UV_RUN_ONCE);
+        if (r.text.len - had > most)
+            most = r.text.len - had;
+    }
+    assert_int_equal(r.c.status, 0);
+    assert_int_equal(r.text.len, FLOOD_CHUNKS * FLOOD_BYTES);
+    assert_in_range(most, 1, 64u << 10);
     recorded_free(&r);
     world_close(&w);
 }
@@ -983,6 +1028,7 @@ int main(void)
         cmocka_unit_test(test_cancel_before_the_connection),
         cmocka_unit_test(test_cancel_while_waiting_to_retry),
         cmocka_unit_test(test_hold_is_back_pressure),
+        cmocka_unit_test(test_a_flood_comes_in_turns),
         cmocka_unit_test(test_hold_step_by_step),
         cmocka_unit_test(test_hold_stops_the_idle_timeout),
         cmocka_unit_test(test_cancel_while_held),
