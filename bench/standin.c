@@ -4,7 +4,7 @@
  *     connection ──bytes──> request ──plan──> attempt <──words sent── stream ──> connection
  *
  * What is said is a pure function of a plan (seed, key, directives), so the truth of an attempt is
- * its plan and a count of words: it can be told at any time without keeping the text.
+ * its plan and a count of words, and no text is kept.
  */
 #include <ctype.h>
 #include <signal.h>
@@ -31,14 +31,13 @@ enum fault { FAULT_NONE, FAULT_STATUS, FAULT_TRUNCATE, FAULT_HANG, FAULT_ERROR }
 
 struct plan {
     uint64_t seed;
-    char *text;          /* given by a directive, or NULL: words */
-    bool is_repeated;    /* the text is one word, said `tokens` times */
-    bool is_emoji;       /* two of three words are the halves of an emoji */
-    bool is_clock;       /* each word says its number and when it was sent */
-    uint64_t tokens;     /* words to say */
-    uint64_t thinking;   /* so many of them first, as reasoning */
-    uint64_t word_bytes; /* 0: as they come */
-    double rate;         /* words a second; 0: as fast as possible */
+    char *text;                /* given by a directive, or NULL: words */
+    bool is_repeated;          /* the text is one word, said `tokens` times */
+    bool is_emoji;             /* two of three words are the halves of an emoji */
+    bool is_clock;             /* each word says its number and when it was sent */
+    uint64_t tokens, thinking; /* words to say; so many of them first, as reasoning */
+    uint64_t word_bytes;       /* 0: as they come */
+    double rate;               /* words a second; 0: as fast as possible */
     uint64_t first_delay_ms;
     enum fault fault;
     uint64_t fault_at;    /* after so many words; the status */
@@ -122,8 +121,7 @@ static void plan_word(const struct plan *p, uint64_t i, size_t *at, struct buf *
         return;
     }
     if (p->is_clock) { /* microseconds, of the clock that all processes share */
-        buf_printf(out, "t%llu-%llx ", (unsigned long long)i,
-                   (unsigned long long)(uv_hrtime() / 1000));
+        buf_printf(out, "t%lu-%lx ", i, uv_hrtime() / 1000);
         return;
     }
     uint64_t h = mix(p->seed + i * 0x9E3779B97F4A7C15u);
@@ -451,9 +449,8 @@ static void conn_answer(struct conn *conn, int status, const char *headers, stru
     buf_init(&out, BODY_BYTES_MAX);
     buf_printf(&out,
                "HTTP/1.1 %d Status\r\nContent-Type: application/json\r\n%sContent-Length: "
-               "%zu\r\n\r\n",
-               status, headers, body.n);
-    buf_append_str(&out, body);
+               "%zu\r\n\r\n%.*s",
+               status, headers, body.n, STR_FMT(body));
     conn_write(conn, buf_str(&out));
     buf_deinit(&out);
 }
@@ -465,11 +462,8 @@ static struct buf scratch; /* what is written in one go */
 static void put_event(struct str prefix, const char *delta, struct str suffix)
 {
     size_t n = 6 + prefix.n + strlen(delta) + suffix.n + 2;
-    buf_printf(&scratch, "%zx\r\ndata: ", n);
-    buf_append_str(&scratch, prefix);
-    buf_append_z(&scratch, delta);
-    buf_append_str(&scratch, suffix);
-    buf_append_z(&scratch, "\n\n\r\n");
+    buf_printf(&scratch, "%zx\r\ndata: %.*s%s%.*s\n\n\r\n", n, STR_FMT(prefix), delta,
+               STR_FMT(suffix));
 }
 
 static void log_word(const struct stream *s, uint64_t index, struct str quoted)
