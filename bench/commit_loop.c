@@ -139,6 +139,7 @@ struct loop {
     size_t next_stream, stream_count;
     size_t units_max;          /* stops there; 0: when the time is over */
     struct id stored[STREAMS]; /* some sessions that are there */
+    struct id owner;           /* the instance that has them */
     uint64_t start, end;
     uint64_t *times;
     size_t commits;
@@ -230,15 +231,40 @@ static void batch_renew(struct batch *b)
         return;
     }
 
-    b->core.started_at = b->core.ended_at = b->core.updated_at = now;
+    b->core.started_at = b->core.updated_at = now;
+    b->core.ended_at = id_is_zero(l->owner) ? now : 0;
     for (size_t i = 0; i < l->size; i++) {
         b->delta[i].session_id = id_new(&l->ids, (uint64_t)now);
         b->delta[i].at = b->delta[i].created_at = now;
+        b->delta[i].owner = l->owner;
         for (int k = 0; k < RUNS; k++) {
             b->runs[i][k].run_id = id_new(&l->ids, (uint64_t)now);
             b->runs[i][k].started_at = b->runs[i][k].ended_at = now;
         }
     }
+}
+
+/* Registers an instance, which then has the sessions that are made. */
+static void owner_was_put(struct store_req *req)
+{
+    if (req->status < 0) {
+        fprintf(stderr, "instance: %s\n", req->error.text);
+        exit(1);
+    }
+    store_req_deinit(req);
+    *(bool *)req->data = true;
+}
+
+static void loop_put_owner(struct loop *l)
+{
+    struct store_instance_put put = {.row = {.id = l->owner, .name = STR("commit_loop")}};
+    bool done = false;
+
+    put.lease_ms = 3600000;
+    store_req_init(&put.req, STORE_INSTANCE_PUT, owner_was_put, &done);
+    store_submit(l->store, &put.req);
+    while (!done)
+        uv_run(&l->uv, UV_RUN_ONCE);
 }
 
 static void loop_closed(void *data)
@@ -327,6 +353,8 @@ static void loop_run(struct loop *l, const char *where, size_t size)
         b->commit.refused = b->refused;
         batch_renew(b);
     }
+    if (!id_is_zero(l->owner))
+        loop_put_owner(l);
     struct cost from = cost_now();
     l->start = l->batches[0].submitted = clock_mono_ns();
     store_submit(l->store, &l->batches[0].commit.req);
@@ -343,13 +371,18 @@ static void loop_to_tokens(struct loop *l)
             struct delta *d = &l->batches[i].delta[k];
             d->is_new = false;
             d->core = NULL;
+            d->meta = NULL;
             d->runs = NULL;
         }
 }
 
-/* ... for those of the first batch of sessions. */
-static void loop_start_tokens(struct loop *l)
+/* ... for those of a batch of sessions that run. */
+static void loop_start_tokens(struct loop *l, const char *where)
 {
+    l->owner = id_new(&l->ids, (uint64_t)clock_wall_ms());
+    l->units_max = STREAMS;
+    loop_run(l, where, STREAMS);
+    l->units_max = 0;
     l->stream_count = STREAMS;
     for (size_t i = 0; i < STREAMS; i++) {
         l->streams[i] = l->stored[i];
@@ -364,7 +397,7 @@ static void loop_all(struct loop *l, const char *where)
 
     for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++)
         loop_run(l, where, sizes[i]);
-    loop_start_tokens(l);
+    loop_start_tokens(l, where);
     for (size_t i = 0; i < sizeof(token_sizes) / sizeof(*token_sizes); i++)
         loop_run(l, where, token_sizes[i]);
     if (!is_url(where))
@@ -379,11 +412,8 @@ static void loop_fill(struct loop *l, const char *where, size_t count)
 
 static void loop_one(struct loop *l, const char *where, const char *what, size_t size)
 {
-    if (strcmp(what, "tokens") == 0) {
-        loop_fill(l, where, STREAMS);
-        l->units_max = 0;
-        loop_start_tokens(l);
-    }
+    if (strcmp(what, "tokens") == 0)
+        loop_start_tokens(l, where);
     loop_run(l, where, size < BATCH_MAX ? size : BATCH_MAX);
 }
 

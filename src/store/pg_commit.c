@@ -90,6 +90,7 @@ enum verdict { VERDICT_WRITE, VERDICT_STANDS, VERDICT_REFUSE };
 struct pg_commit {
     struct pg_rows parts[PART_COUNT];
     struct pg_rows lock, judge, keys, commands; /* to look at */
+    struct pg_rows owned;                       /* events of one owner's sessions, and epochs */
     struct table runs;                          /* run ids of one delta */
     enum verdict *verdicts;
     size_t *key_of; /* the delta of each Idempotency-Key that is looked at */
@@ -109,6 +110,7 @@ struct pg_commit *pg_commit_create(void)
     pg_rows_init(&c->judge, PG_COMMIT_JUDGE, "uiit");
     pg_rows_init(&c->keys, PG_COMMIT_KEYS_TAKEN, "tt");
     pg_rows_init(&c->commands, PG_COMMIT_COMMANDS, "uu");
+    pg_rows_init(&c->owned, PG_EVENTS_OF_OWNER, "uiiiti");
     table_init(&c->runs);
     return c;
 }
@@ -123,6 +125,7 @@ void pg_commit_destroy(struct pg_commit *c)
     pg_rows_deinit(&c->judge);
     pg_rows_deinit(&c->keys);
     pg_rows_deinit(&c->commands);
+    pg_rows_deinit(&c->owned);
     table_deinit(&c->runs);
     free(c->verdicts);
     free(c->key_of);
@@ -224,10 +227,8 @@ void pg_rows_meta_details(struct pg_rows *r, const struct id *id, const struct s
     pg_rows_str(r, meta->workflow_state_json);
 }
 
-static void commit_events(struct pg_commit *c, const struct delta *d)
+static void commit_event(struct pg_rows *r, const struct delta *d)
 {
-    struct pg_rows *r = &c->parts[PART_EVENTS];
-
     pg_rows_begin(r);
     pg_rows_id(r, &d->session_id);
     pg_rows_i64(r, d->seq_last);
@@ -496,7 +497,7 @@ static void commit_delta(struct pg_commit *c, const struct delta *d)
         commit_core(&c->parts[PART_UPDATES], d->core);
     }
     if (d->seq_last > 0)
-        commit_events(c, d);
+        commit_event(&c->parts[PART_EVENTS], d);
     commit_runs(c, d);
     commit_effects(c, d);
     commit_timers(c, d);
@@ -616,10 +617,70 @@ static void commit_add_check(struct pg_job *j)
     pgq_end(&q);
 }
 
+/* Nothing but events: what a token is. */
+static bool commit_is_events(const struct delta *d)
+{
+    return d->seq_last > 0 && !d->is_new && !d->meta && !d->core && !d->runs && !d->effects_new &&
+           !d->effects_done && !d->timers_set && !d->timers_done && !d->messages &&
+           !d->interrupts && !d->tasks_new && !d->tasks_done && !d->files && !d->usage &&
+           !d->withheld && !d->withheld_clear && !d->idempotency && !d->commands_done &&
+           !d->commands_new;
+}
+
+/* Whether all deltas are that, of the sessions of one owner. */
+static bool commit_is_owned(const struct store_commit *req)
+{
+    const struct id *owner = &req->deltas[0]->owner;
+
+    if (id_is_zero(*owner))
+        return false;
+    for (size_t i = 0; i < req->count; i++)
+        if (!commit_is_events(req->deltas[i]) || !id_eq(req->deltas[i]->owner, *owner))
+            return false;
+    return true;
+}
+
+static int commit_owned_answered(struct pg_job *j)
+{
+    struct pg_commit *c = j->store->commit;
+
+    if (j->conn->failed)
+        return commit_fast_answered(j);
+    return pgr_changed(j->conn, 0) == c->owned.count ? commit_decided(j) : commit_judge(j);
+}
+
+/* Events of one's own sessions, by one statement and with one lock. Numbers are not looked at: its
+ * owner gives each once, and rows that come again, after an outcome that was not known, are no new
+ * ones for the primary key. */
+static int commit_owned(struct pg_job *j)
+{
+    struct store_commit *req = commit_of(j);
+    struct pg_commit *c = j->store->commit;
+    struct pg_rows *r = &c->owned;
+    struct pgq q;
+
+    pg_rows_clear(r);
+    for (size_t i = 0; i < req->count; i++) {
+        const struct delta *d = req->deltas[i];
+        commit_event(r, d);
+        pg_rows_i64(r, (int64_t)d->epoch);
+    }
+    if (r->overflow)
+        return commit_alone(j, 0);
+    c->rows = r->count;
+    pgq_start(&q, j->conn, r->sql);
+    pg_rows_bind(r, &q);
+    pgq_id(&q, &req->deltas[0]->owner);
+    pgq_end(&q);
+    return pg_await(j, commit_owned_answered);
+}
+
 static int commit_fast(struct pg_job *j)
 {
     struct pg_commit *c = j->store->commit;
 
+    if (commit_is_owned(commit_of(j)))
+        return commit_owned(j);
     if (!commit_fill(c, commit_of(j)))
         return commit_alone(j, 0);
     commit_add_check(j);

@@ -408,6 +408,17 @@ const char *const pg_sql_texts[PG_SQL_COUNT] = {
     [PG_EVENTS_INSERT] =
         "INSERT INTO session_events (session_id, seq_last, seq_first, at, frames)"
         " SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[])",
+    /* All or none: all when the owner's row stands, and each session is its own, of no later epoch.
+     * Sessions are claimed from a dead owner only after its row was deleted, and that waits for
+     * this lock: so one row is locked, instead of each session's. $6: epochs, $7: the owner. */
+    [PG_EVENTS_OF_OWNER] =
+        "WITH i AS MATERIALIZED (SELECT o.id FROM instances AS o WHERE o.id = $7::uuid"
+        " FOR KEY SHARE OF o)"
+        " INSERT INTO session_events (session_id, seq_last, seq_first, at, frames)"
+        " SELECT d.* FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[])"
+        " AS d WHERE (SELECT count(*) FROM i CROSS JOIN unnest($1::uuid[], $6::bigint[])"
+        " AS k (id, epoch) CROSS JOIN LATERAL (SELECT FROM sessions AS o WHERE o.id = k.id"
+        " AND o.owner = i.id AND o.epoch <= k.epoch OFFSET 0) AS s) = cardinality($1::uuid[])",
     [PG_RUNS_UPSERT] =
         "INSERT INTO node_runs (session_id, run_id, node_id, kind, iteration, attempt, status,"
         " branch, started_at, ended_at, output, error, interrupt, updated_at, progress)"
@@ -513,7 +524,10 @@ const char *const pg_sql_texts[PG_SQL_COUNT] = {
     [PG_ENDED_WHOLE] = ENDED("s.folded_seq <= 0"),
     [PG_ENDED_FOLDED] = ENDED("s.folded_seq > 0"),
     [PG_SESSION_FOLDED] = "UPDATE sessions SET folded_seq = $2::bigint WHERE id = $1::uuid",
-    [PG_SESSIONS_DELETE] = "DELETE FROM sessions AS s WHERE s.id = ANY ($1::uuid[])",
+    /* Events have no foreign key: a look at the session for each would be dearer than the event. */
+    [PG_SESSIONS_DELETE] =
+        "WITH e AS (DELETE FROM session_events AS e WHERE e.session_id = ANY ($1::uuid[]))"
+        " DELETE FROM sessions AS s WHERE s.id = ANY ($1::uuid[])",
     [PG_EVENTS_WITH_TOKENS] =
         "SELECT e.seq_first, e.seq_last, e.at, e.frames FROM session_events AS e"
         " WHERE e.session_id = $1::uuid AND e.seq_last > $2::bigint"
@@ -552,7 +566,9 @@ const char *const pg_sql_texts[PG_SQL_COUNT] = {
                          " WHERE id = $1::uuid",
     [PG_SESSION_RELEASE] = "UPDATE sessions AS s SET owner = NULL"
                            " WHERE s.id = ANY ($1::uuid[]) AND s.owner = $2::uuid",
-    [PG_SESSION_DELETE] = "DELETE FROM sessions WHERE id = $1::uuid",
+    [PG_SESSION_DELETE] =
+        "WITH e AS (DELETE FROM session_events AS e WHERE e.session_id = $1::uuid)"
+        " DELETE FROM sessions WHERE id = $1::uuid",
     [PG_SESSION_EPOCH] = "SELECT s.epoch FROM sessions AS s WHERE s.id = $1::uuid",
     [PG_SESSION_EPOCH_LOCK] = "SELECT s.epoch FROM sessions AS s WHERE s.id = $1::uuid"
                               " FOR NO KEY UPDATE OF s",

@@ -440,6 +440,181 @@ static void common_commits_take_one_round_trip(void **state)
     assert_false(pg_of(r)->workers[PG_WRITER].conn.prepared[PG_COMMIT_JUDGE]);
 }
 
+/* ---- events alone, of one owner's sessions ---- */
+
+static struct id owner_put(struct rig *r)
+{
+    RIG_REQ(store_instance_put, p, STORE_INSTANCE_PUT);
+    p.row = (struct instance_row){.id = rig_id(r, T0), .name = STR("host-7")};
+    p.lease_ms = 60000;
+    assert_int_equal(rig_run(r, &p.req), 0);
+    store_req_deinit(&p.req);
+    return p.row.id;
+}
+
+static struct id owned_session(struct rig *r, struct id owner)
+{
+    struct rig_delta x;
+
+    rig_new_session(r, &x, "running", T0);
+    x.d.owner = owner;
+    assert_int_equal(rig_commit(r, &x, NULL), 0);
+    rig_delta_deinit(&x);
+    return x.d.session_id;
+}
+
+static void owned_events(struct rig_delta *x, struct id session, struct id owner, int64_t seq)
+{
+    rig_events(x, session, seq, seq);
+    x->d.owner = owner;
+}
+
+static bool owned_is_refused(struct rig *r, struct rig_delta *x)
+{
+    bool refused = false;
+
+    assert_int_equal(rig_commit(r, x, &refused), 0);
+    return refused;
+}
+
+static bool is_prepared(struct rig *r, enum pg_sql sql)
+{
+    return pg_of(r)->workers[PG_WRITER].conn.prepared[sql];
+}
+
+static void events_of_an_owner_take_one_statement(void **state)
+{
+    struct rig *r = *state;
+    struct id owner = owner_put(r);
+    struct id sessions[] = {owned_session(r, owner), owned_session(r, owner)};
+
+    for (int64_t seq = 2; seq < 6; seq++) {
+        struct rig_delta x[2];
+        struct delta *deltas[2] = {&x[0].d, &x[1].d};
+        bool refused[2];
+        for (int i = 0; i < 2; i++)
+            owned_events(&x[i], sessions[i], owner, seq);
+        assert_int_equal(rig_commit_many(r, deltas, 2, refused), 0);
+        assert_false(refused[0] || refused[1]);
+        rig_delta_deinit(&x[0]);
+        rig_delta_deinit(&x[1]);
+    }
+    assert_true(is_prepared(r, PG_EVENTS_OF_OWNER));
+    assert_false(is_prepared(r, PG_COMMIT_CHECK) || is_prepared(r, PG_COMMIT_JUDGE));
+    assert_int_equal(ask(r, "SELECT count(*) FROM session_events"), 10);
+}
+
+/* All of it: the same rows under the same numbers, once more. */
+static void events_of_an_owner_that_come_again_count_as_written(void **state)
+{
+    struct rig *r = *state;
+    struct id owner = owner_put(r), session = owned_session(r, owner);
+    struct rig_delta x, other;
+
+    owned_events(&x, session, owner, 2);
+    assert_false(owned_is_refused(r, &x));
+    assert_false(owned_is_refused(r, &x));
+    assert_int_equal(ask(r, "SELECT count(*) FROM session_events"), 2);
+    owned_events(&other, session, owner, 2);
+    buf_clear(&other.d.events);
+    buf_append_z(&other.d.events, "{\"seq\":9}");
+    assert_true(owned_is_refused(r, &other));
+    rig_delta_deinit(&other);
+    rig_delta_deinit(&x);
+}
+
+/* A session that another one has, or that is gone, does not keep the others from being written. */
+static void events_of_a_former_owner_are_refused(void **state)
+{
+    struct rig *r = *state;
+    struct id owner = owner_put(r), mine = owned_session(r, owner);
+    struct id taken = owned_session(r, owner), gone = owned_session(r, owner);
+    struct rig_delta x[3];
+    struct delta *deltas[3] = {&x[0].d, &x[1].d, &x[2].d};
+    bool refused[3];
+    char sql[256], text[ID_TEXT_BYTES + 1];
+
+    id_format(taken, text);
+    snprintf(sql, sizeof(sql),
+             "UPDATE sessions SET epoch = 2, owner = gen_random_uuid() WHERE id = '%s'", text);
+    pg_rig_exec_on(r->url, sql);
+    RIG_REQ(store_session_delete, d, STORE_SESSION_DELETE);
+    d.id = gone;
+    assert_int_equal(rig_run(r, &d.req), 0);
+    store_req_deinit(&d.req);
+    assert_int_equal(ask(r, "SELECT count(*) FROM session_events"), 2); /* its own went with it */
+    owned_events(&x[0], mine, owner, 2);
+    owned_events(&x[1], taken, owner, 2);
+    owned_events(&x[2], gone, owner, 2);
+    assert_int_equal(rig_commit_many(r, deltas, 3, refused), 0);
+    assert_false(refused[0]);
+    assert_true(refused[1] && refused[2]);
+    assert_int_equal(ask(r, "SELECT count(*) FROM session_events"), 3);
+    for (int i = 0; i < 3; i++)
+        rig_delta_deinit(&x[i]);
+}
+
+/* The others hold the owner for dead and take its sessions while its commit is on the way: either
+ * the commit is first, and the claim waits for it, or it writes nothing. */
+static void a_claim_and_events_never_pass_each_other(void **state)
+{
+    enum { ROUNDS = 20 };
+    struct rig *r = *state;
+
+    for (int i = 0; i < ROUNDS; i++) {
+        struct id owner = owner_put(r), session = owned_session(r, owner);
+        PGconn *other = PQconnectdb(r->url);
+        char sql[512], text[ID_TEXT_BYTES + 1], dead[ID_TEXT_BYTES + 1];
+        struct rig_delta x;
+        struct watch w;
+        id_format(session, text);
+        id_format(owner, dead);
+        owned_events(&x, session, owner, 2);
+        if (i % 2 == 0)
+            watch_submit(r, &w, &x);
+        snprintf(sql, sizeof(sql), "BEGIN; DELETE FROM instances WHERE id = '%s'", dead);
+        PQclear(PQexec(other, sql));
+        if (i % 2 == 1)
+            watch_submit(r, &w, &x); /* waits for the lock */
+        for (int turn = 0; turn < 3 + i % 5; turn++)
+            uv_run(&r->loop, UV_RUN_NOWAIT);
+        snprintf(sql, sizeof(sql),
+                 "UPDATE sessions SET epoch = epoch + 1, owner = NULL WHERE id = '%s'; COMMIT",
+                 text);
+        PQclear(PQexec(other, sql));
+        PGresult *seen = PQexec(other, "SELECT max(seq_last) FROM session_events");
+        bool was_there = strcmp(PQgetvalue(seen, 0, 0), "2") == 0;
+        PQclear(seen);
+        assert_int_equal(watch_wait(r, &w), 0);
+        assert_int_equal(w.refused, !was_there); /* nothing comes after the claim */
+        PQfinish(other);
+        rig_delta_deinit(&x);
+        pg_rig_exec_on(r->url, "DELETE FROM session_events");
+    }
+}
+
+static void events_of_an_owner_survive_cut_connections(void **state)
+{
+    enum { ROUNDS = 30 };
+    struct rig *r = *state;
+    struct id owner = owner_put(r), session = owned_session(r, owner);
+
+    for (int i = 0; i < ROUNDS; i++) {
+        struct rig_delta x;
+        struct watch w;
+        owned_events(&x, session, owner, i + 2);
+        watch_submit(r, &w, &x);
+        for (int turn = 0; turn < i % 5; turn++)
+            uv_run(&r->loop, UV_RUN_NOWAIT);
+        pg_rig_exec_on(r->url, KILL_ALL);
+        assert_int_equal(watch_wait(r, &w), 0);
+        assert_false(w.refused);
+        rig_delta_deinit(&x);
+    }
+    assert_int_equal(ask(r, "SELECT count(*) FROM session_events"), ROUNDS + 1);
+    assert_int_equal(ask(r, "SELECT count(DISTINCT seq_last) FROM session_events"), ROUNDS + 1);
+}
+
 /* The one column of jsonb is read without the spaces that it puts in, and with all of ours. */
 static void node_statuses_read_as_they_were_written(void **state)
 {
@@ -664,6 +839,11 @@ int main(void)
         ONE(of_two_with_one_key_the_first_is_written),
         ONE(a_row_may_come_twice_in_a_delta),
         ONE(common_commits_take_one_round_trip),
+        ONE(events_of_an_owner_take_one_statement),
+        ONE(events_of_an_owner_that_come_again_count_as_written),
+        ONE(events_of_a_former_owner_are_refused),
+        ONE(a_claim_and_events_never_pass_each_other),
+        ONE(events_of_an_owner_survive_cut_connections),
         ONE(node_statuses_read_as_they_were_written),
         ONE(a_large_commit_is_written),
         ONE(two_stores_of_one_database_agree),
