@@ -1,10 +1,12 @@
 #include "store/sqlite_db.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/json.h"
 #include "base/log.h"
+#include "store/sqlite_vfs.h"
 
 /* Memory that stays with a connection after a busy time. What is hot in the file is cached by the
  * system anyway, and copied from there in a microsecond. No memory map: an input error, or a file
@@ -52,15 +54,27 @@ static int sqlite_db_check_wal(struct sqlite_db *db)
     return 0;
 }
 
+static int vfs_status;
+
+static void sqlite_db_register(void)
+{
+    vfs_status = sqlite_vfs_register();
+}
+
 int sqlite_db_open(struct sqlite_db *db, const char *path, enum sqlite_role role)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
     char cache[64];
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
 
     *db = (struct sqlite_db){0};
     if (role == SQLITE_ROLE_WRITER)
         flags |= SQLITE_OPEN_CREATE;
-    int code = sqlite3_open_v2(path, &db->handle, flags, NULL);
+    pthread_once(&once, sqlite_db_register);
+    int code = vfs_status;
+    if (code == SQLITE_OK) /* who writes does so with FULL, as this file system wants it */
+        code = sqlite3_open_v2(path, &db->handle, flags,
+                               role == SQLITE_ROLE_WRITER ? SQLITE_VFS_NAME : NULL);
     if (code != SQLITE_OK) {
         int status = sqlite_db_fail(db, code);
         sqlite_db_close(db);

@@ -180,9 +180,17 @@ static struct {
     sqlite3_vfs *real, vfs;
     sqlite3_io_methods methods;
     int (*sync)(sqlite3_file *file, int flags);
+    int (*write)(sqlite3_file *file, const void *bytes, int n, sqlite3_int64 at);
     int flushes; /* of the writer's thread; read between its commits */
-    bool fail;
+    int writes;
+    bool fail, full;
 } shim;
+
+static int shim_write(sqlite3_file *file, const void *bytes, int n, sqlite3_int64 at)
+{
+    shim.writes++;
+    return shim.full ? SQLITE_FULL : shim.write(file, bytes, n, at);
+}
 
 static int shim_sync(sqlite3_file *file, int flags)
 {
@@ -200,6 +208,8 @@ static int shim_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int
             shim.methods = *file->pMethods;
             shim.sync = shim.methods.xSync;
             shim.methods.xSync = shim_sync;
+            shim.write = shim.methods.xWrite;
+            shim.methods.xWrite = shim_write;
         }
         file->pMethods = &shim.methods;
     }
@@ -212,7 +222,7 @@ static int setup_shim(void **state)
     shim.vfs = *shim.real;
     shim.vfs.zName = "shim";
     shim.vfs.xOpen = shim_open;
-    shim.fail = false;
+    shim.fail = shim.full = false;
     sqlite3_vfs_register(&shim.vfs, 1);
     return rig_setup_sqlite(state);
 }
@@ -251,6 +261,70 @@ static void a_commit_that_cannot_be_flushed_is_not_there(void **state)
     reopen(r);
     assert_int_equal(get_status(r, x.d.session_id, NULL), 0);
     rig_delta_deinit(&x);
+}
+
+/* All its pages at once: the header of the file, when it begins anew, is a second call. */
+static void a_commit_writes_its_log_in_one_call(void **state)
+{
+    struct rig *r = *state;
+
+    rig_session(r, "running", T0);
+    for (int i = 1; i < 10; i++) {
+        int before = shim.writes;
+        rig_session(r, "running", T0 + i);
+        assert_int_equal(shim.writes - before, 1);
+    }
+}
+
+static void a_log_that_cannot_be_written_holds_no_commit(void **state)
+{
+    struct rig *r = *state;
+    struct rig_delta x;
+
+    rig_session(r, "running", T0);
+    rig_new_session(r, &x, "running", T0 + 1);
+    shim.full = true;
+    assert_int_equal(rig_commit(r, &x, NULL), ERR_IO);
+    assert_int_equal(get_status(r, x.d.session_id, NULL), ERR_NOT_FOUND);
+    shim.full = false;
+    rig_session(r, "running", T0 + 2);
+    assert_int_equal(rig_commit(r, &x, NULL), 0);
+    reopen(r);
+    assert_int_equal(get_status(r, x.d.session_id, NULL), 0);
+    assert_int_equal(count(r->dir, "SELECT count(*) FROM sessions"), 3);
+    rig_delta_deinit(&x);
+}
+
+/* Pages leave the cache for the log before the commit, and are read from there. */
+static void a_commit_larger_than_the_cache_reads_back(void **state)
+{
+    enum { SESSIONS = 24, BYTES = 1 << 19 };
+    struct rig *r = *state;
+    struct rig_delta x[SESSIONS];
+    struct delta *deltas[SESSIONS];
+    bool refused[SESSIONS];
+    char *text = malloc(BYTES);
+
+    memset(text, ' ', BYTES);
+    text[0] = '{';
+    text[BYTES - 1] = '}';
+    for (int i = 0; i < SESSIONS; i++) {
+        rig_new_session(r, &x[i], "running", T0 + i);
+        x[i].meta.input_json = (struct str){text, BYTES};
+        deltas[i] = &x[i].d;
+    }
+    assert_int_equal(rig_commit_many(r, deltas, SESSIONS, refused), 0);
+    for (int i = 0; i < SESSIONS; i++) {
+        assert_int_equal(get_status(r, x[i].d.session_id, NULL), 0);
+        rig_delta_deinit(&x[i]);
+    }
+    reopen(r);
+    assert_int_equal(count(r->dir, "SELECT sum(length(input)) FROM session_details"),
+                     SESSIONS * BYTES);
+    assert_int_equal(count(r->dir, "SELECT count(*) FROM pragma_integrity_check"
+                                   " WHERE integrity_check = 'ok'"),
+                     1);
+    free(text);
 }
 
 /* ---- one process at a time ---- */
@@ -547,6 +621,11 @@ int main(void)
          each_commit_is_flushed_before_it_is_reported, setup_shim, teardown_shim, NULL},
         {"a_commit_that_cannot_be_flushed_is_not_there",
          a_commit_that_cannot_be_flushed_is_not_there, setup_shim, teardown_shim, NULL},
+        {"a_commit_writes_its_log_in_one_call", a_commit_writes_its_log_in_one_call, setup_shim,
+         teardown_shim, NULL},
+        {"a_log_that_cannot_be_written_holds_no_commit",
+         a_log_that_cannot_be_written_holds_no_commit, setup_shim, teardown_shim, NULL},
+        SQLITE(a_commit_larger_than_the_cache_reads_back),
         SQLITE(a_second_process_is_refused),
         SQLITE(a_folder_that_cannot_be_is_an_error),
         SQLITE(a_full_disk_is_an_error_that_passes),
