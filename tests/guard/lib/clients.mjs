@@ -1,7 +1,9 @@
 // Clients that do one thing at a time, on sockets of their own, so that what reaches the server in one
-// turn of its loop is known: a keep-alive HTTP client, and a model that says a word when it is told to.
+// turn of its loop is known: a keep-alive HTTP client, a model that says a word when it is told to, a psql that stays.
+import { spawn } from 'node:child_process';
 import { createServer } from 'node:http';
 import { connect } from 'node:net';
+import { createInterface } from 'node:readline';
 
 export class Caller {
   constructor(port) {
@@ -84,5 +86,28 @@ export class Model {
   close() {
     this.http.closeAllConnections();
     this.http.close();
+  }
+}
+
+export class Psql {
+  constructor(url) {
+    this.process = spawn('psql', ['-XqAt', '-v', 'ON_ERROR_STOP=1', url], { stdio: ['pipe', 'pipe', 'inherit'] });
+    this.answers = [];
+    createInterface({ input: this.process.stdout }).on('line', (line) => this.answers.shift()?.done(line));
+    this.process.on('exit', () => this.answers.splice(0).forEach((a) => a.fail(new Error('psql has ended'))));
+  }
+
+  /** A query with one row: its columns. */
+  ask(sql) {
+    return new Promise((done, fail) => {
+      this.answers.push({ done: (line) => done(line.split('|')), fail });
+      this.process.stdin.write(`${sql};\n`);
+    });
+  }
+
+  async close() {
+    const ended = new Promise((done) => this.process.on('exit', done));
+    this.process.stdin.end();
+    await ended;
   }
 }

@@ -17,8 +17,8 @@ const quantities = {
   instructions: { unit: 'instructions', what: 'instructions of the server', take: 'least', planted: 'instructions' },
   calls: { unit: 'system calls', what: 'system calls of the server', take: 'least', planted: 'calls' },
   allocations: { unit: 'allocations', what: 'malloc, calloc and realloc in the server', slack: 0.05, take: 'least', planted: 'takes' },
-  file_bytes: { unit: 'bytes', what: 'bytes written for its commits, checkpoints apart', take: 'quarter', planted: 'written_bytes' },
-  flushes: { unit: 'commits', what: 'flushed commits (PostgreSQL: transactions that write)', take: 'quarter', planted: 'flushed', only: 'alone' },
+  file_bytes: { unit: 'bytes', what: 'bytes written for its commits, checkpoints apart', take: 'half', planted: 'written_bytes' },
+  flushes: { unit: 'commits', what: 'flushed commits (PostgreSQL: transactions that write)', take: 'half', planted: 'flushed', only: 'alone' },
 };
 
 const others = [
@@ -33,7 +33,7 @@ const others = [
 export const guards = [
   ...stores.flatMap((store) => Object.entries(loads).flatMap(([load, of]) => Object.entries(quantities)
     .filter(([, q]) => !q.only || q.only === load)
-    .map(([quantity, q]) => ({ ...q, id: `${load}.${quantity}`, store, load, quantity, what: `${of}: ${q.what}` })))),
+    .map(([quantity, q]) => ({ ...q, take: load === 'crowd' && quantity === 'calls' ? 'middle' : q.take, id: `${load}.${quantity}`, store, load, quantity, what: `${of}: ${q.what}` })))),
   ...others,
 ].map((g) => ({ slack: 0, ...g, key: g.store ? `${g.id}/${g.store}` : g.id }));
 

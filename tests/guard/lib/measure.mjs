@@ -8,12 +8,17 @@ import { repo } from '../../integration/lib/server.mjs';
 import { guards, plantOf } from './guards.mjs';
 import { Rig } from './rig.mjs';
 
-// What comes by the clock (a lease, a look for a newer workflow, an answer in two parts) is in some rounds, and is no
-// part of a session or a token: the least is the work itself. Bytes go by pages, and by luck with them; there it is
-// what a quarter of the rounds are below.
+// One number of several rounds. What comes by the clock (a lease, a look for a newer workflow, an answer in two parts)
+// is in some of them and is no part of a session or a token, so the least is the work itself. Where it goes by
+// whole pages, or by how many turns an answer takes, the least is luck.
+const sorted = (all) => all.sort((a, b) => a - b);
 const one = {
   least: (all) => Math.min(...all),
-  quarter: (all) => all.sort((a, b) => a - b)[Math.floor(all.length / 4)],
+  middle: (all) => sorted(all)[Math.floor(all.length / 2)],
+  half: (all) => { // the mean of the middle half
+    const some = sorted(all).slice(Math.floor(all.length / 4), Math.ceil(all.length * 3 / 4));
+    return some.reduce((a, b) => a + b, 0) / some.length;
+  },
 };
 
 // ---- instructions, calls, allocations, bytes, commits
@@ -52,12 +57,12 @@ const many = 1024;
 
 async function memory(found) {
   const rig = await new Rig().start({ store: 'sqlite' });
-  const heap = () => rig.metric('sluice_heap_bytes');
   let leaked = 0; // planted so far
-  const note = async (key, total, before) => {
-    const guard = guards.find((g) => g.key === key), each = (total - before) / many;
+  const heap = async () => await rig.metric('sluice_heap_bytes') - leaked;
+  const note = async (key, before) => {
+    const guard = guards.find((g) => g.key === key), total = await heap(), each = (total - before) / many;
     found.as[key] = each;
-    rig.probe.owe({ heap_bytes: Math.ceil(plantOf(guard, each) * many) });
+    rig.owe({ heap_bytes: Math.ceil(plantOf(guard, each) * many) });
     const now = await heap();
     found.planted[key] = (now - before) / many;
     leaked += now - total;
@@ -68,16 +73,16 @@ async function memory(found) {
     const empty = await heap();
     await rig.suspend(many);
     if (await rig.metric('sluice_sessions_live') !== many) throw new Error('not all suspended sessions are in memory');
-    await note('suspended.bytes/sqlite', await heap(), empty);
+    await note('suspended.bytes/sqlite', empty);
     const id = await rig.server.execute('review', { n: 1 });
     const first = await rig.viewers(id, 64);
     const before = await heap();
     const all = await rig.viewers(id, many);
-    await note('viewer.bytes/sqlite', await heap(), before);
+    await note('viewer.bytes/sqlite', before);
     [...first, ...all].forEach((ws) => ws.terminate());
     await rig.until('sluice_websockets', 0);
     await rig.until('sluice_sessions_live', 0);
-    await note('evicted.bytes/sqlite', await heap() - leaked, empty);
+    await note('evicted.bytes/sqlite', empty);
   } finally {
     await rig.close();
   }

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Reader } from '../../integration/lib/client.mjs';
 import { repo, Server } from '../../integration/lib/server.mjs';
-import { Caller, Model, word } from './clients.mjs';
+import { Caller, Model, Psql, word } from './clients.mjs';
 import { Probe } from './probe.mjs';
 
 const WebSocket = createRequire(new URL('../../integration/package.json', import.meta.url))('ws');
@@ -94,16 +94,17 @@ export class Rig {
   /** Where PostgreSQL writes for us: the bytes of its log, and transactions that wrote something. */
   countPostgres(database) {
     database.query('CHECKPOINT'); // so that none comes by itself: after one, pages are logged whole
-    this.written = () => {
-      const [bytes, commits] = database.query(`SELECT pg_current_wal_insert_lsn() - '0/0', pg_snapshot_xmax(pg_current_snapshot())`).split('|');
+    this.psql = new Psql(database.url);
+    this.written = async () => {
+      const [bytes, commits] = await this.psql.ask(`SELECT pg_current_wal_insert_lsn() - '0/0', pg_snapshot_xmax(pg_current_snapshot())`);
       return { file_bytes: Number(bytes), flushes: Number(commits) };
     };
     this.due = { written_bytes: 0, flushed: 0 };
-    this.payPostgres = () => {
-      const emit = (bytes, commits) => database.query(`SELECT pg_logical_emit_message(${commits}, 'planted', repeat('x', ${bytes}))`);
-      if (this.due.written_bytes >= 1) emit(Math.floor(this.due.written_bytes), false);
+    this.payPostgres = async () => {
+      const emit = (bytes, commits) => this.psql.ask(`SELECT pg_logical_emit_message(${commits}, 'planted', repeat('x', ${bytes}))`);
+      if (this.due.written_bytes >= 1) await emit(Math.floor(this.due.written_bytes), false);
       this.due.written_bytes %= 1;
-      for (; this.due.flushed >= 1; this.due.flushed--) emit(0, true);
+      for (; this.due.flushed >= 1; this.due.flushed--) await emit(0, true);
     };
   }
 
@@ -125,11 +126,11 @@ export class Rig {
     const all = [], units = [];
     this.probe.mark(); // made when the first unit comes in
     for (let i = 0; i < rounds; i++) {
-      const before = this.written?.();
+      const before = await this.written?.();
       units.push(await load());
-      this.payPostgres?.();
+      await this.payPostgres?.();
       const counts = this.probe.counts();
-      const now = this.written?.();
+      const now = await this.written?.();
       if (now) for (const name of Object.keys(now)) counts[name] = now[name] - before[name];
       all.push({ number: this.probe.number, counts });
       this.probe.mark();
@@ -290,6 +291,7 @@ export class Rig {
     this.watcher?.terminate();
     this.callers.forEach((c) => c?.close());
     this.model.close();
+    await this.psql?.close();
     await this.server.close();
     this.probe.close();
     rmSync(this.scratch, { recursive: true, force: true });
