@@ -8,10 +8,10 @@
 #include "net/lws_http.h"
 #include "net/openssl_tls.h"
 
-#define FDS_MAX        (1u << 20) /* tables as long as the limit of descriptors are allocated */
-#define FDS_RESERVED   64         /* for the store, the models, standard streams */
-#define TIMEOUT_S      30         /* between two pieces of headers or a body */
-#define TURNS_TO_CLOSE 4          /* of the loop, until the handles of libwebsockets are closed */
+#define FDS_MAX        (1u << 16)
+#define FDS_RESERVED   64 /* for the store, the models, standard streams */
+#define TIMEOUT_S      30 /* between two pieces of headers or a body */
+#define TURNS_TO_CLOSE 4  /* of the loop, until the handles of libwebsockets are closed */
 #define PROTOCOL       "sluice.v1"
 
 /* ---- the callback ---- */
@@ -140,8 +140,9 @@ static void lws_log_line(int level, const char *line)
     log_debug("net", "%.*s", (int)n, line); /* peers can cause any of its errors */
 }
 
-/* The tables are as long as the limit of descriptors is high; some systems set it to a thousand
- * million. */
+/* libwebsockets has tables as long as the limit of descriptors is high, and walks one of them from
+ * end to end when a connection closes (6 instructions a descriptor, 4.1.6); containers often have a
+ * limit of a million, some systems of a thousand million. */
 static unsigned fds_limit(void)
 {
     struct rlimit l;

@@ -591,6 +591,34 @@ static void test_slow_reader(void **state)
     client_close(&k);
 }
 
+/* Many are told in turns of the loop; those who lack two events by then have them in one write. */
+static void test_many_viewers(void **state)
+{
+    enum { N = 100 };
+    struct client *k = calloc(N, sizeof(*k));
+    struct net_stats before, after;
+    (void)state;
+
+    fixture_seal(&f, 1, 10, "log");
+    for (int i = 0; i < N; i++) {
+        connect_ws(&k[i], "/ws?session_id=" SESSION "&after=1");
+        expect(&k[i], "subscribed");
+    }
+    net_server_stats(f.server, &before);
+    fixture_seal(&f, 1, 200, "log");
+    fixture_seal(&f, 1, 200, "log");
+    for (int i = 0; i < N; i++) {
+        expect_event(&k[i], 2);
+        expect_event(&k[i], 3);
+    }
+    net_server_stats(f.server, &after);
+    assert_int_equal(after.frames_sent - before.frames_sent, 2 * N);
+    assert_int_equal(after.ws_writes - before.ws_writes, N + LOG_TELL_NOW);
+    for (int i = 0; i < N; i++)
+        client_close(&k[i]);
+    free(k);
+}
+
 static void test_ping_and_silence(void **state)
 {
     struct client k;
@@ -781,6 +809,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_channel_beside_session, setup_connected,
                                         teardown_connected),
         cmocka_unit_test_setup_teardown(test_watching, setup_connected, teardown_connected),
+        cmocka_unit_test_setup_teardown(test_many_viewers, setup_connected, teardown_connected),
         cmocka_unit_test_setup_teardown(test_slow_reader, setup_connected, teardown_connected),
         cmocka_unit_test_setup_teardown(test_ping_and_silence, setup_pinging, teardown_connected),
         cmocka_unit_test_setup_teardown(test_going_away, setup_connected, teardown_connected),
