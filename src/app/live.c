@@ -11,7 +11,7 @@
 #include "base/mem.h"
 
 /* Of events that wait for their commit: then the session's models are not read until it begins. */
-#define LIVE_AHEAD_BYTES (256u << 10)
+#define LIVE_AHEAD_BYTES (32u << 10)
 #define EVICT_PER_TURN   256
 #define EVICT_NEXT_MS    5   /* then the rest goes */
 #define EVICT_TRIM_MIN   100 /* sessions, after which memory is given back to the system */

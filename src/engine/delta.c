@@ -11,6 +11,8 @@
     (64u << 20) /* what one step can add to ENGINE_EVENT_BYTES_MAX at worst                        \
                  */
 
+#define EVENTS_BYTES_KEPT 2048 /* of a buffer that is filled again: a few chunks */
+
 static void made_reset(struct session *s)
 {
     struct made *m = s->made;
@@ -52,6 +54,18 @@ static void made_given(struct session *s)
     s->replayed_bytes = 0;
     s->gen++;
     made_rest(s);
+}
+
+void engine_give_back(struct session *s, struct buf *events)
+{
+    struct buf *b = s->made ? &s->made->out.events : NULL;
+    if (b && !b->data && events->cap <= EVENTS_BYTES_KEPT) {
+        buf_clear(events);
+        *b = *events;
+        buf_init(events, EVENTS_BYTES_HARD);
+    } else {
+        buf_deinit(events);
+    }
 }
 
 /* ---- the session's row ---- */
