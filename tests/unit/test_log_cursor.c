@@ -753,7 +753,7 @@ static void test_random(void **state)
         struct fake f;
         struct viewer v[MANY];
         bool open[MANY] = {false};
-        int n = seed % 8 ? FEW : MANY;
+        int n = seed % 20 ? FEW : MANY;
 
         srand(seed);
         fake_init(&f);
