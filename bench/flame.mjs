@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { repo } from '../tests/integration/lib/server.mjs';
 import { Context, programs } from './lib/context.mjs';
-import { flameSvg, foldCallgrind, foldPerf, kinds, top } from './lib/flame.mjs';
+import { flameSvg, foldCallgrind, foldPerf, inclusive, kinds, top } from './lib/flame.mjs';
 import { childrenOf } from './lib/proc.mjs';
 
 const { values: flags, positionals: [path] } = parseArgs({
@@ -46,7 +46,7 @@ if (by === 'callgrind' && !flags.by) console.error('flame: perf does not work he
 async function load(c, args) {
   const standin = path === 'tokens' ? await c.standin() : null;
   const server = await c.server({ env: standin?.env ?? {} });
-  const made = await server.post('/workflows', { id: 'flame', start_node_id: 'start', nodes: path === 'w1' ? paths.w1.graph : paths.tokens.graph });
+  const made = await server.post('/workflows', { id: 'flame', start_node_id: 'start', nodes: paths[path].graph });
   if (made.status !== 201) throw new Error(made.text);
   const child = spawn(join(programs, 'bench/load'), [args[0], '--port', server.port, ...args.slice(1)].map(String), { stdio: ['ignore', 'ignore', 'inherit'] });
   c.open.push({ close: () => child.kill('SIGKILL') });
@@ -92,7 +92,8 @@ try {
   writeFileSync(out, svg);
   const percent = (x) => `${(x * 100).toFixed(1).padStart(5)} %`;
   console.log(kinds(tree).map(([k, v]) => `${percent(v)}  ${k}`).join('\n'));
-  console.log(`\n${top(tree).map(([name, kind, v]) => `${percent(v)}  ${name} (${kind})`).join('\n')}\n\n${out}, ${Math.round(svg.length / 1000)} kB`);
+  console.log(`\nwith all that it calls:\n${inclusive(tree, 'ours').map(([name, v]) => `${percent(v)}  ${name}`).join('\n')}`);
+  console.log(`\nby itself:\n${top(tree).map(([name, kind, v]) => `${percent(v)}  ${name} (${kind})`).join('\n')}\n\n${out}, ${Math.round(svg.length / 1000)} kB`);
 } finally {
   await c.close();
 }

@@ -4,13 +4,13 @@ import { cpus, loadavg } from 'node:os';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { repo } from '../tests/integration/lib/server.mjs';
-import { figures, most } from './figures.mjs';
+import { figures, most, together } from './figures.mjs';
 import { Context } from './lib/context.mjs';
 import { table } from './lib/table.mjs';
 
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
-  options: { store: { type: 'string', default: 'both' }, runs: { type: 'string' }, seconds: { type: 'string', default: '5' }, out: { type: 'string' }, from: { type: 'string' } },
+  options: { store: { type: 'string', default: 'both' }, runs: { type: 'string' }, seconds: { type: 'string', default: '3' }, out: { type: 'string' }, from: { type: 'string' } },
 });
 const all = [...new Set(figures.map((f) => f.scenario))];
 const wanted = positionals.length === 0 || positionals.includes('all') ? all : positionals;
@@ -27,6 +27,14 @@ function tell(line) {
   appendFileSync(out, `${text}\n`);
 }
 
+// A scenario that hangs must not keep the others from running.
+const PATIENCE_S = 900;
+function patience(promise) {
+  let timer;
+  const late = new Promise((_, fail) => { timer = setTimeout(() => fail(new Error(`it took more than ${PATIENCE_S} s`)), PATIENCE_S * 1000); });
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}
+
 // What goes wrong in one scenario is told, and leaves its rows unmeasured; the others still run.
 async function once(scenario, store, run) {
   const c = new Context({ store, seconds: Number(flags.seconds) });
@@ -34,39 +42,39 @@ async function once(scenario, store, run) {
   const took = () => ({ took_s: Math.round((performance.now() - begun) / 100) / 10 });
   try {
     const { run: measure } = await import(`./scenarios/${scenario}.mjs`);
-    const { values, detail } = await measure(c);
+    const { values, detail } = await patience(measure(c));
     await c.close(); // a server that does not end well is a fault too
     tell({ ...about, ...took(), values, detail });
-    return values;
+    return { store, values, detail };
   } catch (err) {
     tell({ ...about, ...took(), error: err.message });
     console.error(`bench: ${scenario} on ${store}: ${err.stack}`);
-    return {};
+    return { store };
   } finally {
     await c.close().catch((err) => console.error(`bench: ${scenario} on ${store}: ${err.message}`));
   }
 }
 
-const measured = new Map(); // "id store" -> values
-function keep(store, values) {
-  for (const [id, value] of Object.entries(values)) {
-    const key = `${id} ${store}`;
-    measured.set(key, [...(measured.get(key) ?? []), value]);
+const measured = new Map(); // "id store" -> [{ value, limit }]
+function keep({ store, values = {}, detail }) {
+  for (const f of figures) {
+    if (values[f.id] === undefined) continue;
+    const key = `${f.id} ${store}`;
+    measured.set(key, [...(measured.get(key) ?? []), { value: values[f.id], limit: f.limit?.(detail) }]);
   }
 }
 
 // The table of what an earlier run has told, and nothing is measured.
 if (flags.from) {
   const lines = readFileSync(flags.from, 'utf8').split('\n').filter(Boolean).map((l) => JSON.parse(l));
-  for (const l of lines) if (l.values && wanted.includes(l.scenario) && stores.includes(l.store)) keep(l.store, l.values);
+  for (const l of lines) if (wanted.includes(l.scenario) && stores.includes(l.store)) keep(l);
 }
 for (let run = 1; run <= runs && !flags.from; run++) {
   for (const scenario of wanted) {
     if (run > (most[scenario] ?? runs)) continue;
-    for (const store of stores) {
-      if (!figures.some((f) => f.scenario === scenario && f.stores.includes(store))) continue;
-      keep(store, await once(scenario, store, run));
-    }
+    const on = stores.filter((store) => figures.some((f) => f.scenario === scenario && f.stores.includes(store)));
+    if (together.includes(scenario)) await Promise.all(on.map(async (store) => keep(await once(scenario, store, run))));
+    else for (const store of on) keep(await once(scenario, store, run));
   }
 }
 const { text, missed } = table(figures.filter((f) => wanted.includes(f.scenario)), stores, measured);

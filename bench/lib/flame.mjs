@@ -27,7 +27,7 @@ export function foldPerf(text, tree = root()) {
     const [head, ...lines] = sample.split('\n').filter((l) => l.trim());
     if (!head || !lines.length) continue;
     const frames = lines.map((l) => /^\s*[0-9a-f]+ (.+?)(?:\+0x[0-9a-f]+)? \((.*)\)$/.exec(l)).filter((m) => m && m[1] !== '[unknown]')
-      .map(([, name, object]) => ({ name: name.replace(/\.(lto_priv|isra|constprop|part|cold)[.0-9]*/g, '').replace(/@.*$/, ''), kind: kindOf(object) })).reverse();
+      .map(([, name, object]) => ({ name: name.replace(/\.(lto_priv|isra|constprop|part|cold)(\.\d+)*/g, '').replace(/@.*$/, ''), kind: kindOf(object) })).reverse();
     const outer = frames.findIndex((f) => !/^(_start|__libc_start|start_thread|clone|__clone|main$|_Fork)/.test(f.name));
     addStack(tree, [{ name: head.trim(), kind: 'thread' }, ...frames.slice(Math.max(0, outer))]);
   }
@@ -136,5 +136,18 @@ export function kinds(tree) {
 /** How much of all stood in any function whose name matches, each sample once. */
 export function within(tree, pattern) {
   const walk = (node) => (pattern.test(node.name) ? node.value : [...node.children.values()].reduce((n, c) => n + walk(c), 0));
+  return walk(tree) / tree.value;
+}
+
+/** What stood anywhere on the stack: [name, share], of one kind, each sample once. */
+export function inclusive(tree, kind, count = 25) {
+  const names = new Set();
+  const walk = (node) => { if (node.kind === kind) names.add(node.name); node.children.forEach(walk); };
+  walk(tree);
+  return [...names].map((name) => [name, share(tree, name)]).sort((a, b) => b[1] - a[1]).slice(0, count);
+}
+
+function share(tree, name) {
+  const walk = (node) => (node.name === name ? node.value : [...node.children.values()].reduce((n, c) => n + walk(c), 0));
   return walk(tree) / tree.value;
 }

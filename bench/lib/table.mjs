@@ -12,22 +12,23 @@ function besidePeer(f, value) {
   return `${round(times)} x ${name}*`;
 }
 
-function cells(f, store, runs) {
+function cells(f, store, told) {
   if (!f.stores.includes(store)) return null;
-  if (!runs) return [f.what, store, 'not measured', '', '', ''];
-  const value = median(runs);
+  if (!told) return [f.what, store, 'not measured', '', '', '', ''];
+  const runs = told.map((t) => t.value), value = median(runs), limits = told.map((t) => t.limit).filter((l) => l > 0);
   const spread = runs.length > 1 ? `${round(Math.min(...runs))} to ${round(Math.max(...runs))}` : '';
-  return [f.what, store, `${round(value)} ${f.unit}`.trim(), spread, `${f.better === 'more' ? '>=' : '<='} ${round(f.reach)}${reached(f, value) ? '' : '  NOT REACHED'}`, besidePeer(f, value)];
+  return [f.what, store, `${round(value)} ${f.unit}`.trim(), spread, `${f.better === 'more' ? '>=' : '<='} ${round(f.reach)}${reached(f, value) ? '' : '  NOT REACHED'}`,
+    limits.length ? `${round(median(limits))} ${f.unit}`.trim() : '', besidePeer(f, value)];
 }
 
-/** figures, stores, and measured: "id store" -> the values of all runs. */
+/** figures, stores, and measured: "id store" -> {value, limit} of all runs; limit: of the parts alone, in that run. */
 export function table(figures, stores, measured) {
-  const head = ['figure', 'store', 'median', 'runs', 'to reach', 'beside the best peer'];
+  const head = ['figure', 'store', 'median', 'runs', 'to reach', 'the parts alone', 'beside the best peer'];
   const missed = [];
   const rows = figures.flatMap((f) => stores.map((store) => {
     const runs = measured.get(`${f.id} ${store}`);
     const row = cells(f, store, runs);
-    if (row && (!runs || !reached(f, median(runs)))) missed.push(`${f.id} on ${store}`);
+    if (row && (!runs || !reached(f, median(runs.map((t) => t.value))))) missed.push(`${f.id} on ${store}`);
     return row;
   })).filter(Boolean);
   const widths = head.map((_, i) => Math.max(...[head, ...rows].map((r) => r[i].length)));

@@ -1,7 +1,9 @@
 // What script/soak and script/flame judge and draw by. Does not depend on the store.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { addStack, flameSvg, foldCallgrind, foldPerf, kinds, root, top, within } from '../../bench/lib/flame.mjs';
+import { addStack, flameSvg, foldCallgrind, foldPerf, inclusive, kinds, root, top, within } from '../../bench/lib/flame.mjs';
+import { figures } from '../../bench/figures.mjs';
+import { table } from '../../bench/lib/table.mjs';
 import { blocks, memoryGrowth, slope, thirds } from '../../bench/lib/steady.mjs';
 import { Chance } from './lib/chance.mjs';
 
@@ -45,7 +47,7 @@ test('the last third is held beside the first', () => {
 
 const perf = `sluice
 \t    7f01 __libc_sendmsg (/usr/lib/x86_64-linux-gnu/libc.so.6)
-\t    5501 conn_send.lto_priv.0 (/srv/sluice)
+\t    5501 conn_send.part.0.lto_priv.0 (/srv/sluice)
 \t    5502 main (/srv/sluice)
 \t    7f02 __libc_start_main@@GLIBC_2.34 (/usr/lib/x86_64-linux-gnu/libc.so.6)
 \t    5503 _start (/srv/sluice)
@@ -69,6 +71,7 @@ test('stacks of perf are folded', () => {
   assert.equal(within(tree, /^conn_send$/), 2 / 3);
   assert.deepEqual(kinds(tree).map(([k]) => k).sort(), ['kernel', 'libc', 'sqlite']);
   assert.deepEqual(top(tree, 1)[0].length, 3);
+  assert.deepEqual(inclusive(tree, 'ours', 1), [['conn_send', 2 / 3]]);
 });
 
 // main calls a (30 by itself) and b; a and b both call c, which takes 60 for a and 10 for b.
@@ -119,4 +122,19 @@ test('a picture has a box each, escapes names, and leaves out what is too narrow
   assert.match(svg, /a&lt;b&gt;&amp;c 99\.9 %/);
   assert.match(svg, /wide/);
   assert.doesNotMatch(svg, /narrow/);
+});
+
+test('the table has medians, spreads, limits, and names what is not reached or was not measured', () => {
+  const rows = figures.filter((f) => ['w1.rate', 'w1.median'].includes(f.id));
+  const runs = [{ value: 9000, limit: 20000 }, { value: 12000, limit: 30000 }, { value: 11000 }];
+  const { text, missed } = table(rows, ['sqlite', 'postgres'], new Map([['w1.rate sqlite', runs], ['w1.median sqlite', [{ value: 0.7 }]], ['w1.rate postgres', [{ value: 10000 }]]]));
+  assert.match(text, /\| sqlite +\| 11,000 \/s +\| 9,000 to 12,000 +\| >= 10,000 +\| 20,000 \/s +\| 6\.94 x Restate\* +\|/);
+  assert.match(text, /\| sqlite +\| 0\.7 ms +\| +\| <= 0\.6  NOT REACHED \|/);
+  assert.match(text, /\| postgres +\| not measured/);
+  assert.deepEqual(missed, ['w1.median on sqlite', 'w1.median on postgres']);
+});
+
+test('every figure has a scenario, stores, and a direction', () => {
+  assert.equal(new Set(figures.map((f) => f.id)).size, figures.length);
+  for (const f of figures) assert.ok(f.scenario && f.stores.length && ['more', 'less'].includes(f.better) && f.reach >= 0, f.id);
 });
