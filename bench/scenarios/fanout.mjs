@@ -3,7 +3,7 @@
 // go out, so that a write carries all that its viewer lacks. Beside them a loop of bare sockets that does the same.
 import { options } from '../lib/context.mjs';
 
-const VIEWERS = 1000, LINES = 10_000, RATE = 500;
+const VIEWERS = 1000, LINES = 10_000, RATE = 350;
 
 /** A session that waits for the signal `go` before `node`. */
 export async function waiting(server, node) {
