@@ -19,7 +19,7 @@ describe('the editor', { skip: !hasBrowser ? 'no Chromium here' : !isReal ? 'nee
 
   before(async () => {
     server = await new Server().start();
-    await server.workflows(simple, { ...simple, id: 'shared' }, { ...simple, id: 'phone' });
+    await server.workflows(simple, { ...simple, id: 'shared' }, { ...simple, id: 'phone' }, { ...simple, id: 'typed' });
     browser = await new Browser().start();
   });
   after(async () => {
@@ -135,7 +135,7 @@ describe('the editor', { skip: !hasBrowser ? 'no Chromium here' : !isReal ? 'nee
 
   test('as text: either side follows; what cannot be read changes nothing; a draft survives', async () => {
     const page = await open('#/workflows/shared/edit?node=think');
-    await page.see('node-think');
+    await arrowsAre(page, ['start>think', 'think>end']);
     await page.click('tab-yaml');
     await page.page.waitForSelector('[data-testid=code][data-ready]');
     const content = page.page.locator('[data-testid=code] .cm-content');
@@ -170,6 +170,37 @@ describe('the editor', { skip: !hasBrowser ? 'no Chromium here' : !isReal ? 'nee
     await page.page.waitForFunction(() => document.querySelector('[data-testid=stand]')?.textContent === 'Version 3');
     assert.equal((await graph('shared')).nodes.think.name, 'Thinker');
     await page.close(/412/);
+  });
+
+  test('as text, typed faster than the page follows: every letter, in its place', async () => {
+    const page = await open('#/workflows/typed/edit');
+    await page.see('node-think');
+    await page.click('tab-yaml');
+    await page.page.waitForSelector('[data-testid=code][data-ready]');
+    const content = page.page.locator('[data-testid=code] .cm-content');
+    await content.click();
+    await page.page.keyboard.press('Control+Home');
+    const typed = 'labels: [quick, brown, fox]';
+    // Each letter comes at the worst moment: the page has just drawn something, and has yet to tell its text editor.
+    await page.page.evaluate((text) => new Promise((done) => {
+      let at = 0, timer;
+      const next = () => {
+        clearTimeout(timer);
+        if (at === text.length) {
+          drawn.disconnect();
+          return done();
+        }
+        document.execCommand('insertText', false, text[at++]);
+        timer = setTimeout(next, 100);
+      };
+      const drawn = new MutationObserver(next);
+      drawn.observe(document.querySelector('[data-testid=source]'), { childList: true, subtree: true, characterData: true });
+      next();
+    }), typed);
+    await page.page.keyboard.press('Enter');
+    assert.equal((await content.innerText()).split('\n')[0], typed);
+    await page.page.waitForFunction(() => document.querySelector('[data-testid=stand]')?.dataset.dirty);
+    await page.close();
   });
 
   test('in Chinese, on a phone: the list and the form; leaving asks', async () => {

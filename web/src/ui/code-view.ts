@@ -52,6 +52,16 @@ function changeTo(from: string, to: string): { from: number; to: number; insert:
 }
 
 export function openCode(root: ShadowRoot, { value, language, readOnly, label, onChange }: Options): CodeView {
+  let telling = false;
+  // Once the editor has done with a letter, and before there can be another one.
+  const tell = () => {
+    if (telling) return;
+    telling = true;
+    queueMicrotask(() => {
+      telling = false;
+      onChange(view.state.doc.toString());
+    });
+  };
   const view = new EditorView({
     root,
     parent: root,
@@ -62,7 +72,7 @@ export function openCode(root: ShadowRoot, { value, language, readOnly, label, o
         syntaxHighlighting(colours), theme, languages[language](), keymap.of([...defaultKeymap, ...historyKeymap]),
         EditorState.readOnly.of(readOnly ?? false), EditorView.contentAttributes.of({ "aria-label": label, tabindex: "0", ...(readOnly && { "aria-readonly": "true" }) }),
         EditorView.updateListener.of((u) => {
-          if (u.docChanged && !u.transactions.some((t) => t.annotation(outside))) onChange(u.state.doc.toString());
+          if (u.docChanged && !u.transactions.some((t) => t.annotation(outside))) tell();
         }),
       ],
     }),

@@ -2,6 +2,7 @@
 // policy allows; anywhere else it would have to write <style> tags. The palette reaches it as custom properties do.
 
 import { useEffect, useRef, useState } from "react";
+import { flushSync } from "react-dom";
 import { ErrorText } from "./kit/loaded";
 import type { CodeView } from "./code-view";
 
@@ -30,7 +31,9 @@ export function Code({ value, onChange, language = "text", problems, readOnly, l
     const root = el.shadowRoot ?? el.attachShadow({ mode: "open" });
     import("./code-view").then(({ openCode }) => {
       if (gone) return;
-      view.current = openCode(root, { value: latest.current.value, language, readOnly, label, onChange: (text) => latest.current.onChange?.(text) });
+      // At once: were the text handed back a moment later, a letter typed meanwhile would be taken away again.
+      const told = (text: string) => flushSync(() => latest.current.onChange?.(text));
+      view.current = openCode(root, { value: latest.current.value, language, readOnly, label, onChange: told });
       setReady(true);
     }, setError);
     return () => {
