@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { cpuMs } from "@/test/cpu";
 import type { SessionEvent } from "@sluice/client";
 import { emptyView } from "@/session/model";
 import { reduce } from "@/session/reduce";
@@ -67,9 +68,9 @@ describe("a recording", () => {
   it("goes anywhere in 10,000 events within a frame", () => {
     const recording = new Recording("s");
     recording.append(richLog(3, 10_000));
-    const started = performance.now();
+    const started = cpuMs();
     for (let i = 0, p = 1; i < 200; i++, p = (p * 7919) % 10_000) recording.at(p);
-    expect((performance.now() - started) / 200).toBeLessThan(16);
+    expect((cpuMs() - started) / 200).toBeLessThan(16);
   });
 });
 
