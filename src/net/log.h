@@ -115,11 +115,11 @@ struct log_cursor {
      * moved past it and waits on. False: nothing was, and `ready` follows. Must not close the
      * cursor. */
     bool (*deliver)(struct log_cursor *c, const struct log_run *run);
-    void *data;
+    void *data; /* what deliver() looks at: fetched ahead, 64 bytes of it. Or NULL */
     /* Private */
+    struct list link; /* in tail->idle, ->waiting or ->due, or in read->cursors */
     struct log_hub *hub;
     struct log_tail *tail;
-    struct list link;        /* in tail->idle, ->waiting or ->due, or in read->cursors */
     struct log_read *read;   /* under way */
     struct log_chunk *chunk; /* what a read gave, as far as it was not taken yet */
     size_t chunk_at;

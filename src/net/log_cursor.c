@@ -243,9 +243,8 @@ enum log_next log_cursor_next(struct log_cursor *c, size_t bytes_max, struct log
 }
 
 /* A cursor that waits has no chunk, and no read under way. */
-static size_t cursor_deliver(struct log_cursor *c)
+static size_t cursor_deliver(struct log_tail *t, struct log_cursor *c)
 {
-    struct log_tail *t = c->tail;
     struct log_run run;
 
     if (!c->deliver || !tail_holds(t, c->next_seq))
@@ -258,13 +257,13 @@ static size_t cursor_deliver(struct log_cursor *c)
     return run.len;
 }
 
-size_t log_cursor_tell(struct log_cursor *c)
+size_t log_cursor_tell(struct log_tail *t, struct log_cursor *c)
 {
-    size_t bytes = cursor_deliver(c);
+    size_t bytes = cursor_deliver(t, c);
 
     if (bytes > 0)
         return bytes;
-    list_append(&c->tail->idle, &c->link);
+    list_append(&t->idle, &c->link);
     c->ready(c);
     return 0;
 }

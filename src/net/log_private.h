@@ -56,8 +56,8 @@ void log_tail_maybe_free(struct log_tail *t);
 void log_tail_run(const struct log_tail *t, int64_t seq, size_t bytes_max, struct log_run *out);
 /* Lets waiting cursors know; the tail may be gone afterwards. */
 void log_tail_announce(struct log_tail *t);
-/* Tells one cursor, which is in no list, and puts it where it belongs. The bytes that it took at
- * once; it may be closed afterwards. */
-size_t log_cursor_tell(struct log_cursor *c);
+/* Tells one cursor of the tail, which is in no list, and puts it where it belongs. The bytes that
+ * it took at once; it may be closed afterwards. */
+size_t log_cursor_tell(struct log_tail *t, struct log_cursor *c);
 
 #endif

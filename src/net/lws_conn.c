@@ -45,6 +45,8 @@ void conn_end(struct conn *c)
     if (c->ended)
         return;
     c->ended = true;
+    if (c->ws)
+        ws_ended(c->ws);
     conn_await_stop(c);
     conn_clock(c, NULL);
     if (c->in_callback > 0)
@@ -107,25 +109,33 @@ void conn_release(struct conn *c)
         lws_rx_flow_control(c->wsi, 1);
 }
 
-ssize_t conn_send(struct conn *c, const struct iovec *parts, int count)
+ssize_t net_send(struct net_server *s, int fd, const struct iovec *parts, int count)
 {
     struct msghdr msg = {.msg_iov = (struct iovec *)parts, .msg_iovlen = (size_t)count};
+    const int flags = MSG_NOSIGNAL | MSG_DONTWAIT;
+    ssize_t n;
+
+    do
+        n = count == 1 ? send(fd, parts->iov_base, parts->iov_len, flags)
+                       : sendmsg(fd, &msg, flags);
+    while (n < 0 && errno == EINTR);
+    if (n > 0)
+        s->stats.bytes_sent += (unsigned long long)n;
+    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS))
+        return 0;
+    return n;
+}
+
+ssize_t conn_send(struct conn *c, const struct iovec *parts, int count)
+{
     ssize_t n;
 
     if (c->ended)
         return -1;
-    if (c->server->tls_cert) {
-        n = tls_send(lws_get_ssl(c->wsi), parts, count);
-        c->server->stats.bytes_sent += n > 0 ? (unsigned long long)n : 0;
-        return n;
-    }
-    do
-        n = sendmsg(lws_get_socket_fd(c->wsi), &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
-    while (n < 0 && errno == EINTR);
-    if (n > 0)
-        c->server->stats.bytes_sent += (unsigned long long)n;
-    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS))
-        return 0;
+    if (!c->server->tls_cert)
+        return net_send(c->server, lws_get_socket_fd(c->wsi), parts, count);
+    n = tls_send(lws_get_ssl(c->wsi), parts, count);
+    c->server->stats.bytes_sent += n > 0 ? (unsigned long long)n : 0;
     return n;
 }
 

@@ -141,6 +141,8 @@ void conn_hold(struct conn *c);
 void conn_release(struct conn *c);
 /* Bytes that went out, 0 when the socket is full, -1 when it is broken. */
 ssize_t conn_send(struct conn *c, const struct iovec *parts, int count);
+/* The same to the socket of a connection that has not ended, without TLS. */
+ssize_t net_send(struct net_server *s, int fd, const struct iovec *parts, int count);
 /* Held only. Ends the connection when the client goes; with a callback, calls it when there is
  * room. */
 void conn_await(struct conn *c, void (*writable)(struct conn *c));
@@ -225,6 +227,7 @@ void ws_receive(struct conn *c, const char *p, size_t n);
 void ws_writable(struct conn *c);
 void ws_pong(struct conn *c);
 int ws_peer_close(struct conn *c, size_t n);
+void ws_ended(struct ws *ws); /* conn_end() */
 void ws_gone(struct conn *c);
 void ws_due(struct conn *c);     /* ping */
 void ws_stalled(struct conn *c); /* it takes nothing */

@@ -221,6 +221,10 @@ int ws_open(struct conn *c)
     struct ws *ws = mem_zalloc(sizeof(*ws));
 
     ws->conn = c;
+    ws->server = s;
+    ws->wsi = c->wsi;
+    ws->fd = s->tls_cert ? -1 : lws_get_socket_fd(c->wsi);
+    ws->ended = c->ended;
     buf_init(&ws->in, s->frame_bytes_max);
     buf_init(&ws->queue, SVC_BODY_MAX * 2);
     list_init(&ws->dirty_link);
@@ -246,6 +250,11 @@ static void ws_early_free(struct ws *ws)
     buf_deinit(&ws->early->messages);
     free(ws->early);
     ws->early = NULL;
+}
+
+void ws_ended(struct ws *ws)
+{
+    ws->ended = true;
 }
 
 void ws_gone(struct conn *c)

@@ -28,21 +28,27 @@ struct ws_early {
 };
 
 struct ws {
+    /* What each event is sent by, in 64 bytes: with a thousand viewers none of it is in a cache. */
+    struct net_server *server;
+    struct lws *wsi;
+    int fd; /* -1: TLS, not to be written to as it is */
+    bool choked;
+    bool closing; /* the client said so: nothing more is sent */
+    bool pumping;
+    bool ended;         /* as its connection's */
+    struct list active; /* subscriptions that may have something */
+    struct buf queue;   /* frames */
+
     struct conn *conn;
     struct ws_early *early; /* NULL: it is known who this is */
     struct buf in;          /* of the message that is coming */
     int in_error;           /* it is refused: the rest is skipped */
     bool batch;
-    bool choked;
-    bool closing; /* the client said so: nothing more is sent */
-    bool pumping;
-    bool silent;      /* nothing was heard since the last ping */
-    struct buf queue; /* frames */
+    bool silent; /* nothing was heard since the last ping */
     struct list dirty_link;
     struct list subs; /* struct ws_sub */
     unsigned sub_count;
-    struct list active; /* those of them that may have something */
-    struct list reqs;   /* struct ws_req, under way */
+    struct list reqs; /* struct ws_req, under way */
     unsigned req_count;
     unsigned faults; /* since faults_at */
     uint64_t faults_at;
@@ -53,11 +59,11 @@ struct ws {
 
 /* One session that is read. */
 struct ws_sub {
+    struct log_cursor cursor; /* its data: ws */
     struct ws *ws;
     struct list link, active_link;
     struct id session_id;
     int64_t after, last_seq;
-    struct log_cursor cursor;
     bool cursor_open;
     bool announced;      /* `subscribed` was sent */
     bool wants_snapshot; /* the log no longer has what it wants */

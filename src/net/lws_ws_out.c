@@ -14,30 +14,30 @@
  * frame of it; as "HTTP" it leaves bytes alone. */
 static void ws_write(struct ws *ws, unsigned char *bytes, size_t n)
 {
-    struct conn *c = ws->conn;
+    struct net_server *s = ws->server;
 
-    if (c->ended || ws->closing)
+    if (ws->ended || ws->closing)
         return;
-    c->server->stats.ws_writes++;
-    if (!c->server->tls_cert && !ws->choked && !lws_partial_buffered(c->wsi)) {
-        ssize_t sent = conn_send(c, &(struct iovec){bytes, n}, 1);
-        if (sent < 0) {
-            conn_end(c);
-            return;
-        }
+    s->stats.ws_writes++;
+    if (ws->fd >= 0 && !ws->choked && !lws_partial_buffered(ws->wsi)) {
+        ssize_t sent = net_send(s, ws->fd, &(struct iovec){bytes, n}, 1);
         if ((size_t)sent == n)
             return;
+        if (sent < 0) {
+            conn_end(ws->conn);
+            return;
+        }
         bytes += sent;
         n -= (size_t)sent;
     }
-    if (lws_write(c->wsi, bytes, n, LWS_WRITE_HTTP) < 0) {
-        conn_end(c);
+    if (lws_write(ws->wsi, bytes, n, LWS_WRITE_HTTP) < 0) {
+        conn_end(ws->conn);
         return;
     }
-    c->server->stats.bytes_sent += n;
-    if (!ws->choked && lws_partial_buffered(c->wsi)) {
+    s->stats.bytes_sent += n;
+    if (!ws->choked && lws_partial_buffered(ws->wsi)) {
         ws->choked = true;
-        conn_clock(c, &c->server->stall);
+        conn_clock(ws->conn, &s->stall);
     }
 }
 
@@ -140,8 +140,8 @@ static void ws_write_batch(struct ws *ws, struct log_run *run)
 
 static void ws_write_run(struct ws *ws, struct log_run *run)
 {
-    ws->conn->server->stats.frames_sent += (unsigned long long)(run->seq_last - run->seq_first + 1);
-    if (ws->batch && run->seq_last > run->seq_first)
+    ws->server->stats.frames_sent += (unsigned long long)(run->seq_last - run->seq_first + 1);
+    if (run->seq_last > run->seq_first && ws->batch)
         ws_write_batch(ws, run);
     else
         ws_write(ws, run->bytes, run->len);
@@ -152,6 +152,18 @@ static void ws_write_run(struct ws *ws, struct log_run *run)
 static const char *sub_request_id(const struct ws_sub *sub)
 {
     return sub->request_id ? sub->request_id : "";
+}
+
+/* The short way of ws_pump() for one that has had all so far and lacks just this. */
+static bool sub_deliver(struct log_cursor *cursor, const struct log_run *run)
+{
+    struct ws *ws = cursor->data;
+
+    if (ws->choked || ws->closing || ws->pumping || ws->ended || ws->queue.len > 0 ||
+        !list_empty(&ws->active))
+        return false;
+    ws_write_run(ws, &(struct log_run){run->seq_first, run->seq_last, run->bytes, run->len});
+    return true;
 }
 
 static void sub_announce(struct ws_sub *sub, const char *verdict, struct str session)
@@ -174,6 +186,7 @@ static void sub_announce(struct ws_sub *sub, const char *verdict, struct str ses
         jw_kv_raw(&w, "session", session);
     ws_end(ws, &w);
     sub->announced = true;
+    sub->cursor.deliver = sub_deliver;
     free(sub->request_id);
     sub->request_id = NULL;
     if (!sub->watcher.session)
@@ -227,24 +240,11 @@ static void sub_fail(struct ws_sub *sub, int status, const char *code, const cha
 
 static void sub_ready(struct log_cursor *cursor)
 {
-    struct ws_sub *sub = cursor->data;
+    struct ws_sub *sub = container_of(cursor, struct ws_sub, cursor);
 
     list_remove(&sub->active_link);
     list_append(&sub->ws->active, &sub->active_link);
     ws_pump(sub->ws);
-}
-
-/* The short way of ws_pump() for one that has had all so far and lacks just this. */
-static bool sub_deliver(struct log_cursor *cursor, const struct log_run *run)
-{
-    struct ws_sub *sub = cursor->data;
-    struct ws *ws = sub->ws;
-
-    if (!sub->announced || ws->choked || ws->closing || ws->pumping || ws->conn->ended ||
-        ws->queue.len > 0 || !list_empty(&ws->active))
-        return false;
-    ws_write_run(ws, &(struct log_run){run->seq_first, run->seq_last, run->bytes, run->len});
-    return true;
 }
 
 void ws_sub_got(struct ws_sub *sub, struct svc_req *q)
@@ -272,8 +272,8 @@ void ws_sub_got(struct ws_sub *sub, struct svc_req *q)
         .session_id = sub->session_id,
         .next_seq = sub->after + 1,
         .ready = sub_ready,
-        .deliver = sub_deliver,
-        .data = sub,
+        .deliver = sub->announced ? sub_deliver : NULL,
+        .data = sub->ws,
     };
     log_cursor_open(sub->ws->conn->server->log, &sub->cursor);
     sub->cursor_open = true;
