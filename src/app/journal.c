@@ -23,11 +23,6 @@ static void journal_checked(uv_check_t *h)
     journal_flush(h->data);
 }
 
-static void journal_gathered(uv_timer_t *t)
-{
-    (void)t; /* the loop is awake: that is all */
-}
-
 int journal_open(struct journal *j, struct app *a)
 {
     memset(j, 0, sizeof(*j));
@@ -40,13 +35,12 @@ int journal_open(struct journal *j, struct app *a)
     uv_prepare_init(&a->loop, &j->prepare);
     uv_check_init(&a->loop, &j->check);
     uv_timer_init(&a->loop, &j->retry);
-    uv_timer_init(&a->loop, &j->gather);
     j->prepare.data = j->check.data = j->retry.data = j;
     uv_prepare_start(&j->prepare, journal_prepared);
     uv_check_start(&j->check, journal_checked);
     uv_unref((uv_handle_t *)&j->prepare);
     uv_unref((uv_handle_t *)&j->check);
-    return 0;
+    return gather_open(&j->gather, a);
 }
 
 void journal_close(struct journal *j)
@@ -54,7 +48,7 @@ void journal_close(struct journal *j)
     uv_close((uv_handle_t *)&j->prepare, NULL);
     uv_close((uv_handle_t *)&j->check, NULL);
     uv_close((uv_handle_t *)&j->retry, NULL);
-    uv_close((uv_handle_t *)&j->gather, NULL);
+    gather_close(&j->gather);
     free(j->entries);
     free(j->deltas);
     free(j->refused);
@@ -63,13 +57,16 @@ void journal_close(struct journal *j)
 
 void journal_mark_chunk(struct journal *j, struct live *l)
 {
-    if (!list_is_linked(&l->marked))
-        list_append(&j->marked, &l->marked);
+    if (list_is_linked(&l->marked))
+        return;
+    list_append(&j->marked, &l->marked);
+    j->chunks++;
 }
 
 void journal_mark(struct journal *j, struct live *l)
 {
-    journal_mark_chunk(j, l);
+    if (!list_is_linked(&l->marked))
+        list_append(&j->marked, &l->marked);
     j->is_urgent = true;
 }
 
@@ -105,6 +102,22 @@ static void journal_answer(struct list *replies)
         app_done(container_of(it, struct reply, link)->req);
 }
 
+/* A commit begins: do chunks gather until the next one? One that somebody waited for does not tell
+ * that they no longer do. */
+static void journal_crowd(struct journal *j)
+{
+    j->is_crowd = j->chunks > 1 || (j->is_urgent && j->is_crowd);
+    if (j->chunks > 1)
+        gather_begin(&j->gather);
+    if (j->is_crowd)
+        gather_tick(&j->gather, j->gather_ns);
+    else
+        gather_end(&j->gather);
+    j->chunks = 0;
+    if (list_empty(&j->marked))
+        j->is_urgent = false;
+}
+
 static void journal_collect(struct journal *j)
 {
     struct list *it;
@@ -131,19 +144,26 @@ static void journal_collect(struct journal *j)
         j->refused[j->count] = false;
         j->count++;
     }
-    j->is_crowd = j->count > 1;
-    if (list_empty(&j->marked))
-        j->is_urgent = false;
+    journal_crowd(j);
 }
 
-/* May the marked wait for more of their kind? */
-static bool journal_gathers(struct journal *j)
+/* May what is marked, or waits in sockets, wait for more of its kind? */
+static bool journal_gathers(const struct journal *j)
 {
-    if (j->is_urgent || !j->is_crowd || j->drained || clock_mono_ns() - j->began_ns >= j->gather_ns)
-        return false;
-    if (!uv_is_active((uv_handle_t *)&j->gather))
-        uv_timer_start(&j->gather, journal_gathered, JOURNAL_GATHER_MS, 0);
-    return true;
+    return j->is_crowd && !j->is_urgent && !j->drained &&
+           clock_mono_ns() - j->began_ns < j->gather_ns;
+}
+
+/* What waits in sockets goes with the commit that is about to begin. */
+static void journal_read(struct journal *j)
+{
+    if (!j->gather.is_on || j->drained)
+        return;
+    j->is_reading = true;
+    gather_read(&j->gather);
+    j->is_reading = false;
+    if (j->chunks < 2 && !j->is_urgent)
+        gather_end(&j->gather);
 }
 
 /* Nothing of a refused delta was written, so all that waited for it can be begun anew, and the
@@ -263,6 +283,7 @@ static void journal_committed(struct store_req *req)
     if (!j->failing) {
         log_error("journal", "a commit failed, it will be tried again: %s", req->error.text);
         j->failing = true;
+        gather_end(&j->gather); /* it may take long */
         runner_hold_all(j->app, true);
     }
     store_req_deinit(req);
@@ -283,13 +304,13 @@ static void journal_submit(struct journal *j)
 
 static void journal_flush(struct journal *j)
 {
-    if (j->in_flight)
+    if (j->in_flight || j->is_reading)
         return;
-    if (!list_empty(&j->marked)) {
-        if (journal_gathers(j))
-            return;
+    if (journal_gathers(j))
+        return;
+    journal_read(j);
+    if (!list_empty(&j->marked))
         journal_collect(j);
-    }
     if (j->count > 0) {
         j->in_flight = true;
         journal_submit(j);

@@ -6,8 +6,9 @@
  *          fills
  *
  * What somebody waits for (an answer, a state, an effect) is committed as soon as the commit before
- * it is done. Chunks are, too, unless sessions crowd: then the next commit begins with whatever
- * wakes the loop JOURNAL_GATHER_US after the last one began.
+ * it is done. Chunks are, too, unless sessions crowd: then the next commit of nothing else begins
+ * JOURNAL_GATHER_US after the last one began, and what models send stays in its sockets until then
+ * (gather.h).
  *
  * Nothing is visible and nothing is done before it is durable. A batch that fails is tried again
  * with the same rows and numbers until it is written; meanwhile commands are refused (503) and
@@ -18,6 +19,7 @@
 
 #include <uv.h>
 
+#include "app/gather.h"
 #include "app/live.h"
 #include "base/list.h"
 #include "store/store.h"
@@ -26,7 +28,6 @@
 /* Between the beginnings of two commits in a crowd of chunks. A commit costs as much CPU as ten
  * tokens, so with a thousand of them a second instead of four a token costs half. */
 #define JOURNAL_GATHER_US      700
-#define JOURNAL_GATHER_MS      1 /* the longest, when nothing else wakes the loop */
 #define JOURNAL_RETRY_MS_FIRST 10
 #define JOURNAL_RETRY_MS_MAX   1000
 
@@ -41,7 +42,8 @@ struct journal {
     struct app *app;
     uv_prepare_t prepare;
     uv_check_t check;
-    uv_timer_t retry, gather;
+    uv_timer_t retry;
+    struct gather gather;
     struct list marked;            /* struct live */
     struct journal_entry *entries; /* the batch under way */
     struct delta **deltas;
@@ -49,7 +51,9 @@ struct journal {
     size_t count;
     bool in_flight;
     bool is_urgent;    /* among the marked is more than chunks */
-    bool is_crowd;     /* the last commit had several sessions */
+    bool is_crowd;     /* the last commit had chunks of several sessions */
+    bool is_reading;   /* sockets that were set aside */
+    size_t chunks;     /* sessions among the marked that were marked by a chunk */
     uint64_t began_ns; /* the last commit */
     uint64_t gather_ns;
     bool failing;                     /* the last attempt failed */

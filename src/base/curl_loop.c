@@ -1,16 +1,10 @@
 #include "base/curl_loop.h"
 
 #include <assert.h>
-#include <stdlib.h>
+#include <unistd.h>
 
 /* Connections that stay open for the next call. */
 #define IDLE_CONNECTIONS_MAX 256L
-
-struct curl_socket {
-    uv_poll_t poll;
-    struct curl_loop *loop;
-    curl_socket_t fd;
-};
 
 static void curl_loop_handle_closed(struct curl_loop *l)
 {
@@ -19,72 +13,124 @@ static void curl_loop_handle_closed(struct curl_loop *l)
         l->closed(l->data);
 }
 
-static void curl_socket_closed(uv_handle_t *handle)
+/* ---- Sockets ---- */
+
+/* What curl_multi_assign() keeps for a socket: the events that it is in the set with. */
+static void *socket_mark(uint32_t events)
 {
-    struct curl_socket *s = handle->data;
-    struct curl_loop *l = s->loop;
-    free(s);
-    curl_loop_handle_closed(l);
+    return (void *)(uintptr_t)(events | EPOLLERR);
 }
 
-static void curl_socket_ready(uv_poll_t *poll, int status, int events)
+static uint32_t socket_events(const void *mark)
 {
-    struct curl_socket *s = poll->data;
-    struct curl_loop *l = s->loop;
-    int bits = 0, running;
-    if (status < 0)
-        bits |= CURL_CSELECT_ERR;
-    if (events & UV_READABLE)
-        bits |= CURL_CSELECT_IN;
-    if (events & UV_WRITABLE)
-        bits |= CURL_CSELECT_OUT;
-    /* s may be gone when this returns. */
-    curl_multi_socket_action(l->multi, s->fd, bits, &running);
-    l->after(l->data);
+    return (uint32_t)(uintptr_t)mark;
 }
 
-static struct curl_socket *curl_socket_create(struct curl_loop *l, curl_socket_t fd)
+/* The descriptor is about to be closed, and its number may come again within this batch. */
+static void curl_loop_forget(struct curl_loop *l, curl_socket_t fd)
 {
-    struct curl_socket *s = calloc(1, sizeof(*s));
-    if (!s)
-        return NULL;
-    s->loop = l;
-    s->fd = fd;
-    if (uv_poll_init_socket(l->loop, &s->poll, fd) != 0) {
-        free(s);
-        return NULL;
-    }
-    s->poll.data = s;
-    l->open_handles++;
-    return s;
+    for (int i = l->batch_at; i < l->batch_count; i++)
+        if (l->batch[i].data.fd == fd)
+            l->batch[i].data.fd = -1;
 }
 
-/* CURLMOPT_SOCKETFUNCTION. At CURL_POLL_REMOVE the descriptor is still open, so the handle leaves
- * epoll here, before libcurl closes the descriptor and its number can come again. */
-static int curl_loop_socket(CURL *easy, curl_socket_t fd, int what, void *data, void *socket_data)
+static void curl_loop_drop(struct curl_loop *l, curl_socket_t fd)
+{
+    curl_multi_assign(l->multi, fd, NULL);
+    epoll_ctl(l->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+    curl_loop_forget(l, fd);
+    if (--l->watched == 0)
+        uv_unref((uv_handle_t *)&l->poll);
+}
+
+/* CURLMOPT_SOCKETFUNCTION. At CURL_POLL_REMOVE the descriptor is still open, so it leaves the set
+ * here, before libcurl closes it and its number can come again. */
+static int curl_loop_socket(CURL *easy, curl_socket_t fd, int what, void *data, void *mark)
 {
     struct curl_loop *l = data;
-    struct curl_socket *s = socket_data;
     (void)easy;
     if (what == CURL_POLL_REMOVE) {
-        if (s) {
-            curl_multi_assign(l->multi, fd, NULL);
-            uv_close((uv_handle_t *)&s->poll, curl_socket_closed);
-        }
+        if (mark)
+            curl_loop_drop(l, fd);
         return 0;
     }
-    if (!s) {
-        s = curl_socket_create(l, fd);
-        /* Anything but 0 would be the end of the whole multi handle. */
-        if (!s) {
-            l->has_unwatched = true;
-            return 0;
-        }
-        curl_multi_assign(l->multi, fd, s);
+    struct epoll_event ev = {.data.fd = fd};
+    ev.events = (what & CURL_POLL_IN ? EPOLLIN : 0u) | (what & CURL_POLL_OUT ? EPOLLOUT : 0u);
+    if (mark && socket_events(mark) == socket_events(socket_mark(ev.events)))
+        return 0;
+    /* Anything but 0 would be the end of the whole multi handle. */
+    if (epoll_ctl(l->epoll_fd, mark ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &ev) != 0) {
+        l->has_unwatched = true;
+        return 0;
     }
-    int events = (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0);
-    return uv_poll_start(&s->poll, events, curl_socket_ready);
+    curl_multi_assign(l->multi, fd, socket_mark(ev.events));
+    if (!mark && l->watched++ == 0)
+        uv_ref((uv_handle_t *)&l->poll);
+    return 0;
 }
+
+static void curl_loop_socket_ready(struct curl_loop *l, const struct epoll_event *ev)
+{
+    int bits = 0, running;
+    if (ev->events & (EPOLLERR | EPOLLHUP))
+        bits |= CURL_CSELECT_ERR;
+    if (ev->events & (EPOLLIN | EPOLLHUP))
+        bits |= CURL_CSELECT_IN;
+    if (ev->events & EPOLLOUT)
+        bits |= CURL_CSELECT_OUT;
+    l->turn_bytes += CURL_LOOP_SOCKET_BYTES;
+    curl_multi_socket_action(l->multi, ev->data.fd, bits, &running);
+}
+
+/* False: the set has nothing for now. */
+static bool curl_loop_batch(struct curl_loop *l)
+{
+    int n = epoll_wait(l->epoll_fd, l->batch, CURL_LOOP_BATCH_MAX, 0);
+    l->batch_at = 0;
+    l->batch_count = n > 0 ? n : 0;
+    return n > 0;
+}
+
+bool curl_loop_read(struct curl_loop *l)
+{
+    bool has_read = false, is_all = false;
+    l->turn_bytes = 0;
+    while (!is_all && l->turn_bytes < CURL_LOOP_TURN_BYTES) {
+        if (l->batch_at < l->batch_count) {
+            struct epoll_event ev = l->batch[l->batch_at++];
+            if (ev.data.fd >= 0)
+                curl_loop_socket_ready(l, &ev);
+            has_read = true;
+        } else {
+            /* One that is not full has left nothing behind. */
+            is_all = (has_read && l->batch_count < CURL_LOOP_BATCH_MAX) || !curl_loop_batch(l);
+        }
+    }
+    l->is_full = !is_all;
+    if (has_read)
+        l->after(l->data); /* l may be closing when it returns */
+    return is_all;
+}
+
+static void curl_loop_ready(uv_poll_t *poll, int status, int events)
+{
+    (void)status;
+    (void)events;
+    curl_loop_read(poll->data);
+}
+
+void curl_loop_set_aside(struct curl_loop *l, bool is_aside)
+{
+    if (l->is_aside == is_aside)
+        return;
+    l->is_aside = is_aside;
+    if (is_aside)
+        uv_poll_stop(&l->poll);
+    else
+        uv_poll_start(&l->poll, UV_READABLE, curl_loop_ready);
+}
+
+/* ---- Time ---- */
 
 static void curl_loop_timer_fired(uv_timer_t *timer)
 {
@@ -104,6 +150,22 @@ static int curl_loop_timer_set(CURLM *multi, long timeout_ms, void *data)
     return uv_timer_start(&l->timer, curl_loop_timer_fired, (uint64_t)timeout_ms, 0);
 }
 
+/* The set, and the handle that watches it. ERR_INTERNAL. */
+static int curl_loop_watch(struct curl_loop *l)
+{
+    l->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    if (l->epoll_fd < 0)
+        return ERR_INTERNAL;
+    if (uv_poll_init(l->loop, &l->poll, l->epoll_fd) != 0) {
+        close(l->epoll_fd);
+        return ERR_INTERNAL;
+    }
+    l->poll.data = l;
+    uv_poll_start(&l->poll, UV_READABLE, curl_loop_ready);
+    uv_unref((uv_handle_t *)&l->poll); /* an empty set keeps no loop running */
+    return 0;
+}
+
 int curl_loop_open(struct curl_loop *l, uv_loop_t *loop, void (*after)(void *data), void *data,
                    struct errbuf *e)
 {
@@ -111,13 +173,14 @@ int curl_loop_open(struct curl_loop *l, uv_loop_t *loop, void (*after)(void *dat
     if (curl_global_init(CURL_GLOBAL_DEFAULT))
         return err_set(e, ERR_INTERNAL, "libcurl cannot be started");
     l->multi = curl_multi_init();
-    if (!l->multi) {
+    if (!l->multi || curl_loop_watch(l)) {
+        curl_multi_cleanup(l->multi);
         curl_global_cleanup();
         return err_set(e, ERR_INTERNAL, "libcurl cannot be started");
     }
     uv_timer_init(loop, &l->timer);
     l->timer.data = l;
-    l->open_handles = 1;
+    l->open_handles = 2;
     curl_multi_setopt(l->multi, CURLMOPT_SOCKETFUNCTION, curl_loop_socket);
     curl_multi_setopt(l->multi, CURLMOPT_SOCKETDATA, l);
     curl_multi_setopt(l->multi, CURLMOPT_TIMERFUNCTION, curl_loop_timer_set);
@@ -127,7 +190,7 @@ int curl_loop_open(struct curl_loop *l, uv_loop_t *loop, void (*after)(void *dat
     return 0;
 }
 
-static void curl_loop_timer_closed(uv_handle_t *handle)
+static void curl_loop_part_closed(uv_handle_t *handle)
 {
     curl_loop_handle_closed(handle->data);
 }
@@ -138,5 +201,8 @@ void curl_loop_close(struct curl_loop *l, void (*closed)(void *data))
     curl_multi_cleanup(l->multi); /* may still set the timer and drop sockets */
     l->multi = NULL;
     curl_global_cleanup();
-    uv_close((uv_handle_t *)&l->timer, curl_loop_timer_closed);
+    uv_close((uv_handle_t *)&l->timer, curl_loop_part_closed);
+    uv_close((uv_handle_t *)&l->poll, curl_loop_part_closed);
+    close(l->epoll_fd);
+    l->batch_at = l->batch_count = 0;
 }

@@ -1,9 +1,17 @@
-/* libcurl's multi interface on a uv loop: sockets become uv_poll handles, its timeout a uv_timer.
+/* libcurl's multi interface on a uv loop: its sockets stand in an epoll set of their own, which one
+ * uv_poll watches; its timeout is a uv_timer.
  *
- *     uv_poll, uv_timer ──> curl_multi_socket_action ──> write callbacks … ──> after()
+ *     sockets ──> epoll set ──> uv_poll ──┐
+ *                     └──(set aside)──> curl_loop_read ──> curl_multi_socket_action × n ──> after()
+ *     uv_timer ───────────────────────────┘                      └─> write callbacks
+ *
+ * All sockets that are ready are read in one go, within bounds: what is left is for the next turn
+ * of the loop. Who gathers sets the sockets aside: they wake the loop no more, and are read when it
+ * asks for it.
  *
  * libcurl must not be called from its own callbacks (adding or removing a handle there fails), so
- * those only note what came; `after` runs when libcurl has returned, and may call anything.
+ * those only note what came; `after` runs when libcurl has returned, once for all that was read,
+ * and may call anything.
  */
 #ifndef SLUICE_BASE_CURL_LOOP_H
 #define SLUICE_BASE_CURL_LOOP_H
@@ -11,28 +19,50 @@
 #include <curl/curl.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/epoll.h>
 #include <uv.h>
 
 #include "base/err.h"
+
+/* Of one turn, so that what else waits in the loop waits for a few milliseconds at most: parsing a
+ * quarter of a MiB takes about one. */
+#define CURL_LOOP_TURN_BYTES   (256u << 10)
+#define CURL_LOOP_SOCKET_BYTES 1024u /* what a socket counts for at least: a call costs, too */
+#define CURL_LOOP_BATCH_MAX    64    /* that the set is asked for at once */
 
 struct curl_loop {
     CURLM *multi;
     /* A socket could not be watched for want of memory: who uses it hears of nothing but its
      * timeouts. Cleared by who looks at it. */
     bool has_unwatched;
+    /* Write callbacks add what they took: bytes of this turn. */
+    size_t turn_bytes;
+    bool is_full; /* the last read has left something */
     /* Private */
     uv_loop_t *loop;
+    uv_poll_t poll;
     uv_timer_t timer;
+    int epoll_fd;
+    struct epoll_event batch[CURL_LOOP_BATCH_MAX]; /* those from batch_at on are to be read */
+    int batch_at, batch_count;
+    size_t watched; /* sockets in the set */
+    bool is_aside;
     void (*after)(void *data);
     void *data;
     void (*closed)(void *data);
     size_t open_handles;
 };
 
-/* ERR_INTERNAL: libcurl cannot be started. */
+/* ERR_INTERNAL: libcurl cannot be started, or no descriptor is left. */
 int curl_loop_open(struct curl_loop *l, uv_loop_t *loop, void (*after)(void *data), void *data,
                    struct errbuf *e);
 /* Every easy handle was removed before. Calls closed(data) when no handle is left. */
 void curl_loop_close(struct curl_loop *l, void (*closed)(void *data));
+
+/* Set aside: sockets that become ready do not wake the loop; curl_loop_read() is for the caller. */
+void curl_loop_set_aside(struct curl_loop *l, bool is_aside);
+/* Reads what is ready, of one turn; not from within `after` or a write callback. False: there may
+ * be more. */
+bool curl_loop_read(struct curl_loop *l);
 
 #endif

@@ -32,6 +32,9 @@ struct llm_backend {
     /* is_held was changed just before. Only called when begun. */
     void (*hold)(struct llm_impl *impl);
     void (*unhold)(struct llm_impl *impl);
+    /* See llm_set_aside(). NULL: it has no sockets. */
+    bool (*set_aside)(void *self, bool is_aside);
+    bool (*read)(void *self);
     /* No calls are left. Frees self, then calls `closed` when its handles are gone. */
     void (*close)(void *self, void (*closed)(void *data), void *data);
 };

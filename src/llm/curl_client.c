@@ -190,6 +190,7 @@ static size_t curl_call_write(char *p, size_t size, size_t count, void *data)
         return CURL_WRITEFUNC_PAUSE;
     }
     call->turn_bytes += n;
+    call->client->io.turn_bytes += n;
     if (call->kind == BODY_UNKNOWN)
         curl_call_read_head(call);
     curl_call_touch(call);
@@ -660,16 +661,18 @@ static void curl_call_go_on_reading(struct curl_call *call)
         curl_call_end_transfer(call, result);
 }
 
+/* Each that goes on may have a whole share of the turn. */
 static void curl_client_kick_fired(uv_idle_t *kick)
 {
     struct curl_client *cl = kick->data;
-    struct list now, *first;
-    list_init(&now);
-    list_splice(&now, &cl->resting);
-    while ((first = list_pop(&now))) {
+    struct list *first;
+    size_t bytes = 0;
+    while (bytes < CURL_LOOP_TURN_BYTES && (first = list_pop(&cl->resting))) {
         struct curl_call *call = container_of(first, struct curl_call, rest);
-        if (!call->base.is_held) /* else unhold sees to it */
-            curl_call_go_on_reading(call);
+        if (call->base.is_held) /* unhold sees to it */
+            continue;
+        bytes += TURN_BYTES_MAX;
+        curl_call_go_on_reading(call);
     }
     curl_client_settle(cl);
 }
@@ -854,6 +857,21 @@ static void curl_client_io_closed(void *data)
     curl_client_part_closed(data);
 }
 
+static bool curl_client_set_aside(void *self, bool is_aside)
+{
+    struct curl_client *cl = self;
+    if (is_aside && (cl->io.is_full || !list_empty(&cl->resting)))
+        return false;
+    curl_loop_set_aside(&cl->io, is_aside);
+    return true;
+}
+
+static bool curl_client_read(void *self)
+{
+    struct curl_client *cl = self;
+    return curl_loop_read(&cl->io);
+}
+
 /* May be called from a callback of the last call: what the callers up the stack still look at stays
  * until the handles are closed. */
 static void curl_client_close(void *self, void (*closed)(void *data), void *data)
@@ -904,5 +922,7 @@ const struct llm_backend curl_client_backend = {
     .cancel = curl_client_cancel,
     .hold = curl_client_hold,
     .unhold = curl_client_unhold,
+    .set_aside = curl_client_set_aside,
+    .read = curl_client_read,
     .close = curl_client_close,
 };

@@ -219,6 +219,25 @@ int llm_create(struct llm **out, struct uv_loop_s *loop, const struct llm_provid
     return 0;
 }
 
+/* One backend has sockets. */
+bool llm_set_aside(struct llm *llm, bool is_aside)
+{
+    bool is_done = false;
+    for (size_t i = 0; i < LLM_BACKENDS; i++)
+        if (backends[i]->set_aside && backends[i]->set_aside(llm->backends[i], is_aside))
+            is_done = true;
+    return is_done;
+}
+
+bool llm_read(struct llm *llm)
+{
+    bool is_all = true;
+    for (size_t i = 0; i < LLM_BACKENDS; i++)
+        if (backends[i]->read && !backends[i]->read(llm->backends[i]))
+            is_all = false;
+    return is_all;
+}
+
 long llm_lane_find(const struct llm *llm, const char *id)
 {
     if (!id || !id[0])

@@ -144,6 +144,13 @@ void llm_call_cancel(struct llm *llm, struct llm_call *c);
 void llm_call_hold(struct llm *llm, struct llm_call *c);
 void llm_call_unhold(struct llm *llm, struct llm_call *c);
 
+/* Set aside: what models send wakes the loop no more, and waits in its sockets for llm_read().
+ * False: nothing was set aside, for models are quicker than the loop. */
+bool llm_set_aside(struct llm *llm, bool is_aside);
+/* Reads what models have sent, a bounded share of it; not from a callback of a call. False: there
+ * may be more. */
+bool llm_read(struct llm *llm);
+
 /* As llm_call_start(). The dialects openai and demo have vectors; others: ERR_INVALID. */
 int llm_embed_start(struct llm *llm, struct llm_embed *c, struct errbuf *e);
 void llm_embed_cancel(struct llm *llm, struct llm_embed *c);

@@ -235,6 +235,28 @@ static void test_chunks_of_a_crowd_gather(void **state)
     app_close(a);
 }
 
+/* While sessions crowd, models' sockets wake nobody; when they no longer do, they do again. */
+static void test_sockets_are_set_aside_in_a_crowd(void **state)
+{
+    struct app *a = app_open();
+    struct live *one = talk_open(a), *two = talk_open(a);
+    (void)state;
+    say(one, "a");
+    turn_until_durable(a, one);
+    assert_false(a->journal.gather.is_on);
+    say(one, "b");
+    say(two, "b");
+    turn_until_durable(a, two);
+    assert_true(a->journal.gather.is_on);
+    while (a->journal.gather.is_on) /* by itself: nobody has spoken since */
+        uv_run(&a->loop, UV_RUN_ONCE);
+    say(one, "c");
+    say(two, "c");
+    turn_until_durable(a, two);
+    assert_true(a->journal.gather.is_on);
+    app_close(a);
+}
+
 /* Nothing else wakes the loop: the batch goes out all the same. */
 static void test_a_crowd_that_falls_silent_is_written(void **state)
 {
@@ -436,6 +458,7 @@ int main(void)
         cmocka_unit_test(test_a_session_that_ends_at_once_costs_one_commit),
         cmocka_unit_test(test_a_failed_commit_is_tried_again_with_the_same_rows),
         cmocka_unit_test(test_chunks_of_a_crowd_gather),
+        cmocka_unit_test(test_sockets_are_set_aside_in_a_crowd),
         cmocka_unit_test(test_a_crowd_that_falls_silent_is_written),
         cmocka_unit_test(test_a_session_ahead_of_the_store_is_held),
         cmocka_unit_test(test_a_session_out_of_memory_is_woken_by_its_answer),

@@ -1,0 +1,67 @@
+#include "app/gather.h"
+
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "app/app.h"
+
+#define NS_A_SECOND UINT64_C(1000000000)
+
+/* That the loop is awake is all. */
+static void gather_ticked(uv_poll_t *poll, int status, int events)
+{
+    struct gather *g = poll->data;
+    uint64_t ticks;
+    (void)status;
+    (void)events;
+    if (read(g->timer_fd, &ticks, sizeof(ticks)) < 0)
+        return; /* set anew meanwhile */
+}
+
+int gather_open(struct gather *g, struct app *a)
+{
+    *g = (struct gather){.app = a};
+    g->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+    if (g->timer_fd < 0)
+        return ERR_INTERNAL;
+    if (uv_poll_init(&a->loop, &g->tick, g->timer_fd) != 0) {
+        close(g->timer_fd);
+        return ERR_INTERNAL;
+    }
+    g->tick.data = g;
+    uv_poll_start(&g->tick, UV_READABLE, gather_ticked);
+    uv_unref((uv_handle_t *)&g->tick); /* what gathers keeps the loop running itself */
+    return 0;
+}
+
+void gather_close(struct gather *g)
+{
+    gather_end(g);
+    uv_close((uv_handle_t *)&g->tick, NULL);
+    close(g->timer_fd);
+}
+
+void gather_begin(struct gather *g)
+{
+    if (!g->is_on)
+        g->is_on = llm_set_aside(g->app->llm, true);
+}
+
+void gather_end(struct gather *g)
+{
+    if (g->is_on)
+        llm_set_aside(g->app->llm, false);
+    g->is_on = false;
+}
+
+void gather_tick(struct gather *g, uint64_t ns)
+{
+    long soon = (long)(ns < NS_A_SECOND ? ns : NS_A_SECOND - 1);
+    timerfd_settime(g->timer_fd, 0, &(struct itimerspec){.it_value.tv_nsec = soon}, NULL);
+}
+
+void gather_read(struct gather *g)
+{
+    if (!llm_read(g->app->llm))
+        gather_end(g);
+}

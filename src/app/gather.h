@@ -1,0 +1,43 @@
+/* What models send gathers in its sockets while sessions crowd.
+ *
+ *     a commit of several sessions' chunks ──> sockets set aside ──(tick, or the next commit)──>
+ * read ^                                        │                                            │
+ *           └────────────────────────────────────────┼───────────── two sessions or more ─────────┘
+ *                                                    v
+ *                     watched: each socket wakes the loop <── fewer, or more than a turn may read
+ *
+ * A token that waits in its socket costs nothing. One that wakes the loop costs a switch of the
+ * thread, and waits for the same commit in memory. A model quicker than the loop is watched: there
+ * is something to read always, and the store's thread is not to wait for it.
+ *
+ * Ticks come from a timerfd, for libuv's timers are of whole milliseconds.
+ */
+#ifndef SLUICE_APP_GATHER_H
+#define SLUICE_APP_GATHER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+struct app;
+
+struct gather {
+    bool is_on; /* sockets are set aside */
+    /* Private */
+    struct app *app;
+    uv_poll_t tick;
+    int timer_fd;
+};
+
+/* ERR_INTERNAL: no descriptor is left. */
+int gather_open(struct gather *g, struct app *a);
+void gather_close(struct gather *g);
+/* Nothing is set aside while models are quicker than the loop. */
+void gather_begin(struct gather *g);
+void gather_end(struct gather *g);
+/* The loop is awake after that time, once; a second at most. */
+void gather_tick(struct gather *g, uint64_t ns);
+/* Reads what waits in the sockets. */
+void gather_read(struct gather *g);
+
+#endif
