@@ -169,6 +169,20 @@
     " FROM sessions AS s WHERE " which " AND s.ended_at > 0 AND s.ended_at < $1::bigint"           \
     " ORDER BY s.ended_at LIMIT $2::bigint FOR NO KEY UPDATE OF s SKIP LOCKED"
 
+/* What every step writes has no foreign key: a look at the session for each row would be dearer
+ * than the row. Whoever deletes a session has locked its row, and deletes these with it. */
+#define CHILD_DELETE(name, table, is)                                                              \
+    name " AS (DELETE FROM " table " AS x WHERE x.session_id " is ")"
+#define CHILDREN_DELETE(is)                                                                        \
+    CHILD_DELETE("e", "session_events", is)                                                        \
+    CHILD_DELETE(", d", "session_details", is)                                                     \
+    CHILD_DELETE(", r", "node_runs", is)                                                           \
+    CHILD_DELETE(", m", "session_messages", is)                                                    \
+    CHILD_DELETE(", f", "effects", is)                                                             \
+    CHILD_DELETE(", t", "timers", is)                                                              \
+    CHILD_DELETE(", w", "withheld_inputs", is)                                                     \
+    CHILD_DELETE(", i", "interrupts", is) " "
+
 #define COMMAND_COLUMNS "c.command_id, c.session_id, c.request, c.status, c.answer, c.created_at"
 
 /* What all sessions of ours have in common: one plan for each statement, made for an index; and
@@ -309,8 +323,10 @@ const char *const pg_sql_texts[PG_SQL_COUNT] = {
         "INSERT INTO workspaces (name) SELECT DISTINCT d.name FROM unnest($1::text[]) AS d (name)"
         " ON CONFLICT DO NOTHING",
 
-    /* A commit. The rows of the arrays lead: LATERAL and OFFSET 0 leave no other order to choose,
-     * however small a table was when the plan was made. */
+    /* A commit. Arrays whose values are selected are rows at once; those of FROM are each written
+     * into a store of their own first, a tenth of what a W1 session costs. All arrays of a
+     * statement are of one length. Where they are joined, the rows of the arrays lead: LATERAL and
+     * OFFSET 0 leave no other order to choose, however small a table was when the plan was made. */
     [PG_COMMIT_LOCK] =
         "WITH l AS MATERIALIZED (SELECT s.id FROM sessions AS s WHERE s.id = ANY ($1::uuid[])"
         " ORDER BY s.id FOR NO KEY UPDATE OF s) SELECT count(*) FROM l",
@@ -349,26 +365,29 @@ const char *const pg_sql_texts[PG_SQL_COUNT] = {
         "INSERT INTO sessions (id, workspace, epoch, created_at, stored_only, name, group_id,"
         " user_id, tags, workflow_id, workflow_version, owner, parent_session, parent_seq,"
         " parent_run, busy, status, reason, last_seq, started_at, ended_at, updated_at, output,"
-        " error, node_statuses, waiting, usage, vars, state, version) SELECT id, workspace, epoch,"
-        " created_at, stored_only, name, group_id, user_id, tags, workflow_id, workflow_version,"
-        " CASE WHEN ended_at = 0 THEN owner END, parent_session, parent_seq, parent_run, busy,"
-        " status, reason, last_seq, started_at, ended_at, updated_at, output, error,"
-        " node_statuses::jsonb, waiting, usage, vars, state, version FROM unnest($1::uuid[],"
-        " $2::text[],"
-        " $3::bigint[], $4::bigint[], $5::boolean[], $6::text[], $7::text[], $8::text[],"
-        " $9::text[], $10::text[], $11::bigint[], $12::uuid[], $13::uuid[], $14::bigint[],"
-        " $15::uuid[], $16::boolean[], $17::text[], $18::text[], $19::bigint[], $20::bigint[],"
-        " $21::bigint[], $22::bigint[], $23::text[], $24::text[], $25::text[], $26::text[],"
-        " $27::text[], $28::text[], $29::text[], $30::bigint[]) AS d (id, workspace, epoch,"
-        " created_at,"
-        " stored_only, name, group_id, user_id, tags, workflow_id, workflow_version, owner,"
-        " parent_session, parent_seq, parent_run, busy, status, reason, last_seq, started_at,"
-        " ended_at, updated_at, output, error, node_statuses, waiting, usage, vars, state,"
-        " version)",
+        " error, node_statuses, waiting, usage, vars, state, version) SELECT id, workspace,"
+        " epoch, created_at, stored_only, name, group_id, user_id, tags, workflow_id,"
+        " workflow_version, CASE WHEN ended_at = 0 THEN owner END, parent_session, parent_seq,"
+        " parent_run, busy, status, reason, last_seq, started_at, ended_at, updated_at, output,"
+        " error, node_statuses::jsonb, waiting, usage, vars, state, version FROM (SELECT"
+        " unnest($1::uuid[]) AS id, unnest($2::text[]) AS workspace, unnest($3::bigint[]) AS"
+        " epoch, unnest($4::bigint[]) AS created_at, unnest($5::boolean[]) AS stored_only,"
+        " unnest($6::text[]) AS name, unnest($7::text[]) AS group_id, unnest($8::text[]) AS"
+        " user_id, unnest($9::text[]) AS tags, unnest($10::text[]) AS workflow_id,"
+        " unnest($11::bigint[]) AS workflow_version, unnest($12::uuid[]) AS owner,"
+        " unnest($13::uuid[]) AS parent_session, unnest($14::bigint[]) AS parent_seq,"
+        " unnest($15::uuid[]) AS parent_run, unnest($16::boolean[]) AS busy, unnest($17::text[])"
+        " AS status, unnest($18::text[]) AS reason, unnest($19::bigint[]) AS last_seq,"
+        " unnest($20::bigint[]) AS started_at, unnest($21::bigint[]) AS ended_at,"
+        " unnest($22::bigint[]) AS updated_at, unnest($23::text[]) AS output, unnest($24::text[])"
+        " AS error, unnest($25::text[]) AS node_statuses, unnest($26::text[]) AS waiting,"
+        " unnest($27::text[]) AS usage, unnest($28::text[]) AS vars, unnest($29::text[]) AS"
+        " state, unnest($30::bigint[]) AS version) AS d",
     [PG_DETAILS_INSERT] =
         "INSERT INTO session_details (session_id, input, metadata, settings, thread_configs,"
-        " workflow_state, budget, graph, checksum) SELECT * FROM unnest($1::uuid[], $2::text[],"
-        " $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[])",
+        " workflow_state, budget, graph, checksum) SELECT unnest($1::uuid[]), unnest($2::text[]),"
+        " unnest($3::text[]), unnest($4::text[]), unnest($5::text[]), unnest($6::text[]),"
+        " unnest($7::text[]), unnest($8::text[]), unnest($9::text[])",
     /* What may be changed of a session's meta part, and what more of a stored one. */
     [PG_META_UPDATE] =
         "UPDATE sessions AS s SET name = d.name, tags = d.tags, version = d.version,"
@@ -406,62 +425,63 @@ const char *const pg_sql_texts[PG_SQL_COUNT] = {
         " error, node_statuses, waiting, usage, vars, state)" WHERE_ROW_OF("sessions", "s",
                                                                            "o.id = d.id"),
     [PG_EVENTS_INSERT] =
-        "INSERT INTO session_events (session_id, seq_last, seq_first, at, frames)"
-        " SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[])",
+        "INSERT INTO session_events (session_id, seq_last, seq_first, at, frames) SELECT"
+        " unnest($1::uuid[]), unnest($2::bigint[]), unnest($3::bigint[]), unnest($4::bigint[]),"
+        " unnest($5::text[])",
     /* All or none: all when the owner's row stands, and each session is its own, of no later epoch.
      * Sessions are claimed from a dead owner only after its row was deleted, and that waits for
      * this lock: so one row is locked, instead of each session's. $6: epochs, $7: the owner. */
     [PG_EVENTS_OF_OWNER] =
-        "WITH i AS MATERIALIZED (SELECT o.id FROM instances AS o WHERE o.id = $7::uuid"
-        " FOR KEY SHARE OF o)"
-        " INSERT INTO session_events (session_id, seq_last, seq_first, at, frames)"
-        " SELECT d.* FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[])"
-        " AS d WHERE (SELECT count(*) FROM i CROSS JOIN unnest($1::uuid[], $6::bigint[])"
-        " AS k (id, epoch) CROSS JOIN LATERAL (SELECT FROM sessions AS o WHERE o.id = k.id"
-        " AND o.owner = i.id AND o.epoch <= k.epoch OFFSET 0) AS s) = cardinality($1::uuid[])",
+        "WITH i AS MATERIALIZED (SELECT o.id FROM instances AS o WHERE o.id = $7::uuid FOR KEY"
+        " SHARE OF o) INSERT INTO session_events (session_id, seq_last, seq_first, at, frames)"
+        " SELECT unnest($1::uuid[]), unnest($2::bigint[]), unnest($3::bigint[]),"
+        " unnest($4::bigint[]), unnest($5::text[]) WHERE (SELECT count(*) FROM i CROSS JOIN"
+        " unnest($1::uuid[], $6::bigint[]) AS k (id, epoch) CROSS JOIN LATERAL (SELECT FROM"
+        " sessions AS o WHERE o.id = k.id AND o.owner = i.id AND o.epoch <= k.epoch OFFSET 0) AS"
+        " s) = cardinality($1::uuid[])",
     [PG_RUNS_UPSERT] =
         "INSERT INTO node_runs (session_id, run_id, node_id, kind, iteration, attempt, status,"
-        " branch, started_at, ended_at, output, error, interrupt, updated_at, progress)"
-        " SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::bigint[],"
-        " $6::bigint[], $7::text[], $8::text[], $9::bigint[], $10::bigint[], $11::text[],"
-        " $12::text[], $13::text[], $14::bigint[], $15::text[])"
-        " ON CONFLICT (session_id, run_id) DO UPDATE SET node_id = excluded.node_id,"
-        " kind = excluded.kind, iteration = excluded.iteration, attempt = excluded.attempt,"
-        " status = excluded.status, branch = excluded.branch, started_at = excluded.started_at,"
-        " ended_at = excluded.ended_at, output = excluded.output, error = excluded.error,"
-        " interrupt = excluded.interrupt, updated_at = excluded.updated_at,"
-        " progress = excluded.progress",
-    [PG_EFFECTS_INSERT] = "INSERT INTO effects (session_id, run_id, kind, request)"
-                          " SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[])"
-                          " ON CONFLICT DO NOTHING",
+        " branch, started_at, ended_at, output, error, interrupt, updated_at, progress) SELECT"
+        " unnest($1::uuid[]), unnest($2::uuid[]), unnest($3::text[]), unnest($4::text[]),"
+        " unnest($5::bigint[]), unnest($6::bigint[]), unnest($7::text[]), unnest($8::text[]),"
+        " unnest($9::bigint[]), unnest($10::bigint[]), unnest($11::text[]), unnest($12::text[]),"
+        " unnest($13::text[]), unnest($14::bigint[]), unnest($15::text[]) ON CONFLICT"
+        " (session_id, run_id) DO UPDATE SET node_id = excluded.node_id, kind = excluded.kind,"
+        " iteration = excluded.iteration, attempt = excluded.attempt, status = excluded.status,"
+        " branch = excluded.branch, started_at = excluded.started_at, ended_at ="
+        " excluded.ended_at, output = excluded.output, error = excluded.error, interrupt ="
+        " excluded.interrupt, updated_at = excluded.updated_at, progress = excluded.progress",
+    [PG_EFFECTS_INSERT] =
+        "INSERT INTO effects (session_id, run_id, kind, request) SELECT unnest($1::uuid[]),"
+        " unnest($2::uuid[]), unnest($3::text[]), unnest($4::text[]) ON CONFLICT DO NOTHING",
     [PG_EFFECTS_DELETE] =
         "DELETE FROM effects AS f USING unnest($1::uuid[], $2::uuid[]) AS d (session_id, "
         "run_id)" WHERE_ROW_OF("effects", "f",
                                "o.session_id = d.session_id AND o.run_id = d.run_id"),
     [PG_TIMERS_UPSERT] =
-        "INSERT INTO timers (session_id, timer_id, due_at, purpose, updated_at)"
-        " SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::bigint[])"
-        " ON CONFLICT (session_id, timer_id) DO UPDATE SET due_at = excluded.due_at,"
-        " purpose = excluded.purpose, updated_at = excluded.updated_at",
+        "INSERT INTO timers (session_id, timer_id, due_at, purpose, updated_at) SELECT"
+        " unnest($1::uuid[]), unnest($2::uuid[]), unnest($3::bigint[]), unnest($4::text[]),"
+        " unnest($5::bigint[]) ON CONFLICT (session_id, timer_id) DO UPDATE SET due_at ="
+        " excluded.due_at, purpose = excluded.purpose, updated_at = excluded.updated_at",
     [PG_TIMERS_DELETE] =
         "DELETE FROM timers AS t USING unnest($1::uuid[], $2::uuid[]) AS d (session_id, "
         "timer_id)" WHERE_ROW_OF("timers", "t",
                                  "o.session_id = d.session_id AND o.timer_id = d.timer_id"),
     [PG_MESSAGES_INSERT] =
         "INSERT INTO session_messages (session_id, created_at, seq, message_id, run_id, node_id,"
-        " role, agent_id, finish_reason, token_count, content, thinking, tool_calls)"
-        " SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::uuid[], $5::uuid[],"
-        " $6::text[], $7::text[], $8::text[], $9::text[], $10::bigint[], $11::text[],"
-        " $12::text[], $13::text[])"
-        " ON CONFLICT DO NOTHING",
+        " role, agent_id, finish_reason, token_count, content, thinking, tool_calls) SELECT"
+        " unnest($1::uuid[]), unnest($2::bigint[]), unnest($3::bigint[]), unnest($4::uuid[]),"
+        " unnest($5::uuid[]), unnest($6::text[]), unnest($7::text[]), unnest($8::text[]),"
+        " unnest($9::text[]), unnest($10::bigint[]), unnest($11::text[]), unnest($12::text[]),"
+        " unnest($13::text[]) ON CONFLICT DO NOTHING",
     [PG_WITHHELD_CLEAR] = "DELETE FROM withheld_inputs AS w WHERE w.session_id = ANY ($1::uuid[])",
-    [PG_WITHHELD_INSERT] = "INSERT INTO withheld_inputs (session_id, ord, input)"
-                           " SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::text[])"
-                           " ON CONFLICT DO NOTHING",
+    [PG_WITHHELD_INSERT] =
+        "INSERT INTO withheld_inputs (session_id, ord, input) SELECT unnest($1::uuid[]),"
+        " unnest($2::bigint[]), unnest($3::text[]) ON CONFLICT DO NOTHING",
     [PG_KEYS_INSERT] =
         "INSERT INTO idempotency_keys (workspace, key, hash_a, hash_b, status, body, created_at)"
-        " SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[],"
-        " $6::text[], $7::bigint[])",
+        " SELECT unnest($1::text[]), unnest($2::text[]), unnest($3::bigint[]),"
+        " unnest($4::bigint[]), unnest($5::bigint[]), unnest($6::text[]), unnest($7::bigint[])",
     [PG_COMMANDS_ANSWER] =
         "WITH u AS (UPDATE session_commands AS c SET status = d.status, answer "
         "= d.answer,"
@@ -482,12 +502,13 @@ const char *const pg_sql_texts[PG_SQL_COUNT] = {
         " ON CONFLICT DO NOTHING",
     [PG_INTERRUPTS_UPSERT] =
         "INSERT INTO interrupts AS i (interrupt_id, session_id, run_id, node_id, kind, status,"
-        " request, answer, expires_at, created_at, updated_at) SELECT * FROM unnest($1::uuid[],"
-        " $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],"
-        " $9::bigint[], $10::bigint[], $11::bigint[])"
-        " ON CONFLICT (interrupt_id) DO UPDATE SET status = excluded.status,"
-        " request = excluded.request, answer = excluded.answer, expires_at = excluded.expires_at,"
-        " updated_at = excluded.updated_at WHERE i.session_id = excluded.session_id",
+        " request, answer, expires_at, created_at, updated_at) SELECT unnest($1::uuid[]),"
+        " unnest($2::uuid[]), unnest($3::uuid[]), unnest($4::text[]), unnest($5::text[]),"
+        " unnest($6::text[]), unnest($7::text[]), unnest($8::text[]), unnest($9::bigint[]),"
+        " unnest($10::bigint[]), unnest($11::bigint[]) ON CONFLICT (interrupt_id) DO UPDATE SET"
+        " status = excluded.status, request = excluded.request, answer = excluded.answer,"
+        " expires_at = excluded.expires_at, updated_at = excluded.updated_at WHERE i.session_id ="
+        " excluded.session_id",
     [PG_TASKS_INSERT] =
         "INSERT INTO tasks (id, session_id, run_id, node_id, queue, status, input, heartbeat_ms,"
         " created_at, updated_at) SELECT d.id, d.session_id, d.run_id, d.node_id, d.queue,"
@@ -524,10 +545,8 @@ const char *const pg_sql_texts[PG_SQL_COUNT] = {
     [PG_ENDED_WHOLE] = ENDED("s.folded_seq <= 0"),
     [PG_ENDED_FOLDED] = ENDED("s.folded_seq > 0"),
     [PG_SESSION_FOLDED] = "UPDATE sessions SET folded_seq = $2::bigint WHERE id = $1::uuid",
-    /* Events have no foreign key: a look at the session for each would be dearer than the event. */
-    [PG_SESSIONS_DELETE] =
-        "WITH e AS (DELETE FROM session_events AS e WHERE e.session_id = ANY ($1::uuid[]))"
-        " DELETE FROM sessions AS s WHERE s.id = ANY ($1::uuid[])",
+    [PG_SESSIONS_DELETE] = "WITH " CHILDREN_DELETE(
+        "= ANY ($1::uuid[])") "DELETE FROM sessions WHERE id = ANY ($1::uuid[])",
     [PG_EVENTS_WITH_TOKENS] =
         "SELECT e.seq_first, e.seq_last, e.at, e.frames FROM session_events AS e"
         " WHERE e.session_id = $1::uuid AND e.seq_last > $2::bigint"
@@ -567,8 +586,7 @@ const char *const pg_sql_texts[PG_SQL_COUNT] = {
     [PG_SESSION_RELEASE] = "UPDATE sessions AS s SET owner = NULL"
                            " WHERE s.id = ANY ($1::uuid[]) AND s.owner = $2::uuid",
     [PG_SESSION_DELETE] =
-        "WITH e AS (DELETE FROM session_events AS e WHERE e.session_id = $1::uuid)"
-        " DELETE FROM sessions WHERE id = $1::uuid",
+        "WITH " CHILDREN_DELETE("= $1::uuid") "DELETE FROM sessions WHERE id = $1::uuid",
     [PG_SESSION_EPOCH] = "SELECT s.epoch FROM sessions AS s WHERE s.id = $1::uuid",
     [PG_SESSION_EPOCH_LOCK] = "SELECT s.epoch FROM sessions AS s WHERE s.id = $1::uuid"
                               " FOR NO KEY UPDATE OF s",

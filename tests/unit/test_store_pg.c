@@ -748,6 +748,69 @@ static void events_lie_in_their_months(void **state)
     assert_int_equal(ask(r, "SELECT sluice_event_partitions_drop(1750000000000)"), 0);
 }
 
+/* ---- what hangs on a session ---- */
+
+/* Rows of any table that name a session which is not there; but for what outlives one. */
+#define ORPHANS                                                                                    \
+    "CREATE FUNCTION orphans() RETURNS bigint LANGUAGE plpgsql AS $$ DECLARE t text; n bigint;"    \
+    " total bigint := 0; BEGIN FOR t IN SELECT table_name FROM information_schema.columns"         \
+    " WHERE column_name = 'session_id' AND table_schema = 'public' AND table_name NOT IN"          \
+    " ('audit_log', 'llm_usage', 'memories', 'active_sessions') LOOP EXECUTE format("              \
+    "'SELECT count(*) FROM %I AS x WHERE NOT EXISTS (SELECT FROM sessions AS s"                    \
+    " WHERE s.id = x.session_id)', t) INTO n; total := total + n; END LOOP; RETURN total; END $$"
+/* A row of each kind that every step may write, for each session. */
+#define HANGS                                                                                      \
+    "INSERT INTO effects SELECT id, id, 'k' FROM sessions;"                                        \
+    "INSERT INTO timers SELECT id, id, 1 FROM sessions;"                                           \
+    "INSERT INTO withheld_inputs SELECT id, 1, '{}' FROM sessions;"                                \
+    "INSERT INTO node_runs (session_id, run_id, node_id, iteration, attempt, status, started_at,"  \
+    " ended_at) SELECT id, id, 'n', 1, 1, 'x', 1, 1 FROM sessions;"                                \
+    "INSERT INTO session_messages (session_id, created_at, seq, message_id, token_count, content)" \
+    " SELECT id, 1, 1, id, 0, '' FROM sessions;"                                                   \
+    "INSERT INTO interrupts (interrupt_id, session_id, run_id, node_id, kind, status, created_at," \
+    " updated_at) SELECT id, id, id, 'n', 'k', 'pending', 1, 1 FROM sessions"
+
+/* Most of it has no foreign key: the statements that delete sessions delete it. */
+static void what_hangs_on_a_session_goes_with_it(void **state)
+{
+    struct rig *r = *state;
+    struct id one = rig_session(r, "running", T0), other = rig_session(r, "running", T0);
+    struct rig_delta x;
+
+    rig_session(r, "running", T0); /* stays */
+    struct id old = rig_session(r, "running", T0);
+    rig_events(&x, old, 2, 2);
+    x.core = rig_core("completed");
+    x.core.ended_at = T0 + 1;
+    x.core.last_seq = 2;
+    x.d.core = &x.core;
+    assert_int_equal(rig_commit(r, &x, NULL), 0);
+    rig_delta_deinit(&x);
+    pg_rig_exec_on(r->url, ORPHANS);
+    pg_rig_exec_on(r->url, HANGS);
+    RIG_REQ(store_session_delete, d, STORE_SESSION_DELETE);
+    d.id = one;
+    assert_int_equal(rig_run(r, &d.req), 0);
+    store_req_deinit(&d.req);
+    assert_int_equal(ask(r, "SELECT orphans()"), 0);
+    pg_rig_exec_on(r->url, "UPDATE sessions SET stored_only = true, status = 'completed'");
+    RIG_REQ(store_session_save, save, STORE_SESSION_SAVE);
+    save.deletes = &other;
+    save.delete_count = 1;
+    save.now_ms = T0;
+    assert_int_equal(rig_run(r, &save.req), 0);
+    store_req_deinit(&save.req);
+    assert_int_equal(ask(r, "SELECT orphans()"), 0);
+    RIG_REQ(store_retention, t, STORE_RETENTION);
+    t.delete_before = T0 + 100;
+    t.limit = 10;
+    assert_int_equal(rig_run(r, &t.req), 0);
+    assert_int_equal(t.deleted, 1);
+    store_req_deinit(&t.req);
+    assert_int_equal(ask(r, "SELECT orphans()"), 0);
+    assert_int_equal(ask(r, "SELECT count(*) FROM effects"), 1);
+}
+
 /* ---- bytes that do not read back ---- */
 
 static void damaged_rows_are_named(void **state)
@@ -848,6 +911,7 @@ int main(void)
         ONE(a_large_commit_is_written),
         ONE(two_stores_of_one_database_agree),
         ONE(events_lie_in_their_months),
+        ONE(what_hangs_on_a_session_goes_with_it),
         ONE(damaged_rows_are_named),
         ONE(the_queue_of_reads_is_bounded),
     };
