@@ -13,6 +13,7 @@ struct plan {
     struct workflow *w;
     bool is_newest;
     int64_t newest_at; /* when that was known; monotonic ms */
+    int64_t asked_at;  /* when somebody was sent to ask again */
 };
 
 static int64_t plans_now(void)
@@ -22,7 +23,7 @@ static int64_t plans_now(void)
 
 static bool plan_is_newest(const struct plans *p, const struct plan *plan)
 {
-    return plan->is_newest && (p->newest_ms == 0 || plans_now() - plan->newest_at < p->newest_ms);
+    return plan->is_newest && (p->newest_ms == 0 || p->now() - plan->newest_at < p->newest_ms);
 }
 
 static unsigned plans_hash(struct str workspace, struct str id)
@@ -42,6 +43,7 @@ void plans_init(struct plans *p)
     list_init(&p->by_use);
     p->count = 0;
     p->newest_ms = 0;
+    p->now = plans_now;
 }
 
 static void plan_drop(struct plans *p, struct plan *plan)
@@ -99,11 +101,46 @@ void plans_put(struct plans *p, struct str workspace, struct workflow *w, bool i
     plan->workspace = str_dup(workspace);
     plan->w = workflow_ref(w);
     plan->is_newest = is_newest;
-    plan->newest_at = plans_now();
+    plan->newest_at = p->now();
     list_append(bucket, &plan->in_bucket);
     list_append(&p->by_use, &plan->in_use);
     if (++p->count > PLANS_MAX)
         plan_drop(p, container_of(p->by_use.next, struct plan, in_use));
+}
+
+static struct plan *plans_newest(struct plans *p, struct str workspace, struct str id)
+{
+    list_foreach(it, &p->buckets[plans_hash(workspace, id)])
+    {
+        struct plan *plan = container_of(it, struct plan, in_bucket);
+        if (plan->is_newest && plan_is_of(plan, workspace, id))
+            return plan;
+    }
+    return NULL;
+}
+
+int64_t plans_ask(struct plans *p, struct str workspace, struct str id)
+{
+    int64_t now = p->newest_ms ? p->now() : 0, half = p->newest_ms / 2;
+    struct plan *plan = p->newest_ms ? plans_newest(p, workspace, id) : NULL;
+
+    if (!plan || now - plan->newest_at < half || now - plan->asked_at < half)
+        return 0;
+    plan->asked_at = now;
+    return now;
+}
+
+void plans_answered(struct plans *p, struct str workspace, struct str id, int64_t version,
+                    int64_t asked)
+{
+    struct plan *plan = plans_newest(p, workspace, id);
+
+    if (!plan)
+        return;
+    if (plan->w->version != version)
+        plan->is_newest = false;
+    else if (plan->newest_at < asked)
+        plan->newest_at = asked;
 }
 
 void plans_doubt(struct plans *p, struct str workspace, struct str id)

@@ -200,6 +200,46 @@ static void execute_found(struct store_req *r)
     free(job);
 }
 
+/* Which version is the newest, asked for before what is known is too old to be believed. */
+struct execute_look {
+    struct app *app;
+    struct store_workflow_get get;
+    int64_t asked;
+    char *workspace, *id;
+};
+
+static void execute_looked(struct store_req *r)
+{
+    struct execute_look *look = r->data;
+
+    if (r->status == 0)
+        plans_answered(&look->app->plans, look->get.workspace, look->get.id, look->get.row.version,
+                       look->asked);
+    else if (r->status == ERR_NOT_FOUND) /* the next who wants it is told so */
+        plans_doubt(&look->app->plans, look->get.workspace, look->get.id);
+    store_req_deinit(r);
+    free(look->workspace);
+    free(look->id);
+    free(look);
+}
+
+static void execute_look_ahead(struct app *a, const struct svc_req *req)
+{
+    int64_t asked = plans_ask(&a->plans, req->workspace, req->execute.workflow_id);
+
+    if (asked == 0)
+        return;
+    struct execute_look *look = mem_zalloc(sizeof(*look));
+    look->app = a;
+    look->asked = asked;
+    look->workspace = str_dup(req->workspace);
+    look->id = str_dup(req->execute.workflow_id);
+    store_req_init(&look->get.req, STORE_WORKFLOW_GET, execute_looked, look);
+    look->get.workspace = str_of(look->workspace);
+    look->get.id = str_of(look->id);
+    store_submit(a->store, &look->get.req);
+}
+
 void svc_execute(struct app *a, struct svc_req *req)
 {
     if (live_count(a) >= APP_SESSIONS_MAX) {
@@ -214,6 +254,8 @@ void svc_execute(struct app *a, struct svc_req *req)
     struct workflow *w = plans_get(&a->plans, req->workspace, req->execute.workflow_id,
                                    req->execute.workflow_version);
     if (w) {
+        if (req->execute.workflow_version == 0)
+            execute_look_ahead(a, req);
         execute_go(a, req, w);
         return;
     }
