@@ -165,6 +165,12 @@ int sse_next(struct sse *s, struct str *in, struct sse_event *ev)
     }
 }
 
+bool sse_is_between(const struct sse *s)
+{
+    bool has_event = !s->is_given && (s->has_data || s->name.len > 0);
+    return s->after_start && !s->after_cr && s->line.len == 0 && !has_event;
+}
+
 int sse_end(struct sse *s, struct sse_event *ev)
 {
     if (s->is_given)

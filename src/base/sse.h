@@ -43,6 +43,9 @@ void sse_reset(struct sse *s); /* for a new stream; keeps the memory */
  * ERR_NOMEM: the stream cannot be read on. */
 int sse_next(struct sse *s, struct str *in, struct sse_event *ev);
 
+/* Is nothing kept of what came: does the next byte begin an event, as if it were the first one? */
+bool sse_is_between(const struct sse *s);
+
 /* At the end of the stream: an event that lacks its last empty line or even line end, which the
  * standard drops but some servers send. 1 or 0. */
 int sse_end(struct sse *s, struct sse_event *ev);

@@ -7,10 +7,10 @@
 
 #include "base/curl_loop.h"
 #include "base/mem.h"
-#include "base/sse.h"
 #include "llm/curl_provider.h"
 #include "llm/curl_retry.h"
 #include "llm/dialect.h"
+#include "llm/reader.h"
 
 #define BODY_BYTES_MAX    (64u << 20) /* of one request */
 #define ERROR_BYTES_MAX   (64u << 10) /* what is kept of an answer with an error status */
@@ -81,8 +81,7 @@ struct curl_call {
     size_t in_at;
     size_t turn_bytes; /* came in this turn */
     bool is_overflow;  /* too much came */
-    struct sse sse;
-    struct llm_decoder decoder;
+    struct llm_reader reader;
     struct buf late;   /* answer text of an event whose thinking brought a hold */
     size_t text_bytes; /* given out */
     struct buf tools;  /* llm_call.tool_calls */
@@ -168,7 +167,7 @@ static void curl_call_read_head(struct curl_call *call)
 
 static void curl_call_touch(struct curl_call *call)
 {
-    if (call->decoder.is_done || call->base.is_held)
+    if (call->reader.decoder.is_done || call->base.is_held)
         return; /* the first has a deadline of its own, the second none */
     call->since_ms = uv_now(call->client->loop);
     list_remove(&call->link);
@@ -250,8 +249,7 @@ static void curl_call_end_transfer(struct curl_call *call, CURLcode result)
 
 static void curl_call_free(struct curl_call *call)
 {
-    sse_deinit(&call->sse);
-    decoder_deinit(&call->decoder);
+    reader_deinit(&call->reader);
     buf_deinit(&call->body);
     buf_deinit(&call->in);
     buf_deinit(&call->late);
@@ -284,18 +282,18 @@ static void curl_call_finish(struct curl_call *call)
     curl_call_close(call);
     if (c->status)
         curl_provider_redact(call->provider, &c->error);
-    if (call->decoder.model[0])
-        c->model_used = call->decoder.model;
+    if (call->reader.decoder.model[0])
+        c->model_used = call->reader.decoder.model;
     if (!c->finish_reason)
-        c->finish_reason = call->decoder.finish_reason;
-    c->usage = call->decoder.usage;
+        c->finish_reason = call->reader.decoder.finish_reason;
+    c->usage = call->reader.decoder.usage;
     llm_call_finish(&call->base);
 }
 
 static void curl_call_give_tools(struct curl_call *call)
 {
     struct llm_call *c = call->base.call;
-    if (decoder_tools_write(&call->decoder, &call->tools)) {
+    if (decoder_tools_write(&call->reader.decoder, &call->tools)) {
         llm_call_fail(c, ERR_TOO_LARGE, "too_large", "the model's tool calls are too large");
         return;
     }
@@ -306,15 +304,16 @@ static void curl_call_give_tools(struct curl_call *call)
 static void curl_call_succeed(struct curl_call *call)
 {
     struct llm_call *c = call->base.call;
-    const char *reason = call->decoder.finish_reason;
+    const char *reason = call->reader.decoder.finish_reason;
     bool says_tools = reason && strcmp(reason, "tool_calls") == 0;
     c->finish_reason = reason && !says_tools ? reason : "stop";
-    if (call->has_offer && call->decoder.tool_call_count)
+    if (call->has_offer && call->reader.decoder.tool_call_count)
         curl_call_give_tools(call);
     else if (says_tools && !call->has_offer)
         llm_call_fail(c, ERR_UPSTREAM, "unexpected_tool_calls",
                       "the model asked for tool \"%s\", but it was offered none",
-                      call->decoder.tool_call_count ? call->decoder.tool_calls[0].name : "");
+                      call->reader.decoder.tool_call_count ? call->reader.decoder.tool_calls[0].name
+                                                           : "");
     curl_call_finish(call);
 }
 
@@ -431,7 +430,7 @@ static void curl_call_fail_decode(struct curl_call *call, int rc, const struct e
     struct llm_call *c = call->base.call;
     bool is_large = rc == ERR_TOO_LARGE || rc == ERR_NOMEM;
     call->base.fault = is_large ? CIRCUIT_GOOD : CIRCUIT_FAILED;
-    if (rc == ERR_UPSTREAM && call->decoder.is_overloaded) {
+    if (rc == ERR_UPSTREAM && call->reader.decoder.is_overloaded) {
         call->base.fault = CIRCUIT_BUSY;
         call->base.may_repeat = call->text_bytes == 0;
         llm_call_fail(c, ERR_OVERLOAD, "rate_limited", "the model server reported: %s", e->text);
@@ -446,38 +445,24 @@ static void curl_call_fail_decode(struct curl_call *call, int rc, const struct e
     curl_call_finish(call);
 }
 
-/* False: the call is over, or gone. */
-static bool curl_call_event(struct curl_call *call, const struct sse_event *ev)
-{
-    struct errbuf e = {""};
-    struct llm_delta delta;
-    int rc = call->provider->dialect->decode(&call->decoder, ev->name, ev->data, &delta, &e);
-    call->has_event = true;
-    if (rc) {
-        curl_call_fail_decode(call, rc, &e);
-        return false;
-    }
-    return curl_call_give_both(call, &delta);
-}
-
 /* Looks at what came until it is used up, held or [DONE]. False: the call is over, or gone. */
 static bool curl_call_read_events(struct curl_call *call)
 {
-    while (!call->base.is_held && call->in_at < call->in.len && !call->decoder.is_done) {
+    while (!call->base.is_held && call->in_at < call->in.len && !call->reader.decoder.is_done) {
         struct str rest = {call->in.data + call->in_at, call->in.len - call->in_at};
-        struct sse_event ev;
-        int rc = sse_next(&call->sse, &rest, &ev);
+        struct errbuf e = {""};
+        struct llm_delta delta;
+        int rc = reader_next(&call->reader, &rest, &delta, &e);
         call->in_at = call->in.len - rest.n;
         if (rc < 0) {
-            struct errbuf e;
-            err_set(&e, rc, "one event is longer than %u bytes", SSE_EVENT_BYTES_MAX);
             curl_call_fail_decode(call, rc, &e);
             return false;
         }
-        if (rc == 1 && !curl_call_event(call, &ev))
+        call->has_event = call->has_event || rc == 1;
+        if (rc == 1 && !curl_call_give_both(call, &delta))
             return false;
     }
-    if (call->in_at == call->in.len || call->decoder.is_done) {
+    if (call->in_at == call->in.len || call->reader.decoder.is_done) {
         buf_clear(&call->in);
         call->in_at = 0;
     }
@@ -487,29 +472,26 @@ static bool curl_call_read_events(struct curl_call *call)
 /* May the stream end here? */
 static bool curl_call_is_whole(const struct curl_call *call)
 {
-    return call->decoder.is_done ||
-           (call->provider->dialect->ends_by_reason && call->decoder.finish_reason);
+    return call->reader.decoder.is_done ||
+           (call->provider->dialect->ends_by_reason && call->reader.decoder.finish_reason);
 }
 
 /* The rest of a stream that has ended: an event without its empty line, half a surrogate pair. A
  * cut event is no event. False: the call is over, or gone. */
 static bool curl_call_read_rest(struct curl_call *call)
 {
-    struct sse_event ev;
     struct llm_delta delta;
     struct errbuf e;
-    if (!call->decoder.is_done && sse_end(&call->sse, &ev)) {
-        int rc = call->provider->dialect->decode(&call->decoder, ev.name, ev.data, &delta, &e);
-        if (rc == ERR_UPSTREAM) {
-            curl_call_fail_decode(call, rc, &e);
-            return false;
-        }
-        if (rc == 0 && !curl_call_give_both(call, &delta))
-            return false;
+    int rc = call->reader.decoder.is_done ? 0 : reader_end(&call->reader, &delta, &e);
+    if (rc == ERR_UPSTREAM) {
+        curl_call_fail_decode(call, rc, &e);
+        return false;
     }
+    if (rc == 1 && !curl_call_give_both(call, &delta))
+        return false;
     if (call->base.is_held)
         return true;
-    decoder_end(&call->decoder, &delta);
+    decoder_end(&call->reader.decoder, &delta);
     return curl_call_give_both(call, &delta);
 }
 
@@ -545,9 +527,9 @@ static void curl_call_conclude_json(struct curl_call *call)
         curl_call_finish(call);
         return;
     }
-    int rc =
-        call->provider->dialect->decode(&call->decoder, STR(""), buf_str(&call->in), &delta, &e);
-    const struct llm_decoder *d = &call->decoder;
+    int rc = call->provider->dialect->decode(&call->reader.decoder, STR(""), buf_str(&call->in),
+                                             &delta, &e);
+    const struct llm_decoder *d = &call->reader.decoder;
     if (!rc && !d->finish_reason && !d->tool_call_count && !delta.text.n && !delta.thinking.n)
         rc = err_set(&e, ERR_INVALID, "no answer is in it");
     buf_clear(&call->in);
@@ -556,7 +538,7 @@ static void curl_call_conclude_json(struct curl_call *call)
         return;
     }
     call->kind = BODY_EVENTS; /* a hold in between comes back to the end of a stream */
-    call->decoder.is_done = true;
+    call->reader.decoder.is_done = true;
     if (curl_call_give_both(call, &delta) && !call->base.is_held)
         curl_call_conclude_events(call);
 }
@@ -605,7 +587,7 @@ static void curl_call_await_end(struct curl_call *call)
 static void curl_call_drain(struct curl_call *call)
 {
     call->turn_bytes = 0;
-    bool was_done = call->decoder.is_done, goes_on = true;
+    bool was_done = call->reader.decoder.is_done, goes_on = true;
     if (!call->base.is_held)
         goes_on = curl_call_give_late(call);
     if (goes_on && call->kind == BODY_EVENTS)
@@ -613,7 +595,7 @@ static void curl_call_drain(struct curl_call *call)
     if (goes_on && !call->base.is_held && call->late.len == 0) {
         if (call->is_ended)
             curl_call_conclude(call);
-        else if (call->decoder.is_done && !was_done)
+        else if (call->reader.decoder.is_done && !was_done)
             curl_call_await_end(call);
     }
 }
@@ -768,8 +750,7 @@ static int curl_client_prepare(void *self, size_t provider, struct llm_call *c,
     buf_init(&call->in, ANSWER_BYTES_MAX);
     buf_init(&call->late, LLM_TEXT_BYTES_MAX);
     buf_init(&call->tools, TOOLS_BYTES_MAX);
-    sse_init(&call->sse, 0);
-    decoder_init(&call->decoder);
+    reader_init(&call->reader, p->dialect, 0);
     call->should_retry = -1;
     call->retry_after_ms = -1;
     char id[ID_TEXT_BYTES + 1];
@@ -797,7 +778,7 @@ static void curl_client_cancel(struct llm_impl *impl)
 static void curl_client_hold(struct llm_impl *impl)
 {
     struct curl_call *call = container_of(impl, struct curl_call, base);
-    bool is_reading = call->easy && !call->decoder.is_done;
+    bool is_reading = call->easy && !call->reader.decoder.is_done;
     if (is_reading)
         list_remove(&call->link);
 }

@@ -1,78 +1,81 @@
 /* The bytes of a model server: SSE parser and a dialect's decoder, the whole input at once and cut
- * at places that the input itself chooses. Both must tell the same. */
+ * at places that the input itself chooses. Both must tell the same; events that are told by the one
+ * before them are so only where they are whole. */
 #ifndef SLUICE_TESTS_FUZZ_DIALECT_H
 #define SLUICE_TESTS_FUZZ_DIALECT_H
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/sse.h"
 #include "base/utf8.h"
 #include "fuzz.h"
-#include "llm/dialect.h"
+#include "llm/reader.h"
 
 #define EVENT_BYTES_MAX 4096
 
 struct reading {
-    const struct dialect *dialect;
-    struct sse sse;
-    struct llm_decoder decoder;
+    struct llm_reader reader;
     struct buf told; /* everything that came out, in words */
     int rc;
 };
 
-static void reading_event(struct reading *r, const struct sse_event *ev)
+static void reading_tell(struct reading *r, int rc, const struct llm_delta *delta)
 {
-    struct llm_delta delta;
-    buf_append_str(&r->told, ev->name);
-    buf_append_char(&r->told, '\x01');
-    buf_append_str(&r->told, ev->data);
-    int rc = r->dialect->decode(&r->decoder, ev->name, ev->data, &delta, NULL);
+    const struct llm_decoder *d = &r->reader.decoder;
     buf_append_char(&r->told, (char)(64 - rc));
-    if (rc)
+    if (rc < 0)
         return;
-    FUZZ_CHECK(utf8_is_valid(delta.text) && utf8_is_valid(delta.thinking));
-    buf_append_str(&r->told, delta.thinking);
+    FUZZ_CHECK(utf8_is_valid(delta->text) && utf8_is_valid(delta->thinking));
+    buf_append_str(&r->told, delta->thinking);
     buf_append_char(&r->told, '\x02');
-    buf_append_str(&r->told, delta.text);
+    buf_append_str(&r->told, delta->text);
+    buf_append_z(&r->told, d->finish_reason ? d->finish_reason : "-");
+    buf_append_z(&r->told, d->model);
+    buf_append_i64(&r->told, d->usage.output_tokens);
+    buf_append_char(&r->told, d->is_done ? '!' : '.');
 }
 
 static void reading_feed(struct reading *r, struct str in)
 {
-    struct sse_event ev;
+    struct llm_delta delta;
     /* In memory of its own: a slice that outlives its bytes is found. */
     char *copy = malloc(in.n + 1);
     memcpy(copy, in.p, in.n);
     struct str rest = {copy, in.n};
-    while (r->rc >= 0 && (r->rc = sse_next(&r->sse, &rest, &ev)) == 1)
-        reading_event(r, &ev);
+    while (r->rc >= 0) {
+        size_t had = rest.n;
+        r->rc = reader_next(&r->reader, &rest, &delta, NULL);
+        if (r->rc == 0)
+            break;
+        reading_tell(r, r->rc, &delta);
+        if (r->rc < 0 && rest.n < had && r->reader.sse.is_given)
+            r->rc = 0; /* the event was bad, and the next one may be good */
+    }
     FUZZ_CHECK(r->rc < 0 || rest.n == 0);
     free(copy);
 }
 
 static void reading_init(struct reading *r, const struct dialect *dialect)
 {
-    r->dialect = dialect;
-    sse_init(&r->sse, EVENT_BYTES_MAX);
-    decoder_init(&r->decoder);
+    reader_init(&r->reader, dialect, EVENT_BYTES_MAX);
     buf_init(&r->told, SIZE_MAX);
     r->rc = 0;
 }
 
 static void reading_finish(struct reading *r)
 {
-    struct sse_event ev;
     struct llm_delta delta;
     if (r->rc < 0)
         return;
-    if (sse_end(&r->sse, &ev) == 1)
-        reading_event(r, &ev);
-    decoder_end(&r->decoder, &delta);
+    int rc = reader_end(&r->reader, &delta, NULL);
+    if (rc)
+        reading_tell(r, rc, &delta);
+    decoder_end(&r->reader.decoder, &delta);
     buf_append_str(&r->told, delta.thinking);
     buf_append_str(&r->told, delta.text);
     struct buf tools;
     buf_init(&tools, SIZE_MAX);
-    FUZZ_CHECK(!decoder_tools_write(&r->decoder, &tools));
+    FUZZ_CHECK(!decoder_tools_write(&r->reader.decoder, &tools));
     FUZZ_CHECK(!json_check(buf_str(&tools), NULL, NULL));
     buf_append_str(&r->told, buf_str(&tools));
     buf_deinit(&tools);
@@ -80,8 +83,7 @@ static void reading_finish(struct reading *r)
 
 static void reading_deinit(struct reading *r)
 {
-    sse_deinit(&r->sse);
-    decoder_deinit(&r->decoder);
+    reader_deinit(&r->reader);
     buf_deinit(&r->told);
 }
 
