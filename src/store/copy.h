@@ -32,7 +32,7 @@ int sqlite_backup(const char *dir, const char *file, void (*say)(const char *lin
 
 /* ---- tables ---- */
 
-#define COPY_COLUMNS_MAX 32
+#define COPY_COLUMNS_MAX 40
 
 /* What a column holds; the letters are those of copy_tables.c. */
 enum copy_kind {

@@ -18,13 +18,13 @@ static const struct {
                  " name:t group_id:t user_id:t tags:t workflow_id:t workflow_version:i last_seq:i"
                  " created_at:i started_at:i ended_at:i updated_at:i output:t error:t"
                  " node_statuses:j waiting:t usage:t vars:t state:t owner:u folded_seq:i"
-                 " parent_session:u parent_seq:i parent_run:u"},
+                 " parent_session:u parent_seq:i parent_run:u waiting_packed:b state_packed:b"},
     {"session_details", "session:s input:t metadata:t settings:t thread_configs:t"
                         " workflow_state:t budget:t graph:t checksum:t"},
-    {"session_events", "session:s seq_last:i seq_first:i at:i frames:t"},
+    {"session_events", "session:s seq_last:i seq_first:i at:i frames:t frames_packed:b"},
     {"node_runs", "session:s run_id:u node_id:t kind:t iteration:i attempt:i status:t branch:t"
                   " started_at:i ended_at:i output:t error:t interrupt:t updated_at:i"
-                  " progress:t"},
+                  " progress:t interrupt_packed:b"},
     {"session_messages", "session:s created_at:i seq:i message_id:u run_id:u node_id:t role:t"
                          " agent_id:t finish_reason:t token_count:i content:t thinking:t"
                          " tool_calls:t"},
@@ -54,7 +54,7 @@ static const struct {
     {"active_sessions", "workspace:w user_id:t session_id:u updated_at:i"},
     {"tickets", "hash:b body:t created_at:i expires_at:i"},
     {"interrupts", "interrupt_id:u session:s run_id:u node_id:t kind:t status:t request:t answer:t"
-                   " expires_at:i created_at:i updated_at:i"},
+                   " expires_at:i created_at:i updated_at:i request_packed:b"},
     {"stage_items", "session:s instance_id:u position:i node_id:t kind:t name:t done:f done_by:t"
                     " value:t created_at:i updated_at:i"},
     {"session_files", "session:s path:t version:i run_id:u author:t media_type:t size:i"

@@ -119,6 +119,11 @@ void pg_rows_bytes(struct pg_rows *r, struct str s)
     rows_put(r, 'y', s.p ? s.p : "", s.n);
 }
 
+void pg_rows_packed(struct pg_rows *r, struct str s)
+{
+    rows_put(r, 'y', s.p, s.n);
+}
+
 void pg_rows_close(struct pg_rows *r)
 {
     assert(r->count > 0 && r->at == r->columns && !r->overflow);

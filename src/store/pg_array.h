@@ -11,7 +11,7 @@
 
 #include "store/pg_conn.h"
 
-#define PG_COLUMNS_MAX 30
+#define PG_COLUMNS_MAX 32
 #define PG_ROWS_MAX    (256u << 20) /* bytes of a statement: PostgreSQL takes less than 1 GB */
 #define PG_KEEP_MAX    (1u << 20)   /* bytes of a column's memory that are kept for the next time */
 
@@ -35,8 +35,9 @@ void pg_rows_id(struct pg_rows *r, const struct id *id);
 void pg_rows_id_or_null(struct pg_rows *r, const struct id *id); /* zero: NULL */
 void pg_rows_i64(struct pg_rows *r, int64_t v);
 void pg_rows_bool(struct pg_rows *r, bool v);
-void pg_rows_str(struct pg_rows *r, struct str s);   /* NULL stays NULL */
-void pg_rows_bytes(struct pg_rows *r, struct str s); /* NULL becomes empty */
+void pg_rows_str(struct pg_rows *r, struct str s);    /* NULL stays NULL */
+void pg_rows_bytes(struct pg_rows *r, struct str s);  /* NULL becomes empty */
+void pg_rows_packed(struct pg_rows *r, struct str s); /* bytes; NULL stays NULL */
 
 /* Fills in what stands before the elements of each array: after it, a column is a parameter. */
 void pg_rows_close(struct pg_rows *r);

@@ -64,9 +64,9 @@ static const struct {
     [PART_DETAILS] = {PG_DETAILS_INSERT, PG_DETAILS_TYPES},
     [PART_META] = {PG_META_UPDATE, PG_META_TYPES},
     [PART_META_DETAILS] = {PG_META_DETAILS, PG_META_DETAILS_TYPES},
-    [PART_UPDATES] = {PG_SESSION_UPDATE, "ubttiiiittttttt"},
-    [PART_EVENTS] = {PG_EVENTS_INSERT, "uiiit"},
-    [PART_RUNS] = {PG_RUNS_UPSERT, "uuttiittiitttit"},
+    [PART_UPDATES] = {PG_SESSION_UPDATE, "ubttiiiitttttttyy"},
+    [PART_EVENTS] = {PG_EVENTS_INSERT, "uiiity"},
+    [PART_RUNS] = {PG_RUNS_UPSERT, "uuttiittiitttity"},
     [PART_EFFECTS] = {PG_EFFECTS_INSERT, "uutt"},
     [PART_EFFECTS_DONE] = {PG_EFFECTS_DELETE, "uu"},
     [PART_TIMERS] = {PG_TIMERS_UPSERT, "uuiti"},
@@ -77,7 +77,7 @@ static const struct {
     [PART_KEYS] = {PG_KEYS_INSERT, "ttiiiti"},
     [PART_COMMANDS] = {PG_COMMANDS_ANSWER, "uuit"},
     [PART_COMMANDS_NEW] = {PG_COMMANDS_ADD, "uuti"},
-    [PART_INTERRUPTS] = {PG_INTERRUPTS_UPSERT, "uuutttttiii"},
+    [PART_INTERRUPTS] = {PG_INTERRUPTS_UPSERT, "uuutttttiiiy"},
     [PART_TASKS] = {PG_TASKS_INSERT, "uuutttii"},
     [PART_TASKS_DONE] = {PG_TASKS_DELETE, "uu"},
     [PART_FILES] = {PG_FILES_INSERT, "utiiutttiibiy"},
@@ -92,6 +92,8 @@ struct pg_commit {
     struct pg_rows lock, judge, keys, commands; /* to look at */
     struct pg_rows owned;                       /* events of one owner's sessions, and epochs */
     struct table runs;                          /* run ids of one delta */
+    struct packer *packer;
+    struct arena packed; /* what it made for the rows under way */
     enum verdict *verdicts;
     size_t *key_of; /* the delta of each Idempotency-Key that is looked at */
     size_t verdicts_cap;
@@ -107,11 +109,13 @@ struct pg_commit *pg_commit_create(void)
     for (int i = 0; i < PART_COUNT; i++)
         pg_rows_init(&c->parts[i], commit_parts[i].sql, commit_parts[i].types);
     pg_rows_init(&c->lock, PG_COMMIT_CHECK, "uiii");
-    pg_rows_init(&c->judge, PG_COMMIT_JUDGE, "uiit");
+    pg_rows_init(&c->judge, PG_COMMIT_JUDGE, "uiity");
     pg_rows_init(&c->keys, PG_COMMIT_KEYS_TAKEN, "tt");
     pg_rows_init(&c->commands, PG_COMMIT_COMMANDS, "uu");
     pg_rows_init(&c->owned, PG_EVENTS_OF_OWNER, "uiiiti");
     table_init(&c->runs);
+    c->packer = packer_create();
+    arena_init(&c->packed);
     return c;
 }
 
@@ -127,6 +131,8 @@ void pg_commit_destroy(struct pg_commit *c)
     pg_rows_deinit(&c->commands);
     pg_rows_deinit(&c->owned);
     table_deinit(&c->runs);
+    packer_destroy(c->packer);
+    arena_deinit(&c->packed);
     free(c->verdicts);
     free(c->key_of);
     free(c);
@@ -140,7 +146,8 @@ static struct str commit_or(struct str s, struct str otherwise)
 }
 
 /* In the order of PG_SESSION_UPDATE and of the end of PG_SESSION_INSERT. */
-static void commit_core(struct pg_rows *r, const struct session_core *core)
+static void commit_core(struct pg_rows *r, const struct session_core *core,
+                        const struct rules_packed *packed)
 {
     pg_rows_bool(r, core->busy);
     pg_rows_str(r, core->status);
@@ -152,10 +159,12 @@ static void commit_core(struct pg_rows *r, const struct session_core *core)
     pg_rows_str(r, core->output_json);
     pg_rows_str(r, core->error_json);
     pg_rows_str(r, commit_or(core->node_statuses_json, JSON_EMPTY_OBJECT));
-    pg_rows_str(r, core->waiting_json);
-    pg_rows_str(r, core->usage_json);
+    pg_rows_str(r, packed->waiting.p ? STR_NULL : core->waiting_json);
+    pg_rows_str(r, rules_usage_stored(core->usage_json));
     pg_rows_str(r, core->vars_json);
-    pg_rows_str(r, core->state_json);
+    pg_rows_str(r, packed->state.p ? STR_NULL : core->state_json);
+    pg_rows_packed(r, packed->waiting);
+    pg_rows_packed(r, packed->state);
 }
 
 static void commit_workspace(struct pg_commit *c, struct str workspace)
@@ -166,7 +175,7 @@ static void commit_workspace(struct pg_commit *c, struct str workspace)
     pg_rows_str(&c->parts[PART_WORKSPACES], workspace);
 }
 
-void pg_rows_session(struct pg_rows *r, const struct delta *d)
+void pg_rows_session(struct pg_rows *r, const struct delta *d, const struct rules_packed *packed)
 {
     const struct session_meta *meta = d->meta;
 
@@ -186,7 +195,7 @@ void pg_rows_session(struct pg_rows *r, const struct delta *d)
     pg_rows_id_or_null(r, &meta->parent_id);
     pg_rows_i64(r, meta->parent_seq);
     pg_rows_id_or_null(r, &meta->parent_run);
-    commit_core(r, d->core);
+    commit_core(r, d->core, packed);
     pg_rows_i64(r, d->version ? d->version : 1);
 }
 
@@ -227,18 +236,22 @@ void pg_rows_meta_details(struct pg_rows *r, const struct id *id, const struct s
     pg_rows_str(r, meta->workflow_state_json);
 }
 
-static void commit_event(struct pg_rows *r, const struct delta *d)
+/* The end of PG_EVENTS_INSERT and PG_EVENTS_OF_OWNER is the caller's. */
+static void commit_event(struct pg_rows *r, const struct delta *d, struct str packed)
 {
     pg_rows_begin(r);
     pg_rows_id(r, &d->session_id);
     pg_rows_i64(r, d->seq_last);
     pg_rows_i64(r, d->seq_first);
     pg_rows_i64(r, d->is_new && d->at < d->created_at ? d->created_at : d->at);
-    pg_rows_str(r, buf_str(&d->events));
+    pg_rows_str(r, packed.p ? STR("") : buf_str(&d->events));
 }
 
-static void commit_run(struct pg_rows *r, const struct delta *d, const struct run_row *run)
+static void commit_run(struct pg_commit *c, const struct delta *d, const struct run_row *run)
 {
+    struct pg_rows *r = &c->parts[PART_RUNS];
+    struct str packed = rules_pack_run(c->packer, run, &c->packed);
+
     pg_rows_begin(r);
     pg_rows_id(r, &d->session_id);
     pg_rows_id(r, &run->run_id);
@@ -252,9 +265,10 @@ static void commit_run(struct pg_rows *r, const struct delta *d, const struct ru
     pg_rows_i64(r, run->ended_at);
     pg_rows_str(r, run->output_json);
     pg_rows_str(r, run->error_json);
-    pg_rows_str(r, run->interrupt_json);
+    pg_rows_str(r, packed.p ? STR_NULL : run->interrupt_json);
     pg_rows_i64(r, d->at);
     pg_rows_str(r, run->progress_json);
+    pg_rows_packed(r, packed);
 }
 
 /* A run that changed several times in one turn has several rows: the last one counts, and one
@@ -262,14 +276,14 @@ static void commit_run(struct pg_rows *r, const struct delta *d, const struct ru
 static void commit_runs(struct pg_commit *c, const struct delta *d)
 {
     if (d->runs && !d->runs->next) {
-        commit_run(&c->parts[PART_RUNS], d, d->runs);
+        commit_run(c, d, d->runs);
         return;
     }
     for (const struct run_row *run = d->runs; run; run = run->next)
         table_put(&c->runs, run->run_id, (void *)(uintptr_t)run);
     for (const struct run_row *run = d->runs; run; run = run->next)
         if (table_get(&c->runs, run->run_id) == run)
-            commit_run(&c->parts[PART_RUNS], d, run);
+            commit_run(c, d, run);
     table_deinit(&c->runs);
     table_init(&c->runs);
 }
@@ -405,6 +419,7 @@ static void commit_interrupts(struct pg_commit *c, const struct delta *d)
             later = later->next;
         if (later)
             continue;
+        struct str packed = rules_pack_interrupt(c->packer, i, &c->packed);
         pg_rows_begin(r);
         pg_rows_id(r, &i->interrupt_id);
         pg_rows_id(r, &d->session_id);
@@ -412,11 +427,12 @@ static void commit_interrupts(struct pg_commit *c, const struct delta *d)
         pg_rows_str(r, i->node_id);
         pg_rows_str(r, i->kind);
         pg_rows_str(r, i->status);
-        pg_rows_str(r, i->request_json);
+        pg_rows_str(r, packed.p ? STR_NULL : i->request_json);
         pg_rows_str(r, i->answer_json);
         pg_rows_i64(r, i->expires_at);
         pg_rows_i64(r, i->created_at);
         pg_rows_i64(r, i->updated_at);
+        pg_rows_packed(r, packed);
     }
 }
 
@@ -483,9 +499,11 @@ static void commit_usage(struct pg_commit *c, const struct delta *d)
 
 static void commit_delta(struct pg_commit *c, const struct delta *d)
 {
+    struct rules_packed packed = rules_pack(c->packer, d, &c->packed);
+
     if (d->is_new) {
         commit_workspace(c, rules_workspace(d->meta->workspace));
-        pg_rows_session(&c->parts[PART_SESSIONS], d);
+        pg_rows_session(&c->parts[PART_SESSIONS], d, &packed);
         pg_rows_details(&c->parts[PART_DETAILS], d);
     } else if (d->meta) {
         pg_rows_meta(&c->parts[PART_META], &d->session_id, d->meta, d->version, d->at);
@@ -494,10 +512,12 @@ static void commit_delta(struct pg_commit *c, const struct delta *d)
     if (d->core && !d->is_new) {
         pg_rows_begin(&c->parts[PART_UPDATES]);
         pg_rows_id(&c->parts[PART_UPDATES], &d->session_id);
-        commit_core(&c->parts[PART_UPDATES], d->core);
+        commit_core(&c->parts[PART_UPDATES], d->core, &packed);
     }
-    if (d->seq_last > 0)
-        commit_event(&c->parts[PART_EVENTS], d);
+    if (d->seq_last > 0) {
+        commit_event(&c->parts[PART_EVENTS], d, packed.events);
+        pg_rows_packed(&c->parts[PART_EVENTS], packed.events);
+    }
     commit_runs(c, d);
     commit_effects(c, d);
     commit_timers(c, d);
@@ -517,6 +537,13 @@ static struct store_commit *commit_of(struct pg_job *j)
     return container_of(j->req, struct store_commit, req);
 }
 
+/* The rows have copies. */
+static void commit_forget_packed(struct pg_commit *c)
+{
+    arena_deinit(&c->packed);
+    arena_init(&c->packed);
+}
+
 /* The rows of the deltas that are tried and not yet decided. False: too many bytes for one
  * statement. */
 static bool commit_fill(struct pg_commit *c, const struct store_commit *req)
@@ -533,6 +560,7 @@ static bool commit_fill(struct pg_commit *c, const struct store_commit *req)
         fits = fits && !c->parts[i].overflow;
         c->rows += c->parts[i].count;
     }
+    commit_forget_packed(c);
     return fits;
 }
 
@@ -662,7 +690,7 @@ static int commit_owned(struct pg_job *j)
     pg_rows_clear(r);
     for (size_t i = 0; i < req->count; i++) {
         const struct delta *d = req->deltas[i];
-        commit_event(r, d);
+        commit_event(r, d, STR_NULL);
         pg_rows_i64(r, (int64_t)d->epoch);
     }
     if (r->overflow)
@@ -851,7 +879,9 @@ static void commit_look_fill(struct pg_commit *c, const struct store_commit *req
         pg_rows_id(&c->judge, &d->session_id);
         pg_rows_i64(&c->judge, d->seq_last > 0 ? d->seq_first : INT64_MAX);
         pg_rows_i64(&c->judge, d->seq_last);
-        pg_rows_str(&c->judge, d->seq_last > 0 ? buf_str(&d->events) : STR(""));
+        struct str packed = rules_pack(c->packer, d, &c->packed).events;
+        pg_rows_str(&c->judge, d->seq_last > 0 && !packed.p ? buf_str(&d->events) : STR(""));
+        pg_rows_packed(&c->judge, packed);
         for (const struct idempotency_row *k = d->idempotency; k; k = k->next) {
             pg_rows_begin(&c->keys);
             pg_rows_str(&c->keys, rules_workspace(k->workspace));
@@ -859,6 +889,7 @@ static void commit_look_fill(struct pg_commit *c, const struct store_commit *req
             c->key_of[row++] = i;
         }
     }
+    commit_forget_packed(c);
     for (size_t i = c->first; i < c->end; i++)
         for (const struct command_row *k = req->deltas[i]->commands_done; k; k = k->next) {
             pg_rows_begin(&c->commands);
@@ -922,7 +953,9 @@ int pg_commit_add_new(struct pg_job *j, const struct delta *d, const struct even
         pg_rows_i64(r, row->seq_first);
         pg_rows_i64(r, d->at);
         pg_rows_str(r, row->frames);
+        pg_rows_packed(r, STR_NULL);
     }
+    commit_forget_packed(c);
     for (int i = 0; i < PART_COUNT; i++)
         if (c->parts[i].overflow)
             return pg_refuse(j, ERR_TOO_LARGE, "too many bytes");

@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/pack.h"
 
 #define PG_LIBPQ_MIN_VERSION 130000
 
@@ -560,10 +561,21 @@ struct str pgr_str(struct pgr *r, struct arena *a)
     return (struct str){raw.p ? arena_strdup(a, raw) : NULL, raw.n};
 }
 
+struct str pgr_text(struct pgr *r, struct arena *a)
+{
+    struct str raw = pgr_raw(r), text = STR_NULL;
+
+    if (!pack_is_packed(raw))
+        return (struct str){raw.p ? arena_strdup(a, raw) : NULL, raw.n};
+    if (unpack(raw, a, &text) < 0)
+        r->corrupt = true;
+    return text;
+}
+
 struct str pgr_json(struct pgr *r, struct arena *a)
 {
     static const struct json_limits limits = {.bytes_max = 1u << 30};
-    struct str text = pgr_str(r, a);
+    struct str text = pgr_text(r, a);
 
     /* Deeper than a peer may send is no damage: we may have nested it ourselves. */
     if (text.p && json_check(text, &limits, NULL) == ERR_INVALID)

@@ -120,7 +120,9 @@ bool pgr_next(struct pgr *r);
 int64_t pgr_i64(struct pgr *r); /* NULL: 0 */
 bool pgr_bool(struct pgr *r);
 struct str pgr_str(struct pgr *r, struct arena *a);
-struct str pgr_json(struct pgr *r, struct arena *a); /* corrupt unless it is JSON, or NULL */
+/* A text or the packed form of one (base/pack.h), told apart by their first byte. */
+struct str pgr_text(struct pgr *r, struct arena *a);
+struct str pgr_json(struct pgr *r, struct arena *a); /* such; corrupt unless JSON, or NULL */
 void pgr_id(struct pgr *r, struct id *out);          /* NULL: zero */
 int64_t pgr_changed(const struct pg_conn *c, int n); /* rows that the n-th statement wrote */
 

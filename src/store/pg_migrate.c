@@ -99,6 +99,8 @@ static int pg_migrate_step(void *data, const struct migration *m, bool up, const
     struct errbuf ignored;
     int status = migrate_exec(data, "BEGIN", e);
 
+    if (status == 0 && !up && strcmp(m->name, "packed") == 0)
+        status = pg_unpack_all(data, e);
     if (status == 0)
         status = migrate_exec(data, up ? m->up : m->down, e);
     if (status == 0)

@@ -17,7 +17,7 @@ static void *export_event(struct pgr *r, struct arena *a)
 
     row->seq_first = pgr_i64(r);
     row->seq_last = pgr_i64(r);
-    row->frames = pgr_str(r, a);
+    row->frames = pgr_text(r, a);
     r->corrupt = r->corrupt || !row->frames.p ||
                  !rules_frames_are_whole(row->seq_first, row->seq_last, row->frames);
     return row;

@@ -75,7 +75,7 @@ static int events_read(struct pg_job *j)
         struct event_row *row = arena_alloc(&j->req->arena, sizeof(*row));
         row->seq_first = pgr_i64(&r);
         row->seq_last = pgr_i64(&r);
-        row->frames = pgr_str(&r, &j->req->arena);
+        row->frames = pgr_text(&r, &j->req->arena);
         if (!row->frames.p || !rules_frames_are_whole(row->seq_first, row->seq_last, row->frames))
             return events_corrupt(j, e, row);
         *tail = row;

@@ -108,6 +108,7 @@ static void fold_row(struct retention *x, const struct id *id, const struct even
         pg_rows_i64(kept, k->seq_first);
         pg_rows_i64(kept, at);
         pg_rows_str(kept, k->frames);
+        pg_rows_packed(kept, STR_NULL);
     }
 }
 
@@ -122,7 +123,7 @@ static int fold_page(struct pg_job *j, struct retention *x, int64_t *seq, bool *
 
     arena_init(&a);
     pg_rows_init(&old, PG_EVENTS_DELETE, "uii");
-    pg_rows_init(&kept, PG_EVENTS_INSERT, "uiiit");
+    pg_rows_init(&kept, PG_EVENTS_INSERT, "uiiity");
     /* What changed the page before is in front of it. */
     for (pgr_open_last(&r, j->conn); pgr_next(&r); n++) {
         struct event_row row = {.next = NULL};

@@ -42,7 +42,8 @@ static void save_row(struct pg_rows parts[SAVE_PARTS], const struct store_sessio
     if (s->created) {
         struct save_new fresh;
         rules_save_new(p, s, &fresh);
-        pg_rows_session(&parts[SAVE_SESSIONS], &fresh.delta);
+        pg_rows_session(&parts[SAVE_SESSIONS], &fresh.delta,
+                        &(struct rules_packed){STR_NULL, STR_NULL, STR_NULL});
         pg_rows_details(&parts[SAVE_DETAILS], &fresh.delta);
         return;
     }

@@ -55,7 +55,8 @@ static int session_columns(struct pg_job *j, struct pgr *r, struct session_row *
     row->core.error_json = pgr_json(r, a);
     row->core.node_statuses_json = session_compact(pgr_json(r, a));
     row->core.waiting_json = pgr_json(r, a);
-    row->core.usage_json = pgr_json(r, a);
+    row->core.usage_json = pgr_str(r, a);
+    r->corrupt |= !rules_usage_read(&row->core.usage_json);
     row->core.vars_json = pgr_json(r, a);
     row->meta.workspace = pgr_str(r, a);
     pgr_id(r, &row->owner);

@@ -3,6 +3,7 @@
 #include "store/pg_sql.h"
 
 #include "store/pg_sql_hooks.h"
+#include "store/pg_sql_interrupts.h"
 #include "store/pg_sql_portable.h"
 #include "store/pg_sql_schedules.h"
 #include "store/rules.h"
@@ -14,6 +15,9 @@
  * look into months before it is saved. */
 #define EVENTS_SINCE(s) "e.at >= " s ".created_at - 86400000"
 
+/* About as many as its events have: packed ones are not counted anew. */
+#define FRAMES_BYTES "(octet_length(e.frames) + coalesce(8 * octet_length(e.frames_packed), 0))"
+
 #define SINCE_S EVENTS_SINCE("s")
 #define SINCE_L EVENTS_SINCE("l")
 
@@ -24,15 +28,16 @@
 #define LAST_SEQ_S LAST_SEQ("s")
 
 /* As session_columns() of pg_session.c reads them. */
+#define WAITING_OF(s) "coalesce(" s ".waiting_packed, textsend(" s ".waiting))"
 #define SESSION_COLUMNS(s)                                                                         \
     s ".id, " s ".created_at, " s ".status, " s ".name, " s ".group_id, " s ".user_id, " s         \
       ".tags, " s ".workflow_id, " s ".version, " s ".epoch, " s ".busy, " s ".stored_only, " s    \
-      ".reason, " s                                                                                \
-      ".workflow_version, " LAST_SEQ(s) ", " s ".started_at, " s ".ended_at, " s ".updated_at, " s \
-                                        ".output, " s ".error, " s ".node_statuses::text, " s      \
-                                        ".waiting, " s ".usage, " s ".vars, " s ".workspace, " s   \
-                                        ".owner, " s ".parent_session, " s ".parent_seq, " s       \
-                                        ".parent_run"
+      ".reason, " s ".workflow_version, " LAST_SEQ(                                                \
+          s) ", " s ".started_at, " s ".ended_at, " s ".updated_at, " s ".output, " s ".error, " s \
+             ".node_statuses::text, " WAITING_OF(s) ", " s ".usage, " s ".vars, " s                \
+                                                    ".workspace, " s ".owner, " s                  \
+                                                    ".parent_session, " s ".parent_seq, " s        \
+                                                    ".parent_run"
 #define DETAIL_COLUMNS(s)                                                                          \
     "d.session_id IS NOT NULL, d.input, d.metadata, d.settings, d.thread_configs,"                 \
     " d.workflow_state, d.budget, d.checksum, (SELECT v.checksum FROM workflows AS f CROSS JOIN"   \
@@ -92,7 +97,7 @@
 /* As pg_run_columns() reads them. */
 #define RUN_COLUMNS                                                                                \
     "r.run_id, r.node_id, r.kind, r.iteration, r.attempt, r.status, r.branch, r.started_at,"       \
-    " r.ended_at, r.output, r.error, r.interrupt"
+    " r.ended_at, r.output, r.error, coalesce(r.interrupt_packed, textsend(r.interrupt))"
 
 /* As workflow_columns() of pg_workflow.c reads both. */
 #define WORKFLOW_COLUMNS                                                                           \
@@ -196,19 +201,7 @@
     " set_config('statement_timeout', '15s', false), set_config('lock_timeout', '3s', false),"     \
     " set_config('idle_in_transaction_session_timeout', '5s', false)"
 
-/* As the functions of these names in pg_work.c read them. */
-#define INTERRUPT_COLUMNS                                                                          \
-    "i.interrupt_id, i.session_id, i.run_id, i.node_id, i.kind, i.status, i.request, i.answer,"    \
-    " i.expires_at, i.created_at, i.updated_at, s.name, s.workflow_id"
-#define INTERRUPT_SESSION                                                                          \
-    " CROSS JOIN LATERAL (SELECT o.name, o.workflow_id FROM sessions AS o"                         \
-    " WHERE o.id = i.session_id AND o.workspace = $1::text OFFSET 0) AS s"
-/* $1 workspace, $2 $3 after this one, $4 status, $5 kind (NULL: any), $6 rows. */
-#define INTERRUPTS(condition)                                                                      \
-    "SELECT " INTERRUPT_COLUMNS " FROM interrupts AS i" INTERRUPT_SESSION                          \
-    " WHERE (i.created_at, i.interrupt_id) > ($2::bigint, $3::uuid)"                               \
-    " AND ($4::text IS NULL OR i.status = $4) AND ($5::text IS NULL OR i.kind = $5) " condition    \
-    " ORDER BY i.created_at, i.interrupt_id LIMIT $6::bigint"
+/* As the function of this name in pg_work.c reads them. */
 #define TASK_COLUMNS                                                                               \
     "t.id, t.session_id, t.run_id, t.node_id, t.queue, t.status, t.input, t.worker, t.attempt,"    \
     " t.heartbeat_ms, t.lease_expires_at, t.created_at"
@@ -342,12 +335,12 @@ const char *const pg_sql_texts[PG_SQL_COUNT] = {
         " AND " SINCE_S " AND e.at <= d.at + 86400000 OFFSET 0)",
     [PG_COMMIT_JUDGE] =
         "SELECT d.n, s.epoch, EXISTS (SELECT FROM session_events AS e WHERE e.session_id = d.id"
-        " AND e.seq_last = d.last AND " SINCE_S
-        " AND e.seq_first = d.first AND e.frames = d.frames OFFSET 0),"
+        " AND e.seq_last = d.last AND " SINCE_S " AND e.seq_first = d.first AND e.frames = d.frames"
+        " AND e.frames_packed IS NOT DISTINCT FROM d.packed OFFSET 0),"
         " EXISTS (SELECT FROM session_events AS e WHERE e.session_id = d.id"
         " AND e.seq_last >= d.first AND e.seq_first <= d.last AND " SINCE_S " OFFSET 0)"
-        " FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::text[]) WITH ORDINALITY"
-        " AS d (id, first, last, frames, n)"
+        " FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::text[],"
+        " $5::bytea[]) WITH ORDINALITY AS d (id, first, last, frames, packed, n)"
         " CROSS JOIN LATERAL (SELECT o.epoch, o.created_at FROM sessions AS o"
         " WHERE o.id = d.id OFFSET 0) AS s",
     [PG_COMMIT_KEYS_TAKEN] =
@@ -365,11 +358,13 @@ const char *const pg_sql_texts[PG_SQL_COUNT] = {
         "INSERT INTO sessions (id, workspace, epoch, created_at, stored_only, name, group_id,"
         " user_id, tags, workflow_id, workflow_version, owner, parent_session, parent_seq,"
         " parent_run, busy, status, reason, last_seq, started_at, ended_at, updated_at, output,"
-        " error, node_statuses, waiting, usage, vars, state, version) SELECT id, workspace,"
+        " error, node_statuses, waiting, usage, vars, state, waiting_packed, state_packed, "
+        "version) SELECT id, workspace,"
         " epoch, created_at, stored_only, name, group_id, user_id, tags, workflow_id,"
         " workflow_version, CASE WHEN ended_at = 0 THEN owner END, parent_session, parent_seq,"
         " parent_run, busy, status, reason, last_seq, started_at, ended_at, updated_at, output,"
-        " error, node_statuses::jsonb, waiting, usage, vars, state, version FROM (SELECT"
+        " error, node_statuses::jsonb, waiting, usage, vars, state, waiting_packed, state_packed, "
+        "version FROM (SELECT"
         " unnest($1::uuid[]) AS id, unnest($2::text[]) AS workspace, unnest($3::bigint[]) AS"
         " epoch, unnest($4::bigint[]) AS created_at, unnest($5::boolean[]) AS stored_only,"
         " unnest($6::text[]) AS name, unnest($7::text[]) AS group_id, unnest($8::text[]) AS"
@@ -382,7 +377,8 @@ const char *const pg_sql_texts[PG_SQL_COUNT] = {
         " unnest($22::bigint[]) AS updated_at, unnest($23::text[]) AS output, unnest($24::text[])"
         " AS error, unnest($25::text[]) AS node_statuses, unnest($26::text[]) AS waiting,"
         " unnest($27::text[]) AS usage, unnest($28::text[]) AS vars, unnest($29::text[]) AS"
-        " state, unnest($30::bigint[]) AS version) AS d",
+        " state, unnest($30::bytea[]) AS waiting_packed, unnest($31::bytea[]) AS state_packed,"
+        " unnest($32::bigint[]) AS version) AS d",
     [PG_DETAILS_INSERT] =
         "INSERT INTO session_details (session_id, input, metadata, settings, thread_configs,"
         " workflow_state, budget, graph, checksum) SELECT unnest($1::uuid[]), unnest($2::text[]),"
@@ -417,17 +413,19 @@ const char *const pg_sql_texts[PG_SQL_COUNT] = {
         " last_seq = d.last_seq, started_at = d.started_at, ended_at = d.ended_at,"
         " updated_at = d.updated_at, output = d.output, error = d.error,"
         " node_statuses = d.node_statuses::jsonb, waiting = d.waiting, usage = d.usage,"
-        " vars = d.vars, state = d.state, owner = CASE WHEN d.ended_at = 0 THEN s.owner END"
+        " vars = d.vars, state = d.state, waiting_packed = d.waiting_packed,"
+        " state_packed = d.state_packed, owner = CASE WHEN d.ended_at = 0 THEN s.owner END"
         " FROM unnest($1::uuid[], $2::boolean[], $3::text[], $4::text[], $5::bigint[],"
         " $6::bigint[], $7::bigint[], $8::bigint[], $9::text[], $10::text[], $11::text[],"
-        " $12::text[], $13::text[], $14::text[], $15::text[])"
+        " $12::text[], $13::text[], $14::text[], $15::text[], $16::bytea[], $17::bytea[])"
         " AS d (id, busy, status, reason, last_seq, started_at, ended_at, updated_at, output,"
-        " error, node_statuses, waiting, usage, vars, state)" WHERE_ROW_OF("sessions", "s",
-                                                                           "o.id = d.id"),
+        " error, node_statuses, waiting, usage, vars, state, waiting_packed, "
+        "state_packed)" WHERE_ROW_OF("sessions", "s", "o.id = d.id"),
     [PG_EVENTS_INSERT] =
-        "INSERT INTO session_events (session_id, seq_last, seq_first, at, frames) SELECT"
+        "INSERT INTO session_events (session_id, seq_last, seq_first, at, frames, frames_packed)"
+        " SELECT"
         " unnest($1::uuid[]), unnest($2::bigint[]), unnest($3::bigint[]), unnest($4::bigint[]),"
-        " unnest($5::text[])",
+        " unnest($5::text[]), unnest($6::bytea[])",
     /* All or none: all when the owner's row stands, and each session is its own, of no later epoch.
      * Sessions are claimed from a dead owner only after its row was deleted, and that waits for
      * this lock: so one row is locked, instead of each session's. $6: epochs, $7: the owner. */
@@ -441,16 +439,19 @@ const char *const pg_sql_texts[PG_SQL_COUNT] = {
         " s) = cardinality($1::uuid[])",
     [PG_RUNS_UPSERT] =
         "INSERT INTO node_runs (session_id, run_id, node_id, kind, iteration, attempt, status,"
-        " branch, started_at, ended_at, output, error, interrupt, updated_at, progress) SELECT"
+        " branch, started_at, ended_at, output, error, interrupt, updated_at, progress,"
+        " interrupt_packed) SELECT"
         " unnest($1::uuid[]), unnest($2::uuid[]), unnest($3::text[]), unnest($4::text[]),"
         " unnest($5::bigint[]), unnest($6::bigint[]), unnest($7::text[]), unnest($8::text[]),"
         " unnest($9::bigint[]), unnest($10::bigint[]), unnest($11::text[]), unnest($12::text[]),"
-        " unnest($13::text[]), unnest($14::bigint[]), unnest($15::text[]) ON CONFLICT"
+        " unnest($13::text[]), unnest($14::bigint[]), unnest($15::text[]), unnest($16::bytea[]) ON "
+        "CONFLICT"
         " (session_id, run_id) DO UPDATE SET node_id = excluded.node_id, kind = excluded.kind,"
         " iteration = excluded.iteration, attempt = excluded.attempt, status = excluded.status,"
         " branch = excluded.branch, started_at = excluded.started_at, ended_at ="
         " excluded.ended_at, output = excluded.output, error = excluded.error, interrupt ="
-        " excluded.interrupt, updated_at = excluded.updated_at, progress = excluded.progress",
+        " excluded.interrupt, updated_at = excluded.updated_at, progress = excluded.progress,"
+        " interrupt_packed = excluded.interrupt_packed",
     [PG_EFFECTS_INSERT] =
         "INSERT INTO effects (session_id, run_id, kind, request) SELECT unnest($1::uuid[]),"
         " unnest($2::uuid[]), unnest($3::text[]), unnest($4::text[]) ON CONFLICT DO NOTHING",
@@ -500,15 +501,6 @@ const char *const pg_sql_texts[PG_SQL_COUNT] = {
         " AS d (id, session_id, request, created_at) CROSS JOIN LATERAL"
         " (SELECT FROM sessions AS o WHERE o.id = d.session_id OFFSET 0) AS s"
         " ON CONFLICT DO NOTHING",
-    [PG_INTERRUPTS_UPSERT] =
-        "INSERT INTO interrupts AS i (interrupt_id, session_id, run_id, node_id, kind, status,"
-        " request, answer, expires_at, created_at, updated_at) SELECT unnest($1::uuid[]),"
-        " unnest($2::uuid[]), unnest($3::uuid[]), unnest($4::text[]), unnest($5::text[]),"
-        " unnest($6::text[]), unnest($7::text[]), unnest($8::text[]), unnest($9::bigint[]),"
-        " unnest($10::bigint[]), unnest($11::bigint[]) ON CONFLICT (interrupt_id) DO UPDATE SET"
-        " status = excluded.status, request = excluded.request, answer = excluded.answer,"
-        " expires_at = excluded.expires_at, updated_at = excluded.updated_at WHERE i.session_id ="
-        " excluded.session_id",
     [PG_TASKS_INSERT] =
         "INSERT INTO tasks (id, session_id, run_id, node_id, queue, status, input, heartbeat_ms,"
         " created_at, updated_at) SELECT d.id, d.session_id, d.run_id, d.node_id, d.queue,"
@@ -575,10 +567,11 @@ const char *const pg_sql_texts[PG_SQL_COUNT] = {
     /* Sessions */
     [PG_SESSION_GET] = "SELECT " SESSION_WHOLE " FROM sessions AS s" SESSION_DETAILS_S
                        " WHERE s.id = $1::uuid AND ($2::text IS NULL OR s.workspace = $2)",
-    [PG_SESSION_LOAD] = "SELECT " SESSION_WHOLE ", s.state, (SELECT v.graph"
-                        " FROM workflow_versions AS v WHERE v.workspace = s.workspace"
-                        " AND v.workflow_id = s.workflow_id AND v.version = s.workflow_version)"
-                        " FROM sessions AS s" SESSION_DETAILS_S " WHERE s.id = $1::uuid",
+    [PG_SESSION_LOAD] =
+        "SELECT " SESSION_WHOLE ", coalesce(s.state_packed, textsend(s.state)), (SELECT v.graph"
+        " FROM workflow_versions AS v WHERE v.workspace = s.workspace"
+        " AND v.workflow_id = s.workflow_id AND v.version = s.workflow_version)"
+        " FROM sessions AS s" SESSION_DETAILS_S " WHERE s.id = $1::uuid",
     [PG_SESSION_LOCK] = "SELECT " IS_FREE_S ", s.workspace, s.version, s.status, s.stored_only"
                         " FROM sessions AS s WHERE s.id = $1::uuid FOR NO KEY UPDATE OF s",
     [PG_SESSION_CLAIM] = "UPDATE sessions SET owner = $2::uuid, epoch = epoch + 1"
@@ -631,9 +624,10 @@ const char *const pg_sql_texts[PG_SQL_COUNT] = {
                          " ORDER BY e.seq_last LIMIT 1)) FROM sessions AS s WHERE s.id = $1::uuid",
     /* The sum stands in no index: rows are read until it is passed, at most $3 of them. */
     [PG_EVENTS_READ] =
-        "SELECT r.seq_first, r.seq_last, r.frames FROM (SELECT e.seq_first, e.seq_last, e.frames,"
-        " sum(octet_length(e.frames)) OVER (ORDER BY e.seq_last ROWS UNBOUNDED PRECEDING)"
-        " - octet_length(e.frames) AS before FROM session_events AS e"
+        "SELECT r.seq_first, r.seq_last, r.frames FROM (SELECT e.seq_first, e.seq_last,"
+        " coalesce(e.frames_packed, textsend(e.frames)) AS frames,"
+        " sum(" FRAMES_BYTES ") OVER (ORDER BY e.seq_last ROWS UNBOUNDED PRECEDING)"
+        " - " FRAMES_BYTES " AS before FROM session_events AS e"
         " WHERE e.session_id = $1::uuid AND e.seq_last > $2::bigint AND e.at >="
         " (SELECT s.created_at - 86400000 FROM sessions AS s WHERE s.id = $1)"
         " ORDER BY e.seq_last LIMIT $3::bigint) AS r WHERE r.before < $4::bigint"
@@ -821,11 +815,7 @@ const char *const pg_sql_texts[PG_SQL_COUNT] = {
             "o.command_id = d.id AND o.session_id = d.session_id AND o.status = 0"),
 
     /* What people and workers do with sessions */
-    [PG_INTERRUPT_GET] = "SELECT " INTERRUPT_COLUMNS " FROM interrupts AS i" INTERRUPT_SESSION
-                         " WHERE i.interrupt_id = $2::uuid",
-    [PG_INTERRUPTS_BY_TIME] = INTERRUPTS(""),
-    [PG_INTERRUPTS_PENDING] = INTERRUPTS("AND i.status = 'pending'"),
-    [PG_INTERRUPTS_OF_SESSION] = INTERRUPTS("AND i.session_id = $7::uuid"),
+    PG_SQL_INTERRUPTS,
     [PG_TASK_GET] = "SELECT " TASK_COLUMNS " FROM tasks AS t WHERE t.id = $1::uuid",
     /* $1 queue, $2 workspace, $3 rows, $4 worker. Those that another instance is about to lease
      * are passed over. */

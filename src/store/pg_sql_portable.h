@@ -6,7 +6,7 @@
 #define PG_SQL_PORTABLE                                                                            \
     [PG_EXPORT_BYTES] =                                                                            \
         "SELECT (abs(s.folded_seq))::bigint,"                                                      \
-        " ((SELECT coalesce(sum(octet_length(e.frames)), 0) FROM session_events AS e"              \
+        " ((SELECT coalesce(sum(" FRAMES_BYTES "), 0) FROM session_events AS e"                    \
         " WHERE e.session_id = s.id AND " SINCE_S ")"                                              \
         " + (SELECT coalesce(sum(octet_length(m.content) + coalesce(octet_length(m.thinking), "    \
         "0)),"                                                                                     \
@@ -17,7 +17,8 @@
         " + (SELECT coalesce(sum(octet_length(f.content)), 0) FROM session_files AS f"             \
         " WHERE f.session_id = s.id))::bigint"                                                     \
         " FROM sessions AS s WHERE s.id = $1::uuid AND ($2::text IS NULL OR s.workspace = $2)",    \
-    [PG_EXPORT_EVENTS] = "SELECT e.seq_first, e.seq_last, e.frames FROM session_events AS e"       \
+    [PG_EXPORT_EVENTS] = "SELECT e.seq_first, e.seq_last,"                                         \
+                         " coalesce(e.frames_packed, textsend(e.frames)) FROM session_events AS e" \
                          " WHERE e.session_id = $1::uuid AND e.at >="                              \
                          " (SELECT s.created_at - 86400000 FROM sessions AS s WHERE s.id = $1)"    \
                          " ORDER BY e.seq_last",                                                   \
@@ -28,10 +29,10 @@
         " ORDER BY m.created_at, m.seq, m.message_id",                                             \
     [PG_EXPORT_RUNS] = "SELECT " RUN_COLUMNS ", r.progress FROM node_runs AS r"                    \
                        " WHERE r.session_id = $1::uuid ORDER BY r.run_id",                         \
-    [PG_EXPORT_INTERRUPTS] =                                                                       \
-        "SELECT i.interrupt_id, i.run_id, i.node_id, i.kind, i.status, i.request, i.answer,"       \
-        " i.expires_at, i.created_at, i.updated_at FROM interrupts AS i"                           \
-        " WHERE i.session_id = $1::uuid ORDER BY i.interrupt_id",                                  \
+    [PG_EXPORT_INTERRUPTS] = "SELECT i.interrupt_id, i.run_id, i.node_id, i.kind, i.status,"       \
+                             " coalesce(i.request_packed, textsend(i.request)), i.answer, "        \
+                             "i.expires_at, i.created_at, i.updated_at FROM interrupts AS i"       \
+                             " WHERE i.session_id = $1::uuid ORDER BY i.interrupt_id",             \
     [PG_EXPORT_TASKS] =                                                                            \
         "SELECT t.id, t.run_id, t.node_id, t.queue, t.input, t.heartbeat_ms,"                      \
         " t.created_at FROM tasks AS t WHERE t.session_id = $1::uuid ORDER BY t.id",               \

@@ -23,6 +23,7 @@
 #include "base/list.h"
 #include "store/keys.h"
 #include "store/pg_conn.h"
+#include "store/rules.h"
 #include "store/store.h"
 #include "store/store_audit.h"
 #include "store/store_schedules.h"
@@ -174,11 +175,11 @@ void pg_file_columns(struct pgr *r, struct arena *a, struct file_row *row);
 
 struct pg_rows;
 /* A session that is made, and the texts that hang on it; what is changed of these. */
-#define PG_SESSION_TYPES      "utiibtttttiuuiubttiiiittttttti"
+#define PG_SESSION_TYPES      "utiibtttttiuuiubttiiiitttttttyyi"
 #define PG_DETAILS_TYPES      "utttttttt"
 #define PG_META_TYPES         "uttii"
 #define PG_META_DETAILS_TYPES "utttt"
-void pg_rows_session(struct pg_rows *r, const struct delta *d);
+void pg_rows_session(struct pg_rows *r, const struct delta *d, const struct rules_packed *packed);
 void pg_rows_details(struct pg_rows *r, const struct delta *d);
 void pg_rows_meta(struct pg_rows *r, const struct id *id, const struct session_meta *meta,
                   int64_t version, int64_t at);
@@ -188,6 +189,8 @@ void pg_rows_key(struct pg_rows *r, const struct idempotency_row *k);
 
 /* ---- opening ---- */
 
+/* Makes what is stored packed plain, within a transaction. ERR_CORRUPT, ERR_IO. (pg_unpack.c) */
+int pg_unpack_all(PGconn *handle, struct errbuf *e);
 /* Moves the schema to `target` (migrate.h). */
 int pg_migrate_handle(PGconn *handle, int target, void (*say)(const char *line),
                       struct migrate_status *out, struct errbuf *e);

@@ -3,6 +3,7 @@
 #define SLUICE_STORE_RULES_H
 
 #include "base/json.h"
+#include "base/pack.h"
 #include "store/cursor.h"
 #include "store/rules_vector.h"
 #include "store/rules_words.h"
@@ -44,6 +45,18 @@ bool rules_frames_are_whole(int64_t seq_first, int64_t seq_last, struct str fram
  * left. *gone: the last event that was taken out; 0: none, and the row (then given as it is) stays.
  * A row that is not whole is left alone. Its texts point into row's. */
 struct event_row *rules_fold(struct arena *a, const struct event_row *row, int64_t *gone);
+/* What a session has used that has used nothing yet is stored as an empty text; and how that is
+ * read: false: it does not read back. */
+struct str rules_usage_stored(struct str usage_json);
+bool rules_usage_read(struct str *usage_json);
+/* What of a delta's texts is stored packed: of one that leaves its session waiting for somebody, so
+ * that it will lie there. NULL: as it is. What runs on is not worth the time. */
+struct rules_packed {
+    struct str events, waiting, state;
+};
+struct rules_packed rules_pack(struct packer *p, const struct delta *d, struct arena *a);
+struct str rules_pack_run(struct packer *p, const struct run_row *run, struct arena *a);
+struct str rules_pack_interrupt(struct packer *p, const struct interrupt_row *i, struct arena *a);
 /* Whether the answer that stands in the inbox is this one. */
 bool rules_answer_is_same(const struct command_row *old, const struct command_row *now);
 

@@ -22,8 +22,11 @@ static struct str commit_or(struct str s, struct str otherwise)
     return s.p ? s : otherwise;
 }
 
+static const struct rules_packed commit_plain;
+
 /* In the order of SQL_SESSION_UPDATE and of SQL_SESSION_INSERT. */
-static void commit_bind_core(struct sqlq *q, const struct session_core *core)
+static void commit_bind_core(struct sqlq *q, const struct session_core *core,
+                             const struct rules_packed *packed)
 {
     sqlq_bind_i64(q, core->busy);
     sqlq_bind_str(q, core->status);
@@ -35,13 +38,16 @@ static void commit_bind_core(struct sqlq *q, const struct session_core *core)
     sqlq_bind_str(q, core->output_json);
     sqlq_bind_str(q, core->error_json);
     sqlq_bind_str(q, commit_or(core->node_statuses_json, JSON_EMPTY_OBJECT));
-    sqlq_bind_str(q, core->waiting_json);
-    sqlq_bind_str(q, core->usage_json);
+    sqlq_bind_str(q, packed->waiting.p ? STR_NULL : core->waiting_json);
+    sqlq_bind_str(q, rules_usage_stored(core->usage_json));
     sqlq_bind_str(q, core->vars_json);
-    sqlq_bind_str(q, core->state_json);
+    sqlq_bind_str(q, packed->state.p ? STR_NULL : core->state_json);
+    sqlq_bind_packed(q, packed->waiting);
+    sqlq_bind_packed(q, packed->state);
 }
 
-int sqlite_session_insert(struct sqlite_db *db, const struct delta *d, int64_t *key)
+static int commit_session_insert(struct sqlite_db *db, const struct delta *d,
+                                 const struct rules_packed *packed, int64_t *key)
 {
     const struct session_meta *meta = d->meta;
     int64_t workspace = 0;
@@ -63,7 +69,7 @@ int sqlite_session_insert(struct sqlite_db *db, const struct delta *d, int64_t *
     sqlq_bind_str(&q, commit_or(meta->tags_json, JSON_EMPTY_ARRAY));
     sqlq_bind_str(&q, meta->workflow_id);
     sqlq_bind_i64(&q, meta->workflow_version);
-    commit_bind_core(&q, d->core);
+    commit_bind_core(&q, d->core, packed);
     sqlq_bind_id_or_null(&q, &meta->parent_id);
     sqlq_bind_i64(&q, meta->parent_seq);
     sqlq_bind_id_or_null(&q, &meta->parent_run);
@@ -84,6 +90,11 @@ int sqlite_session_insert(struct sqlite_db *db, const struct delta *d, int64_t *
     sqlq_bind_str(&q, meta->graph_json);
     sqlq_bind_str(&q, meta->checksum);
     return sqlq_run(&q);
+}
+
+int sqlite_session_insert(struct sqlite_db *db, const struct delta *d, int64_t *key)
+{
+    return commit_session_insert(db, d, &commit_plain, key);
 }
 
 int sqlite_meta_update(struct sqlite_db *db, int64_t key, const struct session_meta *meta,
@@ -109,17 +120,19 @@ int sqlite_meta_update(struct sqlite_db *db, int64_t key, const struct session_m
     return sqlq_run(&q);
 }
 
-static int commit_session_update(struct sqlite_db *db, const struct delta *d, int64_t key)
+static int commit_session_update(struct sqlite_db *db, const struct delta *d,
+                                 const struct rules_packed *packed, int64_t key)
 {
     struct sqlq q;
 
     sqlq_start(&q, db, SQL_SESSION_UPDATE);
-    commit_bind_core(&q, d->core);
+    commit_bind_core(&q, d->core, packed);
     sqlq_bind_i64(&q, key);
     return sqlq_run(&q);
 }
 
-int sqlite_events_insert(struct sqlite_db *db, int64_t key, int64_t at, const struct event_row *row)
+static int commit_events_insert(struct sqlite_db *db, int64_t key, int64_t at,
+                                const struct event_row *row, struct str packed)
 {
     struct sqlq q;
 
@@ -128,25 +141,33 @@ int sqlite_events_insert(struct sqlite_db *db, int64_t key, int64_t at, const st
     sqlq_bind_i64(&q, row->seq_last);
     sqlq_bind_i64(&q, row->seq_first);
     sqlq_bind_i64(&q, at);
-    sqlq_bind_str(&q, row->frames);
+    sqlq_bind_str(&q, packed.p ? STR("") : row->frames);
+    sqlq_bind_packed(&q, packed);
     return sqlq_run(&q);
 }
 
+int sqlite_events_insert(struct sqlite_db *db, int64_t key, int64_t at, const struct event_row *row)
+{
+    return commit_events_insert(db, key, at, row, STR_NULL);
+}
+
 /* 1: written; 0: there is a row with these numbers already. */
-static int commit_events(struct sqlite_db *db, const struct delta *d, int64_t key)
+static int commit_events(struct sqlite_db *db, const struct delta *d, struct str packed,
+                         int64_t key)
 {
     struct event_row row = {NULL, d->seq_first, d->seq_last, buf_str(&d->events)};
 
-    int status = sqlite_events_insert(db, key, d->at, &row);
+    int status = commit_events_insert(db, key, d->at, &row, packed);
     return status < 0 ? status : sqlite3_changes(db->handle) > 0;
 }
 
-static int commit_runs(struct sqlite_db *db, const struct delta *d, int64_t key)
+static int commit_runs(struct sqlite_db *db, struct arena *a, const struct delta *d, int64_t key)
 {
     int status = 0;
     struct sqlq q;
 
     for (const struct run_row *r = d->runs; r && status == 0; r = r->next) {
+        struct str packed = rules_pack_run(sqlite_packer(db), r, a);
         sqlq_start(&q, db, SQL_RUN_UPSERT);
         sqlq_bind_i64(&q, key);
         sqlq_bind_id(&q, &r->run_id);
@@ -160,9 +181,10 @@ static int commit_runs(struct sqlite_db *db, const struct delta *d, int64_t key)
         sqlq_bind_i64(&q, r->ended_at);
         sqlq_bind_str(&q, r->output_json);
         sqlq_bind_str(&q, r->error_json);
-        sqlq_bind_str(&q, r->interrupt_json);
+        sqlq_bind_str(&q, packed.p ? STR_NULL : r->interrupt_json);
         sqlq_bind_i64(&q, d->at);
         sqlq_bind_str(&q, r->progress_json);
+        sqlq_bind_packed(&q, packed);
         status = sqlq_run(&q);
     }
     return status;
@@ -263,7 +285,8 @@ static int commit_withheld(struct sqlite_db *db, const struct delta *d, int64_t 
 
 /* Whether the very events of the delta are stored: it was written before. Without events there is
  * nothing to tell by, and nothing to lose either: its other rows may be written twice. */
-static int commit_is_repeated(struct sqlite_db *db, const struct delta *d, int64_t key, bool *out)
+static int commit_is_repeated(struct sqlite_db *db, const struct delta *d, struct str packed,
+                              int64_t key, bool *out)
 {
     struct sqlq q;
 
@@ -272,7 +295,8 @@ static int commit_is_repeated(struct sqlite_db *db, const struct delta *d, int64
     sqlq_bind_i64(&q, key);
     sqlq_bind_i64(&q, d->seq_last);
     sqlq_bind_i64(&q, d->seq_first);
-    sqlq_bind_str(&q, buf_str(&d->events));
+    sqlq_bind_str(&q, packed.p ? STR("") : buf_str(&d->events));
+    sqlq_bind_packed(&q, packed);
     int more = sqlq_next(&q);
     if (more > 0) {
         *out = sqlq_i64(&q) != 0;
@@ -281,9 +305,9 @@ static int commit_is_repeated(struct sqlite_db *db, const struct delta *d, int64
     return more < 0 ? more : 0;
 }
 
-static int commit_parts(struct sqlite_db *db, const struct delta *d, int64_t key)
+static int commit_parts(struct sqlite_db *db, struct arena *a, const struct delta *d, int64_t key)
 {
-    int status = commit_runs(db, d, key);
+    int status = commit_runs(db, a, d, key);
 
     if (status == 0)
         status = commit_effects(db, d, key);
@@ -294,7 +318,7 @@ static int commit_parts(struct sqlite_db *db, const struct delta *d, int64_t key
     if (status == 0)
         status = commit_withheld(db, d, key);
     if (status == 0)
-        status = sqlite_commit_work(db, d, key);
+        status = sqlite_commit_work(db, a, d, key);
     if (status == 0)
         status = sqlite_commit_usage(db, d, key);
     if (status == 0)
@@ -306,7 +330,7 @@ static int commit_parts(struct sqlite_db *db, const struct delta *d, int64_t key
 
 /* A session that is there already: 0 and *repeated, or a refusal. */
 static int commit_admit(struct sqlite_db *db, struct arena *a, const struct delta *d,
-                        const struct sqlite_session *session, bool *repeated)
+                        struct str packed, const struct sqlite_session *session, bool *repeated)
 {
     char id[ID_TEXT_BYTES + 1];
 
@@ -316,7 +340,7 @@ static int commit_admit(struct sqlite_db *db, struct arena *a, const struct delt
         return sqlite_db_refuse(db, ERR_STALE, "session %s has another owner by now", id);
     /* Only these can have been written before and do harm: see the top of the file. */
     if (d->seq_last > 0 && (d->is_new || d->idempotency || d->commands_done)) {
-        int status = commit_is_repeated(db, d, session->key, repeated);
+        int status = commit_is_repeated(db, d, packed, session->key, repeated);
         if (status < 0 || *repeated)
             return status;
     }
@@ -331,14 +355,15 @@ static int commit_admit(struct sqlite_db *db, struct arena *a, const struct delt
 
 /* The events of an old session come before anything else of its delta: their numbers tell whether
  * it was written before. 1: written; 0: it was; or a refusal. */
-static int commit_events_first(struct sqlite_db *db, const struct delta *d, int64_t key)
+static int commit_events_first(struct sqlite_db *db, const struct delta *d, struct str packed,
+                               int64_t key)
 {
     bool repeated = false;
-    int written = d->seq_last > 0 ? commit_events(db, d, key) : 1;
+    int written = d->seq_last > 0 ? commit_events(db, d, packed, key) : 1;
 
     if (written != 0)
         return written;
-    int status = commit_is_repeated(db, d, key, &repeated);
+    int status = commit_is_repeated(db, d, packed, key, &repeated);
     if (status < 0 || repeated)
         return status;
     return sqlite_db_refuse(db, ERR_CONFLICT, "other events have these numbers");
@@ -347,11 +372,12 @@ static int commit_events_first(struct sqlite_db *db, const struct delta *d, int6
 int sqlite_commit_delta(struct sqlite_db *db, struct arena *a, const struct delta *d)
 {
     struct sqlite_session session = {.key = 0};
+    struct rules_packed packed = rules_pack(sqlite_packer(db), d, a);
     bool repeated = false;
 
     int status = sqlite_session_find(db, &d->session_id, &session);
     if (status == 0)
-        status = commit_admit(db, a, d, &session, &repeated);
+        status = commit_admit(db, a, d, packed.events, &session, &repeated);
     else if (status == ERR_NOT_FOUND && d->is_new)
         status = 0;
     if (status == 0 && !repeated)
@@ -360,17 +386,17 @@ int sqlite_commit_delta(struct sqlite_db *db, struct arena *a, const struct delt
         return status;
 
     if (d->is_new)
-        status = sqlite_session_insert(db, d, &session.key);
+        status = commit_session_insert(db, d, &packed, &session.key);
     if (status < 0)
         return status;
-    int written = commit_events_first(db, d, session.key);
+    int written = commit_events_first(db, d, packed.events, session.key);
     if (written <= 0)
         return written;
     if (d->meta && !d->is_new)
         status = sqlite_meta_update(db, session.key, d->meta, d->version, d->at);
     if (d->core && !d->is_new && status == 0)
-        status = commit_session_update(db, d, session.key);
-    return status < 0 ? status : commit_parts(db, d, session.key);
+        status = commit_session_update(db, d, &packed, session.key);
+    return status < 0 ? status : commit_parts(db, a, d, session.key);
 }
 
 /* For a batch that failed as a whole, though the disk is well: a row that no table takes (our own

@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "base/log.h"
+#include "base/pack.h"
 #include "store/sqlite_vfs.h"
 
 /* Memory that stays with a connection after a busy time. What is hot in the file is cached by the
@@ -102,6 +103,15 @@ void sqlite_db_close(struct sqlite_db *db)
     if (sqlite3_close(db->handle) != SQLITE_OK)
         log_error("store", "a statement was left open");
     db->handle = NULL;
+    packer_destroy(db->packer);
+    db->packer = NULL;
+}
+
+struct packer *sqlite_packer(struct sqlite_db *db)
+{
+    if (!db->packer)
+        db->packer = packer_create();
+    return db->packer;
 }
 
 /* The primary code is the low byte of SQLite's extended ones. */
@@ -270,6 +280,14 @@ void sqlq_bind_blob(struct sqlq *q, struct str s)
         sqlq_bound(q, sqlite3_bind_blob64(q->stmt, ++q->at, s.p ? s.p : "", s.n, SQLITE_STATIC));
 }
 
+void sqlq_bind_packed(struct sqlq *q, struct str s)
+{
+    if (s.p)
+        sqlq_bind_blob(q, s);
+    else
+        sqlq_bind_str(q, s);
+}
+
 void sqlq_bind_id(struct sqlq *q, const struct id *id)
 {
     if (q->status == 0)
@@ -361,10 +379,24 @@ struct str sqlq_blob(struct sqlq *q, struct arena *arena)
     return s;
 }
 
+struct str sqlq_text(struct sqlq *q, struct arena *arena)
+{
+    struct str s = STR_NULL, packed;
+
+    if (sqlite3_column_type(q->stmt, q->at) != SQLITE_BLOB)
+        return sqlq_str(q, arena);
+    packed.p = sqlite3_column_blob(q->stmt, q->at);
+    packed.n = (size_t)sqlite3_column_bytes(q->stmt, q->at);
+    if (unpack(packed, arena, &s) < 0)
+        q->corrupt = true;
+    q->at++;
+    return s;
+}
+
 struct str sqlq_json(struct sqlq *q, struct arena *arena)
 {
     struct json_limits limits = {.bytes_max = 1u << 30};
-    struct str s = sqlq_str(q, arena);
+    struct str s = sqlq_text(q, arena);
 
     /* Deeper than a peer may send is no damage: we may have nested it ourselves. */
     if (s.p && json_check(s, &limits, NULL) == ERR_INVALID)

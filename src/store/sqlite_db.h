@@ -28,7 +28,8 @@
 struct sqlite_db {
     sqlite3 *handle;
     sqlite3_stmt *stmts[SQL_COUNT];
-    bool failed;         /* since sqlite_db_begin: the transaction must be rolled back */
+    struct packer *packer; /* see sqlite_packer() */
+    bool failed;           /* since sqlite_db_begin: the transaction must be rolled back */
     bool careful;        /* a commit was refused as a whole: find out which of its deltas it was */
     struct errbuf error; /* of the last failure */
 };
@@ -50,6 +51,9 @@ int sqlite_db_refuse(struct sqlite_db *db, int code, const char *fmt, ...)
 int sqlite_db_corrupt(struct sqlite_db *db, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 int sqlite_db_exec(struct sqlite_db *db, const char *sql); /* several statements; no results */
+
+/* What packs texts on this connection; made when it is first asked for. */
+struct packer *sqlite_packer(struct sqlite_db *db);
 
 int sqlite_db_begin(struct sqlite_db *db, bool to_write);
 /* On failure the transaction is rolled back. */
@@ -73,6 +77,7 @@ void sqlq_bind_i64(struct sqlq *q, int64_t v);
 void sqlq_bind_i64_or_null(struct sqlq *q, int64_t v); /* 0: NULL */
 void sqlq_bind_str(struct sqlq *q, struct str s);      /* NULL stays NULL */
 void sqlq_bind_blob(struct sqlq *q, struct str s);     /* NULL becomes empty */
+void sqlq_bind_packed(struct sqlq *q, struct str s);   /* NULL stays NULL */
 void sqlq_bind_id(struct sqlq *q, const struct id *id);
 void sqlq_bind_id_or_null(struct sqlq *q, const struct id *id); /* zero: NULL */
 /* Carries out a statement without results: 0 or an error. The call is over. */
@@ -85,7 +90,9 @@ void sqlq_end(struct sqlq *q);
 void sqlq_rewind(struct sqlq *q); /* the next column is the first one again */
 int64_t sqlq_i64(struct sqlq *q); /* NULL: 0 */
 struct str sqlq_str(struct sqlq *q, struct arena *arena);
-struct str sqlq_json(struct sqlq *q, struct arena *arena); /* corrupt unless it is JSON, or NULL */
+/* A text, or the packed form of one (base/pack.h), which is a BLOB. */
+struct str sqlq_text(struct sqlq *q, struct arena *arena);
+struct str sqlq_json(struct sqlq *q, struct arena *arena); /* such; corrupt unless JSON, or NULL */
 struct str sqlq_blob(struct sqlq *q, struct arena *arena);
 void sqlq_id(struct sqlq *q, struct id *out); /* NULL: zero */
 

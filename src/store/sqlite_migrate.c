@@ -17,6 +17,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/pack.h"
 #include "store/migrate.h"
 #include "store/sqlite_store.h"
 
@@ -207,9 +208,27 @@ static const struct migrate_ops sqlite_migrate_ops = {
     .step = sqlite_migrate_step,
 };
 
+/* sluice_unpack(blob): the text that was packed, for the way back to before there were any. */
+static void migrate_unpack(sqlite3_context *context, int count, sqlite3_value **values)
+{
+    struct str text,
+        packed = {sqlite3_value_blob(values[0]), (size_t)sqlite3_value_bytes(values[0])};
+    struct arena a;
+
+    (void)count;
+    arena_init(&a);
+    if (unpack(packed, &a, &text) == 0)
+        sqlite3_result_text64(context, text.p, text.n, SQLITE_TRANSIENT, SQLITE_UTF8);
+    else
+        sqlite3_result_error(context, "a packed text is damaged", -1);
+    arena_deinit(&a);
+}
+
 int sqlite_migrate_db(struct sqlite_db *db, int target, void (*say)(const char *line),
                       struct migrate_status *out, struct errbuf *e)
 {
+    sqlite3_create_function(db->handle, "sluice_unpack", 1, SQLITE_UTF8 | SQLITE_DETERMINISTIC,
+                            NULL, migrate_unpack, NULL, NULL);
     return migrate_run(&sqlite_migrate_ops, db, sqlite_migrations, target, say, out, e);
 }
 

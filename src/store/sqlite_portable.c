@@ -13,7 +13,7 @@ static void *export_event(struct sqlq *q, struct arena *a)
 
     row->seq_first = sqlq_i64(q);
     row->seq_last = sqlq_i64(q);
-    row->frames = sqlq_str(q, a);
+    row->frames = sqlq_text(q, a);
     q->corrupt = q->corrupt || !row->frames.p ||
                  !rules_frames_are_whole(row->seq_first, row->seq_last, row->frames);
     return row;

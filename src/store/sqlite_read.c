@@ -68,7 +68,7 @@ static struct event_row *read_event_row(struct sqlq *q, struct store_events_read
 
     row->seq_first = sqlq_i64(q);
     row->seq_last = sqlq_i64(q);
-    row->frames = sqlq_str(q, &r->req.arena);
+    row->frames = sqlq_text(q, &r->req.arena);
     if (!q->corrupt && rules_frames_are_whole(row->seq_first, row->seq_last, row->frames))
         return row;
     sqlq_end(q);

@@ -91,15 +91,8 @@ static int fold_replace(struct sqlite_db *db, int64_t key, const struct retentio
     sqlq_start(&q, db, SQL_EVENTS_DELETE_ROW);
     sqlq_bind_i64(&q, r->rowid);
     int status = sqlq_run(&q);
-    for (; kept && status == 0; kept = kept->next) {
-        sqlq_start(&q, db, SQL_EVENTS_INSERT);
-        sqlq_bind_i64(&q, key);
-        sqlq_bind_i64(&q, kept->seq_last);
-        sqlq_bind_i64(&q, kept->seq_first);
-        sqlq_bind_i64(&q, r->at);
-        sqlq_bind_str(&q, kept->frames);
-        status = sqlq_run(&q);
-    }
+    for (; kept && status == 0; kept = kept->next)
+        status = sqlite_events_insert(db, key, r->at, kept);
     return status;
 }
 

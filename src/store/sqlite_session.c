@@ -63,7 +63,8 @@ static void session_columns(struct sqlq *q, struct arena *a, struct session_row 
     row->core.error_json = sqlq_json(q, a);
     row->core.node_statuses_json = sqlq_json(q, a);
     row->core.waiting_json = sqlq_json(q, a);
-    row->core.usage_json = sqlq_json(q, a);
+    row->core.usage_json = sqlq_str(q, a);
+    q->corrupt |= !rules_usage_read(&row->core.usage_json);
     row->core.vars_json = sqlq_json(q, a);
     row->meta.workspace = sqlq_str(q, a);
     sqlq_id(q, &row->owner);

@@ -6,8 +6,9 @@
 #define SESSION_COLUMNS                                                                            \
     "s.key, s.id, s.created_at, s.status, s.name, s.group_id, s.user_id, s.tags, s.workflow_id,"   \
     " s.version, s.epoch, s.busy, s.stored_only, s.reason, s.workflow_version, s.last_seq,"        \
-    " s.started_at, s.ended_at, s.updated_at, s.output, s.error, s.node_statuses, s.waiting,"      \
-    " s.usage, s.vars, w.name, s.owner, s.parent_session, s.parent_seq, s.parent_run"
+    " s.started_at, s.ended_at, s.updated_at, s.output, s.error, s.node_statuses,"                 \
+    " coalesce(s.waiting_packed, s.waiting), s.usage, s.vars, w.name, s.owner, s.parent_session, " \
+    "s.parent_seq, s.parent_run"
 
 /* ?1 workspace, ?2 not before, ?3 ?4 where the page begins (excluded), ?5 the filter's value. */
 #define SESSIONS_WALK(index, condition, bound, beyond, way)                                        \
@@ -38,7 +39,7 @@
 /* As sqlite_run_columns() reads them (sqlite_read.c). */
 #define RUN_COLUMNS                                                                                \
     "r.run_id, r.node_id, r.kind, r.iteration, r.attempt, r.status, r.branch, r.started_at,"       \
-    " r.ended_at, r.output, r.error, r.interrupt"
+    " r.ended_at, r.output, r.error, coalesce(r.interrupt_packed, r.interrupt)"
 
 /* As memory_columns() of sqlite_memory.c reads them. */
 #define MEMORY_COLUMNS                                                                             \
@@ -73,8 +74,9 @@
     "f.id, f.name, f.type, f.description, f.version, f.created_at, f.updated_at"
 /* As the functions of these names in sqlite_work.c read them. */
 #define INTERRUPT_COLUMNS                                                                          \
-    "i.interrupt_id, s.id, i.run_id, i.node_id, i.kind, i.status, i.request, i.answer,"            \
-    " i.expires_at, i.created_at, i.updated_at, s.name, s.workflow_id"
+    "i.interrupt_id, s.id, i.run_id, i.node_id, i.kind, i.status,"                                 \
+    " coalesce(i.request_packed, i.request), i.answer, i.expires_at, i.created_at, i.updated_at, " \
+    "s.name, s.workflow_id"
 #define TASK_COLUMNS                                                                               \
     "t.id, s.id, t.run_id, t.node_id, t.queue, t.status, t.input, t.worker, t.attempt,"            \
     " t.heartbeat_ms, t.lease_expires_at, t.created_at"
@@ -180,8 +182,8 @@ const char *const sqlite_sql_texts[SQL_COUNT] = {
         "group_id,"
         " user_id, tags, workflow_id, workflow_version, busy, status, reason, last_seq, started_at,"
         " ended_at, updated_at, output, error, node_statuses, waiting, usage, vars, state,"
-        " parent_session, parent_seq, parent_run, version)"
-        " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+        " waiting_packed, state_packed, parent_session, parent_seq, parent_run, version)"
+        " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
     /* What may be changed of a session's meta part, and what more of a stored one. */
     [SQL_META_UPDATE] = "UPDATE sessions SET name = ?1, tags = ?2, version = ?3, updated_at = ?4"
                         " WHERE key = ?5",
@@ -200,7 +202,8 @@ const char *const sqlite_sql_texts[SQL_COUNT] = {
         "UPDATE sessions SET busy = ?1, status = ?2, reason = ?3, last_seq = ?4, started_at = ?5,"
         " ended_at = ?6, updated_at = ?7, output = ?8, error = ?9, node_statuses = ?10,"
         " waiting = ?11, usage = ?12, vars = ?13, state = ?14,"
-        " owner = CASE WHEN ?6 > 0 THEN NULL ELSE owner END WHERE key = ?15",
+        " waiting_packed = ?15, state_packed = ?16,"
+        " owner = CASE WHEN ?6 > 0 THEN NULL ELSE owner END WHERE key = ?17",
     [SQL_SESSION_CLAIM] = "UPDATE sessions SET epoch = ?1, owner = ?2 WHERE key = ?3",
     [SQL_SESSION_RELEASE] = "UPDATE sessions SET owner = NULL WHERE id = ?1 AND owner = ?2",
     [SQL_SESSION_DELETE] = "DELETE FROM sessions WHERE key = ?1",
@@ -208,7 +211,7 @@ const char *const sqlite_sql_texts[SQL_COUNT] = {
                         " CROSS JOIN workspaces AS w ON w.key = s.workspace WHERE s.id = ?1",
     [SQL_SESSION_SEQ] = "SELECT seq_last FROM session_events WHERE session = ?1"
                         " ORDER BY seq_last DESC LIMIT 1",
-    [SQL_SESSION_STATE] = "SELECT state FROM sessions WHERE key = ?1",
+    [SQL_SESSION_STATE] = "SELECT coalesce(state_packed, state) FROM sessions WHERE key = ?1",
     [SQL_DETAILS_INSERT] =
         "INSERT INTO session_details (session, input, metadata, settings, thread_configs,"
         " workflow_state, budget, graph, checksum) VALUES (?,?,?,?,?,?,?,?,?)",
@@ -234,24 +237,26 @@ const char *const sqlite_sql_texts[SQL_COUNT] = {
     [SQL_SESSIONS_BY_USER_UP] = SESSIONS_UP("sessions_by_user", "AND s.user_id = ?5"),
 
     [SQL_EVENTS_INSERT] =
-        "INSERT INTO session_events (session, seq_last, seq_first, at, frames) VALUES (?,?,?,?,?)"
-        " ON CONFLICT (session, seq_last) DO NOTHING",
-    [SQL_EVENTS_SAME] = "SELECT seq_first = ?3 AND frames = ?4 FROM session_events"
-                        " WHERE session = ?1 AND seq_last = ?2",
+        "INSERT INTO session_events (session, seq_last, seq_first, at, frames, frames_packed)"
+        " VALUES (?,?,?,?,?,?) ON CONFLICT (session, seq_last) DO NOTHING",
+    [SQL_EVENTS_SAME] =
+        "SELECT seq_first = ?3 AND frames = ?4 AND frames_packed IS ?5 FROM session_events"
+        " WHERE session = ?1 AND seq_last = ?2",
     [SQL_EVENTS_FIRST] = "SELECT seq_first FROM session_events WHERE session = ?1"
                          " ORDER BY seq_last LIMIT 1",
-    [SQL_EVENTS_READ] = "SELECT seq_first, seq_last, frames FROM session_events"
-                        " WHERE session = ?1 AND seq_last > ?2 ORDER BY seq_last",
+    [SQL_EVENTS_READ] =
+        "SELECT seq_first, seq_last, coalesce(frames_packed, frames) FROM session_events"
+        " WHERE session = ?1 AND seq_last > ?2 ORDER BY seq_last",
     [SQL_RUN_UPSERT] =
         "INSERT INTO node_runs (session, run_id, node_id, kind, iteration, attempt, status, branch,"
-        " started_at, ended_at, output, error, interrupt, updated_at, progress)"
-        " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+        " started_at, ended_at, output, error, interrupt, updated_at, progress, interrupt_packed)"
+        " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
         " ON CONFLICT (session, run_id) DO UPDATE SET node_id = excluded.node_id,"
         " kind = excluded.kind, iteration = excluded.iteration, attempt = excluded.attempt,"
         " status = excluded.status, branch = excluded.branch, started_at = excluded.started_at,"
         " ended_at = excluded.ended_at, output = excluded.output, error = excluded.error,"
         " interrupt = excluded.interrupt, updated_at = excluded.updated_at,"
-        " progress = excluded.progress",
+        " progress = excluded.progress, interrupt_packed = excluded.interrupt_packed",
     [SQL_RUNS_LIST] = "SELECT " RUN_COLUMNS " FROM node_runs AS r"
                       " WHERE r.session = ?1 AND r.run_id > ?2 ORDER BY r.run_id",
     [SQL_RUNS_NEWEST] = "WITH newest AS MATERIALIZED (SELECT node_id, max(iteration) AS iteration"
@@ -369,9 +374,11 @@ const char *const sqlite_sql_texts[SQL_COUNT] = {
 
     [SQL_INTERRUPT_UPSERT] =
         "INSERT INTO interrupts (interrupt_id, session, run_id, node_id, kind, status, request,"
-        " answer, expires_at, created_at, updated_at) VALUES (?,?,?,?,?,?,?,?,?,?,?)"
+        " answer, expires_at, created_at, updated_at, request_packed)"
+        " VALUES (?,?,?,?,?,?,?,?,?,?,?,?)"
         " ON CONFLICT (interrupt_id) DO UPDATE SET status = excluded.status,"
-        " request = excluded.request, answer = excluded.answer, expires_at = excluded.expires_at,"
+        " request = excluded.request, request_packed = excluded.request_packed, answer = "
+        "excluded.answer, expires_at = excluded.expires_at,"
         " updated_at = excluded.updated_at WHERE session = excluded.session",
     [SQL_INTERRUPT_GET] = "SELECT " INTERRUPT_COLUMNS " FROM interrupts AS i"
                           " JOIN sessions AS s ON s.key = i.session"
@@ -575,15 +582,17 @@ const char *const sqlite_sql_texts[SQL_COUNT] = {
 
     /* A session as a whole. */
     [SQL_EXPORT_BYTES] =
-        "SELECT (SELECT coalesce(sum(length(frames)), 0) FROM session_events"
+        "SELECT (SELECT coalesce(sum(length(frames) + 8 * coalesce(length(frames_packed), 0)), 0)"
+        " FROM session_events"
         " WHERE session = ?1)"
         " + (SELECT coalesce(sum(length(content) + coalesce(length(thinking), 0)), 0)"
         " FROM session_messages WHERE session = ?1)"
         " + (SELECT coalesce(sum(coalesce(length(output), 0) + coalesce(length(progress), 0)), 0)"
         " FROM node_runs WHERE session = ?1)"
         " + (SELECT coalesce(sum(length(content)), 0) FROM session_files WHERE session = ?1)",
-    [SQL_EXPORT_EVENTS] = "SELECT seq_first, seq_last, frames FROM session_events"
-                          " WHERE session = ?1 ORDER BY seq_last",
+    [SQL_EXPORT_EVENTS] =
+        "SELECT seq_first, seq_last, coalesce(frames_packed, frames) FROM session_events"
+        " WHERE session = ?1 ORDER BY seq_last",
     [SQL_EXPORT_MESSAGES] =
         "SELECT created_at, seq, message_id, run_id, node_id, role, agent_id, finish_reason,"
         " token_count, content, thinking, tool_calls FROM session_messages WHERE session = ?1"
@@ -591,8 +600,9 @@ const char *const sqlite_sql_texts[SQL_COUNT] = {
     [SQL_EXPORT_RUNS] = "SELECT " RUN_COLUMNS ", r.progress FROM node_runs AS r"
                         " WHERE r.session = ?1 ORDER BY r.run_id",
     [SQL_EXPORT_INTERRUPTS] =
-        "SELECT interrupt_id, run_id, node_id, kind, status, request, answer, expires_at,"
-        " created_at, updated_at FROM interrupts WHERE session = ?1 ORDER BY interrupt_id",
+        "SELECT interrupt_id, run_id, node_id, kind, status, coalesce(request_packed, request),"
+        " answer, expires_at, created_at, updated_at FROM interrupts WHERE session = ?1 ORDER BY "
+        "interrupt_id",
     [SQL_EXPORT_TASKS] = "SELECT id, run_id, node_id, queue, input, heartbeat_ms, created_at"
                          " FROM tasks WHERE session = ?1 ORDER BY id",
     [SQL_EXPORT_FILES] = "SELECT " FILE_COLUMNS ", f.content FROM session_files AS f"

@@ -132,8 +132,8 @@ int sqlite_idempotency_insert(struct sqlite_db *db, const struct idempotency_row
 /* Runs `sql` with (key, id) for each. */
 int sqlite_delete_ids(struct sqlite_db *db, enum sqlite_sql sql, int64_t key,
                       const struct id_list *ids);
-/* A delta's interrupts, tasks and files. */
-int sqlite_commit_work(struct sqlite_db *db, const struct delta *d, int64_t key);
+/* A delta's interrupts, tasks and files; `a` for what is bound. */
+int sqlite_commit_work(struct sqlite_db *db, struct arena *a, const struct delta *d, int64_t key);
 
 /* ---- by file ---- */
 

@@ -9,12 +9,14 @@
 
 /* ---- a delta's rows ---- */
 
-static int work_interrupts(struct sqlite_db *db, const struct delta *d, int64_t key)
+static int work_interrupts(struct sqlite_db *db, struct arena *a, const struct delta *d,
+                           int64_t key)
 {
     int status = 0;
     struct sqlq q;
 
     for (const struct interrupt_row *i = d->interrupts; i && status == 0; i = i->next) {
+        struct str packed = rules_pack_interrupt(sqlite_packer(db), i, a);
         sqlq_start(&q, db, SQL_INTERRUPT_UPSERT);
         sqlq_bind_id(&q, &i->interrupt_id);
         sqlq_bind_i64(&q, key);
@@ -22,11 +24,12 @@ static int work_interrupts(struct sqlite_db *db, const struct delta *d, int64_t 
         sqlq_bind_str(&q, i->node_id);
         sqlq_bind_str(&q, i->kind);
         sqlq_bind_str(&q, i->status);
-        sqlq_bind_str(&q, i->request_json);
+        sqlq_bind_str(&q, packed.p ? STR_NULL : i->request_json);
         sqlq_bind_str(&q, i->answer_json);
         sqlq_bind_i64(&q, i->expires_at);
         sqlq_bind_i64(&q, i->created_at);
         sqlq_bind_i64(&q, i->updated_at);
+        sqlq_bind_packed(&q, packed);
         status = sqlq_run(&q);
     }
     return status;
@@ -77,9 +80,9 @@ static int work_files(struct sqlite_db *db, const struct delta *d, int64_t key)
     return status;
 }
 
-int sqlite_commit_work(struct sqlite_db *db, const struct delta *d, int64_t key)
+int sqlite_commit_work(struct sqlite_db *db, struct arena *a, const struct delta *d, int64_t key)
 {
-    int status = work_interrupts(db, d, key);
+    int status = work_interrupts(db, a, d, key);
 
     if (status == 0)
         status = work_tasks(db, d, key);

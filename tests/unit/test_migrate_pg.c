@@ -48,7 +48,10 @@ static void the_texts_are_in_the_binary(void **state)
         }
     }
     for (int i = 0, k = 0; sqlite_migrations[i].number; i++, k++) {
-        k += strcmp(pg_migrations[k].name, "vectors") == 0; /* which SQLite has not */
+        while (strcmp(pg_migrations[k].name, "vectors") == 0 ||
+               strcmp(pg_migrations[k].name, "events") == 0 ||
+               strcmp(pg_migrations[k].name, "rows") == 0) /* which SQLite has not */
+            k++;
         assert_string_equal(sqlite_migrations[i].name, pg_migrations[k].name);
     }
 }

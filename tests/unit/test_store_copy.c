@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 #include <sys/stat.h>
 
+#include "base/pack.h"
 #include "store/copy.h"
 #include "test_store_rig.h"
 
@@ -99,6 +100,43 @@ static bool may_be_null(sqlite3 *db, const char *table, struct str column)
 #define NASTY "tab\tline\nreturn\rback\\slash \\N quote\"'' \xc3\xbc \xf0\x9f\x8d\xb5"
 
 /* The same for every table, so that rows find their parents. */
+/* What such a column holds stands packed beside it, too. */
+#define PACKED_TEXT                                                                                \
+    "{\"node_id\":\"review\",\"interrupt_id\":\"018bcfe5-6801-7700-a789-006cb74f40d3\"}"
+
+static bool is_packed_form(struct str name)
+{
+    return name.n > 7 && memcmp(name.p + name.n - 7, "_packed", 7) == 0;
+}
+
+static bool has_packed_form(const struct copy_table *t, struct str name)
+{
+    for (int i = 0; i < t->count; i++) {
+        struct str other = t->columns[i].name;
+        if (is_packed_form(other) && str_eq(name, (struct str){other.p, other.n - 7}))
+            return true;
+    }
+    return false;
+}
+
+static void put_packed(struct buf *sql, int row)
+{
+    struct packer *p = packer_create();
+    char text[128];
+    struct arena a;
+
+    snprintf(text, sizeof(text), "%d " PACKED_TEXT, row);
+    arena_init(&a);
+    struct str packed = pack(p, str_of(text), &a);
+    assert_non_null(packed.p);
+    buf_append_z(sql, "x'");
+    for (size_t i = 0; i < packed.n; i++)
+        buf_printf(sql, "%02x", (uint8_t)packed.p[i]);
+    buf_append_z(sql, "'");
+    arena_deinit(&a);
+    packer_destroy(p);
+}
+
 static void put_value(struct buf *sql, const struct copy_table *t, int column, int row)
 {
     const struct copy_column *c = &t->columns[column];
@@ -116,11 +154,16 @@ static void put_value(struct buf *sql, const struct copy_table *t, int column, i
     case COPY_TEXT:
         if (str_eqz(c->name, "role"))
             buf_append_z(sql, "'admin'");
+        else if (has_packed_form(t, c->name))
+            buf_printf(sql, "'%d " PACKED_TEXT "'", row);
         else
             buf_printf(sql, "'%d " NASTY "'", row);
         break;
     case COPY_BYTES:
-        buf_printf(sql, "x'00ff0a5c0%d'", row);
+        if (is_packed_form(c->name))
+            put_packed(sql, row);
+        else
+            buf_printf(sql, "x'00ff0a5c0%d'", row);
         break;
     case COPY_ID:
         buf_printf(sql, "x'018bcfe5680177%02xa789006cb74f40d3'", row);

@@ -459,6 +459,11 @@ static void a_row_that_does_not_read_back_is_named(void **state)
         {"UPDATE session_events SET frames = '{\"seq\":1}\n{}'", STORE_EVENTS_READ},
         {"UPDATE session_events SET frames = ''", STORE_EVENTS_READ},
         {"UPDATE session_events SET seq_first = 0", STORE_EVENTS_READ},
+        {"UPDATE session_events SET frames_packed = x'0168ab46e532'", STORE_EVENTS_READ},
+        {"UPDATE session_events SET frames_packed = x'01ffffff7f'", STORE_EVENTS_READ},
+        {"UPDATE session_events SET frames_packed = x''", STORE_EVENTS_READ},
+        {"UPDATE sessions SET state_packed = x'7b7d'", STORE_SESSION_LOAD},
+        {"UPDATE sessions SET waiting_packed = x'0102'", STORE_SESSION_LIST},
         {"UPDATE node_runs SET output = '\"'", STORE_RUNS_LIST},
         {"UPDATE node_runs SET output = '\"'", STORE_SESSION_LOAD},
     };

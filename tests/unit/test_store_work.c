@@ -524,6 +524,140 @@ static void everybody_has_one_active_session(void **state)
     active_expect(r, NULL, "an", none);
 }
 
+/* ---- what is stored packed ---- */
+
+#define WAIT_ID "018bcfe5-6801-7700-a789-006cb74f40d3"
+#define WAIT_ASKS                                                                                  \
+    "{\"interrupt_id\":\"" WAIT_ID                                                                 \
+    "\",\"kind\":\"approve_reject\",\"reason\":\"Is this all right?\","                            \
+    "\"actions\":[\"approve\",\"reject\"],\"expires_at\":null}"
+#define WAIT_STATE                                                                                 \
+    "{\"v\":1,\"nodes\":3,\"edges\":2,\"runs\":{\"review\":{\"phase\":\"suspended\",\"run\":"      \
+    "\"" WAIT_ID                                                                                   \
+    "\"}},\"live\":[0],\"fresh\":[],\"ready\":[],\"queued\":[],\"loops\":{},\"frozen\":[]}"
+
+/* Nothing was used, which has a short form as well. */
+#define WAIT_USAGE STR("{\"input_tokens\":0,\"output_tokens\":0,\"cost_usd\":null}")
+
+struct wait {
+    struct rig_delta x;
+    struct run_row run;
+    struct interrupt_row interrupt;
+};
+
+/* A step of an old session that leaves it waiting, or ends it: the same texts in both. */
+static void wait_step(struct rig *r, struct wait *w, struct id session, int64_t first, bool ends)
+{
+    static struct id run, interrupt;
+
+    if (first == 2) {
+        run = rig_id(r, T0 + 1);
+        interrupt = rig_id(r, T0 + 2);
+    }
+    rig_events(&w->x, session, first, first + 1);
+    buf_clear(&w->x.d.events);
+    for (int64_t seq = first; seq <= first + 1; seq++)
+        buf_printf(&w->x.d.events,
+                   "%s{\"seq\":%lld,\"session_id\":\"" WAIT_ID "\",\"data\":" WAIT_ASKS "}",
+                   seq > first ? "\n" : "", (long long)seq);
+    w->x.core = rig_core(ends ? "completed" : "running");
+    w->x.core.busy = false;
+    w->x.core.ended_at = ends ? T0 + 90 : 0;
+    w->x.core.last_seq = first + 1;
+    w->x.core.waiting_json = STR("[" WAIT_ASKS "]");
+    w->x.core.state_json = STR(WAIT_STATE);
+    w->x.core.usage_json = WAIT_USAGE;
+    w->x.d.core = &w->x.core;
+    w->run = (struct run_row){.run_id = run,
+                              .node_id = STR("review"),
+                              .iteration = 1,
+                              .attempt = 1,
+                              .status = ends ? STR("completed") : STR("suspended"),
+                              .started_at = T0 + 1,
+                              .ended_at = ends ? T0 + 90 : 0,
+                              .interrupt_json = STR(WAIT_ASKS)};
+    w->x.d.runs = &w->run;
+    w->interrupt = (struct interrupt_row){.interrupt_id = interrupt,
+                                          .run_id = run,
+                                          .node_id = STR("review"),
+                                          .kind = STR("approve_reject"),
+                                          .status = STR("pending"),
+                                          .request_json = STR(WAIT_ASKS),
+                                          .created_at = T0 + 2,
+                                          .updated_at = T0 + 2};
+    w->x.d.interrupts = &w->interrupt;
+}
+
+static void wait_expect(struct rig *r, struct id session, int64_t last)
+{
+    RIG_REQ(store_session_load, l, STORE_SESSION_LOAD);
+    l.id = session;
+    assert_int_equal(rig_run(r, &l.req), 0);
+    assert_str(l.row.core.waiting_json, "[" WAIT_ASKS "]");
+    assert_str(l.row.core.state_json, WAIT_STATE);
+    assert_true(str_eq(l.row.core.usage_json, WAIT_USAGE));
+    assert_str(l.runs->interrupt_json, WAIT_ASKS);
+    assert_int_equal(l.row.core.last_seq, last);
+    store_req_deinit(&l.req);
+
+    RIG_REQ(store_session_list, s, STORE_SESSION_LIST);
+    assert_int_equal(rig_run(r, &s.req), 0);
+    assert_str(s.rows->row.core.waiting_json, "[" WAIT_ASKS "]");
+    assert_null(s.corrupt);
+    store_req_deinit(&s.req);
+
+    RIG_REQ(store_runs_list, n, STORE_RUNS_LIST);
+    n.session_id = session;
+    assert_int_equal(rig_run(r, &n.req), 0);
+    assert_str(n.rows->interrupt_json, WAIT_ASKS);
+    store_req_deinit(&n.req);
+
+    RIG_REQ(store_interrupt_list, i, STORE_INTERRUPT_LIST);
+    i.session_id = session;
+    assert_int_equal(rig_run(r, &i.req), 0);
+    assert_str(i.rows->row.request_json, WAIT_ASKS);
+    store_req_deinit(&i.req);
+
+    RIG_REQ(store_events_read, e, STORE_EVENTS_READ);
+    e.session_id = session;
+    e.after = 1;
+    e.bytes_max = 1 << 20;
+    assert_int_equal(rig_run(r, &e.req), 0);
+    int64_t seq = 1;
+    for (struct event_row *row = e.rows; row; row = row->next) {
+        assert_int_equal(row->seq_first, seq + 1);
+        assert_non_null(memmem(row->frames.p, row->frames.n,
+                               WAIT_ASKS "}\n{\"seq\":", strlen(WAIT_ASKS "}\n{\"seq\":")));
+        seq = row->seq_last;
+    }
+    assert_int_equal(seq, last);
+    store_req_deinit(&e.req);
+}
+
+static void what_waits_reads_back_as_it_was(void **state)
+{
+    struct rig *r = *state;
+    struct id session = rig_session(r, "running", T0);
+    struct wait w;
+
+    for (int64_t step = 0; step < 3; step++) {
+        wait_step(r, &w, session, 2 + 2 * step, step == 2);
+        assert_int_equal(rig_commit(r, &w.x, NULL), 0);
+        /* Packed anew it is the same, and counts as written. */
+        assert_int_equal(rig_commit(r, &w.x, NULL), 0);
+        rig_delta_deinit(&w.x);
+        wait_expect(r, session, 3 + 2 * step);
+        if (r->postgres) /* those of the wait are in their short form, those of the end are not */
+            assert_int_equal(
+                pg_rig_ask(r->url,
+                           "SELECT (SELECT count(frames_packed) FROM session_events)"
+                           " + (SELECT count(waiting_packed) + count(state_packed) FROM sessions)"
+                           " + (SELECT count(interrupt_packed) FROM node_runs)"
+                           " + (SELECT count(request_packed) FROM interrupts)"),
+                step == 2 ? 2 + 1 : step + 5);
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -536,6 +670,7 @@ int main(void)
         EVERY(what_hangs_on_a_session_goes_with_it),
         EVERY(files_have_versions),
         EVERY(everybody_has_one_active_session),
+        EVERY(what_waits_reads_back_as_it_was),
     };
     return RIG_RUN_TESTS(tests);
 }

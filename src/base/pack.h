@@ -1,0 +1,39 @@
+/* Texts that the server writes again and again, in few bytes: for stored JSON of what only waits.
+ *
+ *     1 | bytes of the plain form, a varint | raw deflate of it, over a dictionary of our own
+ *
+ * The plain form is the text, with each UUID (lower case, 36 characters) as the byte 1 and 16
+ * bytes; a text with a byte below 2 in it has no packed form, JSON never has. The dictionary is
+ * what such texts look like; it belongs to the first byte, and is never changed: another one gets
+ * another byte. So a packed form is told from a JSON text by its first byte.
+ */
+#ifndef SLUICE_BASE_PACK_H
+#define SLUICE_BASE_PACK_H
+
+#include <stdbool.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+
+#define PACK_TEXT_MIN 64          /* bytes: a shorter text is left as it is */
+#define PACK_TEXT_MAX (64u << 10) /* and a longer one, too: what is unpacked has a bound */
+
+/* Memory to pack with, some 60 kB from the first text on. Not shared between threads. */
+struct packer;
+struct packer *packer_create(void);
+void packer_destroy(struct packer *p);
+
+/* The packed form, in `a`; NULL: it has none, or it would be no shorter. The same text gives the
+ * same bytes, with one version of zlib. */
+struct str pack(struct packer *p, struct str text, struct arena *a);
+
+/* Whether these bytes are meant to be a packed form. */
+static inline bool pack_is_packed(struct str s)
+{
+    return s.n > 0 && s.p[0] == 1;
+}
+/* The text, in `a`, 0-terminated; may be called on any thread. ERR_CORRUPT: it is no packed form.
+ */
+int unpack(struct str packed, struct arena *a, struct str *text);
+
+#endif
