@@ -155,7 +155,7 @@ bool access_rate(struct conn *c, const struct principal *who, int *retry_s)
     return rate_take(&s->rate, rate_talker(str_of(text)), uv_now(s->loop), retry_s);
 }
 
-void conn_remote(const struct conn *c, char out[REMOTE_BYTES_MAX + 1])
+void conn_remote(struct conn *c, char out[REMOTE_BYTES_MAX + 1])
 {
     union {
         struct sockaddr any;
@@ -178,6 +178,8 @@ void conn_remote(const struct conn *c, char out[REMOTE_BYTES_MAX + 1])
         inet_ntop(AF_INET6, &a.v6.sin6_addr, out, REMOTE_BYTES_MAX);
     else if (a.any.sa_family == AF_INET)
         inet_ntop(AF_INET, &a.v4.sin_addr, out, REMOTE_BYTES_MAX);
+    if (!c->server->behind_proxy) /* it says who asks only once for all requests then */
+        c->remote = mem_strdup(out);
 }
 
 /* Most servers ask nobody: then a WebSocket costs nothing more for it. */

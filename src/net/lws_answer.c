@@ -165,7 +165,8 @@ void http_finish(struct http_req *r)
         return;
     c->req = NULL;
     conn_clock(c, NULL);
-    conn_release(c);
+    if (c->ended || missing > 0 || close_after)
+        conn_release(c);
     if (c->ended)
         return;
     if (missing > 0) { /* closed at once, the answer could be lost with what we did not read */
@@ -173,7 +174,7 @@ void http_finish(struct http_req *r)
         conn_clock(c, &c->server->linger);
         return;
     }
-    if (close_after || lws_http_transaction_completed(c->wsi)) {
+    if (close_after || conn_next(c)) {
         conn_end(c);
         return;
     }

@@ -68,6 +68,7 @@ static void http_submit(struct http_req *r)
     if (r->method != HTTP_GET && r->method != HTTP_HEAD)
         http_set_remote(r);
     conn_clock(c, NULL);
+    lws_http_headers_detach(c->wsi);
     r->svc.done = http_done;
     r->with_service = true;
     r->server->requests_open++;

@@ -89,9 +89,11 @@ struct net_server {
     uv_timer_t reaper, ticker, grace;
     uv_prepare_t prepare;
     uv_check_t check;
-    bool polling;   /* between those two: what comes, comes from a socket */
-    uv_idle_t turn; /* runs while the context is being destroyed */
-    uv_idle_t tell; /* runs while the log has readers to tell */
+    bool polling;       /* between those two: what comes, comes from a socket */
+    unsigned callbacks; /* of libwebsockets, that are running */
+    struct list held;   /* conns, since libwebsockets was last asked what it has read */
+    uv_idle_t turn;     /* runs while the context is being destroyed */
+    uv_idle_t tell;     /* runs while the log has readers to tell */
     unsigned turns;
     uint64_t tick_at; /* uv_now of the next tick */
     unsigned handles; /* of those, not closed yet */
@@ -120,14 +122,16 @@ struct conn {
     struct sse *sse;
     struct ws *ws;
     struct principal *who; /* of a WebSocket; NULL: anonymous */
-    char *remote;          /* of a WebSocket behind a proxy */
+    char *remote;          /* once it is known; behind a proxy: of a WebSocket only */
     uv_poll_t *poll;       /* our own, while that of libwebsockets is stopped */
+    uv_poll_cb lws_event;  /* of the handle of libwebsockets, while it is held lightly */
+    struct list held_link; /* in server->held */
     void (*writable)(struct conn *c);
     unsigned in_callback;
     int close_code; /* of a WebSocket; 0: none is said */
     const char *close_text;
     bool ended; /* nothing more is sent or taken */
-    bool held;
+    bool held, held_firmly;
     size_t draining; /* bytes of a refused body that are still to come */
 };
 
@@ -139,6 +143,10 @@ void conn_end(struct conn *c);
 /* Until conn_release() libwebsockets sees nothing of what happens on the socket. */
 void conn_hold(struct conn *c);
 void conn_release(struct conn *c);
+/* Released, and ready for its next request. Not 0: it must be closed. */
+int conn_next(struct conn *c);
+/* After what came from sockets, and before the loop waits. */
+void net_settle_held(struct net_server *s);
 /* Bytes that went out, 0 when the socket is full, -1 when it is broken. */
 ssize_t conn_send(struct conn *c, const struct iovec *parts, int count);
 /* The same to the socket of a connection that has not ended, without TLS. */
@@ -185,7 +193,7 @@ bool header_method(struct lws *wsi, enum http_method *out);
 
 #define REMOTE_BYTES_MAX 46
 /* The address at the other end, 0-terminated; "" when it cannot be told. */
-void conn_remote(const struct conn *c, char out[REMOTE_BYTES_MAX + 1]);
+void conn_remote(struct conn *c, char out[REMOTE_BYTES_MAX + 1]);
 /* Who asks, by Authorization: Bearer. ERR_UNAUTHORIZED. */
 int access_of_request(struct conn *c, struct principal *out, struct errbuf *e);
 /* Of a WebSocket's handshake: by the subprotocol "bearer.<key>", else the same. */

@@ -59,6 +59,7 @@ static int conn_callback(struct conn *c, struct lws *wsi, enum lws_callback_reas
 
     if (c->ended)
         return -1;
+    c->server->callbacks++;
     c->in_callback++;
     if (reason == LWS_CALLBACK_HTTP || reason == LWS_CALLBACK_HTTP_BODY ||
         reason == LWS_CALLBACK_HTTP_BODY_COMPLETION)
@@ -66,6 +67,7 @@ static int conn_callback(struct conn *c, struct lws *wsi, enum lws_callback_reas
     else
         r = on_ws(c, reason, in, len);
     c->in_callback--;
+    c->server->callbacks--;
     if (!c->ended)
         return r;
     if (c->ws && c->close_code)
@@ -78,6 +80,7 @@ static void conn_closed(struct conn *c)
 {
     c->ended = true;
     list_remove(&c->reap_link);
+    list_remove(&c->held_link);
     http_gone(c);
     sse_gone(c);
     ws_gone(c);
@@ -178,12 +181,16 @@ static void poll_begins(uv_prepare_t *h)
     struct net_server *s = h->data;
 
     ws_flush_dirty(s);
+    net_settle_held(s);
     s->polling = true;
 }
 
 static void poll_ends(uv_check_t *h)
 {
-    ((struct net_server *)h->data)->polling = false;
+    struct net_server *s = h->data;
+
+    s->polling = false;
+    net_settle_held(s);
 }
 
 static void server_tell(uv_idle_t *idle)
@@ -221,6 +228,7 @@ static void server_init(struct net_server *s, uv_loop_t *loop, const struct net_
     list_init(&s->conns);
     list_init(&s->reaped);
     list_init(&s->dirty);
+    list_init(&s->held);
     list_init(&s->spare);
     net_clock_init(&s->idle, NET_HTTP_IDLE_S, conn_end);
     net_clock_init(&s->body, NET_HTTP_BODY_S, conn_end);

@@ -264,6 +264,50 @@ static void test_pipelining_while_waiting(void **state)
     }
 }
 
+/* libwebsockets has the second one already when the first begins to wait. */
+static void test_pipelined_in_one_piece_while_waiting(void **state)
+{
+    (void)state;
+
+    f.defer = true;
+    client_send(&c, ONE_GET ONE_GET ONE_GET);
+    for (int k = 0; k < 3; k++) {
+        TURN_UNTIL(&f, f.waiting_count == 1);
+        assert_true(count_turns(100) < 20);
+        assert_int_equal(f.waiting_count, 1);
+        fixture_answer(&f);
+        answer_is(client_answer(&c), 200, NULL);
+    }
+    assert_int_equal(f.submitted, 3);
+    client_send(&c, ONE_POST); /* and it is as new */
+    TURN_UNTIL(&f, f.waiting_count == 1);
+    fixture_answer(&f);
+    answer_is(client_answer(&c), 202, NULL);
+}
+
+/* Nothing comes while they wait: the socket is never taken off the loop. Then one goes. */
+static void test_many_wait(void **state)
+{
+    struct client k[64];
+    (void)state;
+
+    for (int i = 0; i < 64; i++)
+        client_open(&k[i], &f);
+    f.defer = true;
+    for (int round = 0; round < 3; round++) {
+        for (int i = round; i < 64; i++)
+            client_send(&k[i], i % 2 ? ONE_POST : ONE_GET);
+        TURN_UNTIL(&f, f.waiting_count == 64 - (unsigned)round);
+        client_close(&k[round]);
+        assert_true(count_turns(50) < 20);
+        fixture_answer(&f);
+        for (int i = round + 1; i < 64; i++)
+            answer_is(client_answer(&k[i]), i % 2 ? 202 : 200, NULL);
+    }
+    for (int i = 3; i < 64; i++)
+        client_close(&k[i]);
+}
+
 static void test_client_goes_while_waiting(void **state)
 {
     static const char *const first[] = {ONE_GET, ONE_POST};
@@ -602,6 +646,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_split_and_slow, setup, teardown),
         cmocka_unit_test_setup_teardown(test_pipelining, setup, teardown),
         cmocka_unit_test_setup_teardown(test_pipelining_while_waiting, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_pipelined_in_one_piece_while_waiting, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_many_wait, setup, teardown),
         cmocka_unit_test_setup_teardown(test_client_goes_while_waiting, setup, teardown),
         cmocka_unit_test_setup_teardown(test_long_answer_to_a_slow_reader, setup, teardown),
         cmocka_unit_test_setup_teardown(test_large_headers, setup, teardown),
