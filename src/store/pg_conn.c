@@ -259,16 +259,33 @@ static void conn_noticed(void *data, const char *text)
     log_debug("store", "PostgreSQL: %s", line.text);
 }
 
+static void conn_begin(struct pg_conn *c, PGconn *handle)
+{
+    assert(c->state == PG_OFF);
+    c->state = PG_CONNECTING;
+    c->handle = handle;
+    c->timer = mem_alloc(sizeof(*c->timer));
+    uv_timer_init(c->loop, c->timer);
+    c->timer->data = c;
+}
+
+static void conn_taken(uv_timer_t *timer)
+{
+    conn_established(timer->data);
+}
+
+void pg_conn_take(struct pg_conn *c, PGconn *handle)
+{
+    conn_begin(c, handle);
+    PQsetNoticeProcessor(c->handle, conn_noticed, NULL);
+    uv_timer_start(c->timer, conn_taken, 0, 0); /* not from within the caller */
+}
+
 void pg_conn_open(struct pg_conn *c)
 {
     struct conn_words words = conn_words(c->url);
 
-    assert(c->state == PG_OFF);
-    c->state = PG_CONNECTING;
-    c->handle = PQconnectStartParams(words.keys, words.values, 1);
-    c->timer = mem_alloc(sizeof(*c->timer));
-    uv_timer_init(c->loop, c->timer);
-    c->timer->data = c;
+    conn_begin(c, PQconnectStartParams(words.keys, words.values, 1));
     if (!c->handle || PQstatus(c->handle) == CONNECTION_BAD) {
         uv_timer_start(c->timer, conn_failed_at_once, 1, 0);
         return;

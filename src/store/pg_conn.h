@@ -77,6 +77,8 @@ struct pg_conn {
 
 /* Begins to connect; `ready` or `lost` tells how it went, later. */
 void pg_conn_open(struct pg_conn *c);
+/* The same with a connection to that URL that stands, and has nothing under way: it is ours now. */
+void pg_conn_take(struct pg_conn *c, PGconn *handle);
 /* At once, without a word; no callback comes any more. May be opened again. */
 void pg_conn_close(struct pg_conn *c);
 

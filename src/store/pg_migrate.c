@@ -5,12 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "store/migrate.h"
 #include "store/pg_store.h"
 
 /* "sluice" in ASCII: our lock among those that others take in the same database. */
 #define MIGRATE_LOCK "126948904035173"
+#define MIGRATE_SQL_MAX (1 << 20) /* of a step's statements; ours are 20 kB */
 /* Longer than any step on a table of some size takes. */
 #define MIGRATE_LOCK_WAIT "SET lock_timeout = '60s'"
 
@@ -64,10 +66,12 @@ static int pg_migrate_prepare(void *data, struct errbuf *e)
                         e);
 }
 
-static int pg_migrate_read(void *data, migrate_row *row, void *row_data, struct errbuf *e)
+#define MIGRATE_READ "SELECT number, checksum FROM schema_migrations ORDER BY number"
+
+static int migrate_read(void *data, const char *sql, migrate_row *row, void *row_data,
+                        struct errbuf *e)
 {
-    PGresult *result =
-        PQexec(data, "SELECT number, checksum FROM schema_migrations ORDER BY number");
+    PGresult *result = PQexec(data, sql);
     int status = 0;
 
     if (PQresultStatus(result) != PGRES_TUPLES_OK)
@@ -79,34 +83,41 @@ static int pg_migrate_read(void *data, migrate_row *row, void *row_data, struct 
     return status;
 }
 
-static int migrate_record(PGconn *handle, const struct migration *m, bool up, const char *checksum,
-                          struct errbuf *e)
+static int pg_migrate_read(void *data, migrate_row *row, void *row_data, struct errbuf *e)
 {
-    char sql[256];
-
-    if (up) /* names and checksums are ours, and hold no quotes */
-        snprintf(sql, sizeof(sql),
-                 "INSERT INTO schema_migrations VALUES (%d, '%s', '%s', %" PRId64 ")", m->number,
-                 m->name, checksum, clock_wall_ms());
-    else
-        snprintf(sql, sizeof(sql), "DELETE FROM schema_migrations WHERE number = %d", m->number);
-    return migrate_exec(handle, sql, e);
+    return migrate_read(data, MIGRATE_READ, row, row_data, e);
 }
 
+/* As one transaction, which waits for who migrates and keeps nobody else waiting. */
+static int pg_migrate_read_alone(void *data, migrate_row *row, void *row_data, struct errbuf *e)
+{
+    static const char sql[] =
+        MIGRATE_LOCK_WAIT "; SELECT pg_advisory_xact_lock_shared(" MIGRATE_LOCK "); " MIGRATE_READ;
+
+    return migrate_read(data, sql, row, row_data, e);
+}
+
+/* What follows a statement that fails is not looked at. */
 static int pg_migrate_step(void *data, const struct migration *m, bool up, const char *checksum,
                            struct errbuf *e)
 {
     struct errbuf ignored;
+    struct buf sql;
     int status = migrate_exec(data, "BEGIN", e);
 
     if (status == 0 && !up && strcmp(m->name, "packed") == 0)
         status = pg_unpack_all(data, e);
+    buf_init(&sql, MIGRATE_SQL_MAX);
+    buf_printf(&sql, "%s\n;", up ? m->up : m->down);
+    if (up) /* names and checksums are ours, and hold no quotes */
+        buf_printf(&sql, "INSERT INTO schema_migrations VALUES (%d, '%s', '%s', %" PRId64 ");",
+                   m->number, m->name, checksum, clock_wall_ms());
+    else
+        buf_printf(&sql, "DELETE FROM schema_migrations WHERE number = %d;", m->number);
+    buf_append_z(&sql, "COMMIT");
     if (status == 0)
-        status = migrate_exec(data, up ? m->up : m->down, e);
-    if (status == 0)
-        status = migrate_record(data, m, up, checksum, e);
-    if (status == 0)
-        status = migrate_exec(data, "COMMIT", e);
+        status = migrate_exec(data, sql.data, e);
+    buf_deinit(&sql);
     if (status < 0)
         migrate_exec(data, "ROLLBACK", &ignored);
     return status;
@@ -124,6 +135,20 @@ static void migrate_quiet(void *data, const char *notice)
     (void)notice;
 }
 
+/* Nearly always there is nothing to be done, and one round trip says so. */
+static bool migrate_is_done(PGconn *handle, struct migrate_status *out)
+{
+    static const struct migrate_ops ops = {.read = pg_migrate_read_alone};
+    struct migrate_status status = {0, migrate_count(pg_migrations)};
+
+    if (migrate_applied(&ops, handle, pg_migrations, &status.applied, NULL) < 0 ||
+        status.applied != status.newest)
+        return false;
+    if (out)
+        *out = status;
+    return true;
+}
+
 int pg_migrate_handle(PGconn *handle, int target, void (*say)(const char *line),
                       struct migrate_status *out, struct errbuf *e)
 {
@@ -131,6 +156,8 @@ int pg_migrate_handle(PGconn *handle, int target, void (*say)(const char *line),
 
     e = e ? e : &ours;
     PQsetNoticeProcessor(handle, migrate_quiet, NULL);
+    if (target < 0 && migrate_is_done(handle, out))
+        return 0;
     int status = migrate_exec(handle, MIGRATE_LOCK_WAIT, e);
     if (status == 0)
         status = migrate_exec(handle, "SELECT pg_advisory_lock(" MIGRATE_LOCK ")", e);

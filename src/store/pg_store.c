@@ -494,11 +494,12 @@ int pg_store_open(struct store **out, struct uv_loop_s *loop, const char *url, i
     if (status < 0)
         return status;
     status = pg_migrate_handle(handle, migrate ? MIGRATE_NEWEST : MIGRATE_CHECK, NULL, NULL, e);
-    PQfinish(handle);
-    if (status < 0)
+    if (status < 0) {
+        PQfinish(handle);
         return status;
+    }
     struct pg_store *s = store_create(loop, url, readers);
-    pg_conn_open(&s->workers[PG_WRITER].conn);
+    pg_conn_take(&s->workers[PG_WRITER].conn, handle);
     *out = &s->base;
     return 0;
 }
