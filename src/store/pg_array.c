@@ -13,6 +13,11 @@ static void array_put32(uint8_t *p, uint32_t v)
         p[i] = (uint8_t)(v >> 8 * (3 - i));
 }
 
+static uint32_t array_get32(const uint8_t *p)
+{
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
 static uint32_t array_type(char letter)
 {
     switch (letter) { /* pg_type.dat */
@@ -144,20 +149,55 @@ void pg_rows_bind(struct pg_rows *r, struct pgq *q)
         pgq_bytes(q, &r->column[i]);
 }
 
+/* The next value of a column: where its array goes on. */
+static size_t rows_value(const struct buf *column, size_t at, struct pgq *q)
+{
+    const uint8_t *p = (const uint8_t *)column->data + at;
+    uint32_t n = array_get32(p);
+
+    if (n == UINT32_MAX) {
+        pgq_str(q, STR_NULL);
+        return at + 4;
+    }
+    pgq_str(q, (struct str){(const char *)p + 4, n});
+    return at + 4 + n;
+}
+
+void pg_rows_bind_first(struct pg_rows *r, struct pgq *q)
+{
+    assert(r->count > 0 && r->at == r->columns && !r->overflow);
+    for (int i = 0; i < r->columns; i++)
+        rows_value(&r->column[i], ARRAY_HEAD, q);
+}
+
+static void rows_add_ones(struct pg_rows *r, struct pg_conn *c)
+{
+    size_t at[PG_COLUMNS_MAX];
+
+    for (int i = 0; i < r->columns; i++)
+        at[i] = ARRAY_HEAD;
+    for (int row = 0; row < r->count; row++) {
+        struct pgq q;
+        pgq_start(&q, c, r->one);
+        for (int i = 0; i < r->columns; i++)
+            at[i] = rows_value(&r->column[i], at[i], &q);
+        pgq_end(&q);
+    }
+}
+
 void pg_rows_add(struct pg_rows *r, struct pg_conn *c)
 {
     struct pgq q;
 
     if (r->count == 0)
         return;
+    if (r->count <= r->ones) {
+        rows_add_ones(r, c);
+        return;
+    }
     pgq_start(&q, c, r->sql);
     pg_rows_bind(r, &q);
     pgq_end(&q);
-}
-
-static uint32_t array_get32(const uint8_t *p)
-{
-    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
 void pg_floats_write(struct buf *out, const float *v, unsigned count)

@@ -17,6 +17,9 @@
 
 struct pg_rows {
     enum pg_sql sql;
+    enum pg_sql
+        one;  /* the statement of a single row with the same parameters, as plain values; or 0 */
+    int ones; /* at most so many rows are written by it, one after the other */
     const char
         *types; /* a letter for each column: u(uid), i(nteger), t(ext), b(oolean), y (bytea) */
     int columns, count;
@@ -43,7 +46,9 @@ void pg_rows_packed(struct pg_rows *r, struct str s); /* bytes; NULL stays NULL 
 void pg_rows_close(struct pg_rows *r);
 /* Closes the arrays and gives them to q as its next parameters. */
 void pg_rows_bind(struct pg_rows *r, struct pgq *q);
-/* The whole statement; nothing when there are no rows. */
+/* The first row alone, as plain values: the parameters of `one`. */
+void pg_rows_bind_first(struct pg_rows *r, struct pgq *q);
+/* The whole statement, or `one` for each of few rows; nothing when there are no rows. */
 void pg_rows_add(struct pg_rows *r, struct pg_conn *c);
 
 /* A float4[] by itself. */

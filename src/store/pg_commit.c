@@ -55,23 +55,27 @@ enum commit_part {
     PART_COUNT,
 };
 
+/* Of the parts that commits of one session have, `one` is the statement of a row; nodes come in
+ * twos and threes. */
 static const struct {
     enum pg_sql sql;
     const char *types;
+    enum pg_sql one;
+    int ones;
 } commit_parts[PART_COUNT] = {
     [PART_WORKSPACES] = {PG_WORKSPACES_MAKE, "t"},
-    [PART_SESSIONS] = {PG_SESSION_INSERT, PG_SESSION_TYPES},
-    [PART_DETAILS] = {PG_DETAILS_INSERT, PG_DETAILS_TYPES},
+    [PART_SESSIONS] = {PG_SESSION_INSERT, PG_SESSION_TYPES, PG_SESSION_INSERT_ONE, 1},
+    [PART_DETAILS] = {PG_DETAILS_INSERT, PG_DETAILS_TYPES, PG_DETAILS_INSERT_ONE, 1},
     [PART_META] = {PG_META_UPDATE, PG_META_TYPES},
     [PART_META_DETAILS] = {PG_META_DETAILS, PG_META_DETAILS_TYPES},
-    [PART_UPDATES] = {PG_SESSION_UPDATE, "ubttiiiitttttttyy"},
-    [PART_EVENTS] = {PG_EVENTS_INSERT, "uiiity"},
-    [PART_RUNS] = {PG_RUNS_UPSERT, "uuttiittiitttity"},
+    [PART_UPDATES] = {PG_SESSION_UPDATE, "ubttiiiitttttttyy", PG_SESSION_UPDATE_ONE, 1},
+    [PART_EVENTS] = {PG_EVENTS_INSERT, "uiiity", PG_EVENTS_INSERT_ONE, 1},
+    [PART_RUNS] = {PG_RUNS_UPSERT, "uuttiittiitttity", PG_RUNS_UPSERT_ONE, 3},
     [PART_EFFECTS] = {PG_EFFECTS_INSERT, "uutt"},
     [PART_EFFECTS_DONE] = {PG_EFFECTS_DELETE, "uu"},
     [PART_TIMERS] = {PG_TIMERS_UPSERT, "uuiti"},
     [PART_TIMERS_DONE] = {PG_TIMERS_DELETE, "uu"},
-    [PART_MESSAGES] = {PG_MESSAGES_INSERT, "uiiuuttttittt"},
+    [PART_MESSAGES] = {PG_MESSAGES_INSERT, "uiiuuttttittt", PG_MESSAGES_INSERT_ONE, 1},
     [PART_WITHHELD_CLEAR] = {PG_WITHHELD_CLEAR, "u"},
     [PART_WITHHELD] = {PG_WITHHELD_INSERT, "uit"},
     [PART_KEYS] = {PG_KEYS_INSERT, "ttiiiti"},
@@ -106,8 +110,11 @@ struct pg_commit *pg_commit_create(void)
 {
     struct pg_commit *c = mem_zalloc(sizeof(*c));
 
-    for (int i = 0; i < PART_COUNT; i++)
+    for (int i = 0; i < PART_COUNT; i++) {
         pg_rows_init(&c->parts[i], commit_parts[i].sql, commit_parts[i].types);
+        c->parts[i].one = commit_parts[i].one;
+        c->parts[i].ones = commit_parts[i].ones;
+    }
     pg_rows_init(&c->lock, PG_COMMIT_CHECK, "uiii");
     pg_rows_init(&c->judge, PG_COMMIT_JUDGE, "uiity");
     pg_rows_init(&c->keys, PG_COMMIT_KEYS_TAKEN, "tt");
@@ -638,6 +645,12 @@ static void commit_add_check(struct pg_job *j)
     }
     if (c->lock.count == 0)
         return;
+    if (c->lock.count == 1) {
+        pgq_start(&q, j->conn, PG_COMMIT_CHECK_ONE);
+        pg_rows_bind_first(&c->lock, &q);
+        pgq_end(&q);
+        return;
+    }
     commit_add_lock(j, &c->lock);
     pgq_start(&q, j->conn, PG_COMMIT_CHECK);
     pg_rows_bind(&c->lock, &q);

@@ -5,6 +5,7 @@
 #include "store/pg_sql_hooks.h"
 #include "store/pg_sql_interrupts.h"
 #include "store/pg_sql_portable.h"
+#include "store/pg_sql_rows.h"
 #include "store/pg_sql_schedules.h"
 #include "store/rules.h"
 
@@ -333,6 +334,14 @@ const char *const pg_sql_texts[PG_SQL_COUNT] = {
         " WHERE o.id = d.id OFFSET 0) AS s WHERE s.epoch <= d.epoch AND NOT EXISTS"
         " (SELECT FROM session_events AS e WHERE e.session_id = d.id AND e.seq_last >= d.first"
         " AND " SINCE_S " AND e.at <= d.at + 86400000 OFFSET 0)",
+    /* Of one session, the lock and the look at once. Where the lock had to be waited for, events
+     * are looked at as of before: whoever wrote any meanwhile has a later epoch, or is a try of
+     * ours, and after one of those the judge comes first. */
+    [PG_COMMIT_CHECK_ONE] =
+        "SELECT sluice_expect(count(*) = 1) FROM (SELECT o.epoch, o.created_at FROM sessions AS o"
+        " WHERE o.id = $1::uuid FOR NO KEY UPDATE OF o) AS s WHERE s.epoch <= $2::bigint"
+        " AND NOT EXISTS (SELECT FROM session_events AS e WHERE e.session_id = $1::uuid"
+        " AND e.seq_last >= $3::bigint AND " SINCE_S " AND e.at <= $4::bigint + 86400000 OFFSET 0)",
     [PG_COMMIT_JUDGE] =
         "SELECT d.n, s.epoch, EXISTS (SELECT FROM session_events AS e WHERE e.session_id = d.id"
         " AND e.seq_last = d.last AND " SINCE_S " AND e.seq_first = d.first AND e.frames = d.frames"
@@ -354,36 +363,10 @@ const char *const pg_sql_texts[PG_SQL_COUNT] = {
         " FROM session_commands AS o WHERE o.command_id = d.id AND o.session_id = d.session_id"
         " OFFSET 0) AS c ON true ORDER BY d.n",
 
-    [PG_SESSION_INSERT] =
-        "INSERT INTO sessions (id, workspace, epoch, created_at, stored_only, name, group_id,"
-        " user_id, tags, workflow_id, workflow_version, owner, parent_session, parent_seq,"
-        " parent_run, busy, status, reason, last_seq, started_at, ended_at, updated_at, output,"
-        " error, node_statuses, waiting, usage, vars, state, waiting_packed, state_packed, "
-        "version) SELECT id, workspace,"
-        " epoch, created_at, stored_only, name, group_id, user_id, tags, workflow_id,"
-        " workflow_version, CASE WHEN ended_at = 0 THEN owner END, parent_session, parent_seq,"
-        " parent_run, busy, status, reason, last_seq, started_at, ended_at, updated_at, output,"
-        " error, node_statuses::jsonb, waiting, usage, vars, state, waiting_packed, state_packed, "
-        "version FROM (SELECT"
-        " unnest($1::uuid[]) AS id, unnest($2::text[]) AS workspace, unnest($3::bigint[]) AS"
-        " epoch, unnest($4::bigint[]) AS created_at, unnest($5::boolean[]) AS stored_only,"
-        " unnest($6::text[]) AS name, unnest($7::text[]) AS group_id, unnest($8::text[]) AS"
-        " user_id, unnest($9::text[]) AS tags, unnest($10::text[]) AS workflow_id,"
-        " unnest($11::bigint[]) AS workflow_version, unnest($12::uuid[]) AS owner,"
-        " unnest($13::uuid[]) AS parent_session, unnest($14::bigint[]) AS parent_seq,"
-        " unnest($15::uuid[]) AS parent_run, unnest($16::boolean[]) AS busy, unnest($17::text[])"
-        " AS status, unnest($18::text[]) AS reason, unnest($19::bigint[]) AS last_seq,"
-        " unnest($20::bigint[]) AS started_at, unnest($21::bigint[]) AS ended_at,"
-        " unnest($22::bigint[]) AS updated_at, unnest($23::text[]) AS output, unnest($24::text[])"
-        " AS error, unnest($25::text[]) AS node_statuses, unnest($26::text[]) AS waiting,"
-        " unnest($27::text[]) AS usage, unnest($28::text[]) AS vars, unnest($29::text[]) AS"
-        " state, unnest($30::bytea[]) AS waiting_packed, unnest($31::bytea[]) AS state_packed,"
-        " unnest($32::bigint[]) AS version) AS d",
-    [PG_DETAILS_INSERT] =
-        "INSERT INTO session_details (session_id, input, metadata, settings, thread_configs,"
-        " workflow_state, budget, graph, checksum) SELECT unnest($1::uuid[]), unnest($2::text[]),"
-        " unnest($3::text[]), unnest($4::text[]), unnest($5::text[]), unnest($6::text[]),"
-        " unnest($7::text[]), unnest($8::text[]), unnest($9::text[])",
+    [PG_SESSION_INSERT] = SESSION_ROWS(PG_OF_ARRAYS),
+    [PG_SESSION_INSERT_ONE] = SESSION_ROWS(PG_OF_VALUES),
+    [PG_DETAILS_INSERT] = DETAILS_ROWS(PG_OF_ARRAYS),
+    [PG_DETAILS_INSERT_ONE] = DETAILS_ROWS(PG_OF_VALUES),
     /* What may be changed of a session's meta part, and what more of a stored one. */
     [PG_META_UPDATE] =
         "UPDATE sessions AS s SET name = d.name, tags = d.tags, version = d.version,"
@@ -421,11 +404,16 @@ const char *const pg_sql_texts[PG_SQL_COUNT] = {
         " AS d (id, busy, status, reason, last_seq, started_at, ended_at, updated_at, output,"
         " error, node_statuses, waiting, usage, vars, state, waiting_packed, "
         "state_packed)" WHERE_ROW_OF("sessions", "s", "o.id = d.id"),
-    [PG_EVENTS_INSERT] =
-        "INSERT INTO session_events (session_id, seq_last, seq_first, at, frames, frames_packed)"
-        " SELECT"
-        " unnest($1::uuid[]), unnest($2::bigint[]), unnest($3::bigint[]), unnest($4::bigint[]),"
-        " unnest($5::text[]), unnest($6::bytea[])",
+    [PG_SESSION_UPDATE_ONE] =
+        "UPDATE sessions SET busy = $2::boolean, status = $3::text, reason = $4::text,"
+        " last_seq = $5::bigint, started_at = $6::bigint, ended_at = $7::bigint,"
+        " updated_at = $8::bigint, output = $9::text, error = $10::text,"
+        " node_statuses = $11::text::jsonb, waiting = $12::text, usage = $13::text,"
+        " vars = $14::text, state = $15::text, waiting_packed = $16::bytea,"
+        " state_packed = $17::bytea,"
+        " owner = CASE WHEN $7::bigint = 0 THEN owner END WHERE id = $1::uuid",
+    [PG_EVENTS_INSERT] = EVENTS_ROWS(PG_OF_ARRAYS),
+    [PG_EVENTS_INSERT_ONE] = EVENTS_ROWS(PG_OF_VALUES),
     /* All or none: all when the owner's row stands, and each session is its own, of no later epoch.
      * Sessions are claimed from a dead owner only after its row was deleted, and that waits for
      * this lock: so one row is locked, instead of each session's. $6: epochs, $7: the owner. */
@@ -437,21 +425,8 @@ const char *const pg_sql_texts[PG_SQL_COUNT] = {
         " unnest($1::uuid[], $6::bigint[]) AS k (id, epoch) CROSS JOIN LATERAL (SELECT FROM"
         " sessions AS o WHERE o.id = k.id AND o.owner = i.id AND o.epoch <= k.epoch OFFSET 0) AS"
         " s) = cardinality($1::uuid[])",
-    [PG_RUNS_UPSERT] =
-        "INSERT INTO node_runs (session_id, run_id, node_id, kind, iteration, attempt, status,"
-        " branch, started_at, ended_at, output, error, interrupt, updated_at, progress,"
-        " interrupt_packed) SELECT"
-        " unnest($1::uuid[]), unnest($2::uuid[]), unnest($3::text[]), unnest($4::text[]),"
-        " unnest($5::bigint[]), unnest($6::bigint[]), unnest($7::text[]), unnest($8::text[]),"
-        " unnest($9::bigint[]), unnest($10::bigint[]), unnest($11::text[]), unnest($12::text[]),"
-        " unnest($13::text[]), unnest($14::bigint[]), unnest($15::text[]), unnest($16::bytea[]) ON "
-        "CONFLICT"
-        " (session_id, run_id) DO UPDATE SET node_id = excluded.node_id, kind = excluded.kind,"
-        " iteration = excluded.iteration, attempt = excluded.attempt, status = excluded.status,"
-        " branch = excluded.branch, started_at = excluded.started_at, ended_at ="
-        " excluded.ended_at, output = excluded.output, error = excluded.error, interrupt ="
-        " excluded.interrupt, updated_at = excluded.updated_at, progress = excluded.progress,"
-        " interrupt_packed = excluded.interrupt_packed",
+    [PG_RUNS_UPSERT] = RUNS_ROWS(PG_OF_ARRAYS),
+    [PG_RUNS_UPSERT_ONE] = RUNS_ROWS(PG_OF_VALUES),
     [PG_EFFECTS_INSERT] =
         "INSERT INTO effects (session_id, run_id, kind, request) SELECT unnest($1::uuid[]),"
         " unnest($2::uuid[]), unnest($3::text[]), unnest($4::text[]) ON CONFLICT DO NOTHING",
@@ -468,13 +443,8 @@ const char *const pg_sql_texts[PG_SQL_COUNT] = {
         "DELETE FROM timers AS t USING unnest($1::uuid[], $2::uuid[]) AS d (session_id, "
         "timer_id)" WHERE_ROW_OF("timers", "t",
                                  "o.session_id = d.session_id AND o.timer_id = d.timer_id"),
-    [PG_MESSAGES_INSERT] =
-        "INSERT INTO session_messages (session_id, created_at, seq, message_id, run_id, node_id,"
-        " role, agent_id, finish_reason, token_count, content, thinking, tool_calls) SELECT"
-        " unnest($1::uuid[]), unnest($2::bigint[]), unnest($3::bigint[]), unnest($4::uuid[]),"
-        " unnest($5::uuid[]), unnest($6::text[]), unnest($7::text[]), unnest($8::text[]),"
-        " unnest($9::text[]), unnest($10::bigint[]), unnest($11::text[]), unnest($12::text[]),"
-        " unnest($13::text[]) ON CONFLICT DO NOTHING",
+    [PG_MESSAGES_INSERT] = MESSAGES_ROWS(PG_OF_ARRAYS),
+    [PG_MESSAGES_INSERT_ONE] = MESSAGES_ROWS(PG_OF_VALUES),
     [PG_WITHHELD_CLEAR] = "DELETE FROM withheld_inputs AS w WHERE w.session_id = ANY ($1::uuid[])",
     [PG_WITHHELD_INSERT] =
         "INSERT INTO withheld_inputs (session_id, ord, input) SELECT unnest($1::uuid[]),"

@@ -436,8 +436,84 @@ static void common_commits_take_one_round_trip(void **state)
         rig_delta_deinit(&x);
         rig_session(r, "running", T0 + i);
     }
-    assert_true(pg_of(r)->workers[PG_WRITER].conn.prepared[PG_COMMIT_CHECK]);
+    assert_true(pg_of(r)->workers[PG_WRITER].conn.prepared[PG_COMMIT_CHECK_ONE]);
     assert_false(pg_of(r)->workers[PG_WRITER].conn.prepared[PG_COMMIT_JUDGE]);
+}
+
+/* One session by statements of values, or two at once by statements of arrays. */
+static void write_alike(struct rig *r, size_t count, struct rig_delta *x, bool *refused)
+{
+    struct delta *deltas[2] = {&x[0].d, &x[1].d};
+
+    assert_int_equal(rig_commit_many(r, deltas, count, refused), 0);
+    for (size_t i = 0; i < count; i++)
+        rig_delta_deinit(&x[i]);
+}
+
+/* New sessions, then something of every kind; with one node run or more than are written singly. */
+static void make_alike(struct rig *r, size_t count, int runs)
+{
+    struct message_row messages[2];
+    struct run_row rows[2][5];
+    struct interrupt_row asked[2];
+    struct rig_delta x[2];
+    struct id ids[2];
+    bool refused[2];
+
+    for (size_t i = 0; i < count; i++) {
+        rig_new_session(r, &x[i], "running", T0);
+        ids[i] = x[i].d.session_id;
+    }
+    write_alike(r, count, x, refused);
+    for (size_t i = 0; i < count; i++) {
+        make_step(r, &x[i], ids[i], 2, 3, &messages[i], rows[i]);
+        for (int k = 1; k < runs; k++) {
+            rows[i][k] = rows[i][0];
+            rows[i][k].run_id = rig_id(r, T0);
+            rows[i][k].next = NULL;
+            rows[i][k - 1].next = &rows[i][k];
+        }
+        asked[i] = (struct interrupt_row){.interrupt_id = rig_id(r, T0),
+                                          .node_id = STR("n"),
+                                          .kind = STR("review"),
+                                          .status = STR("pending"),
+                                          .created_at = T0};
+        x[i].d.interrupts = &asked[i];
+    }
+    write_alike(r, count, x, refused);
+    for (size_t i = 0; i < count; i++) {
+        rig_events(&x[i], ids[i], 3, 3); /* a number that stands */
+        x[i].core = rig_core("running");
+        x[i].d.core = &x[i].core;
+    }
+    write_alike(r, count, x, refused);
+    assert_true(refused[0] && (count == 1 || refused[1]));
+}
+
+#define KINDS(table, less)                                                                         \
+    "SELECT count(DISTINCT to_jsonb(t) - ARRAY['session_id', " less "]) FROM " table " AS t"
+
+/* However a commit is written, the rows are the same. */
+static void one_session_is_written_as_many_are(void **state)
+{
+    struct rig *r = *state;
+
+    make_alike(r, 1, 3);
+    make_alike(r, 2, 3);
+    make_alike(r, 1, 5);
+    assert_true(pg_of(r)->workers[PG_WRITER].conn.prepared[PG_COMMIT_CHECK]);
+    assert_true(pg_of(r)->workers[PG_WRITER].conn.prepared[PG_SESSION_UPDATE]);
+    assert_true(pg_of(r)->workers[PG_WRITER].conn.prepared[PG_SESSION_UPDATE_ONE]);
+    assert_true(pg_of(r)->workers[PG_WRITER].conn.prepared[PG_RUNS_UPSERT]);
+    assert_true(pg_of(r)->workers[PG_WRITER].conn.prepared[PG_RUNS_UPSERT_ONE]);
+    assert_int_equal(ask(r, KINDS("sessions", "'id', 'key'")), 1);
+    assert_int_equal(ask(r, KINDS("session_details", "''")), 1);
+    assert_int_equal(ask(r, KINDS("session_events", "''")), 2);
+    assert_int_equal(ask(r, KINDS("node_runs", "'run_id'")), 1);
+    assert_int_equal(ask(r, KINDS("session_messages", "'message_id'")), 1);
+    assert_int_equal(ask(r, KINDS("interrupts", "'interrupt_id', 'run_id'")), 1);
+    assert_int_equal(ask(r, "SELECT count(*) FROM sessions"), 4);
+    assert_int_equal(ask(r, "SELECT count(*) FROM node_runs"), 3 + 6 + 5);
 }
 
 /* ---- events alone, of one owner's sessions ---- */
@@ -902,6 +978,7 @@ int main(void)
         ONE(of_two_with_one_key_the_first_is_written),
         ONE(a_row_may_come_twice_in_a_delta),
         ONE(common_commits_take_one_round_trip),
+        ONE(one_session_is_written_as_many_are),
         ONE(events_of_an_owner_take_one_statement),
         ONE(events_of_an_owner_that_come_again_count_as_written),
         ONE(events_of_a_former_owner_are_refused),
