@@ -69,6 +69,9 @@ async function memory(found) {
   };
   try {
     for (let i = 0; i < 5; i++) await rig.suspend(many); // fills the caches of the store
+    const seen = await rig.server.execute('review', { n: 1 });
+    (await rig.viewers(seen, many + 64)).forEach((ws) => ws.terminate()); // what viewers leave behind is no session's
+    await rig.until('sluice_websockets', 0);
     await rig.until('sluice_sessions_live', 0);
     const empty = await heap();
     await rig.suspend(many);
