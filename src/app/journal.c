@@ -27,6 +27,7 @@ int journal_open(struct journal *j, struct app *a)
 {
     memset(j, 0, sizeof(*j));
     j->app = a;
+    list_init(&j->urgent);
     list_init(&j->marked);
     j->gather_ns = JOURNAL_GATHER_US * UINT64_C(1000);
     j->entries = mem_calloc(JOURNAL_BATCH_MAX, sizeof(*j->entries));
@@ -63,11 +64,14 @@ void journal_mark_chunk(struct journal *j, struct live *l)
     j->chunks++;
 }
 
+/* Whoever waits for this is told first when it is durable, before all viewers of the chunks. */
 void journal_mark(struct journal *j, struct live *l)
 {
-    if (!list_is_linked(&l->marked))
-        list_append(&j->marked, &l->marked);
-    j->is_urgent = true;
+    if (l->is_urgent)
+        return;
+    l->is_urgent = true;
+    list_remove(&l->marked); /* it may have been marked by a chunk */
+    list_append(&j->urgent, &l->marked);
 }
 
 void journal_drain(struct journal *j, void (*drained)(void *data), void *data)
@@ -104,9 +108,9 @@ static void journal_answer(struct list *replies)
 
 /* A commit begins: do chunks gather until the next one? One that somebody waited for does not tell
  * that they no longer do. */
-static void journal_crowd(struct journal *j)
+static void journal_crowd(struct journal *j, bool was_urgent)
 {
-    j->is_crowd = j->chunks > 1 || (j->is_urgent && j->is_crowd);
+    j->is_crowd = j->chunks > 1 || (was_urgent && j->is_crowd);
     if (j->chunks > 1)
         gather_begin(&j->gather);
     if (j->is_crowd)
@@ -114,17 +118,27 @@ static void journal_crowd(struct journal *j)
     else
         gather_end(&j->gather);
     j->chunks = 0;
-    if (list_empty(&j->marked))
-        j->is_urgent = false;
+}
+
+static struct live *journal_next(struct journal *j)
+{
+    struct list *it = list_pop(&j->urgent);
+    if (!it)
+        it = list_pop(&j->marked);
+    if (!it)
+        return NULL;
+    struct live *l = container_of(it, struct live, marked);
+    l->is_urgent = false;
+    return l;
 }
 
 static void journal_collect(struct journal *j)
 {
-    struct list *it;
+    struct live *l;
     int64_t now = clock_wall_ms();
+    bool was_urgent = !list_empty(&j->urgent);
     j->began_ns = clock_mono_ns();
-    while (j->count < JOURNAL_BATCH_MAX && (it = list_pop(&j->marked)) != NULL) {
-        struct live *l = container_of(it, struct live, marked);
+    while (j->count < JOURNAL_BATCH_MAX && (l = journal_next(j)) != NULL) {
         struct journal_entry *en = &j->entries[j->count];
         if (l->is_ahead)
             runner_hold_ahead(l, false);
@@ -144,26 +158,35 @@ static void journal_collect(struct journal *j)
         j->refused[j->count] = false;
         j->count++;
     }
-    journal_crowd(j);
+    journal_crowd(j, was_urgent);
 }
 
 /* May what is marked, or waits in sockets, wait for more of its kind? */
 static bool journal_gathers(const struct journal *j)
 {
-    return j->is_crowd && !j->is_urgent && !j->drained &&
+    return j->is_crowd && list_empty(&j->urgent) && !j->drained &&
            clock_mono_ns() - j->began_ns < j->gather_ns;
 }
 
-/* What waits in sockets goes with the commit that is about to begin. */
+/* What waits in sockets goes with the commit that is about to begin; but one that somebody waits
+ * for does not wait for them, unless they have waited long. */
 static void journal_read(struct journal *j)
 {
-    if (!j->gather.is_on || j->drained)
+    uint64_t now = clock_mono_ns();
+    bool is_urgent = !list_empty(&j->urgent);
+    if (!j->gather.is_on || j->drained || (is_urgent && now - j->read_ns < j->gather_ns))
         return;
+    j->read_ns = now;
     j->is_reading = true;
     gather_read(&j->gather);
     j->is_reading = false;
-    if (j->chunks < 2 && !j->is_urgent)
+    if (j->chunks < 2 && !is_urgent)
         gather_end(&j->gather);
+}
+
+static bool journal_has_marked(const struct journal *j)
+{
+    return !list_empty(&j->urgent) || !list_empty(&j->marked);
 }
 
 /* Nothing of a refused delta was written, so all that waited for it can be begun anew, and the
@@ -309,14 +332,14 @@ static void journal_flush(struct journal *j)
     if (journal_gathers(j))
         return;
     journal_read(j);
-    if (!list_empty(&j->marked))
+    if (journal_has_marked(j))
         journal_collect(j);
     if (j->count > 0) {
         j->in_flight = true;
         journal_submit(j);
         return;
     }
-    if (j->drained && list_empty(&j->marked)) {
+    if (j->drained && !journal_has_marked(j)) {
         void (*drained)(void *) = j->drained;
         j->drained = NULL;
         drained(j->drained_data);

@@ -44,17 +44,18 @@ struct journal {
     uv_check_t check;
     uv_timer_t retry;
     struct gather gather;
-    struct list marked;            /* struct live */
+    struct list urgent;            /* struct live.marked: of more than chunks; committed first */
+    struct list marked;            /* the others */
     struct journal_entry *entries; /* the batch under way */
     struct delta **deltas;
     bool *refused;
     size_t count;
     bool in_flight;
-    bool is_urgent;    /* among the marked is more than chunks */
     bool is_crowd;     /* the last commit had chunks of several sessions */
     bool is_reading;   /* sockets that were set aside */
-    size_t chunks;     /* sessions among the marked that were marked by a chunk */
+    size_t chunks;     /* sessions that were marked by a chunk since the last commit began */
     uint64_t began_ns; /* the last commit */
+    uint64_t read_ns;  /* sockets that were set aside */
     uint64_t gather_ns;
     bool failing;                     /* the last attempt failed */
     unsigned long long refused_total; /* deltas that the store refused: fenced writers, mostly */

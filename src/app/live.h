@@ -28,10 +28,11 @@ struct live {
     struct session *session; /* NULL while it is parked */
     struct parked *parked;   /* else NULL */
     bool waking;             /* parked, and it is being loaded */
+    bool is_urgent;          /* marked, and for more than a chunk */
     bool is_ahead;           /* of the store: its runs are held back until the next take */
     struct gate *gate;
     uint64_t epoch;
-    struct list marked;   /* in journal.marked while it may have something */
+    struct list marked;   /* in journal.urgent or .marked while it may have something */
     struct list replies;  /* struct reply: answers that wait for the next commit */
     struct list runs;     /* struct run (runner.h) */
     unsigned uncommitted; /* entries of the journal under way */

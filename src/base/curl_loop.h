@@ -24,9 +24,8 @@
 
 #include "base/err.h"
 
-/* Of one turn, so that what else waits in the loop waits for a few milliseconds at most: parsing a
- * quarter of a MiB takes about one. */
-#define CURL_LOOP_TURN_BYTES   (256u << 10)
+/* Of one turn, so that what else waits in the loop waits for a millisecond or two. */
+#define CURL_LOOP_TURN_BYTES   (128u << 10)
 #define CURL_LOOP_SOCKET_BYTES 1024u /* what a socket counts for at least: a call costs, too */
 #define CURL_LOOP_BATCH_MAX    64    /* that the set is asked for at once */
 

@@ -257,6 +257,37 @@ static void test_sockets_are_set_aside_in_a_crowd(void **state)
     app_close(a);
 }
 
+static struct live *speaker;
+static bool speaker_was_first;
+
+static void answered_before_the_speaker(struct svc_req *req)
+{
+    speaker_was_first = live_is_durable(speaker);
+    answered(req);
+}
+
+/* Who waits is told before those who only watch, though its session was the last to be marked. */
+static void test_what_somebody_waits_for_is_released_first(void **state)
+{
+    struct app *a = app_open();
+    struct live *one = talk_open(a), *two = talk_open(a);
+    struct asked q;
+    (void)state;
+    speaker = one;
+    speaker_was_first = true;
+    say(one, "a");
+    say(two, "a");
+    ask_init(&q, SVC_PAUSE);
+    q.req.done = answered_before_the_speaker;
+    q.req.session_id = two->id;
+    service_submit(&a->service, &q.req);
+    turn_until(a, &q);
+    assert_false(speaker_was_first);
+    turn_until_durable(a, one);
+    svc_req_deinit(&q.req);
+    app_close(a);
+}
+
 /* Nothing else wakes the loop: the batch goes out all the same. */
 static void test_a_crowd_that_falls_silent_is_written(void **state)
 {
@@ -459,6 +490,7 @@ int main(void)
         cmocka_unit_test(test_a_failed_commit_is_tried_again_with_the_same_rows),
         cmocka_unit_test(test_chunks_of_a_crowd_gather),
         cmocka_unit_test(test_sockets_are_set_aside_in_a_crowd),
+        cmocka_unit_test(test_what_somebody_waits_for_is_released_first),
         cmocka_unit_test(test_a_crowd_that_falls_silent_is_written),
         cmocka_unit_test(test_a_session_ahead_of_the_store_is_held),
         cmocka_unit_test(test_a_session_out_of_memory_is_woken_by_its_answer),
