@@ -283,23 +283,43 @@ static int commit_withheld(struct sqlite_db *db, const struct delta *d, int64_t 
     return status;
 }
 
+/* Whether the row has the delta's events, as its own or among others that were folded with them. */
+static bool commit_is_part(const struct event_row *row, const struct delta *d)
+{
+    struct str rest = row->frames, want = buf_str(&d->events);
+
+    if (row->seq_first > d->seq_first)
+        return false;
+    for (int64_t seq = row->seq_first; seq < d->seq_first; seq++) {
+        const char *nl = rest.n > 0 ? memchr(rest.p, '\n', rest.n) : NULL;
+        if (!nl)
+            return false;
+        rest.n -= (size_t)(nl + 1 - rest.p);
+        rest.p = nl + 1;
+    }
+    if (rest.n < want.n || memcmp(rest.p, want.p, want.n) != 0)
+        return false;
+    return rest.n == want.n ? row->seq_last == d->seq_last
+                            : rest.p[want.n] == '\n' && row->seq_last > d->seq_last;
+}
+
 /* Whether the very events of the delta are stored: it was written before. Without events there is
  * nothing to tell by, and nothing to lose either: its other rows may be written twice. */
-static int commit_is_repeated(struct sqlite_db *db, const struct delta *d, struct str packed,
+static int commit_is_repeated(struct sqlite_db *db, struct arena *a, const struct delta *d,
                               int64_t key, bool *out)
 {
     struct sqlq q;
 
     *out = false;
-    sqlq_start(&q, db, SQL_EVENTS_SAME);
+    sqlq_start(&q, db, SQL_EVENTS_FROM);
     sqlq_bind_i64(&q, key);
     sqlq_bind_i64(&q, d->seq_last);
-    sqlq_bind_i64(&q, d->seq_first);
-    sqlq_bind_str(&q, packed.p ? STR("") : buf_str(&d->events));
-    sqlq_bind_packed(&q, packed);
     int more = sqlq_next(&q);
     if (more > 0) {
-        *out = sqlq_i64(&q) != 0;
+        struct event_row row = {.seq_first = sqlq_i64(&q)};
+        row.seq_last = sqlq_i64(&q);
+        row.frames = sqlq_text(&q, a);
+        *out = commit_is_part(&row, d);
         sqlq_end(&q);
     }
     return more < 0 ? more : 0;
@@ -330,7 +350,7 @@ static int commit_parts(struct sqlite_db *db, struct arena *a, const struct delt
 
 /* A session that is there already: 0 and *repeated, or a refusal. */
 static int commit_admit(struct sqlite_db *db, struct arena *a, const struct delta *d,
-                        struct str packed, const struct sqlite_session *session, bool *repeated)
+                        const struct sqlite_session *session, bool *repeated)
 {
     char id[ID_TEXT_BYTES + 1];
 
@@ -340,7 +360,7 @@ static int commit_admit(struct sqlite_db *db, struct arena *a, const struct delt
         return sqlite_db_refuse(db, ERR_STALE, "session %s has another owner by now", id);
     /* Only these can have been written before and do harm: see the top of the file. */
     if (d->seq_last > 0 && (d->is_new || d->idempotency || d->commands_done)) {
-        int status = commit_is_repeated(db, d, packed, session->key, repeated);
+        int status = commit_is_repeated(db, a, d, session->key, repeated);
         if (status < 0 || *repeated)
             return status;
     }
@@ -355,15 +375,20 @@ static int commit_admit(struct sqlite_db *db, struct arena *a, const struct delt
 
 /* The events of an old session come before anything else of its delta: their numbers tell whether
  * it was written before. 1: written; 0: it was; or a refusal. */
-static int commit_events_first(struct sqlite_db *db, const struct delta *d, struct str packed,
-                               int64_t key)
+static int commit_events_first(struct sqlite_db *db, struct arena *a, const struct delta *d,
+                               struct str packed, int64_t key)
 {
     bool repeated = false;
-    int written = d->seq_last > 0 ? commit_events(db, d, packed, key) : 1;
+    int64_t stored = 0;
+    int status = d->seq_last > 0 && !d->is_new ? sqlite_events_stored(db, key, &stored) : 0;
 
+    if (status < 0 || d->seq_last == 0)
+        return status < 0 ? status : 1;
+    /* A row may have these numbers among others, which no unique index tells. */
+    int written = stored < d->seq_first ? commit_events(db, d, packed, key) : 0;
     if (written != 0)
         return written;
-    int status = commit_is_repeated(db, d, packed, key, &repeated);
+    status = commit_is_repeated(db, a, d, key, &repeated);
     if (status < 0 || repeated)
         return status;
     return sqlite_db_refuse(db, ERR_CONFLICT, "other events have these numbers");
@@ -372,12 +397,22 @@ static int commit_events_first(struct sqlite_db *db, const struct delta *d, stru
 int sqlite_commit_delta(struct sqlite_db *db, struct arena *a, const struct delta *d)
 {
     struct sqlite_session session = {.key = 0};
-    struct rules_packed packed = rules_pack(sqlite_packer(db), d, a);
     bool repeated = false;
+    int status = 0;
 
-    int status = sqlite_session_find(db, &d->session_id, &session);
+    if (db->recent && !db->careful && sqlite_recent_fits(d)) {
+        bool taken = false;
+        status = sqlite_recent_append(db, d, &taken);
+        if (status < 0 || taken)
+            return status;
+    }
+    status = sqlite_recent_settle(db, &d->session_id);
+    if (status < 0)
+        return status;
+    struct rules_packed packed = rules_pack(sqlite_packer(db), d, a);
+    status = sqlite_session_find(db, &d->session_id, &session);
     if (status == 0)
-        status = commit_admit(db, a, d, packed.events, &session, &repeated);
+        status = commit_admit(db, a, d, &session, &repeated);
     else if (status == ERR_NOT_FOUND && d->is_new)
         status = 0;
     if (status == 0 && !repeated)
@@ -389,7 +424,7 @@ int sqlite_commit_delta(struct sqlite_db *db, struct arena *a, const struct delt
         status = commit_session_insert(db, d, &packed, &session.key);
     if (status < 0)
         return status;
-    int written = commit_events_first(db, d, packed.events, session.key);
+    int written = commit_events_first(db, a, d, packed.events, session.key);
     if (written <= 0)
         return written;
     if (d->meta && !d->is_new)
@@ -405,7 +440,10 @@ static int commit_delta_alone(struct sqlite_db *db, struct arena *a, const struc
 {
     char id[ID_TEXT_BYTES + 1];
 
-    int status = sqlite_db_savepoint(db);
+    int status =
+        sqlite_recent_settle(db, &d->session_id); /* not to be rolled back with the delta */
+    if (status == 0)
+        status = sqlite_db_savepoint(db);
     if (status < 0)
         return status;
     status = sqlite_commit_delta(db, a, d);

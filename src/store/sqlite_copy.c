@@ -51,6 +51,11 @@ static int end_begin(struct copy_end *end, bool writes, struct errbuf *e)
     int status =
         sqlite_migrate_db(&end->db, writes ? MIGRATE_NEWEST : MIGRATE_CHECK, NULL, NULL, e);
 
+    if (status == 0) {
+        status = sqlite_recent_recover(&end->db); /* its server may have been killed */
+        if (status < 0)
+            *e = end->db.error;
+    }
     /* A target without its rows' parents cannot be: the check is put off to the end. */
     if (status == 0 && writes)
         status = end_exec(end, "PRAGMA synchronous = FULL", e);

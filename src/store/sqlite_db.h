@@ -25,13 +25,18 @@
 #include "base/id.h"
 #include "store/sqlite_sql.h"
 
+struct sqlite_recent; /* sqlite_recent.h */
+struct recent_view;
+
 struct sqlite_db {
     sqlite3 *handle;
     sqlite3_stmt *stmts[SQL_COUNT];
     struct packer *packer; /* see sqlite_packer() */
     bool failed;           /* since sqlite_db_begin: the transaction must be rolled back */
-    bool careful;        /* a commit was refused as a whole: find out which of its deltas it was */
-    struct errbuf error; /* of the last failure */
+    bool careful; /* a commit was refused as a whole: find out which of its deltas it was */
+    struct sqlite_recent *recent;   /* the writer's; NULL: events go to session_events alone */
+    const struct recent_view *view; /* a reader's, while it reads */
+    struct errbuf error;            /* of the last failure */
 };
 
 enum sqlite_role {

@@ -23,6 +23,7 @@
 
 #define MIGRATE_LOCK_WAIT_MS 10000
 #define MIGRATE_LOCK_STEP_MS 20
+#define MIGRATE_RING         9 /* made the table event_ring */
 
 /* ---- the lock ---- */
 
@@ -188,6 +189,8 @@ static int sqlite_migrate_step(void *data, const struct migration *m, bool up, c
     struct sqlite_db *db = data;
     int status = sqlite_db_exec(db, "BEGIN EXCLUSIVE");
 
+    if (status == 0 && !up && m->number == MIGRATE_RING)
+        status = sqlite_recent_drain(db);
     if (status == 0)
         status = sqlite_db_exec(db, up ? m->up : m->down);
     if (status == 0)

@@ -162,6 +162,20 @@ static int export_lists(struct sqlite_db *db, struct store_session_export *x, in
     return status;
 }
 
+/* What the session has behind its stored events, in memory. */
+static int export_recent(struct sqlite_db *db, struct store_session_export *x, int64_t key)
+{
+    struct event_row **tail = &x->whole.events;
+    int64_t stored = 0;
+    int status = sqlite_events_stored(db, key, &stored);
+
+    while (*tail)
+        tail = &(*tail)->next;
+    if (status == 0 && db->view)
+        *tail = sqlite_recent_rows(db->view, key, stored);
+    return status;
+}
+
 static int export_fits(struct sqlite_db *db, const struct store_session_export *x, int64_t key)
 {
     struct sqlq q;
@@ -198,7 +212,8 @@ int sqlite_session_export(struct sqlite_db *db, struct store_session_export *x)
                                       .effects = x->load.effects,
                                       .timers = x->load.timers,
                                       .withheld = x->load.withheld};
-    return export_lists(db, x, found.key);
+    status = export_lists(db, x, found.key);
+    return status < 0 ? status : export_recent(db, x, found.key);
 }
 
 /* ---- in ---- */

@@ -36,24 +36,32 @@ static int read_corrupt(struct sqlq *q, const struct id *session, const char *wh
 
 /* ---- events ---- */
 
-static int read_event_bounds(struct sqlite_db *db, struct store_events_read *r, int64_t *key)
+/* *recent: what the session has behind its stored rows, in memory. */
+static int read_event_bounds(struct sqlite_db *db, struct store_events_read *r, int64_t *key,
+                             struct event_row **recent)
 {
     struct sqlite_session session = {.key = 0};
+    int64_t stored = 0;
     struct sqlq q;
 
     int status = sqlite_session_find(db, &r->session_id, &session);
     if (status == 0)
-        status = sqlite_session_seq(db, session.key, &session.last_seq);
+        status = sqlite_events_stored(db, session.key, &stored);
     if (status < 0)
         return status;
     *key = session.key;
-    r->last_seq = session.last_seq;
+    *recent = db->view ? sqlite_recent_rows(db->view, session.key, stored) : NULL;
+    r->last_seq = stored > session.last_seq ? stored : session.last_seq;
+    if (db->view)
+        sqlite_recent_seq(db->view, &r->session_id, session.key, &r->last_seq);
     sqlq_start(&q, db, SQL_EVENTS_FIRST);
     sqlq_bind_i64(&q, *key);
     int more = sqlq_next(&q);
     if (more > 0) {
         r->first_seq_held = sqlq_i64(&q);
         sqlq_end(&q);
+    } else if (more == 0 && *recent) {
+        r->first_seq_held = (*recent)->seq_first;
     }
     if (r->first_seq_held < session.folded_seq)
         r->first_seq_held = session.folded_seq;
@@ -78,17 +86,35 @@ static struct event_row *read_event_row(struct sqlq *q, struct store_events_read
     return NULL;
 }
 
+/* Where a reading of events has come to. */
+struct read_at {
+    struct event_row **tail;
+    int64_t limit;
+    size_t bytes;
+};
+
+/* Whether that was enough. */
+static bool read_event_add(struct store_events_read *r, struct read_at *at, struct event_row *row)
+{
+    row->next = NULL;
+    *at->tail = row;
+    at->tail = &row->next;
+    at->bytes += row->frames.n;
+    at->limit -= row->seq_last - (r->after >= row->seq_first ? r->after : row->seq_first - 1);
+    return at->bytes >= r->bytes_max || at->limit <= 0;
+}
+
 static int read_events(struct sqlite_db *db, struct store_events_read *r)
 {
-    struct event_row **tail = &r->rows;
-    int64_t key = 0, limit = r->limit > 0 ? r->limit : STORE_LIMIT_DEFAULT;
-    size_t bytes = 0;
+    struct read_at at = {&r->rows, r->limit > 0 ? r->limit : STORE_LIMIT_DEFAULT, 0};
+    struct event_row *recent = NULL, *next;
+    int64_t key = 0;
     struct sqlq q;
     int more;
 
     r->rows = NULL;
     r->first_seq_held = 0;
-    int status = read_event_bounds(db, r, &key);
+    int status = read_event_bounds(db, r, &key, &recent);
     if (status < 0)
         return status;
     sqlq_start(&q, db, SQL_EVENTS_READ);
@@ -98,14 +124,15 @@ static int read_events(struct sqlite_db *db, struct store_events_read *r)
         struct event_row *row = read_event_row(&q, r);
         if (!row)
             return ERR_CORRUPT;
-        *tail = row;
-        tail = &row->next;
-        bytes += row->frames.n;
-        limit -= row->seq_last - (r->after >= row->seq_first ? r->after : row->seq_first - 1);
-        if (bytes >= r->bytes_max || limit <= 0) {
+        if (read_event_add(r, &at, row)) {
             sqlq_end(&q);
             return 0;
         }
+    }
+    for (; recent && more == 0; recent = next) {
+        next = recent->next;
+        if (recent->seq_last > r->after && read_event_add(r, &at, recent))
+            break;
     }
     return more;
 }

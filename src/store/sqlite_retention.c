@@ -49,6 +49,14 @@ static int retention_mark(struct sqlite_db *db, int64_t key, int64_t folded_seq)
     return sqlq_run(&q);
 }
 
+/* Of what it loses here nothing may come back from the ring. */
+static int retention_settle(struct sqlite_db *db, int64_t key)
+{
+    int status = sqlite_recent_settle_key(db, key);
+
+    return status < 0 ? status : sqlite_recent_forget(db, key);
+}
+
 /* ---- folding ---- */
 
 struct retention_row {
@@ -102,7 +110,7 @@ static int fold_session(struct sqlite_db *db, const struct retention_session *s,
     int64_t gone = s->folded_seq < 0 ? -s->folded_seq - 1 : 0, seq = gone;
     struct retention_row *r;
     struct arena a;
-    int status = 0, n = 1;
+    int status = retention_settle(db, s->key), n = 1;
 
     while (n > 0 && status == 0 && *rows < RETENTION_EVENT_ROWS) {
         arena_init(&a);
@@ -153,10 +161,13 @@ static int delete_session(struct sqlite_db *db, struct store_retention *r,
     int budget = RETENTION_EVENT_ROWS - *rows;
     struct sqlq q;
 
+    int status = retention_settle(db, s->key);
+    if (status < 0)
+        return status;
     sqlq_start(&q, db, SQL_EVENTS_DELETE_SOME);
     sqlq_bind_i64(&q, s->key);
     sqlq_bind_i64(&q, budget);
-    int status = sqlq_run(&q);
+    status = sqlq_run(&q);
     if (status < 0)
         return status;
     int deleted = sqlite3_changes(db->handle);
@@ -165,9 +176,7 @@ static int delete_session(struct sqlite_db *db, struct store_retention *r,
         r->more = true;
         return retention_mark(db, s->key, s->last_seq + 1);
     }
-    sqlq_start(&q, db, SQL_SESSION_DELETE);
-    sqlq_bind_i64(&q, s->key);
-    status = sqlq_run(&q);
+    status = sqlite_session_drop(db, s->key);
     r->deleted += status == 0;
     return status;
 }

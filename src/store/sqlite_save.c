@@ -110,15 +110,11 @@ int sqlite_session_stats(struct sqlite_db *db, struct store_session_stats *s)
 int sqlite_session_save(struct sqlite_db *db, struct store_session_save *p)
 {
     int64_t *keys = arena_calloc(&p->req.arena, p->save_count + p->delete_count + 1, sizeof(*keys));
-    struct sqlq q;
 
     int status = save_check(db, p, keys);
     for (size_t i = 0; i < p->save_count && status == 0; i++)
         status = save_write(db, p, &p->saves[i], keys[i]);
-    for (size_t i = 0; i < p->delete_count && status == 0; i++) {
-        sqlq_start(&q, db, SQL_SESSION_DELETE);
-        sqlq_bind_i64(&q, keys[p->save_count + i]);
-        status = sqlq_run(&q);
-    }
+    for (size_t i = 0; i < p->delete_count && status == 0; i++)
+        status = sqlite_session_drop(db, keys[p->save_count + i]);
     return status < 0 ? status : sqlite_idempotency_insert(db, rules_save_key(p));
 }

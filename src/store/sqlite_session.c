@@ -100,20 +100,29 @@ static int session_details(struct sqlite_db *db, struct arena *a, int64_t key, b
     return q.corrupt ? session_corrupt(db, &row->id, "details") : 0;
 }
 
-int sqlite_session_seq(struct sqlite_db *db, int64_t key, int64_t *last_seq)
+int sqlite_events_stored(struct sqlite_db *db, int64_t key, int64_t *last_seq)
 {
     struct sqlq q;
 
     sqlq_start(&q, db, SQL_SESSION_SEQ);
     sqlq_bind_i64(&q, key);
     int more = sqlq_next(&q);
-    if (more <= 0)
-        return more;
-    int64_t seq = sqlq_i64(&q);
-    sqlq_end(&q);
-    if (seq > *last_seq)
-        *last_seq = seq;
-    return 0;
+    if (more > 0) {
+        int64_t seq = sqlq_i64(&q);
+        sqlq_end(&q);
+        if (seq > *last_seq)
+            *last_seq = seq;
+    }
+    return more < 0 ? more : 0;
+}
+
+int sqlite_session_seq(struct sqlite_db *db, const struct id *id, int64_t key, int64_t *last_seq)
+{
+    int status = sqlite_events_stored(db, key, last_seq);
+
+    if (status == 0 && db->view)
+        sqlite_recent_seq(db->view, id, key, last_seq);
+    return status;
 }
 
 static int session_rest(struct sqlite_db *db, struct arena *a, int64_t key, bool with_graph,
@@ -121,7 +130,7 @@ static int session_rest(struct sqlite_db *db, struct arena *a, int64_t key, bool
 {
     int status = session_details(db, a, key, with_graph, row);
 
-    return status < 0 ? status : sqlite_session_seq(db, key, &row->core.last_seq);
+    return status < 0 ? status : sqlite_session_seq(db, &row->id, key, &row->core.last_seq);
 }
 
 int sqlite_session_get(struct sqlite_db *db, struct arena *a, struct str workspace,
@@ -142,7 +151,7 @@ int sqlite_session_get(struct sqlite_db *db, struct arena *a, struct str workspa
     }
     if (more == 0 || (workspace.p && !str_eq(workspace, row->meta.workspace)))
         return sqlite_db_refuse(db, ERR_NOT_FOUND, "no such session");
-    return sqlite_session_seq(db, *key, &row->core.last_seq);
+    return sqlite_session_seq(db, id, *key, &row->core.last_seq);
 }
 
 int sqlite_session_read(struct sqlite_db *db, struct store_session_get *g)

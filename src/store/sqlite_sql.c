@@ -211,6 +211,7 @@ const char *const sqlite_sql_texts[SQL_COUNT] = {
                         " CROSS JOIN workspaces AS w ON w.key = s.workspace WHERE s.id = ?1",
     [SQL_SESSION_SEQ] = "SELECT seq_last FROM session_events WHERE session = ?1"
                         " ORDER BY seq_last DESC LIMIT 1",
+    [SQL_SESSION_THERE] = "SELECT 1 FROM sessions WHERE key = ?1",
     [SQL_SESSION_STATE] = "SELECT coalesce(state_packed, state) FROM sessions WHERE key = ?1",
     [SQL_DETAILS_INSERT] =
         "INSERT INTO session_details (session, input, metadata, settings, thread_configs,"
@@ -239,9 +240,14 @@ const char *const sqlite_sql_texts[SQL_COUNT] = {
     [SQL_EVENTS_INSERT] =
         "INSERT INTO session_events (session, seq_last, seq_first, at, frames, frames_packed)"
         " VALUES (?,?,?,?,?,?) ON CONFLICT (session, seq_last) DO NOTHING",
-    [SQL_EVENTS_SAME] =
-        "SELECT seq_first = ?3 AND frames = ?4 AND frames_packed IS ?5 FROM session_events"
-        " WHERE session = ?1 AND seq_last = ?2",
+    [SQL_EVENTS_FROM] =
+        "SELECT seq_first, seq_last, coalesce(frames_packed, frames) FROM session_events"
+        " WHERE session = ?1 AND seq_last >= ?2 ORDER BY seq_last LIMIT 1",
+    /* Bytes of the same length are written over, in place. */
+    [SQL_RING_WRITE] = "UPDATE event_ring SET bytes = ?2 WHERE slot = ?1",
+    [SQL_RING_INSERT] = "INSERT INTO event_ring (slot, bytes) VALUES (?1, ?2)",
+    [SQL_RING_READ] = "SELECT bytes FROM event_ring",
+    [SQL_RING_CLEAR] = "DELETE FROM event_ring",
     [SQL_EVENTS_FIRST] = "SELECT seq_first FROM session_events WHERE session = ?1"
                          " ORDER BY seq_last LIMIT 1",
     [SQL_EVENTS_READ] =

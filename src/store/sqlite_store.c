@@ -49,6 +49,7 @@ static void store_freed(uv_handle_t *handle)
     uv_cond_destroy(&s->checkpoint_cond);
     uv_cond_destroy(&s->ended_cond);
     close(s->lock_fd); /* and another process may open the folder */
+    sqlite_recent_destroy(s->recent);
     free(s->path);
     free(s);
     if (closed)
@@ -149,10 +150,13 @@ static const struct store_vtable sqlite_vtable = {
 
 /* ---- readers ---- */
 
-static void reader_read(struct sqlite_db *db, struct store_req *req)
+static void reader_read(struct sqlite_recent *recent, struct sqlite_db *db, struct store_req *req)
 {
-    int status = sqlite_db_begin(db, false); /* all of a request as of one moment */
+    struct recent_view view;
 
+    sqlite_recent_look(recent, req, &view);
+    db->view = &view;
+    int status = sqlite_db_begin(db, false); /* all of a request as of one moment */
     if (status == 0) {
         status = sqlite_read_run(db, req);
         if (status < 0)
@@ -160,6 +164,7 @@ static void reader_read(struct sqlite_db *db, struct store_req *req)
         else
             status = sqlite_db_commit(db);
     }
+    db->view = NULL;
     req->status = status;
     if (status < 0)
         req->error = db->error;
@@ -181,7 +186,7 @@ void sqlite_reader_main(void *arg)
         struct list *link = list_pop(&s->reads);
         s->stats.reads++;
         uv_mutex_unlock(&s->mutex);
-        reader_read(&r->db, container_of(link, struct store_req, link));
+        reader_read(s->recent, &r->db, container_of(link, struct store_req, link));
         list_append(&one, link);
         sqlite_store_finish(s, &one);
         uv_mutex_lock(&s->mutex);
@@ -221,11 +226,14 @@ static int store_open_all(struct sqlite_store *s, bool migrate, struct errbuf *e
         return status;
     /* The folder is ours: nobody else can be alive. */
     status = sqlite_db_exec(&s->writer, "DELETE FROM instances");
+    if (status == 0)
+        status = sqlite_recent_recover(&s->writer);
     if (status < 0) {
         if (e)
             *e = s->writer.error;
         return status;
     }
+    s->writer.recent = s->recent;
     status = store_open_db(&s->checkpointer, s->path, SQLITE_ROLE_WRITER, e);
     for (int i = 0; i < SQLITE_READERS && status == 0; i++) {
         s->readers[i].store = s;
@@ -287,10 +295,12 @@ int sqlite_store_open(struct store **out, struct uv_loop_s *loop, const char *di
     s->base.v = &sqlite_vtable;
     s->lock_fd = fd;
     s->path = sqlite_path(dir);
+    s->recent = sqlite_recent_create();
     status = store_open_all(s, migrate, e);
     if (status < 0) {
         store_close_all(s);
         close(s->lock_fd);
+        sqlite_recent_destroy(s->recent);
         free(s->path);
         free(s);
         return status;

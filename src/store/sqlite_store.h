@@ -18,6 +18,7 @@
 #include "base/list.h"
 #include "store/keys.h"
 #include "store/sqlite_db.h"
+#include "store/sqlite_recent.h"
 #include "store/store.h"
 #include "store/store_audit.h"
 #include "store/store_schedules.h"
@@ -48,6 +49,7 @@ struct sqlite_store {
 
     uv_thread_t writer_thread, checkpoint_thread;
     struct sqlite_db writer, checkpointer;
+    struct sqlite_recent *recent;
     struct sqlite_reader {
         struct sqlite_store *store;
         struct sqlite_db db;
@@ -87,8 +89,11 @@ struct sqlite_session {
 };
 /* ERR_NOT_FOUND */
 int sqlite_session_find(struct sqlite_db *db, const struct id *id, struct sqlite_session *out);
-/* Raises *last_seq to that of the newest events: those that came alone did not touch the row. */
-int sqlite_session_seq(struct sqlite_db *db, int64_t key, int64_t *last_seq);
+/* Raises *last_seq to that of the last row of session_events. */
+int sqlite_events_stored(struct sqlite_db *db, int64_t key, int64_t *last_seq);
+/* Raises *last_seq to that of the newest events: those that came alone did not touch the row.
+ * id: only a reader's; its view may have some that session_events has not. */
+int sqlite_session_seq(struct sqlite_db *db, const struct id *id, int64_t key, int64_t *last_seq);
 /* The row without details and state; also its key. ERR_NOT_FOUND; also when it belongs to another
  * workspace than the one given (NULL: any). */
 int sqlite_session_get(struct sqlite_db *db, struct arena *a, struct str workspace,
@@ -130,6 +135,7 @@ int sqlite_idempotency_check(struct sqlite_db *db, struct arena *a,
                              const struct idempotency_row *rows);
 int sqlite_idempotency_insert(struct sqlite_db *db, const struct idempotency_row *rows);
 /* Runs `sql` with (key, id) for each. */
+int sqlite_session_drop(struct sqlite_db *db, int64_t key); /* with all that it has */
 int sqlite_delete_ids(struct sqlite_db *db, enum sqlite_sql sql, int64_t key,
                       const struct id_list *ids);
 /* A delta's interrupts, tasks and files; `a` for what is bound. */

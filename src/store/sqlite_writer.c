@@ -63,11 +63,20 @@ static int write_idempotency(struct sqlite_db *db, struct store_idempotency_put 
     return status < 0 ? status : sqlite_idempotency_insert(db, &row);
 }
 
+int sqlite_session_drop(struct sqlite_db *db, int64_t key)
+{
+    struct sqlq q;
+
+    sqlq_start(&q, db, SQL_SESSION_DELETE);
+    sqlq_bind_i64(&q, key);
+    int status = sqlq_run(&q);
+    return status < 0 ? status : sqlite_recent_forget(db, key);
+}
+
 static int write_session_delete(struct sqlite_db *db, struct store_session_delete *d)
 {
     struct session_row row;
     int64_t key = 0;
-    struct sqlq q;
 
     int status = sqlite_session_get(db, &d->req.arena, d->workspace, &d->id, &row, &key);
     if (status < 0)
@@ -78,9 +87,7 @@ static int write_session_delete(struct sqlite_db *db, struct store_session_delet
     if (d->terminal_only && rules_session_is_live(&row))
         return sqlite_db_refuse(db, ERR_CONFLICT, "the session has not ended: it is %.*s",
                                 STR_FMT(row.core.status));
-    sqlq_start(&q, db, SQL_SESSION_DELETE);
-    sqlq_bind_i64(&q, key);
-    return sqlq_run(&q);
+    return sqlite_session_drop(db, key);
 }
 
 /* One line an operation. */
@@ -129,6 +136,10 @@ static int (*const writes[STORE_OP_COUNT])(struct sqlite_db *db,
 
 int sqlite_write_run(struct sqlite_db *db, struct store_req *req)
 {
+    int status = sqlite_recent_settle_for(db, req);
+
+    if (status < 0)
+        return status;
     if (req->op >= STORE_HOOK_PUT && req->op <= STORE_HOOK_DELIVERIES)
         return sqlite_hook_run(db, req);
     if (req->op < STORE_OP_COUNT && writes[req->op])
@@ -145,19 +156,29 @@ static int writer_try(struct sqlite_db *db, struct list *requests)
 
     if (status < 0)
         return status;
+    sqlite_recent_begin(db);
     list_foreach(it, requests)
     {
         struct store_req *req = container_of(it, struct store_req, link);
         req->status = sqlite_write_run(db, req);
         if (db->failed) {
             status = req->status;
-            sqlite_db_rollback(db);
-            return status;
+            break;
         }
         if (req->status < 0)
             req->error = db->error;
     }
-    return sqlite_db_commit(db);
+    if (status == 0)
+        status = sqlite_recent_end(db);
+    if (status < 0)
+        sqlite_db_rollback(db);
+    else
+        status = sqlite_db_commit(db);
+    if (status < 0)
+        sqlite_recent_undo(db);
+    else
+        sqlite_recent_committed(db);
+    return status;
 }
 
 /* Each in a transaction of its own; gives how many failed. */
@@ -311,6 +332,8 @@ void sqlite_writer_main(void *store)
     while (s->threads_running > 0)
         uv_cond_wait(&s->ended_cond, &s->mutex);
     uv_mutex_unlock(&s->mutex);
+    if (sqlite_recent_settle_all(&s->writer) < 0) /* then the next start folds them */
+        log_warn("store", "the newest events are not folded: %s", s->writer.error.text);
     sqlite_db_close(&s->writer);
     sqlite_store_writer_ended(s);
 }

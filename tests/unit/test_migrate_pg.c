@@ -48,6 +48,9 @@ static void the_texts_are_in_the_binary(void **state)
         }
     }
     for (int i = 0, k = 0; sqlite_migrations[i].number; i++, k++) {
+        i += strcmp(sqlite_migrations[i].name, "ring") == 0; /* which PostgreSQL has not */
+        if (!sqlite_migrations[i].number)
+            break;
         while (strcmp(pg_migrations[k].name, "vectors") == 0 ||
                strcmp(pg_migrations[k].name, "events") == 0 ||
                strcmp(pg_migrations[k].name, "rows") == 0) /* which SQLite has not */

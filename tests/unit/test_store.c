@@ -182,6 +182,8 @@ static void a_commit_may_be_repeated(void **state)
 
     bool refused;
     rig_events(&x, id, 3, 3); /* other events under a number that is taken */
+    buf_clear(&x.d.events);
+    buf_append_z(&x.d.events, "{\"seq\":3,\"of\":\"another\"}");
     assert_int_equal(rig_commit(r, &x, &refused), 0);
     assert_true(refused);
     rig_delta_deinit(&x);

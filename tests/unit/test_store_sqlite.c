@@ -548,7 +548,8 @@ static void a_spoiled_file_gives_errors(void **state)
 
 /* Every statement walks an index: none scans a table, sorts, or builds an index of its own.
  * Exceptions: the runs of one session are sorted by node, and instances are few; sums of what calls
- * used are gathered in a table of their groups, over rows that an index finds. */
+ * used are gathered in a table of their groups, over rows that an index finds; the ring of recent
+ * events is read as a whole after a start. */
 static void no_statement_scans_a_table(void **state)
 {
     struct rig *r = *state;
@@ -565,7 +566,8 @@ static void no_statement_scans_a_table(void **state)
         snprintf(sql, sizeof(sql), "EXPLAIN QUERY PLAN %s", sqlite_sql_texts[i]);
         if (sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) != SQLITE_OK)
             fail_msg("%s: %s", sql, sqlite3_errmsg(db));
-        bool excepted = i == SQL_RUNS_NEWEST || i == SQL_INSTANCES_LIST ||
+        bool excepted = i == SQL_RUNS_NEWEST || i == SQL_INSTANCES_LIST || i == SQL_RING_READ ||
+                        i == SQL_RING_CLEAR ||
                         strstr(sqlite_sql_texts[i], "FROM api_keys AS k") ||         /* few */
                         strstr(sqlite_sql_texts[i], "FROM audit_log ORDER BY id") || /* LIMIT */
                         strstr(sqlite_sql_texts[i], "ORDER BY interrupt_id") || /* a session's */
