@@ -20,8 +20,13 @@ struct conn *conn_create(struct net_server *s, struct lws *wsi)
     list_init(&c->reap_link);
     list_init(&c->held_link);
     list_append(&s->conns, &c->link);
-    s->stats.connections++;
+    c->surplus = ++s->stats.connections > s->connections_max;
     return c;
+}
+
+bool conn_is_surplus(const struct conn *c)
+{
+    return c->surplus && c->server->stats.connections > c->server->connections_max;
 }
 
 void conn_destroy(struct conn *c)

@@ -677,7 +677,7 @@ void http_begin(struct conn *c, struct str path)
     }
     if (!http_check_origin(r))
         return;
-    if (s->closing || s->stats.connections > s->connections_max) {
+    if (s->closing || conn_is_surplus(c)) {
         r->close_after = true;
         http_fail(r, ERR_UNAVAILABLE,
                   s->closing ? "the server is going away" : "too many connections");

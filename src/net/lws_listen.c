@@ -10,12 +10,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "net/lws_net.h"
 
 #define BACKLOG           1024
 #define ACCEPTS_IN_A_TURN 64
 #define ACCEPT_PAUSE_MS   1000
+#define ACCEPT_TOLD_MS    60000
 
 static int listen_socket(const struct addrinfo *a)
 {
@@ -55,6 +57,21 @@ static bool accept_goes_on(int error)
     return error == ECONNABORTED || error == EINTR || error == EPROTO || error == EPERM;
 }
 
+/* Until a connection has gone, or for a moment. Whoever keeps all of them must not fill the log. */
+static void accept_pause(struct net_server *s, int error)
+{
+    uint64_t now = uv_now(s->loop);
+
+    s->accept_paused = true;
+    uv_poll_stop(s->listen);
+    net_arm(s, now + ACCEPT_PAUSE_MS);
+    if (s->accept_told_at != 0 && now - s->accept_told_at < ACCEPT_TOLD_MS)
+        return;
+    s->accept_told_at = now;
+    log_warn("net", "new connections wait: %s (%llu are open)", strerror(error),
+             (unsigned long long)s->stats.connections);
+}
+
 static void accept_event(uv_poll_t *poll, int status, int events)
 {
     struct net_server *s = poll->data;
@@ -64,17 +81,16 @@ static void accept_event(uv_poll_t *poll, int status, int events)
     (void)events;
     for (int i = 0; i < ACCEPTS_IN_A_TURN; i++) {
         int fd = -1;
-        if (s->stats.connections < s->connections_max + NET_REFUSED_MAX) {
+        errno = EMFILE;
+        if (s->stats.connections < s->connections_max + s->refused_max) {
             fd = accept4(s->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
             if (fd < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
                 return;
             if (fd < 0 && accept_goes_on(errno))
                 continue;
         }
-        if (fd < 0) { /* until a connection has gone, or for a moment */
-            s->accept_paused = true;
-            uv_poll_stop(poll);
-            net_arm(s, uv_now(s->loop) + ACCEPT_PAUSE_MS);
+        if (fd < 0) {
+            accept_pause(s, errno);
             return;
         }
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));

@@ -49,7 +49,7 @@
 #define NET_TURN_BYTES       262144 /* of events for one connection, in one loop turn */
 #define NET_FAILURES_BURST   20     /* keys that are none, of one address, before it is slowed */
 #define NET_FAILURES_PER_S   1
-#define NET_REFUSED_MAX      64 /* connections beyond the limit, that are told 503 */
+#define NET_REFUSED_MAX      64 /* connections beyond the limit, that are told 503; or fewer */
 
 struct conn;
 struct http_req;
@@ -78,7 +78,7 @@ struct net_server {
     bool behind_proxy;
     struct rate rate, failures; /* of all that is asked; of keys that are none, by address */
     size_t body_bytes_max, frame_bytes_max;
-    unsigned connections_max;
+    unsigned connections_max, refused_max; /* so many more are told 503 */
     bool ready, closing, context_closing;
     struct list conns;
     struct list dirty;  /* struct ws: have something in their queue, sent before the loop waits */
@@ -86,6 +86,7 @@ struct net_server {
     uv_poll_t *listen;
     int listen_fd;
     bool accept_paused;
+    uint64_t accept_told_at; /* uv_now when the log was told last; 0: never */
     uv_timer_t reaper, ticker, grace;
     uv_prepare_t prepare;
     uv_check_t check;
@@ -132,6 +133,7 @@ struct conn {
     const char *close_text;
     bool ended; /* nothing more is sent or taken */
     bool held, held_firmly;
+    bool surplus;    /* there was no room when it came */
     size_t draining; /* bytes of a refused body that are still to come */
 };
 
@@ -147,6 +149,8 @@ void conn_release(struct conn *c);
 int conn_next(struct conn *c);
 /* After what came from sockets, and before the loop waits. */
 void net_settle_held(struct net_server *s);
+/* It is to be told 503: there was no room when it came, and is none yet. */
+bool conn_is_surplus(const struct conn *c);
 /* Bytes that went out, 0 when the socket is full, -1 when it is broken. */
 ssize_t conn_send(struct conn *c, const struct iovec *parts, int count);
 /* The same to the socket of a connection that has not ended, without TLS. */

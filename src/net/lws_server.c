@@ -9,7 +9,8 @@
 #include "net/openssl_tls.h"
 
 #define FDS_MAX        (1u << 16)
-#define FDS_RESERVED   64 /* for the store, the models, standard streams */
+#define FDS_RESERVED   64 /* for the store, the models, standard streams; half, if there are few */
+#define FDS_MANY       (4 * FDS_RESERVED)
 #define TIMEOUT_S      30 /* between two pieces of headers or a body */
 #define TURNS_TO_CLOSE 4  /* of the loop, until the handles of libwebsockets are closed */
 #define PROTOCOL       "sluice.v1"
@@ -222,9 +223,11 @@ static void server_init(struct net_server *s, uv_loop_t *loop, const struct net_
     s->body_bytes_max = config->body_bytes_max ? config->body_bytes_max : JSON_BODY_MAX;
     s->frame_bytes_max = config->frame_bytes_max ? config->frame_bytes_max : NET_FRAME_BYTES_MAX;
     s->listen_fd = -1;
-    s->connections_max = config->connections_max  ? config->connections_max
-                         : fds > FDS_RESERVED * 2 ? fds - FDS_RESERVED
-                                                  : fds / 2;
+    unsigned few = fds / 2, many = fds - FDS_RESERVED - NET_REFUSED_MAX;
+    s->connections_max = config->connections_max ? config->connections_max
+                         : fds > FDS_MANY        ? many
+                                                 : few;
+    s->refused_max = fds > FDS_MANY ? NET_REFUSED_MAX : fds / 8;
     list_init(&s->conns);
     list_init(&s->reaped);
     list_init(&s->dirty);

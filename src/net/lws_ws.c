@@ -180,7 +180,7 @@ int ws_check(struct conn *c)
         return ws_refuse(c, 404, "", "there is no WebSocket here, it is at /ws");
     if (ws_check_who(c) < 0 || ws_check_protocol(c) < 0)
         return -1;
-    if (!s->ready || s->closing || s->stats.connections > s->connections_max)
+    if (!s->ready || s->closing || conn_is_surplus(c))
         return ws_refuse(c, 503, "Retry-After: 1\r\n",
                          !s->ready    ? "the server is starting"
                          : s->closing ? "the server is going away"

@@ -1,9 +1,10 @@
 // The listener: TLS, rate limits, addresses, pages of other origins.
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
+import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -188,4 +189,51 @@ test('beyond loopback: not without a key, and a word about TLS', async () => {
   assert.notEqual(refused.status, 0);
   assert.match(refused.stderr, /refused beyond loopback/);
   assert.match(spawnSync(sluiceBin(), [...args, '--auth', 'off'], { encoding: 'utf8', timeout: 20000 }).stderr, /refused beyond loopback/);
+});
+
+test('few descriptors: who is one too many is told so or waits, those who are there go on, and there is room again', async () => {
+  const few = join(dir, 'few'), real = process.env.SLUICE_BIN;
+  writeFileSync(few, `#!/bin/sh\nulimit -n 200\nexec ${sluiceBin()} "$@"\n`, { mode: 0o755 });
+  process.env.SLUICE_BIN = few;
+  const server = await new Server().start().finally(() => { if (real) process.env.SLUICE_BIN = real; else delete process.env.SLUICE_BIN; });
+  const kept = new http.Agent({ keepAlive: true, maxSockets: 1 }), idle = [];
+  const more = (count) => Promise.all(Array.from({ length: count }, () => new Promise((done, fail) => {
+    const s = net.connect(server.port, '127.0.0.1', done).on('error', fail);
+    s.on('close', () => s.destroy());
+    idle.push(s);
+  })));
+  const until = async (what) => { while (!await what()) await new Promise((go) => setTimeout(go, 20)); };
+  const execute = () => ask(server.url, { method: 'POST', path: '/workflows/execute', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ graph: quick }), agent: kept });
+  const connections = async () => Number(/^sluice_connections (\d+)$/m.exec((await ask(server.url, { path: '/metrics', agent: kept })).text)[1]);
+  const cpuMs = () => { const [, rest] = readFileSync(`/proc/${server.pid}/stat`, 'utf8').split(') '); return 10 * (Number(rest.split(' ')[11]) + Number(rest.split(' ')[12])); };
+  try {
+    assert.equal((await execute()).status, 202);
+    await more(104);
+    await until(async () => await connections() >= 105);
+    const refused = await ask(server.url, { path: '/sessions', agent: false });
+    assert.equal(refused.status, 503);
+    assert.equal(refused.headers['retry-after'], '1');
+    idle.splice(0).forEach((s) => s.destroy());
+    await until(async () => await connections() < 10);
+
+    const limit = (n) => execFileSync('prlimit', ['--pid', String(server.pid), `--nofile=${n}:200`]);
+    limit(60);
+    await more(100); // in the queue of the kernel, some of them
+    await until(() => /new connections wait/.test(server.process.stderr()));
+    const before = cpuMs();
+    await new Promise((go) => setTimeout(go, 1500)); // what should not happen has this long to happen
+    assert.ok(cpuMs() - before < 500, `${cpuMs() - before} ms of CPU while nothing can be accepted`);
+    assert.equal(server.process.stderr().match(/new connections wait/g).length, 1);
+    limit(200);
+    await until(async () => await connections() === 101);
+    assert.equal((await ask(server.url, { path: '/healthz', agent: false })).status, 503);
+    idle.splice(0).forEach((s) => s.destroy());
+    await until(async () => await connections() < 10);
+    assert.equal((await ask(server.url, { path: '/healthz', agent: false })).status, 200);
+    for (let i = 0; i < 20; i++) assert.equal((await execute()).status, 202);
+  } finally {
+    idle.forEach((s) => s.destroy());
+    kept.destroy();
+    await server.close();
+  }
 });
