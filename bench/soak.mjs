@@ -1,11 +1,11 @@
-// script/soak: half of the rates to reach, all at once, for as long as is wanted; then judges in words.
+// script/soak: half of the rates that were measured, all at once, for as long as is wanted; then judges in words.
 //
 //   memory   of the server, each second: a straight line through it must not rise
 //   p99      of the last third of the run beside the first, and CPU for the same work
 //   truth    what each viewer saw is what the model's server says it has sent; each session that was accepted
 //            ended once; samples of the stored logs are gapless; the store has as many sessions as were accepted
 import { execFileSync, spawn } from 'node:child_process';
-import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
@@ -18,7 +18,7 @@ import { memoryGrowth, thirds } from './lib/steady.mjs';
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    store: { type: 'string', default: 'sqlite' }, w1: { type: 'string', default: '5000' }, talks: { type: 'string', default: '25' },
+    store: { type: 'string', default: 'sqlite' }, w1: { type: 'string' }, talks: { type: 'string', default: '25' },
     waits: { type: 'string', default: '20' }, viewers: { type: 'string', default: '40' }, keep: { type: 'string', default: '1000000' }, out: { type: 'string' },
   },
 });
@@ -27,9 +27,21 @@ if (!(minutes > 0) || !['sqlite', 'postgres'].includes(flags.store)) {
   console.error('usage: script/soak MINUTES [--store sqlite|postgres] [--w1 N] [--talks N] [--waits N] [--viewers N] [--keep SESSIONS]   (N: begun a second)');
   process.exit(2);
 }
+
+/** Half of the W1 sessions a second that the table of docs/PERFORMANCE.md has for this store, alone on its machine. */
+function halfOfMeasured() {
+  const row = readFileSync(join(repo, 'docs/PERFORMANCE.md'), 'utf8').split('\n').map((l) => l.split('|').map((x) => x.trim()))
+    .find((cells) => /^W1, 512 clients: sessions a second$/.test(cells[1]) && cells[2] === flags.store);
+  const measured = Number(row?.[3].replace(/,/g, '').replace(/ .*/, ''));
+  if (!(measured > 0)) throw new Error(`docs/PERFORMANCE.md has no rate of W1 on ${flags.store}: name one, --w1 N`);
+  return Math.round(measured / 200) * 100;
+}
+flags.w1 ??= halfOfMeasured();
 const out = flags.out ?? join(repo, 'build/soak.jsonl');
 const seconds = minutes * 60;
-const warmUp = Math.min(300, seconds / 2, Math.max(45, seconds / 6)); // sessions that wait and leave memory, caches, the allocator
+// As many sessions wait as ever will once the longest wait is over, and as many are in memory half a minute later.
+const wait = Math.min(120, Math.max(4, seconds / 12));
+const warmUp = Math.min(seconds / 2, Math.max(wait + 45, Math.min(300, seconds / 6)));
 const every = minutes > 20 ? 60 : Math.max(2, seconds / 24);
 const WORDS = 200, RATE = 20, CALLS = 8, LOGGED = 10;
 
@@ -91,7 +103,7 @@ const diskBytes = (c, server) => Number(c.store === 'postgres' ? server.database
 
 /** Starts the load client; gives its intervals, and its end. */
 function begin(server, standin, judges, onInterval) {
-  const args = { seconds, every, wait: Math.min(120, Math.max(4, seconds / 6)), w1: flags.w1, talks: flags.talks, waits: flags.waits, viewers: flags.viewers, keep: flags.keep };
+  const args = { seconds, every, wait, w1: flags.w1, talks: flags.talks, waits: flags.waits, viewers: flags.viewers, keep: flags.keep };
   const child = spawn(join(programs, 'bench/load'), ['soak', '--port', server.port, ...Object.entries(args).flatMap(([k, v]) => [`--${k}`, v])].map(String), { stdio: ['ignore', 'pipe', 'inherit'] });
   let talks = 0, end;
   const log = async (id, last) => judgeLog(await server.events(id), id, last);
@@ -195,7 +207,7 @@ function judge(r) {
   const warm = (list) => list.filter(([at]) => at >= warmUp);
   const steady = r.intervals.filter((i) => i.at - every >= warmUp - 1);
   let bad = 0;
-  console.log(`\n${minutes} min on ${flags.store}, ${cpus().length} cores; judged from ${Math.round(warmUp)} s on`);
+  console.log(`\n${minutes} min on ${flags.store}, ${flags.w1} W1 sessions a second, ${cpus().length} cores; judged from ${Math.round(warmUp)} s on`);
   const heap = memoryGrowth(warm(r.memory.heap), 0.02), rss = memoryGrowth(warm(r.memory.resident), 0.05);
   bad += verdict('heap', heap.grows, heap.says);
   bad += verdict('resident memory', rss.grows, rss.says);
