@@ -136,7 +136,7 @@ test('to PostgreSQL and back: the same answers everywhere', { skip: !withPostgre
   const ids = await fill(server);
   const before = await answers(server, ids);
   await server.kill('SIGTERM');
-  const database = new Database();
+  const database = new Database({ empty: true });
   await well('copy', '--from', `sqlite:${server.scratch}`, '--to', database.url);
   const there = await serve({ database });
   assert.deepEqual(await answers(there, ids), before);
@@ -196,7 +196,7 @@ test('keys, schedules, webhooks and stored sessions are in a backup, of either s
   if (!withPostgres) return;
   // PostgreSQL has no file to copy: a copy into SQLite is one.
   await restored.kill('SIGTERM');
-  const database = new Database();
+  const database = new Database({ empty: true });
   await well('copy', '--from', `sqlite:${data}`, '--to', database.url);
   const whole = join(scratch, 'whole');
   const told = await well('copy', '--from', database.url, '--to', `sqlite:${whole}`);

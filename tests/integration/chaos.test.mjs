@@ -1,4 +1,5 @@
 // A short chaos over several instances for CI; script/chaos runs the long one.
+// Hurts the services: runs alone on its side.
 import { spawnSync } from 'node:child_process';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

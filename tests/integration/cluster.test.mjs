@@ -1,4 +1,5 @@
 // Several servers over one PostgreSQL, with Redis and without: commands anywhere, deaths, hand-overs.
+// Hurts the services: runs alone on its side.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';

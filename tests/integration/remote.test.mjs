@@ -1,4 +1,5 @@
 // Streams of sessions that another instance has: two servers over one PostgreSQL, with Redis and without.
+// Hurts the services: runs alone on its side.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import WebSocket from 'ws';

@@ -8,7 +8,7 @@ import { Database, psql, storeKind } from './lib/services.mjs';
 
 let server, other, database;
 before(async () => {
-  if (storeKind() === 'postgres') database = new Database();
+  if (storeKind() === 'postgres') database = new Database({ empty: true });
   server = await new Server({ database }).start();
   other = database ? await new Server({ database }).start() : server;
 });

@@ -193,7 +193,7 @@ test('a call that was under way when the server was killed is made again, with i
 
 test('a call under way at a shutdown is made by another instance, with its key', { skip: storeKind() !== 'postgres' && 'the embedded store has one instance' }, async () => {
   const from = requests.length;
-  const database = new Database();
+  const database = new Database({ empty: true });
   const args = ['--tool-allow', `127.0.0.1:${peer.address().port}`, '--drain', '200ms'];
   const [a, b] = await Promise.all([1, 2].map(() => new Server({ store: 'postgres', database, args }).start()));
   for (const s of [a, b]) {

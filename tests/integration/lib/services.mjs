@@ -19,10 +19,12 @@ export const psql = (url, sql) =>
   execFileSync('psql', ['-XqAt', '-v', 'ON_ERROR_STOP=1', '-c', sql, url], { encoding: 'utf8' }).trim();
 
 export class Database {
-  constructor() {
+  // Where SLUICE_TEST_TEMPLATE names a database in which the migrations have run, a copy of that; empty: with nothing in it.
+  constructor({ empty = false } = {}) {
     this.admin = wanted('SLUICE_TEST_POSTGRES');
     this.name = `sluice_${randomBytes(6).toString('hex')}`;
-    psql(this.admin, `CREATE DATABASE ${this.name}`);
+    const template = empty ? '' : process.env.SLUICE_TEST_TEMPLATE;
+    psql(this.admin, `CREATE DATABASE ${this.name}${template ? ` TEMPLATE ${template}` : ''}`);
     const url = new URL(this.admin);
     url.pathname = `/${this.name}`;
     this.url = url.href;
