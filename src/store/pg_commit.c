@@ -690,9 +690,9 @@ static int commit_owned_answered(struct pg_job *j)
     return pgr_changed(j->conn, 0) == c->owned.count ? commit_decided(j) : commit_judge(j);
 }
 
-/* Events of one's own sessions, by one statement and with one lock. Numbers are not looked at: its
- * owner gives each once, and rows that come again, after an outcome that was not known, are no new
- * ones for the primary key. */
+/* Events of one's own sessions, by one statement and with one lock. Numbers are looked at as far as
+ * the session's row knows them: its owner gives each once, and rows that come again, after an
+ * outcome that was not known, are no new ones for the primary key. */
 static int commit_owned(struct pg_job *j)
 {
     struct store_commit *req = commit_of(j);

@@ -11,7 +11,7 @@
 #include "store/pg_store.h"
 
 /* "sluice" in ASCII: our lock among those that others take in the same database. */
-#define MIGRATE_LOCK "126948904035173"
+#define MIGRATE_LOCK    "126948904035173"
 #define MIGRATE_SQL_MAX (1 << 20) /* of a step's statements; ours are 20 kB */
 /* Longer than any step on a table of some size takes. */
 #define MIGRATE_LOCK_WAIT "SET lock_timeout = '60s'"
