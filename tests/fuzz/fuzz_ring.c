@@ -33,9 +33,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (size_t i = 0; i < n; i++) {
         memset(bytes[i], 0, sizeof(bytes[i]));
         slots[i] = (struct str){bytes[i], sizeof(bytes[i])};
-        if (size < 7)
-            continue;
         size_t most = size / (n - i), room = sizeof(bytes[i]) - RING_HEADER_BYTES;
+        if (most < 7)
+            continue;
         bool is_raw = data[0] & 1;
         if (!is_raw)
             header(bytes[i], data[1], data[2],
