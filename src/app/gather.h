@@ -1,10 +1,12 @@
 /* What models send gathers in its sockets while sessions crowd.
  *
- *     a commit of several sessions' chunks ──> sockets set aside ──(tick, or the next commit)──>
- * read ^                                        │                                            │
- *           └────────────────────────────────────────┼───────────── two sessions or more ─────────┘
- *                                                    v
- *                     watched: each socket wakes the loop <── fewer, or more than a turn may read
+ *   watched   each socket wakes the loop
+ *      │ a commit has chunks of two sessions or more
+ *      v
+ *   aside     read in one go by the next commit, which a tick begins
+ *      │ fewer than two sessions spoke, or there is more than a turn may read
+ *      v
+ *   watched
  *
  * A token that waits in its socket costs nothing. One that wakes the loop costs a switch of the
  * thread, and waits for the same commit in memory. A model quicker than the loop is watched: there
