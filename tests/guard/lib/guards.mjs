@@ -12,11 +12,12 @@ const loads = {
 };
 
 // take: which of several rounds counts (measure.mjs). slack: what is allowed at least; a value may be 0. planted: the work
-// that is owed for more of it (probe.c).
+// that is owed for more of it (probe.c). slacks: of one load; a token allocates nothing itself, and 32 of them some when a store's
+// row is folded or a page is begun.
 const quantities = {
   instructions: { unit: 'instructions', what: 'instructions of the server', take: 'least', planted: 'instructions' },
   calls: { unit: 'system calls', what: 'system calls of the server', take: 'least', planted: 'calls' },
-  allocations: { unit: 'allocations', what: 'malloc, calloc and realloc in the server', slack: 0.05, take: 'least', planted: 'takes' },
+  allocations: { unit: 'allocations', what: 'malloc, calloc and realloc in the server', slack: 0.05, take: 'least', planted: 'takes', slacks: { token: 0.25 } },
   file_bytes: { unit: 'bytes', what: 'bytes written for its commits, checkpoints apart', take: 'half', planted: 'written_bytes' },
   flushes: { unit: 'commits', what: 'flushed commits (PostgreSQL: transactions that write)', take: 'half', planted: 'flushed', only: 'alone' },
 };
@@ -33,7 +34,7 @@ const others = [
 export const guards = [
   ...stores.flatMap((store) => Object.entries(loads).flatMap(([load, of]) => Object.entries(quantities)
     .filter(([, q]) => !q.only || q.only === load)
-    .map(([quantity, q]) => ({ ...q, take: load === 'crowd' && quantity === 'calls' ? 'middle' : q.take, id: `${load}.${quantity}`, store, load, quantity, what: `${of}: ${q.what}` })))),
+    .map(([quantity, { slacks, ...q }]) => ({ ...q, slack: slacks?.[load] ?? q.slack ?? 0, take: load === 'crowd' && quantity === 'calls' ? 'middle' : q.take, id: `${load}.${quantity}`, store, load, quantity, what: `${of}: ${q.what}` })))),
   ...others,
 ].map((g) => ({ slack: 0, ...g, key: g.store ? `${g.id}/${g.store}` : g.id }));
 
