@@ -145,7 +145,8 @@ static uint64_t recent_oldest(const struct sqlite_recent *s)
         if (!e->settled)
             return e->serial;
     }
-    return s->ring.before.serial; /* nothing of this transaction stands before it */
+    /* Nothing of this transaction stands before it; serials begin at 1. */
+    return s->ring.before.serial > 0 ? s->ring.before.serial : 1;
 }
 
 /* ---- folding ---- */

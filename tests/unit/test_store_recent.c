@@ -530,6 +530,21 @@ static void killed_with_tokens(struct rig *r, struct told *t)
     ends_close(&e);
 }
 
+/* The ring's very first slot, with nothing before it. */
+static void the_first_token_survives_a_kill(void **state)
+{
+    struct rig *r = *state;
+    struct told t = {.last = 0};
+    struct ends e;
+
+    told_new(r, &t);
+    ends_open(r, &e);
+    ends_write(&e, &t, false);
+    ends_close(&e);
+    rig_open_store(r);
+    expect_log(r, &t, 0);
+}
+
 static void a_way_down_keeps_recent_events(void **state)
 {
     struct rig *r = *state;
@@ -726,6 +741,7 @@ int main(void)
         EVERY(each_event_is_read_once),
         SQLITE(a_reader_sees_a_prefix_whatever_the_writer_does),
         SQLITE(what_was_rolled_back_is_nowhere),
+        SQLITE(the_first_token_survives_a_kill),
         SQLITE(a_way_down_keeps_recent_events),
         SQLITE(a_copy_has_recent_events),
         SQLITE(a_backup_has_recent_events),
