@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { repo } from '../tests/integration/lib/server.mjs';
 import { figures, last, together } from './figures.mjs';
+import { settleCluster } from './lib/cluster.mjs';
 import { Context } from './lib/context.mjs';
 import { table } from './lib/table.mjs';
 
@@ -79,6 +80,7 @@ async function measureAll(scenarios) {
   }
 }
 if (!flags.from) {
+  if (stores.includes('postgres')) settleCluster();
   await measureAll(wanted.filter((s) => !last.includes(s)));
   await measureAll(wanted.filter((s) => last.includes(s)));
 }
