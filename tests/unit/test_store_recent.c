@@ -518,14 +518,14 @@ static void what_was_rolled_back_is_nowhere(void **state)
 
 /* ---- what else looks at events ---- */
 
-/* Leaves the folder as a kill would: tokens in the ring alone. */
-static void killed_with_tokens(struct rig *r, struct told *t)
+/* Leaves the folder as a kill would: so many commits' tokens in the ring alone. */
+static void killed_with_tokens(struct rig *r, struct told *t, int commits)
 {
     struct ends e;
 
     told_new(r, t);
     ends_open(r, &e);
-    for (int i = 0; i < 20; i++)
+    for (int i = 0; i < commits; i++)
         ends_write(&e, t, false);
     ends_close(&e);
 }
@@ -535,12 +535,8 @@ static void the_first_token_survives_a_kill(void **state)
 {
     struct rig *r = *state;
     struct told t = {.last = 0};
-    struct ends e;
 
-    told_new(r, &t);
-    ends_open(r, &e);
-    ends_write(&e, &t, false);
-    ends_close(&e);
+    killed_with_tokens(r, &t, 1);
     rig_open_store(r);
     expect_log(r, &t, 0);
 }
@@ -551,7 +547,7 @@ static void a_way_down_keeps_recent_events(void **state)
     struct told t = {.last = 0};
     struct errbuf e = {""};
 
-    killed_with_tokens(r, &t);
+    killed_with_tokens(r, &t, 20);
     assert_int_equal(sqlite_migrate(r->dir, 8, NULL, NULL, &e), 0);
     rig_open_store(r);
     expect_log(r, &t, 0);
@@ -564,7 +560,7 @@ static void a_copy_has_recent_events(void **state)
     struct told t = {.last = 0};
     struct errbuf e = {""};
 
-    killed_with_tokens(r, &t);
+    killed_with_tokens(r, &t, 20);
     rig_make_dir(other.dir, sizeof(other.dir));
     snprintf(from, sizeof(from), "sqlite:%s", r->dir);
     snprintf(to, sizeof(to), "sqlite:%s", other.dir);
