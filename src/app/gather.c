@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "app/app.h"
+#include "base/log.h"
 
 #define NS_A_SECOND UINT64_C(1000000000)
 
@@ -18,27 +19,35 @@ static void gather_ticked(uv_poll_t *poll, int status, int events)
         return; /* set anew meanwhile */
 }
 
-int gather_open(struct gather *g, struct app *a)
+void gather_open(struct gather *g, struct app *a)
 {
     *g = (struct gather){.app = a};
     g->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-    if (g->timer_fd < 0)
-        return ERR_INTERNAL;
-    if (uv_poll_init(&a->loop, &g->tick, g->timer_fd) != 0) {
+    if (g->timer_fd >= 0 && uv_poll_init(&a->loop, &g->tick, g->timer_fd) != 0) {
         close(g->timer_fd);
-        return ERR_INTERNAL;
+        g->timer_fd = -1;
+    }
+    if (!gather_ticks(g)) {
+        log_warn("journal", "no descriptor for a timer: chunks of many sessions do not gather");
+        return;
     }
     g->tick.data = g;
     uv_poll_start(&g->tick, UV_READABLE, gather_ticked);
     uv_unref((uv_handle_t *)&g->tick); /* what gathers keeps the loop running itself */
-    return 0;
 }
 
 void gather_close(struct gather *g)
 {
     gather_end(g);
+    if (!gather_ticks(g))
+        return;
     uv_close((uv_handle_t *)&g->tick, NULL);
     close(g->timer_fd);
+}
+
+bool gather_ticks(const struct gather *g)
+{
+    return g->timer_fd >= 0;
 }
 
 void gather_begin(struct gather *g)

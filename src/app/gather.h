@@ -28,12 +28,13 @@ struct gather {
     /* Private */
     struct app *app;
     uv_poll_t tick;
-    int timer_fd;
+    int timer_fd; /* -1: no descriptor was left, and nothing gathers */
 };
 
-/* ERR_INTERNAL: no descriptor is left. */
-int gather_open(struct gather *g, struct app *a);
+void gather_open(struct gather *g, struct app *a);
 void gather_close(struct gather *g);
+/* Whether somebody wakes the loop for what gathers. */
+bool gather_ticks(const struct gather *g);
 /* Nothing is set aside while models are quicker than the loop. */
 void gather_begin(struct gather *g);
 void gather_end(struct gather *g);

@@ -23,7 +23,7 @@ static void journal_checked(uv_check_t *h)
     journal_flush(h->data);
 }
 
-int journal_open(struct journal *j, struct app *a)
+void journal_open(struct journal *j, struct app *a)
 {
     memset(j, 0, sizeof(*j));
     j->app = a;
@@ -41,7 +41,7 @@ int journal_open(struct journal *j, struct app *a)
     uv_check_start(&j->check, journal_checked);
     uv_unref((uv_handle_t *)&j->prepare);
     uv_unref((uv_handle_t *)&j->check);
-    return gather_open(&j->gather, a);
+    gather_open(&j->gather, a);
 }
 
 void journal_close(struct journal *j)
@@ -110,8 +110,9 @@ static void journal_answer(struct list *replies)
  * that they no longer do. */
 static void journal_crowd(struct journal *j, bool was_urgent)
 {
-    j->is_crowd = j->chunks > 1 || (was_urgent && j->is_crowd);
-    if (j->chunks > 1)
+    bool is_crowd = j->chunks > 1 || (was_urgent && j->is_crowd);
+    j->is_crowd = is_crowd && gather_ticks(&j->gather);
+    if (j->is_crowd && j->chunks > 1)
         gather_begin(&j->gather);
     if (j->is_crowd)
         gather_tick(&j->gather, j->gather_ns);

@@ -65,7 +65,7 @@ struct journal {
     void *drained_data;
 };
 
-int journal_open(struct journal *j, struct app *a);
+void journal_open(struct journal *j, struct app *a);
 void journal_close(struct journal *j); /* drained before */
 void journal_mark(struct journal *j, struct live *l);
 /* The same for what nobody waits for: chunks, which may gather for JOURNAL_GATHER_US. */

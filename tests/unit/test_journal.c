@@ -258,6 +258,25 @@ static void test_sockets_are_set_aside_in_a_crowd(void **state)
     app_close(a);
 }
 
+/* Nobody would wake the loop for what gathers, so nothing does. */
+static void test_nothing_gathers_without_a_timer(void **state)
+{
+    struct app *a = app_open();
+    struct live *one = talk_open(a), *two = talk_open(a);
+    int fd = a->journal.gather.timer_fd;
+    (void)state;
+    a->journal.gather_ns = UINT64_MAX;
+    a->journal.gather.timer_fd = -1;
+    for (int i = 0; i < 3; i++) {
+        say(one, "a");
+        say(two, "a");
+        turn_until_durable(a, two);
+    }
+    assert_false(a->journal.gather.is_on);
+    a->journal.gather.timer_fd = fd;
+    app_close(a);
+}
+
 static struct live *speaker;
 static bool speaker_was_first;
 
@@ -491,6 +510,7 @@ int main(void)
         cmocka_unit_test(test_a_failed_commit_is_tried_again_with_the_same_rows),
         cmocka_unit_test(test_chunks_of_a_crowd_gather),
         cmocka_unit_test(test_sockets_are_set_aside_in_a_crowd),
+        cmocka_unit_test(test_nothing_gathers_without_a_timer),
         cmocka_unit_test(test_what_somebody_waits_for_is_released_first),
         cmocka_unit_test(test_a_crowd_that_falls_silent_is_written),
         cmocka_unit_test(test_a_session_ahead_of_the_store_is_held),
