@@ -1,4 +1,6 @@
 // A WebSocket reader of one session, on npm's `ws`: keeps every event, checks the sequence, reconnects.
+// An open one alone does not keep the tests' process from ending: a failed test leaves its readers, and
+// one whose server never comes back would try for ever. Who waits for it has a timer.
 import WebSocket from 'ws';
 
 const terminal = new Set(['completed', 'failed', 'cancelled']);
@@ -27,11 +29,12 @@ export class Reader {
     const ws = new WebSocket(url, 'sluice.v1', { perMessageDeflate: false, handshakeTimeout: 5000 });
     this.ws = ws;
     this.port = Number(new URL(url).port);
+    ws.on('upgrade', (response) => response.socket.unref());
     ws.on('message', (data) => { if (ws === this.ws) this.take(JSON.parse(data.toString())); });
     ws.on('error', () => { /* close follows */ });
     ws.on('close', (code) => {
       this.closeCode = code;
-      if (ws === this.ws && this.options.reconnect && !this.done) setTimeout(() => this.connect(), 20);
+      if (ws === this.ws && this.options.reconnect && !this.done) setTimeout(() => this.connect(), 20).unref();
       this.wake();
     });
   }

@@ -27,21 +27,27 @@ const children = new Set();
 process.on('exit', () => children.forEach((c) => c.kill('SIGKILL')));
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
 
-// Starts a program and waits for its `listening on http://HOST:PORT`.
+// Starts a program; started: its `listening on http://HOST:PORT`. Whoever waits for either is kept waiting;
+// a program that a failed test has left does not keep the tests' process from ending (which kills it).
 function launch(bin, args, env) {
   const child = spawn(bin, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
   let stderr = '';
   child.stderr.on('data', (d) => { stderr += d; });
   children.add(child);
+  child.stdout.unref();
+  child.stderr.unref();
   const exited = new Promise((done) => child.on('exit', (code, signal) => { children.delete(child); done({ code, signal }); }));
   const started = new Promise((done, fail) => {
     createInterface({ input: child.stdout }).on('line', (line) => {
       const m = /^listening on (https?:\/\/.*:(\d+))$/.exec(line);
-      if (m) done({ url: m[1], port: Number(m[2]) });
+      if (!m) return;
+      child.unref();
+      done({ url: m[1], port: Number(m[2]) });
     });
     exited.then(({ code, signal }) => fail(new Error(`${bin} ended (${code ?? signal}) before it listened:\n${stderr}`)));
   });
-  return { child, started, exited, stderr: () => stderr };
+  const awaited = () => { child.ref(); return exited; };
+  return { child, started, get exited() { return awaited(); }, stderr: () => stderr };
 }
 
 export class Server {
