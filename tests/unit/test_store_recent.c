@@ -1,6 +1,7 @@
 /* Events that came alone: the ring that they are in (sqlite_ring.h), and that readers, starts,
  * copies and deletions see each of them exactly once, folded or not (sqlite_recent.h). */
 #include <sqlite3.h>
+#include <stdatomic.h>
 
 #include "store/copy.h"
 #include "store/migrate.h"
@@ -332,25 +333,37 @@ static void told_delete(struct rig *r, struct told *t)
     told_new(r, t);
 }
 
-/* What a kill at this moment would leave is opened as a store of its own. */
-static void expect_after_a_kill(struct rig *r, const struct told *t)
+/* What a kill at this moment would leave, opened as a store of its own. */
+static void open_killed(struct rig *r, struct rig *other)
 {
     static const char *const names[] = {"sluice.db", "sluice.db-wal"};
-    struct rig other = *r;
     char command[1200];
 
-    rig_make_dir(other.dir, sizeof(other.dir));
+    *other = *r;
+    rig_make_dir(other->dir, sizeof(other->dir));
     for (size_t i = 0; i < ROWS(names); i++) {
-        snprintf(command, sizeof(command), "cp %s/%s %s/", r->dir, names[i], other.dir);
+        snprintf(command, sizeof(command), "cp %s/%s %s/", r->dir, names[i], other->dir);
         assert_int_equal(system(command), 0);
     }
-    assert_int_equal(uv_loop_init(&other.loop), 0);
-    rig_open_store(&other);
+    assert_int_equal(uv_loop_init(&other->loop), 0);
+    rig_open_store(other);
+}
+
+static void close_killed(struct rig *other)
+{
+    rig_close_store(other);
+    assert_int_equal(uv_loop_close(&other->loop), 0);
+    rig_remove_dir(other->dir);
+}
+
+static void expect_after_a_kill(struct rig *r, const struct told *t)
+{
+    struct rig other;
+
+    open_killed(r, &other);
     for (int i = 0; i < TOLD; i++)
         expect_log(&other, &t[i], 0);
-    rig_close_store(&other);
-    assert_int_equal(uv_loop_close(&other.loop), 0);
-    rig_remove_dir(other.dir);
+    close_killed(&other);
 }
 
 static void each_event_is_read_once(void **state)
@@ -676,6 +689,181 @@ static void retention_is_not_undone_by_the_ring(void **state)
     }
 }
 
+/* ---- a disk that fails ---- */
+
+/* The system's file layer, some of whose writes and flushes fail; of the writer's thread and of the
+ * checkpointer's. */
+static struct {
+    sqlite3_vfs *real, vfs;
+    uv_mutex_t mutex;
+    sqlite3_io_methods methods[2]; /* of the file, and of its WAL, which is not locked */
+    int (*write)(sqlite3_file *file, const void *bytes, int n, sqlite3_int64 at);
+    int (*sync)(sqlite3_file *file, int flags);
+    atomic_int left; /* calls until the next one that fails */
+    atomic_int run;  /* so many fail then */
+    atomic_int failed;
+} bad;
+
+static bool bad_call(void)
+{
+    if (atomic_fetch_sub(&bad.left, 1) > 0 || atomic_fetch_sub(&bad.run, 1) <= 0)
+        return false;
+    atomic_fetch_add(&bad.failed, 1);
+    return true;
+}
+
+static int bad_write(sqlite3_file *file, const void *bytes, int n, sqlite3_int64 at)
+{
+    if (!bad_call())
+        return bad.write(file, bytes, n, at);
+    /* What a disk that is full takes is the beginning. */
+    bad.write(file, bytes, n / 2, at);
+    return SQLITE_FULL;
+}
+
+static int bad_sync(sqlite3_file *file, int flags)
+{
+    return bad_call() ? SQLITE_IOERR_FSYNC : bad.sync(file, flags);
+}
+
+static int bad_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags, int *out)
+{
+    int code = bad.real->xOpen(bad.real, name, file, flags, out);
+    sqlite3_io_methods *methods = &bad.methods[(flags & SQLITE_OPEN_WAL) != 0];
+
+    (void)vfs;
+    if (code != SQLITE_OK || !(flags & (SQLITE_OPEN_WAL | SQLITE_OPEN_MAIN_DB)))
+        return code;
+    uv_mutex_lock(&bad.mutex);
+    if (!methods->xSync) {
+        bad.write = file->pMethods->xWrite;
+        bad.sync = file->pMethods->xSync;
+        *methods = *file->pMethods;
+        methods->xWrite = bad_write;
+        methods->xSync = bad_sync;
+    }
+    uv_mutex_unlock(&bad.mutex);
+    file->pMethods = methods;
+    return code;
+}
+
+static int setup_bad(void **state)
+{
+    bad.real = sqlite3_vfs_find(NULL);
+    bad.vfs = *bad.real;
+    bad.vfs.zName = "bad";
+    bad.vfs.xOpen = bad_open;
+    atomic_store(&bad.run, 0);
+    uv_mutex_init(&bad.mutex);
+    sqlite3_vfs_register(&bad.vfs, 1);
+    return rig_setup_sqlite(state);
+}
+
+static int teardown_bad(void **state)
+{
+    int status = rig_teardown(state);
+
+    sqlite3_vfs_unregister(&bad.vfs);
+    uv_mutex_destroy(&bad.mutex);
+    return status;
+}
+
+/* As a commit that failed leaves the files: it is there as a whole, or not at all. */
+static void expect_one_of(struct rig *r, const struct told *before, const struct told *after)
+{
+    struct rig other;
+    struct told t[TOLD];
+    int whole = -1, run = atomic_exchange(&bad.run, 0); /* the other's disk is well */
+
+    open_killed(r, &other);
+    for (int i = 0; i < TOLD; i++) {
+        RIG_REQ(store_session_get, g, STORE_SESSION_GET);
+        g.id = after[i].id;
+        assert_int_equal(rig_run(&other, &g.req), 0);
+        int is_after = g.row.core.last_seq == after[i].last;
+        store_req_deinit(&g.req);
+        if (before[i].last != after[i].last) {
+            assert_true(whole < 0 || whole == is_after);
+            whole = is_after;
+        }
+    }
+    for (int i = 0; i < TOLD; i++) {
+        t[i] = whole == 1 ? after[i] : before[i];
+        expect_log(&other, &t[i], 0);
+    }
+    close_killed(&other);
+    atomic_store(&bad.run, run);
+}
+
+/* A commit that is tried until it is written, as the journal does, on a disk that fails at any call
+ * of any commit, fold, deletion or checkpoint. */
+static void told_retry(struct rig *r, struct told *t, unsigned *seed)
+{
+    struct told before[TOLD];
+    struct rig_delta x[TOLD];
+    struct delta *deltas[TOLD];
+    bool refused[TOLD];
+    int tries = 0;
+
+    memcpy(before, t, sizeof(before));
+    for (int i = 0; i < TOLD; i++) {
+        told_fill(&t[i], &x[i], 1 + (int)dice(seed, 3));
+        if (dice(seed, 12) == 0) {
+            x[i].core = rig_core("running");
+            x[i].core.last_seq = t[i].last;
+            x[i].d.core = &x[i].core;
+        }
+        deltas[i] = &x[i].d;
+    }
+    for (; rig_commit_many(r, deltas, TOLD, refused) != 0; tries++) {
+        assert_true(tries < 100);
+        if (dice(seed, 4) == 0)
+            expect_one_of(r, before, t);
+        for (int i = 0; i < TOLD; i++) /* it is not seen before it is reported */
+            if (dice(seed, 8) == 0)
+                expect_log(r, &before[i], 0);
+    }
+    for (int i = 0; i < TOLD; i++) {
+        assert_false(refused[i]);
+        rig_delta_deinit(&x[i]);
+    }
+}
+
+static void a_disk_that_fails_neither_loses_nor_repeats(void **state)
+{
+    struct rig *r = *state;
+    struct told t[TOLD] = {{.last = 0}};
+    unsigned seed = 11;
+
+    for (int i = 0; i < TOLD; i++)
+        told_new(r, &t[i]);
+    for (int step = 0; step < 400; step++) {
+        atomic_store(&bad.left, (int)dice(&seed, 8));
+        atomic_store(&bad.run, dice(&seed, 3) ? 0 : 1 + (int)dice(&seed, 5));
+        told_retry(r, t, &seed);
+        unsigned what = dice(&seed, 40);
+        if (what == 0) {
+            RIG_REQ(store_session_delete, d, STORE_SESSION_DELETE);
+            d.id = t[step % TOLD].id;
+            while (rig_run(r, &d.req) != 0)
+                ;
+            store_req_deinit(&d.req);
+            atomic_store(&bad.run, 0);
+            told_new(r, &t[step % TOLD]);
+        } else if (what < 4) {
+            atomic_store(&bad.run, 0);
+            expect_after_a_kill(r, t);
+        } else if (what < 6) { /* what is recent may not be folded at the end */
+            rig_close_store(r);
+            atomic_store(&bad.run, 0);
+            rig_open_store(r);
+        }
+    }
+    assert_true(atomic_load(&bad.failed) > 30);
+    for (int i = 0; i < TOLD; i++)
+        expect_log(r, &t[i], 0);
+}
+
 /* ---- cost ---- */
 
 static int64_t ask(struct rig *r, const char *sql)
@@ -743,6 +931,8 @@ int main(void)
         SQLITE(a_backup_has_recent_events),
         SQLITE(a_key_that_is_free_again_has_no_events),
         SQLITE(retention_is_not_undone_by_the_ring),
+        {"a_disk_that_fails_neither_loses_nor_repeats", a_disk_that_fails_neither_loses_nor_repeats,
+         setup_bad, teardown_bad, NULL},
         SQLITE(tokens_are_folded),
     };
     return RIG_RUN_TESTS(tests);
