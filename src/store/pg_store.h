@@ -165,7 +165,7 @@ int pg_session_stats_start(struct pg_job *j); /* pg_stats.c */
  * batch on. (pg_session.c) */
 void pg_session_load_add(struct pg_job *j, const struct store_session_load *l);
 int pg_session_loaded(struct pg_job *j, struct store_session_load *l, int n);
-/* Adds the rows of a new session to the batch. ERR_TOO_LARGE. (pg_commit.c) */
+/* Adds the rows of a new session to the batch. ERR_TOO_LARGE. (pg_commit_rows.c) */
 int pg_commit_add_new(struct pg_job *j, const struct delta *d, const struct event_row *events);
 
 /* RUN_COLUMNS of pg_sql.c. */

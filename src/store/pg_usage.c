@@ -1,4 +1,4 @@
-/* Sums of what model calls used; their rows are written by pg_commit.c. */
+/* Sums of what model calls used; their rows are written by pg_commit_rows.c. */
 #include "store/pg_store.h"
 #include "store/rules.h"
 
