@@ -104,6 +104,7 @@ static void conn_unpoll(struct pg_conn *c)
         uv_close((uv_handle_t *)c->poll, conn_freed);
     }
     c->poll = NULL;
+    c->polled = 0;
 }
 
 static void conn_clear_results(struct pg_conn *c)
@@ -156,7 +157,9 @@ static void conn_poll(struct pg_conn *c, int events)
             abort(); /* a socket that the system has just given us */
         c->poll->data = c;
     }
-    uv_poll_start(c->poll, events, conn_polled);
+    if (c->polled != events) /* libuv would take the socket out of its set and put it in again */
+        uv_poll_start(c->poll, events, conn_polled);
+    c->polled = events;
 }
 
 static bool conn_is_alone(const struct pg_conn *c)
@@ -510,8 +513,9 @@ static void conn_polled(uv_poll_t *poll, int status, int events)
 {
     struct pg_conn *c = poll->data;
 
-    (void)status; /* an error is something that libpq will read */
     (void)events;
+    if (status < 0) /* something that libpq will read; libuv has stopped looking */
+        c->polled = 0;
     if (c->state == PG_CONNECTING)
         conn_connect_step(c);
     else

@@ -63,6 +63,7 @@ struct pg_conn {
     /* Private */
     PGconn *handle;
     uv_poll_t *poll;
+    int polled; /* the events that it waits for */
     uv_timer_t *timer;
     int greetings; /* batches that set the session up, so far; 0: it is set up */
     bool prepared[PG_SQL_COUNT];
