@@ -67,7 +67,8 @@ struct pg_commit *pg_commit_create(void)
     pg_rows_init(&c->judge, PG_COMMIT_JUDGE, "uiity");
     pg_rows_init(&c->keys, PG_COMMIT_KEYS_TAKEN, "tt");
     pg_rows_init(&c->commands, PG_COMMIT_COMMANDS, "uu");
-    pg_rows_init(&c->owned, PG_EVENTS_OF_OWNER, "uiiiti");
+    pg_rows_init(&c->owned, PG_EVENTS_OF_OWNER, "uiiit");
+    pg_rows_init(&c->unknown, PG_EVENTS_OF_OWNER, "uii");
     table_init(&c->runs);
     c->packer = packer_create();
     arena_init(&c->packed);
@@ -85,6 +86,7 @@ void pg_commit_destroy(struct pg_commit *c)
     pg_rows_deinit(&c->keys);
     pg_rows_deinit(&c->commands);
     pg_rows_deinit(&c->owned);
+    pg_rows_deinit(&c->unknown);
     table_deinit(&c->runs);
     packer_destroy(c->packer);
     arena_deinit(&c->packed);
@@ -202,35 +204,64 @@ static int commit_owned_answered(struct pg_job *j)
 {
     struct pg_commit *c = j->store->commit;
 
+    struct store_commit *req = pg_commit_of(j);
+
     if (j->conn->failed)
         return commit_fast_answered(j);
-    return pgr_changed(j->conn, 0) == c->owned.count ? pg_commit_decided(j) : pg_commit_judge(j);
+    if (pgr_changed(j->conn, 0) != c->owned.count)
+        return pg_commit_judge(j);
+    for (size_t i = 0; i < req->count; i++)
+        pg_known_put(&j->store->known, req->deltas[i]);
+    return pg_commit_decided(j);
 }
 
-/* Events of one's own sessions, by one statement and with one lock. Numbers are looked at as far as
- * the session's row knows them: its owner gives each once, and rows that come again, after an
- * outcome that was not known, are no new ones for the primary key. */
+/* Events of one's own sessions, by one statement and with one lock. The rows of sessions are looked
+ * at as far as they are not known (pg_known.h), and numbers as far as the session's row has them:
+ * its owner gives each once, and rows that come again, after an outcome that was not known, are no
+ * new ones for the primary key. */
 static int commit_owned(struct pg_job *j)
 {
     struct store_commit *req = pg_commit_of(j);
     struct pg_commit *c = j->store->commit;
-    struct pg_rows *r = &c->owned;
+    struct pg_rows *r = &c->owned, *u = &c->unknown;
     struct pgq q;
 
     pg_rows_clear(r);
+    pg_rows_clear(u);
     for (size_t i = 0; i < req->count; i++) {
         const struct delta *d = req->deltas[i];
         pg_commit_event(r, d, STR_NULL);
-        pg_rows_i64(r, (int64_t)d->epoch);
+        if (pg_known_has(&j->store->known, d))
+            continue;
+        pg_rows_begin(u);
+        pg_rows_id(u, &d->session_id);
+        pg_rows_i64(u, (int64_t)d->epoch);
+        pg_rows_i64(u, d->seq_first);
     }
     if (r->overflow)
         return pg_commit_alone(j, 0);
     c->rows = r->count;
-    pgq_start(&q, j->conn, r->sql);
+    pgq_start(&q, j->conn, u->count > 0 ? PG_EVENTS_OF_OWNER : PG_EVENTS_OF_KNOWN);
     pg_rows_bind(r, &q);
     pgq_id(&q, &req->deltas[0]->owner);
+    if (u->count > 0)
+        pg_rows_bind(u, &q);
     pgq_end(&q);
     return pg_await(j, commit_owned_answered);
+}
+
+/* What the rows that a commit writes mean for what is known. */
+static void commit_unknow(struct pg_job *j)
+{
+    const struct store_commit *req = pg_commit_of(j);
+
+    for (size_t i = 0; i < req->count; i++) {
+        const struct delta *d = req->deltas[i];
+        if (commit_is_events(d))
+            pg_known_follow(&j->store->known, d);
+        else
+            pg_known_forget(&j->store->known, d->session_id);
+    }
 }
 
 static int commit_fast(struct pg_job *j)
@@ -239,6 +270,7 @@ static int commit_fast(struct pg_job *j)
 
     if (commit_is_owned(pg_commit_of(j)))
         return commit_owned(j);
+    commit_unknow(j);
     if (!pg_commit_fill(c, pg_commit_of(j)))
         return pg_commit_alone(j, 0);
     commit_add_check(j);

@@ -47,7 +47,8 @@ enum verdict { VERDICT_WRITE, VERDICT_STANDS, VERDICT_REFUSE };
 struct pg_commit {
     struct pg_rows parts[PART_COUNT];
     struct pg_rows lock, judge, keys, commands; /* to look at */
-    struct pg_rows owned;                       /* events of one owner's sessions, and epochs */
+    struct pg_rows owned;                       /* events of one owner's sessions */
+    struct pg_rows unknown;                     /* of these, the ones that are looked at */
     struct table runs;                          /* run ids of one delta */
     struct packer *packer;
     struct arena packed; /* what it made for the rows under way */

@@ -174,6 +174,8 @@ int pg_commit_judge(struct pg_job *j)
     commit_look_fill(c, req);
     for (size_t i = c->first; i < c->end; i++)
         c->verdicts[i] = VERDICT_WRITE;
+    for (size_t i = 0; i < req->count; i++)
+        pg_known_forget(&j->store->known, req->deltas[i]->session_id);
     if (c->judge.overflow || c->keys.overflow) {
         if (c->end - c->first > 1)
             return pg_commit_alone(j, c->first);

@@ -20,6 +20,8 @@ int pg_instance_put_start(struct pg_job *j)
     struct store_instance_put *p = container_of(j->req, struct store_instance_put, req);
     struct pgq q;
 
+    if (!p->must_exist)
+        pg_known_clear(&j->store->known);
     pgq_start(&q, j->conn, p->must_exist ? PG_INSTANCE_UPDATE : PG_INSTANCE_UPSERT);
     pgq_id(&q, &p->row.id);
     pgq_str(&q, rules_text(p->row.name));
@@ -55,6 +57,7 @@ int pg_instance_remove_start(struct pg_job *j)
     struct store_instance_remove *x = container_of(j->req, struct store_instance_remove, req);
     struct pgq q;
 
+    pg_known_clear(&j->store->known);
     pg_conn_add(j->conn, PG_BEGIN);
     pgq_start(&q, j->conn, PG_INSTANCE_LOCK);
     pgq_id(&q, &x->id);

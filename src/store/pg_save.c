@@ -78,6 +78,7 @@ static int save_write(struct pg_job *j)
     for (size_t i = 0; i < p->delete_count; i++) {
         pg_rows_begin(&parts[SAVE_DELETES]);
         pg_rows_id(&parts[SAVE_DELETES], &p->deletes[i]);
+        pg_known_forget(&j->store->known, p->deletes[i]);
     }
     if (key)
         pg_rows_key(&parts[SAVE_KEYS], key);

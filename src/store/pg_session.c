@@ -485,6 +485,7 @@ int pg_session_load_start(struct pg_job *j)
         pg_session_load_add(j, l);
         return pg_await(j, load_read);
     }
+    pg_known_forget(&j->store->known, l->id);
     pg_conn_add(j->conn, PG_BEGIN);
     pgq_start(&q, j->conn, PG_SESSION_LOCK);
     pgq_id(&q, &l->id);
@@ -507,6 +508,7 @@ int pg_session_release_start(struct pg_job *j)
     for (size_t i = 0; i < x->count; i++) {
         pg_rows_begin(&ids);
         pg_rows_id(&ids, &x->ids[i]);
+        pg_known_forget(&j->store->known, x->ids[i]);
     }
     pgq_start(&q, j->conn, PG_SESSION_RELEASE);
     pg_rows_bind(&ids, &q);
@@ -552,6 +554,7 @@ int pg_session_delete_start(struct pg_job *j)
     struct store_session_delete *d = container_of(j->req, struct store_session_delete, req);
     struct pgq q;
 
+    pg_known_forget(&j->store->known, d->id);
     pg_conn_add(j->conn, PG_BEGIN);
     pgq_start(&q, j->conn, PG_SESSION_LOCK);
     pgq_id(&q, &d->id);

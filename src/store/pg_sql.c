@@ -414,20 +414,26 @@ const char *const pg_sql_texts[PG_SQL_COUNT] = {
         " owner = CASE WHEN $7::bigint = 0 THEN owner END WHERE id = $1::uuid",
     [PG_EVENTS_INSERT] = EVENTS_ROWS(PG_OF_ARRAYS),
     [PG_EVENTS_INSERT_ONE] = EVENTS_ROWS(PG_OF_VALUES),
-    /* All or none: all when the owner's row stands, and each session is its own, of no later epoch.
-     * Sessions are claimed from a dead owner only after its row was deleted, and that waits for
-     * this lock: so one row is locked, instead of each session's. $6: epochs, $7: the owner.
-     * Numbers must be beyond those of the session's last step; of events since, the owner gives
-     * each once. */
+    /* All or none: all when the owner's row ($6) stands, and each session that is looked at ($7 to
+     * $9: ids, epochs, first numbers) is its own, of no later epoch. Sessions are claimed from a
+     * dead owner only after its row was deleted, and that waits for this lock: so one row is
+     * locked, instead of each session's. Numbers must be beyond those of the session's last step;
+     * of events since, the owner gives each once. */
     [PG_EVENTS_OF_OWNER] =
-        "WITH i AS MATERIALIZED (SELECT o.id FROM instances AS o WHERE o.id = $7::uuid FOR KEY"
+        "WITH i AS MATERIALIZED (SELECT o.id FROM instances AS o WHERE o.id = $6::uuid FOR KEY"
         " SHARE OF o) INSERT INTO session_events (session_id, seq_last, seq_first, at, frames)"
         " SELECT unnest($1::uuid[]), unnest($2::bigint[]), unnest($3::bigint[]),"
         " unnest($4::bigint[]), unnest($5::text[]) WHERE (SELECT count(*) FROM i CROSS JOIN"
-        " unnest($1::uuid[], $6::bigint[], $3::bigint[]) AS k (id, epoch, first) CROSS JOIN"
+        " unnest($7::uuid[], $8::bigint[], $9::bigint[]) AS k (id, epoch, first) CROSS JOIN"
         " LATERAL (SELECT FROM sessions AS o WHERE o.id = k.id AND o.owner = i.id"
         " AND o.epoch <= k.epoch AND o.last_seq < k.first OFFSET 0) AS s)"
-        " = cardinality($1::uuid[])",
+        " = cardinality($7::uuid[])",
+    /* The same when none is looked at (pg_known.h). */
+    [PG_EVENTS_OF_KNOWN] =
+        "INSERT INTO session_events (session_id, seq_last, seq_first, at, frames)"
+        " SELECT unnest($1::uuid[]), unnest($2::bigint[]), unnest($3::bigint[]),"
+        " unnest($4::bigint[]), unnest($5::text[])"
+        " FROM (SELECT FROM instances AS o WHERE o.id = $6::uuid FOR KEY SHARE OF o) AS i",
     [PG_RUNS_UPSERT] = RUNS_ROWS(PG_OF_ARRAYS),
     [PG_RUNS_UPSERT_ONE] = RUNS_ROWS(PG_OF_VALUES),
     [PG_EFFECTS_INSERT] =

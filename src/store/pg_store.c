@@ -205,6 +205,8 @@ static void worker_ready(struct pg_conn *c)
     if (w->backoff_ms > 0)
         log_info("store", "connected to PostgreSQL again");
     w->backoff_ms = 0;
+    if (worker_is_writer(w)) /* perhaps to another server, which may have lost something */
+        pg_known_clear(&w->store->known);
     worker_run(w);
     store_answer(w->store);
 }
@@ -383,6 +385,7 @@ static void store_handle_closed(uv_handle_t *handle)
     void (*closed)(void *data) = s->closed;
     void *data = s->closed_data;
     pg_commit_destroy(s->commit);
+    pg_known_deinit(&s->known);
     free(s->workers);
     free(s->url);
     free(s);
@@ -465,6 +468,7 @@ static struct pg_store *store_create(uv_loop_t *loop, const char *url, int reade
     s->loop = loop;
     s->url = mem_strdup(url);
     s->commit = pg_commit_create();
+    pg_known_init(&s->known);
     s->write_wait_ms = PG_WRITE_WAIT_MS;
     s->read_wait_ms = PG_READ_WAIT_MS;
     list_init(&s->writes);

@@ -23,6 +23,7 @@
 #include "base/list.h"
 #include "store/keys.h"
 #include "store/pg_conn.h"
+#include "store/pg_known.h"
 #include "store/rules.h"
 #include "store/store.h"
 #include "store/store_audit.h"
@@ -81,6 +82,7 @@ struct pg_store {
     uv_timer_t sweep;
     uv_async_t wake; /* something is in done that no callback of ours will come by */
     struct pg_commit *commit;
+    struct pg_known known;
     struct store_stats stats;
     unsigned write_wait_ms, read_wait_ms; /* PG_…_WAIT_MS; tests wait less */
     uint64_t partitions_ms;               /* uv_now() when partitions were last looked after */
