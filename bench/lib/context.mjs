@@ -71,9 +71,14 @@ export class Context {
 
   /** Milliseconds of CPU so far, of a server and of its store. */
   cpuMs(server) {
-    if (this.store !== 'postgres') return cpuMs(server.pid);
+    return cpuMs(server.pid) + this.storeCpuMs();
+  }
+
+  /** Of the store alone, where that is a process of its own. */
+  storeCpuMs() {
+    if (this.store !== 'postgres') return 0;
     const pg = Number(execFileSync(process.env.SLUICE_TEST_POSTGRES_CTL, ['pid'], { encoding: 'utf8' }));
-    return cpuMs(server.pid, pg, childrenOf(pg));
+    return cpuMs(pg, childrenOf(pg));
   }
 
   /** A counter or gauge of /metrics. */

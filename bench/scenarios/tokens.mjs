@@ -1,5 +1,6 @@
 // Tokens: sessions that stream from the stand-in at 20 tokens a second, each with a viewer; the delay that the
-// server adds to a token, and the CPU of one. Beside them a bare relay by plain sockets, with nothing stored.
+// server adds to a token, and the CPU of one. Beside them a bare relay by plain sockets, with nothing stored, and
+// the simplest durable commits.
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { join } from 'node:path';
@@ -16,10 +17,9 @@ const graph = {
   },
 };
 
-/** The load client; cpu() is asked when it begins to measure and when it has. */
-async function load(port, flags, cpu) {
-  const args = ['tokens', '--port', port, ...Object.entries(flags).flatMap(([k, v]) => [`--${k}`, v])].map(String);
-  const child = spawn(join(programs, 'bench/load'), args, { stdio: ['ignore', 'pipe', 'inherit'] });
+/** What a program of bench/ says that prints `begin` when it begins to measure, and one JSON line when it has; `used`: what cpu() came to meanwhile. */
+async function measured(program, args, cpu) {
+  const child = spawn(join(programs, 'bench', program), args.map(String), { stdio: ['ignore', 'pipe', 'inherit'] });
   const ended = new Promise((done) => child.on('exit', done));
   let before, told;
   for await (const line of createInterface({ input: child.stdout })) {
@@ -27,9 +27,15 @@ async function load(port, flags, cpu) {
     else told = { ...JSON.parse(line), used: await cpu() };
   }
   const code = await ended;
-  if (code !== 0 || !told) throw new Error(`the load client ended with ${code}`);
-  const { used, ...rest } = told;
-  return { ...rest, cpu_us_per_token: ((used.ms - before.ms) * 1000) / told.tokens, ...(used.commits ? { commits_per_s: (used.commits - before.commits) / told.seconds } : {}) };
+  if (code !== 0 || !told) throw new Error(`${program} ended with ${code}`);
+  told.used = Object.fromEntries(Object.entries(told.used).map(([k, v]) => [k, v - before[k]]));
+  return told;
+}
+
+async function load(port, flags, cpu) {
+  const args = ['tokens', '--port', port, ...Object.entries(flags).flatMap(([k, v]) => [`--${k}`, v])];
+  const { used, ...rest } = await measured('load', args, cpu);
+  return { ...rest, cpu_us_per_token: (used.ms * 1000) / rest.tokens, ...(used.commits ? { commits_per_s: used.commits / rest.seconds } : {}) };
 }
 
 async function bare(c, standin, flags) {
@@ -62,10 +68,18 @@ export async function streams(c, flags) {
   return { told, limit };
 }
 
+/** The simplest durable commit, as often and of as many tokens as the server's were. */
+async function bareCommits(c, told) {
+  const to = c.store === 'postgres' ? process.env.SLUICE_TEST_POSTGRES : c.folder();
+  const args = [to, Math.min(c.seconds, 3), told.tokens_per_s / told.commits_per_s, told.commits_per_s];
+  const { used, ...rest } = await measured('token_commits', args, async () => ({ ms: c.storeCpuMs() }));
+  return { ...rest, cpu_us_per_token: rest.own_cpu_us_per_token + (used.ms * 1000) / rest.tokens };
+}
+
 export async function run(c) {
   const { told, limit } = await streams(c, { sessions: 500, rate: 20 });
   return {
     values: { 'tokens.median': told.p50_ms, 'tokens.p99': told.p99_ms, 'tokens.cpu': told.cpu_us_per_token },
-    detail: { ...told, limit },
+    detail: { ...told, limit, commits: await bareCommits(c, told) },
   };
 }
