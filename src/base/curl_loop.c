@@ -123,11 +123,11 @@ void curl_loop_set_aside(struct curl_loop *l, bool is_aside)
 {
     if (l->is_aside == is_aside)
         return;
+    struct epoll_event ev = {.events = is_aside ? 0 : EPOLLIN, .data.fd = l->epoll_fd};
     l->is_aside = is_aside;
-    if (is_aside)
-        uv_poll_stop(&l->poll);
-    else
-        uv_poll_start(&l->poll, UV_READABLE, curl_loop_ready);
+    int rc = epoll_ctl(l->latch_fd, EPOLL_CTL_MOD, l->epoll_fd, &ev);
+    assert(rc == 0); /* it is in there, and nothing is allocated */
+    (void)rc;
 }
 
 /* ---- Time ---- */
@@ -150,14 +150,24 @@ static int curl_loop_timer_set(CURLM *multi, long timeout_ms, void *data)
     return uv_timer_start(&l->timer, curl_loop_timer_fired, (uint64_t)timeout_ms, 0);
 }
 
-/* The set, and the handle that watches it. ERR_INTERNAL. */
+static void curl_loop_close_sets(struct curl_loop *l)
+{
+    if (l->latch_fd >= 0)
+        close(l->latch_fd);
+    if (l->epoll_fd >= 0)
+        close(l->epoll_fd);
+}
+
+/* The sets, and the handle that watches them. ERR_INTERNAL. */
 static int curl_loop_watch(struct curl_loop *l)
 {
-    l->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    if (l->epoll_fd < 0)
-        return ERR_INTERNAL;
-    if (uv_poll_init(l->loop, &l->poll, l->epoll_fd) != 0) {
-        close(l->epoll_fd);
+    struct epoll_event ev = {.events = EPOLLIN};
+    l->epoll_fd = ev.data.fd = epoll_create1(EPOLL_CLOEXEC);
+    l->latch_fd = epoll_create1(EPOLL_CLOEXEC);
+    if (l->epoll_fd < 0 || l->latch_fd < 0 ||
+        epoll_ctl(l->latch_fd, EPOLL_CTL_ADD, l->epoll_fd, &ev) != 0 ||
+        uv_poll_init(l->loop, &l->poll, l->latch_fd) != 0) {
+        curl_loop_close_sets(l);
         return ERR_INTERNAL;
     }
     l->poll.data = l;
@@ -203,6 +213,6 @@ void curl_loop_close(struct curl_loop *l, void (*closed)(void *data))
     curl_global_cleanup();
     uv_close((uv_handle_t *)&l->timer, curl_loop_part_closed);
     uv_close((uv_handle_t *)&l->poll, curl_loop_part_closed);
-    close(l->epoll_fd);
+    curl_loop_close_sets(l);
     l->batch_at = l->batch_count = 0;
 }

@@ -1,13 +1,17 @@
 /* libcurl's multi interface on a uv loop: its sockets stand in an epoll set of their own, which one
  * uv_poll watches; its timeout is a uv_timer.
  *
- *     sockets ──> epoll set ──> uv_poll ──┐
- *                     └──(set aside)──> curl_loop_read ──> curl_multi_socket_action × n ──> after()
- *     uv_timer ───────────────────────────┘                      └─> write callbacks
+ *     sockets ──> epoll set ──> latch ──> uv_poll ──┐
+ *                     └────(set aside)─────> curl_loop_read ──> curl_multi_socket_action × n
+ *     uv_timer ─────────────────────────────────────┘                 │       └─> after()
+ *                                                                     └─> write callbacks
  *
  * All sockets that are ready are read in one go, within bounds: what is left is for the next turn
  * of the loop. Who gathers sets the sockets aside: they wake the loop no more, and are read when it
- * asks for it.
+ * asks for it. The latch is a second epoll set, which has nothing in it but the first one: to ask
+ * it for nothing, or for that again, is a short call. To take the first one out of the loop's own
+ * set and put it back, as uv_poll_stop() does, has the kernel walk every socket in it, for they
+ * might watch each other in a ring.
  *
  * libcurl must not be called from its own callbacks (adding or removing a handle there fails), so
  * those only note what came; `after` runs when libcurl has returned, once for all that was read,
@@ -41,7 +45,8 @@ struct curl_loop {
     uv_loop_t *loop;
     uv_poll_t poll;
     uv_timer_t timer;
-    int epoll_fd;
+    int epoll_fd;                                  /* the sockets */
+    int latch_fd;                                  /* epoll_fd, and what the loop watches */
     struct epoll_event batch[CURL_LOOP_BATCH_MAX]; /* those from batch_at on are to be read */
     int batch_at, batch_count;
     size_t watched; /* sockets in the set */

@@ -4,10 +4,23 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "llm_world.h"
 
 #define CALLS 40
+
+/* In front of libc's, so that the calls of libuv are counted too. */
+static size_t epoll_additions, epoll_calls;
+
+int epoll_ctl(int set, int op, int fd, struct epoll_event *ev)
+{
+    epoll_calls++;
+    epoll_additions += op == EPOLL_CTL_ADD;
+    return (int)syscall(SYS_epoll_ctl, set, op, fd, ev);
+}
 
 struct crowd {
     struct world w;
@@ -78,6 +91,25 @@ static void test_what_is_set_aside_waits_for_who_reads(void **state)
     conn_content(c.w.server.conns[3], "third ");
     turn_until(&c.w.loop, c.calls[3].deltas == 3);
     assert_string_equal(c.calls[3].text.data, "first second third ");
+    crowd_close(&c);
+}
+
+/* To put a set of sockets into another one has the kernel walk all of them, at 500 some 40 us. */
+static void test_to_set_aside_is_one_short_call(void **state)
+{
+    struct crowd c;
+    (void)state;
+    crowd_open(&c);
+    turn(&c, 5);
+    epoll_additions = epoll_calls = 0;
+    for (int i = 0; i < 10; i++) {
+        llm_set_aside(c.w.llm, true);
+        turn(&c, 1);
+        llm_set_aside(c.w.llm, false);
+        turn(&c, 1);
+    }
+    assert_int_equal(epoll_additions, 0);
+    assert_int_equal(epoll_calls, 20);
     crowd_close(&c);
 }
 
@@ -154,6 +186,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_is_set_aside_waits_for_who_reads),
+        cmocka_unit_test(test_to_set_aside_is_one_short_call),
         cmocka_unit_test(test_calls_that_go_while_they_are_read),
         cmocka_unit_test(test_a_turn_of_many_is_bounded),
     };
