@@ -20,6 +20,7 @@ static const char *sqlite_db_pragmas(enum sqlite_role role)
 {
     switch (role) {
     case SQLITE_ROLE_WRITER:
+    case SQLITE_ROLE_CHECKPOINT:
         /* auto_vacuum can only be chosen before the first table is made: deleted sessions give
          * their space back. secure_delete is on in Debian; FAST clears only where it is free. */
         return "PRAGMA auto_vacuum = INCREMENTAL;"
@@ -55,6 +56,20 @@ static int sqlite_db_check_wal(struct sqlite_db *db)
     return 0;
 }
 
+/* Who writes does so with FULL, as these file systems want it. */
+static const char *sqlite_db_vfs(enum sqlite_role role)
+{
+    switch (role) {
+    case SQLITE_ROLE_WRITER:
+        return SQLITE_VFS_NAME;
+    case SQLITE_ROLE_CHECKPOINT:
+        return SQLITE_VFS_CHECKPOINT;
+    case SQLITE_ROLE_READER:
+        return NULL;
+    }
+    return NULL;
+}
+
 static int vfs_status;
 
 static void sqlite_db_register(void)
@@ -73,9 +88,8 @@ int sqlite_db_open(struct sqlite_db *db, const char *path, enum sqlite_role role
         flags |= SQLITE_OPEN_CREATE;
     pthread_once(&once, sqlite_db_register);
     int code = vfs_status;
-    if (code == SQLITE_OK) /* who writes does so with FULL, as this file system wants it */
-        code = sqlite3_open_v2(path, &db->handle, flags,
-                               role == SQLITE_ROLE_WRITER ? SQLITE_VFS_NAME : NULL);
+    if (code == SQLITE_OK)
+        code = sqlite3_open_v2(path, &db->handle, flags, sqlite_db_vfs(role));
     if (code != SQLITE_OK) {
         int status = sqlite_db_fail(db, code);
         sqlite_db_close(db);
@@ -84,7 +98,7 @@ int sqlite_db_open(struct sqlite_db *db, const char *path, enum sqlite_role role
     sqlite3_extended_result_codes(db->handle, 1);
     sqlite3_busy_timeout(db->handle, SQLITE_BUSY_MS);
     snprintf(cache, sizeof(cache), "PRAGMA cache_size = -%d;",
-             role == SQLITE_ROLE_WRITER ? SQLITE_WRITER_CACHE_KB : SQLITE_READER_CACHE_KB);
+             role == SQLITE_ROLE_READER ? SQLITE_READER_CACHE_KB : SQLITE_WRITER_CACHE_KB);
     int status = sqlite_db_exec(db, sqlite_db_pragmas(role));
     if (status == 0)
         status = sqlite_db_exec(db, cache);

@@ -40,7 +40,8 @@ struct sqlite_db {
 };
 
 enum sqlite_role {
-    SQLITE_ROLE_WRITER, /* also for checkpoints */
+    SQLITE_ROLE_WRITER,
+    SQLITE_ROLE_CHECKPOINT, /* copies the WAL back beside the writer */
     SQLITE_ROLE_READER,
 };
 

@@ -234,7 +234,7 @@ static int store_open_all(struct sqlite_store *s, bool migrate, struct errbuf *e
         return status;
     }
     s->writer.recent = s->recent;
-    status = store_open_db(&s->checkpointer, s->path, SQLITE_ROLE_WRITER, e);
+    status = store_open_db(&s->checkpointer, s->path, SQLITE_ROLE_CHECKPOINT, e);
     for (int i = 0; i < SQLITE_READERS && status == 0; i++) {
         s->readers[i].store = s;
         status = store_open_db(&s->readers[i].db, s->path, SQLITE_ROLE_READER, e);

@@ -28,6 +28,7 @@
 /* Frames (pages of 4 kB) in the WAL that start a checkpoint. The file does not shrink: written
  * again from its start it needs no new space, and a commit is the quicker for it. */
 #define SQLITE_CHECKPOINT_FRAMES 4000
+#define SQLITE_CHECKPOINT_REST   32 /* that the writer copies itself, in half a millisecond */
 
 struct sqlite_store {
     /* The loop's */
@@ -41,6 +42,7 @@ struct sqlite_store {
     struct list writes, reads, done; /* struct store_req */
     struct store_stats stats;
     bool closing;
+    int wal_frames;         /* its length, while it is longer than SQLITE_CHECKPOINT_FRAMES */
     bool checkpoint_due;    /* for the checkpoint thread */
     bool checkpoint_rest;   /* for the writer: only the newest frames are left to copy */
     bool checkpoint_active; /* from due until the writer has copied them */

@@ -7,8 +7,9 @@
  * one that cannot be written does not take others with it.
  *
  * The WAL grows until a checkpoint has copied all of it, and while commits go on there is always a
- * bit more. So the checkpoint thread copies the bulk beside the writer; when it has come to the
- * end, the writer itself copies what was added meanwhile, and begins the file anew.
+ * bit more. So the checkpoint thread copies the bulk beside the writer, then what was added
+ * meanwhile, until there is little left, and flushes what it has copied; the writer itself copies
+ * and flushes the rest, and begins the file anew.
  */
 #include "base/clock.h"
 #include "base/log.h"
@@ -247,7 +248,7 @@ static void writer_write(struct sqlite_store *s, struct list *requests)
 
 /* ---- checkpoints ---- */
 
-/* How much of the WAL is copied back is SQLite's to say; gives the frames left, or -1. */
+/* How much of the WAL is copied back is SQLite's to say; gives how many frames are, or -1. */
 static int checkpoint_run(struct sqlite_db *db)
 {
     int frames = 0, copied = 0;
@@ -255,11 +256,45 @@ static int checkpoint_run(struct sqlite_db *db)
         sqlite3_wal_checkpoint_v2(db->handle, NULL, SQLITE_CHECKPOINT_PASSIVE, &frames, &copied);
 
     if (code == SQLITE_OK)
-        return frames - copied;
+        return copied;
     sqlite_db_fail(db, code);
     if ((code & 0xff) != SQLITE_BUSY)
         log_warn("store", "checkpoint: %s", db->error.text);
     return -1;
+}
+
+/* SQLite flushes the file only where all of the WAL is in it: by the writer, at the end, which
+ * would then wait for what was copied here, too. */
+static bool checkpoint_flush(struct sqlite_db *db)
+{
+    sqlite3_file *file = NULL;
+    int code = sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_FILE_POINTER, &file);
+
+    if (code == SQLITE_OK)
+        code = file->pMethods->xSync(file, SQLITE_SYNC_NORMAL);
+    if (code != SQLITE_OK)
+        log_warn("store", "checkpoint: %s", sqlite3_errstr(code));
+    return code == SQLITE_OK;
+}
+
+/* All but the newest frames; false: it was in vain. Each round copies what was added during the
+ * last one, while that becomes less: not where a reader holds the WAL, nor where the writer is as
+ * quick as this. Called under the mutex, works without. */
+static bool checkpoint_bulk(struct sqlite_store *s)
+{
+    int before, rest = SQLITE_CHECKPOINT_FRAMES;
+
+    do {
+        before = rest;
+        uv_mutex_unlock(&s->mutex);
+        int copied = checkpoint_run(&s->checkpointer);
+        bool is_flushed = copied > 0 && checkpoint_flush(&s->checkpointer);
+        uv_mutex_lock(&s->mutex);
+        if (!is_flushed)
+            return false;
+        rest = s->wal_frames - copied;
+    } while (rest > SQLITE_CHECKPOINT_REST && rest < before / 2);
+    return true;
 }
 
 /* SQLite calls this after each commit with the length of the WAL. */
@@ -272,6 +307,7 @@ static int writer_wal_grew(void *data, sqlite3 *handle, const char *name, int fr
     if (frames < SQLITE_CHECKPOINT_FRAMES)
         return SQLITE_OK;
     uv_mutex_lock(&s->mutex);
+    s->wal_frames = frames;
     if (!s->checkpoint_active) {
         s->checkpoint_active = s->checkpoint_due = true;
         uv_cond_signal(&s->checkpoint_cond);
@@ -291,9 +327,7 @@ void sqlite_checkpoint_main(void *store)
         if (s->closing)
             break;
         s->checkpoint_due = false;
-        uv_mutex_unlock(&s->mutex);
-        bool copied = checkpoint_run(&s->checkpointer) >= 0;
-        uv_mutex_lock(&s->mutex);
+        bool copied = checkpoint_bulk(s);
         s->checkpoint_rest = copied;
         s->checkpoint_active = copied;
     }

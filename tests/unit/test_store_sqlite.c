@@ -3,11 +3,13 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sqlite3.h>
+#include <stdatomic.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "store/sqlite_sql.h"
+#include "store/sqlite_store.h"
 #include "test_store_rig.h"
 
 /* ---- helpers ---- */
@@ -198,6 +200,43 @@ static int shim_sync(sqlite3_file *file, int flags)
     return shim.fail ? SQLITE_IOERR_FSYNC : shim.sync(file, flags);
 }
 
+/* The same for the database, which checkpoints write. */
+static struct {
+    sqlite3_io_methods methods;
+    int (*sync)(sqlite3_file *file, int flags);
+    int (*write)(sqlite3_file *file, const void *bytes, int n, sqlite3_int64 at);
+    atomic_int dirty; /* bytes that no flush has written */
+    atomic_int most;  /* of them, at a flush */
+    atomic_int flushes;
+} shim_main;
+
+static int shim_main_write(sqlite3_file *file, const void *bytes, int n, sqlite3_int64 at)
+{
+    shim_main.dirty += n;
+    return shim_main.write(file, bytes, n, at);
+}
+
+static int shim_main_sync(sqlite3_file *file, int flags)
+{
+    int dirty = atomic_exchange(&shim_main.dirty, 0), most = shim_main.most;
+
+    shim_main.flushes++;
+    while (dirty > most && !atomic_compare_exchange_weak(&shim_main.most, &most, dirty)) {}
+    return shim_main.sync(file, flags);
+}
+
+static void shim_open_main(sqlite3_file *file)
+{
+    if (file->pMethods->xSync != shim_main_sync) {
+        shim_main.methods = *file->pMethods;
+        shim_main.sync = shim_main.methods.xSync;
+        shim_main.methods.xSync = shim_main_sync;
+        shim_main.write = shim_main.methods.xWrite;
+        shim_main.methods.xWrite = shim_main_write;
+    }
+    file->pMethods = &shim_main.methods;
+}
+
 static int shim_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags, int *out)
 {
     int code = shim.real->xOpen(shim.real, name, file, flags, out);
@@ -213,6 +252,8 @@ static int shim_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int
         }
         file->pMethods = &shim.methods;
     }
+    if (code == SQLITE_OK && (flags & SQLITE_OPEN_MAIN_DB))
+        shim_open_main(file);
     return code;
 }
 
@@ -293,6 +334,31 @@ static void a_log_that_cannot_be_written_holds_no_commit(void **state)
     assert_int_equal(get_status(r, x.d.session_id, NULL), 0);
     assert_int_equal(count(r->dir, "SELECT count(*) FROM sessions"), 3);
     rig_delta_deinit(&x);
+}
+
+/* A commit that comes meanwhile waits for what the disk has been given, which is little each time.
+ */
+static void a_checkpoint_is_flushed_in_portions(void **state)
+{
+    enum { BYTES = 32 << 10, ROUNDS = 2 };
+    struct rig *r = *state;
+    char *text = malloc(BYTES);
+    int flushes = shim_main.flushes;
+
+    memset(text, 'x', BYTES);
+    text[0] = text[BYTES - 1] = '"';
+    shim_main.dirty = shim_main.most = 0;
+    for (int i = 0; i < ROUNDS * SQLITE_CHECKPOINT_FRAMES * 4096 / BYTES; i++) {
+        struct rig_delta x;
+        rig_new_session(r, &x, "running", T0 + i);
+        x.meta.input_json = (struct str){text, BYTES};
+        assert_int_equal(rig_commit(r, &x, NULL), 0);
+        rig_delta_deinit(&x);
+    }
+    assert_true(shim_main.flushes > flushes);
+    /* Portions, and the writer's rest; it was nearly all of it. */
+    assert_in_range(shim_main.most, 1, SQLITE_CHECKPOINT_FRAMES * 4096 / 4);
+    free(text);
 }
 
 /* Pages leave the cache for the log before the commit, and are read from there. */
@@ -632,6 +698,8 @@ int main(void)
          teardown_shim, NULL},
         {"a_log_that_cannot_be_written_holds_no_commit",
          a_log_that_cannot_be_written_holds_no_commit, setup_shim, teardown_shim, NULL},
+        {"a_checkpoint_is_flushed_in_portions", a_checkpoint_is_flushed_in_portions, setup_shim,
+         teardown_shim, NULL},
         SQLITE(a_commit_larger_than_the_cache_reads_back),
         SQLITE(a_second_process_is_refused),
         SQLITE(a_folder_that_cannot_be_is_an_error),
