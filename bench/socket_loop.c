@@ -2,14 +2,16 @@
  * at what they ask for; when a POST comes, gives each of them the same FRAMES frames, round and
  * round, with RUN of them in one send().
  *
- *     socket_loop [--frames N] [--bytes 204] [--run 1]
+ *     socket_loop [--frames N] [--bytes 204] [--run 1] [--threads 1]
  *
+ * --threads: each gives frames to its share of the clients, and looks after those only.
  * Its first line is `listening on http://127.0.0.1:PORT`. The client is `load fanout`. It ends when
  * a client goes.
  */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -30,8 +32,9 @@ struct client {
 static struct client *clients;
 static unsigned client_count;
 static char *frames;
-static size_t frames_bytes, run_bytes;
-static int epoll_fd, listen_fd;
+static size_t frames_bytes, run_bytes, thread_count;
+static int listen_fd;
+static _Thread_local int epoll_fd;
 static bool is_going;
 
 static _Noreturn void die(const char *what)
@@ -129,12 +132,12 @@ static void turn(int timeout_ms)
     }
 }
 
-/* One send for each that has room. Whether there is more to send. */
-static bool send_round(void)
+/* One send for each of its share that has room. Whether there is more to send. */
+static bool send_round(size_t thread)
 {
     bool is_more = false;
 
-    for (unsigned i = 0; i < client_count; i++) {
+    for (size_t i = thread; i < client_count; i += thread_count) {
         struct client *c = &clients[i];
         size_t want = frames_bytes - c->at < run_bytes ? frames_bytes - c->at : run_bytes;
         if (!c->is_viewer || want == 0)
@@ -154,6 +157,41 @@ static bool send_round(void)
     return is_more;
 }
 
+static void send_all(size_t thread)
+{
+    for (bool is_more = true; is_more;) {
+        is_more = send_round(thread);
+        turn(0);
+    }
+    for (;;)
+        turn(-1);
+}
+
+/* One thread's share gets an epoll of its own. */
+static void *thread_main(void *arg)
+{
+    size_t thread = (size_t)arg;
+
+    epoll_fd = epoll_create1(0);
+    for (size_t i = thread; i < client_count; i += thread_count)
+        client_events(&clients[i], EPOLL_CTL_ADD, EPOLLIN);
+    send_all(thread);
+    return NULL;
+}
+
+/* Nobody comes any more: `clients` stays where it is. */
+static void threads_start(void)
+{
+    pthread_t id;
+
+    for (size_t t = 1; t < thread_count; t++) {
+        for (size_t i = t; i < client_count; i += thread_count)
+            client_events(&clients[i], EPOLL_CTL_DEL, 0);
+        if (pthread_create(&id, NULL, thread_main, (void *)t) != 0)
+            die("thread");
+    }
+}
+
 int main(int argc, char **argv)
 {
     struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -163,6 +201,7 @@ int main(int argc, char **argv)
 
     frames_make(option(argc, argv, "frames", 20000), frame);
     run_bytes = frame * option(argc, argv, "run", 1);
+    thread_count = option(argc, argv, "threads", 1);
     epoll_fd = epoll_create1(0);
     listen_fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
     if (bind(listen_fd, (struct sockaddr *)&a, sizeof(a)) != 0 || listen(listen_fd, 4096) != 0 ||
@@ -173,10 +212,6 @@ int main(int argc, char **argv)
     fflush(stdout);
     while (!is_going)
         turn(-1);
-    for (bool is_more = true; is_more;) {
-        is_more = send_round();
-        turn(0);
-    }
-    for (;;)
-        turn(-1);
+    threads_start();
+    send_all(0);
 }

@@ -310,13 +310,14 @@ static void peer_read(struct peer *p)
     peer_take(p, read_buffer, had + (size_t)n);
 }
 
-void client_turn(int timeout_ms)
+bool client_turn(int timeout_ms)
 {
-    struct epoll_event ev[512];
-    int n = epoll_wait(epoll_fd, ev, 512, timeout_ms);
+    struct epoll_event ev[CLIENT_TURN_PEERS];
+    int n = epoll_wait(epoll_fd, ev, CLIENT_TURN_PEERS, timeout_ms);
 
     for (int i = 0; i < n; i++)
         peer_read(ev[i].data.ptr);
+    return n > 0;
 }
 
 void client_run_until(uint64_t when_ns)

@@ -60,8 +60,10 @@ void peer_message(struct peer *p, const char *json);
 void peer_pause(struct peer *p, bool is_paused);
 /* Between two turns only, but for what is asked by client_ask(). */
 void peer_close(struct peer *p);
-/* Waits for what comes, once, and calls. */
-void client_turn(int timeout_ms);
+/* Waits for what comes, once, and calls: one read of each of at most CLIENT_TURN_PEERS sockets.
+ * Whether there was anything. */
+#define CLIENT_TURN_PEERS 512
+bool client_turn(int timeout_ms);
 void client_run_until(uint64_t when_ns);
 
 /* One request, waited for: for what a scenario prepares. The answer's body, terminated; free().

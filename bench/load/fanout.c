@@ -1,13 +1,15 @@
 /* Fan-out: N WebSockets that read one session, and what they are given a second.
  *
  *     load fanout --port P --path /ws?... --viewers N --go PATH [--body JSON]
- *                 [--seconds S | --frames F] [--pid PID]
+ *                 [--seconds S | --frames F] [--doze-ms D] [--pid PID]
  *
  * When all have been told that they read on, `go` is posted, which makes the session speak. With
  * --seconds the frames of a while in the middle are counted; with --frames the time from the first
  * frame to when every viewer has had F of them. Each viewer's events must follow each other without
  * a gap: a viewer that lacks one ends the measurement. --pid: the process whose CPU is told beside
- * it.
+ * it. --doze-ms: it looks at its sockets only so often, and reads what has come into each in one
+ * go. A client that wakes for every frame takes as much of the machine as the writer does, and
+ * measures itself; what is written stays one frame a write.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,6 +68,26 @@ static void answered(struct peer *p, int status, const char *bytes, size_t count
     is_gone = true;
 }
 
+/* Reads what is there, then leaves the machine to the writer. */
+static void run_dozing(uint64_t stop_ns, double doze_ms)
+{
+    struct timespec doze = {.tv_nsec = (long)(doze_ms * 1e6)};
+
+    while (now_ns() < stop_ns) {
+        nanosleep(&doze, NULL);
+        for (unsigned read = 0; read < viewer_count && client_turn(0);)
+            read += CLIENT_TURN_PEERS;
+    }
+}
+
+static void run_until(uint64_t stop_ns, double doze_ms)
+{
+    if (doze_ms > 0)
+        run_dozing(stop_ns, doze_ms);
+    else
+        client_run_until(stop_ns);
+}
+
 static double cpu_us(int pid)
 {
     struct timespec t;
@@ -95,6 +117,7 @@ int load_fanout(void)
 {
     static const struct peer_calls http = {.answer = answered};
     double seconds = option_number("seconds", 5), warm_up = option_number("warm-up", 1);
+    double doze_ms = option_number("doze-ms", 0);
     int pid = (int)option_number("pid", 0);
     uint64_t stop;
 
@@ -111,12 +134,12 @@ int load_fanout(void)
     } else {
         while (!is_gone)
             client_turn(100);
-        client_run_until(now_ns() + (uint64_t)(warm_up * 1e9));
+        run_until(now_ns() + (uint64_t)(warm_up * 1e9), doze_ms);
         is_measuring = true;
         first_ns = now_ns();
         cpu = cpu_us(pid);
         own = cpu_us((int)getpid());
-        client_run_until(first_ns + (uint64_t)(seconds * 1e9));
+        run_until(first_ns + (uint64_t)(seconds * 1e9), doze_ms);
         stop = now_ns();
     }
     double took = (double)(stop - first_ns) / 1e9, frames = (double)frames_total;

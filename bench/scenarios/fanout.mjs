@@ -1,9 +1,13 @@
-// One session to 1,000 viewers. One by one: a model speaks a little faster than its words can be given to all of them. Where
-// a viewer is behind, a write carries two: what counts is writes. Behind: a script logs 10,000 lines, which come faster than they
-// go out, so that a write carries all that its viewer lacks. Beside them a loop of bare sockets that does the same.
+// One session to 1,000 viewers. One by one: a model speaks faster than its words can be given to all of them. Where
+// a viewer is behind, a write carries two: what counts is writes. The client looks at its sockets 50 times a second, so that
+// the machine is the writer's. Behind: a script logs 10,000 lines, which come faster than they go out, so that a write carries
+// all that its viewer lacks. Beside them a loop of bare sockets that does the same for the same client: one thread, and as
+// many as the server writes with.
+import { availableParallelism } from 'node:os';
 import { options } from '../lib/context.mjs';
 
-const VIEWERS = 1000, LINES = 10_000, RATE = 350;
+const VIEWERS = 1000, LINES = 10_000, RATE = 1000, DOZE_MS = 20;
+const THREADS = Math.min(4, availableParallelism()); // of the server, that write
 
 /** A session that waits for the signal `go` before `node`. */
 export async function waiting(server, node) {
@@ -49,12 +53,15 @@ export async function run(c) {
   const standin = await c.standin();
   const server = await c.server({ env: standin.env });
   const model = await speaker(server, RATE * (c.seconds + 10), RATE);
-  const single = await watchWrites(c, server, model, { viewers: VIEWERS, seconds: c.seconds });
+  const one = { viewers: VIEWERS, seconds: c.seconds, 'doze-ms': DOZE_MS };
+  const single = await watchWrites(c, server, model, one);
   await server.post(`/sessions/${model}/cancel`);
   const script = await waiting(server, { type: 'script', properties: { code: `for i = 1, ${LINES} do log("line") end return 1` } });
   const behind = await watchWrites(c, server, script, { viewers: VIEWERS, frames: LINES });
+  const frames = { bytes: single.frame_bytes + 4, frames: 1000 * (c.seconds + 10), run: 1 };
   const limits = {
-    single: await limit(c, { bytes: single.frame_bytes + 4, frames: 1000 * (c.seconds + 10), run: 1 }, { viewers: VIEWERS, seconds: c.seconds }),
+    single: await limit(c, frames, one),
+    threads: { count: THREADS, ...await limit(c, { ...frames, threads: THREADS }, one) },
     behind: await limit(c, { bytes: behind.frame_bytes + 4, frames: LINES, run: Math.floor(65536 / (behind.frame_bytes + 4)) }, { viewers: VIEWERS, frames: LINES }),
   };
   return {
