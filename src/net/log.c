@@ -46,6 +46,7 @@ void log_hub_destroy(struct log_hub *h)
     }
     table_deinit(&h->by_session);
     table_deinit(&h->reads);
+    free(h->jobs);
     free(h);
 }
 
@@ -242,12 +243,18 @@ void log_tell_watchers(struct log_hub *h, struct id session_id, struct str frame
 
 /* ---- telling ---- */
 
-#define TELL_COST_MIN 2048 /* a write of nothing much */
+#define TELL_COST_MIN 2048                                          /* a write of nothing much */
+#define TOGETHER_MAX  (SENDERS_MAX * LOG_TELL_COST / TELL_COST_MIN) /* readers in one turn */
 
 void log_hub_set_later(struct log_hub *h, void (*later)(void *data), void *data)
 {
     h->later = later;
     h->later_data = data;
+}
+
+void log_hub_set_together(struct log_hub *h, const struct log_together *together)
+{
+    h->together = together;
 }
 
 /* The kernel's part of a write pushes what the next reader needs out of the caches; here it has the
@@ -268,19 +275,66 @@ static void tail_look_ahead(const struct log_tail *t)
     __builtin_prefetch(data + 63);
 }
 
-/* Tells so many, or for so much; the tail may be gone afterwards. False: others are left. */
-static bool tail_tell(struct log_tail *t, size_t count, size_t cost)
+static size_t cost_less(size_t cost, size_t bytes)
+{
+    bytes = bytes > TELL_COST_MIN ? bytes : TELL_COST_MIN;
+    return bytes < cost ? cost - bytes : 0;
+}
+
+static size_t by_threads(size_t n, const struct log_together *with)
+{
+    return n == SIZE_MAX ? n : n * with->threads;
+}
+
+static void tail_tell_each(struct log_tail *t, size_t count, size_t cost)
 {
     struct list *l;
+
+    for (; count > 0 && cost > 0 && (l = list_pop(&t->due)); count--) {
+        tail_look_ahead(t);
+        cost = cost_less(cost, log_cursor_tell(t, container_of(l, struct log_cursor, link)));
+    }
+}
+
+/* Nothing of the log or of a reader is called between the first byte that is looked up and the last
+ * one that is written: the tail stands still. Those who are told alone come after that. */
+static void tail_tell_together(struct log_tail *t, size_t count, size_t cost)
+{
+    struct log_hub *h = t->hub;
+    unsigned n = 0;
+    struct list alone, *l;
+
+    if (!h->jobs)
+        h->jobs = mem_calloc(TOGETHER_MAX, sizeof(*h->jobs));
+    list_init(&alone);
+    for (; count > 0 && cost > 0 && n < TOGETHER_MAX && (l = list_pop(&t->due)); count--) {
+        tail_look_ahead(t);
+        if (log_cursor_begin(t, container_of(l, struct log_cursor, link), &h->jobs[n])) {
+            cost = cost_less(cost, h->jobs[n++].len);
+        } else {
+            list_append(&alone, l);
+            cost = cost_less(cost, 0);
+        }
+    }
+    h->together->send(h->together, h->jobs, n);
+    for (unsigned i = 0; i < n; i++)
+        log_cursor_told(t, &h->jobs[i]);
+    while ((l = list_pop(&alone)))
+        log_cursor_tell(t, container_of(l, struct log_cursor, link));
+}
+
+/* A thread tells so many, or for so much; the tail may be gone afterwards. False: others are left.
+ */
+static bool tail_tell(struct log_tail *t, size_t count, size_t cost)
+{
+    const struct log_together *with = t->hub->later ? t->hub->together : NULL;
     bool all;
 
     t->busy++;
-    for (; count > 0 && cost > 0 && (l = list_pop(&t->due)); count--) {
-        tail_look_ahead(t);
-        size_t bytes = log_cursor_tell(t, container_of(l, struct log_cursor, link));
-        bytes = bytes > TELL_COST_MIN ? bytes : TELL_COST_MIN;
-        cost -= bytes < cost ? bytes : cost;
-    }
+    if (with && t->cursors >= LOG_TOGETHER)
+        tail_tell_together(t, by_threads(count, with), by_threads(cost, with));
+    else
+        tail_tell_each(t, count, cost);
     t->busy--;
     all = list_empty(&t->due);
     if (all)

@@ -32,6 +32,7 @@
 #define LOG_TELL_NOW        32 /* readers that are told of news at once, where others can wait */
 #define LOG_TELL_COST       (256u << 10) /* of one log_tell_more(): bytes, a reader for 2 kB at least */
 #define LOG_DELIVER_BYTES   65536        /* of one run that is delivered */
+#define LOG_TOGETHER        64 /* cursors of a session from which they are told several at a time */
 
 /* A read of stored events, answered through log_read_done(). Made and freed by the log, carried by
  * app. */
@@ -65,6 +66,26 @@ void log_hub_destroy(struct log_hub *h); /* no cursors, no watchers, no reads un
  * all are told at once. */
 void log_hub_set_later(struct log_hub *h, void (*later)(void *data), void *data);
 bool log_tell_more(struct log_hub *h);
+
+struct log_cursor;
+struct log_run;
+struct send_job;
+/* Where there are threads to write with, readers of a session that has LOG_TOGETHER of them are
+ * told several at a time; LOG_TELL_NOW and LOG_TELL_COST are then for each of the threads. All
+ * three are asked of cursors that have `deliver`, in its place, and must not close any. */
+struct log_together {
+    unsigned threads;
+    /* The descriptor that the run goes to as it is. It is then as good as taken: the cursor moves
+     * past it, `end` follows. Or -1: it is told the way that it is told alone. No two cursors of a
+     * session have the same descriptor. */
+    int (*begin)(struct log_cursor *c, const struct log_run *run);
+    /* Writes all of them, whose bytes, len and fd are set; `sent` of each afterwards. */
+    void (*send)(const struct log_together *t, struct send_job *jobs, unsigned count);
+    void (*end)(struct log_cursor *c, const struct send_job *job);
+    void *data; /* send's */
+};
+/* Stands until the hub is destroyed or given another one. NULL: none. */
+void log_hub_set_together(struct log_hub *h, const struct log_together *together);
 
 /* frames: whole events joined by '\n', seq_first … seq_last: those that follow the last ones sealed
  * here, or, when another instance had the session in between, later ones. Calls `ready` of waiting

@@ -268,6 +268,34 @@ size_t log_cursor_tell(struct log_tail *t, struct log_cursor *c)
     return 0;
 }
 
+bool log_cursor_begin(struct log_tail *t, struct log_cursor *c, struct send_job *job)
+{
+    struct log_run run;
+    int fd;
+
+    if (!c->deliver || !tail_holds(t, c->next_seq))
+        return false;
+    log_tail_run(t, c->next_seq, LOG_DELIVER_BYTES, &run);
+    fd = t->hub->together->begin(c, &run);
+    if (fd < 0)
+        return false;
+    *job = (struct send_job){.bytes = run.bytes,
+                             .len = run.len,
+                             .fd = fd,
+                             .frames = (unsigned)(run.seq_last - run.seq_first + 1),
+                             .data = c};
+    c->next_seq = run.seq_last + 1;
+    return true;
+}
+
+void log_cursor_told(struct log_tail *t, const struct send_job *job)
+{
+    struct log_cursor *c = job->data;
+
+    list_append(c->next_seq > t->seq_last ? &t->waiting : &t->due, &c->link);
+    t->hub->together->end(c, job);
+}
+
 bool log_cursor_has_more(const struct log_cursor *c)
 {
     return !c->read &&

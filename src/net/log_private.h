@@ -4,6 +4,7 @@
 
 #include "base/table.h"
 #include "net/log.h"
+#include "net/uv_senders.h"
 
 /* Held: seq_first … seq_last, frame i of them at bytes + offsets[first + i]. Nothing held:
  * seq_first = seq_last + 1. */
@@ -40,6 +41,8 @@ struct log_hub {
     struct list telling;
     void (*later)(void *data);
     void *later_data;
+    const struct log_together *together;
+    struct send_job *jobs; /* TOGETHER_MAX of them, once some were told so */
     struct list watchers;
     struct table reads; /* by session and after, for sharing */
     struct list reads_queued;
@@ -59,5 +62,9 @@ void log_tail_announce(struct log_tail *t);
 /* Tells one cursor of the tail, which is in no list, and puts it where it belongs. The bytes that
  * it took at once; it may be closed afterwards. */
 size_t log_cursor_tell(struct log_tail *t, struct log_cursor *c);
+/* The first half of it for one that can be told together with others: false, and nothing has
+ * changed, when it cannot. Else it is in no list and has moved on; log_cursor_told() follows. */
+bool log_cursor_begin(struct log_tail *t, struct log_cursor *c, struct send_job *job);
+void log_cursor_told(struct log_tail *t, const struct send_job *job);
 
 #endif

@@ -213,17 +213,19 @@ int conn_next(struct conn *c)
 ssize_t net_send(struct net_server *s, int fd, const struct iovec *parts, int count)
 {
     struct msghdr msg = {.msg_iov = (struct iovec *)parts, .msg_iovlen = (size_t)count};
-    const int flags = MSG_NOSIGNAL | MSG_DONTWAIT;
     ssize_t n;
 
-    do
-        n = count == 1 ? send(fd, parts->iov_base, parts->iov_len, flags)
-                       : sendmsg(fd, &msg, flags);
-    while (n < 0 && errno == EINTR);
+    if (count == 1) {
+        n = send_now(fd, parts->iov_base, parts->iov_len);
+    } else {
+        do
+            n = sendmsg(fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+        while (n < 0 && errno == EINTR);
+        if (n < 0 && send_is_full(errno))
+            n = 0;
+    }
     if (n > 0)
         s->stats.bytes_sent += (unsigned long long)n;
-    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS))
-        return 0;
     return n;
 }
 

@@ -8,6 +8,7 @@
  *     lws_http.c     a request from its headers to the service; lws_answer.c: its answer
  *     lws_sse.c      an answer that goes on
  *     lws_ws.c       WebSocket: messages in; lws_ws_out.c: events out
+ *     uv_senders.c   what goes to many viewers, written by several threads
  *     lws_files.c    the page, the API documents
  *
  * libwebsockets parses headers, reads bodies and WebSocket frames and knows when the next
@@ -31,6 +32,7 @@
 #include "net/routes.h"
 #include "net/server.h"
 #include "net/service.h"
+#include "net/uv_senders.h"
 #include "net/watch.h"
 
 #define NET_HEADER_BYTES_MAX 16384 /* of one request; more closes the connection */
@@ -95,6 +97,8 @@ struct net_server {
     struct list held;   /* conns, since libwebsockets was last asked what it has read */
     uv_idle_t turn;     /* runs while the context is being destroyed */
     uv_idle_t tell;     /* runs while the log has readers to tell */
+    struct senders *senders;
+    struct log_together together; /* its send: senders */
     unsigned turns;
     uint64_t tick_at; /* uv_now of the next tick */
     unsigned handles; /* of those, not closed yet */
@@ -244,6 +248,9 @@ void ws_gone(struct conn *c);
 void ws_due(struct conn *c);     /* ping */
 void ws_stalled(struct conn *c); /* it takes nothing */
 void ws_recheck(struct conn *c); /* may it stay? */
+/* How the log has viewers told several at a time. */
+int ws_begin_together(struct log_cursor *c, const struct log_run *run);
+void ws_end_together(struct log_cursor *c, const struct send_job *job);
 /* Sends what the channel gave in this turn of the loop. */
 void ws_flush_dirty(struct net_server *s);
 void ws_going_away(struct conn *c, int retry_after_ms);

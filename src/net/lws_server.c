@@ -207,6 +207,24 @@ static void server_tell_later(void *data)
     uv_idle_start(&((struct net_server *)data)->tell, server_tell);
 }
 
+static void server_send_together(const struct log_together *t, struct send_job *jobs,
+                                 unsigned count)
+{
+    senders_run(t->data, jobs, count);
+}
+
+static void server_init_senders(struct net_server *s, unsigned threads)
+{
+    s->senders = senders_create(threads);
+    s->together = (struct log_together){
+        .threads = senders_threads(s->senders),
+        .begin = ws_begin_together,
+        .send = server_send_together,
+        .end = ws_end_together,
+        .data = s->senders,
+    };
+}
+
 static void server_init(struct net_server *s, uv_loop_t *loop, const struct net_config *config)
 {
     unsigned fds = fds_limit();
@@ -242,6 +260,7 @@ static void server_init(struct net_server *s, uv_loop_t *loop, const struct net_
                    ws_due);
     net_clock_init(&s->beat, NET_SSE_BEAT_S, sse_due);
     watch_hub_init(&s->watch);
+    server_init_senders(s, config->send_threads);
     buf_init(&s->openapi, 4u << 20);
     buf_init(&s->asyncapi, 4u << 20);
     buf_init(&s->scratch, SVC_BODY_MAX);
@@ -262,6 +281,7 @@ static void server_init(struct net_server *s, uv_loop_t *loop, const struct net_
 static void server_free(struct net_server *s)
 {
     watch_hub_deinit(&s->watch);
+    senders_destroy(s->senders);
     http_spare_free(s);
     buf_deinit(&s->openapi);
     buf_deinit(&s->asyncapi);
@@ -353,6 +373,7 @@ static void server_turn(uv_idle_t *idle)
         return;
     }
     log_hub_set_later(s->log, NULL, NULL);
+    log_hub_set_together(s->log, NULL);
     uv_close((uv_handle_t *)&s->reaper, server_freed);
     uv_close((uv_handle_t *)&s->tell, server_freed);
     uv_close((uv_handle_t *)&s->ticker, server_freed);
@@ -395,6 +416,8 @@ int net_server_open(struct net_server **out, struct uv_loop_s *loop,
         return status;
     }
     log_hub_set_later(log, server_tell_later, s);
+    if (s->together.threads > 1)
+        log_hub_set_together(log, &s->together);
     *out = s;
     return 0;
 }

@@ -9,27 +9,18 @@
 
 /* ---- bytes ---- */
 
-/* Frames, as they go out: to the socket itself while libwebsockets has nothing of its own to send,
- * and through it what did not fit, which it finishes when there is room. lws_write() would make one
- * frame of it; as "HTTP" it leaves bytes alone. */
-static void ws_write(struct ws *ws, unsigned char *bytes, size_t n)
+/* To the socket itself: libwebsockets has nothing of its own to send. */
+static bool ws_is_direct(const struct ws *ws)
+{
+    return ws->fd >= 0 && !ws->choked && !lws_partial_buffered(ws->wsi);
+}
+
+/* What the socket did not take goes through libwebsockets, which finishes it when there is room.
+ * lws_write() would make one frame of it; as "HTTP" it leaves bytes alone. */
+static void ws_write_rest(struct ws *ws, unsigned char *bytes, size_t n)
 {
     struct net_server *s = ws->server;
 
-    if (ws->ended || ws->closing)
-        return;
-    s->stats.ws_writes++;
-    if (ws->fd >= 0 && !ws->choked && !lws_partial_buffered(ws->wsi)) {
-        ssize_t sent = net_send(s, ws->fd, &(struct iovec){bytes, n}, 1);
-        if ((size_t)sent == n)
-            return;
-        if (sent < 0) {
-            conn_end(ws->conn);
-            return;
-        }
-        bytes += sent;
-        n -= (size_t)sent;
-    }
     if (lws_write(ws->wsi, bytes, n, LWS_WRITE_HTTP) < 0) {
         conn_end(ws->conn);
         return;
@@ -39,6 +30,29 @@ static void ws_write(struct ws *ws, unsigned char *bytes, size_t n)
         ws->choked = true;
         conn_clock(ws->conn, &s->stall);
     }
+}
+
+/* The outcome of a direct write of n bytes. */
+static void ws_wrote(struct ws *ws, unsigned char *bytes, size_t n, ssize_t sent)
+{
+    if (sent < 0)
+        conn_end(ws->conn);
+    else if ((size_t)sent < n)
+        ws_write_rest(ws, bytes + sent, n - (size_t)sent);
+}
+
+/* Frames, as they go out. */
+static void ws_write(struct ws *ws, unsigned char *bytes, size_t n)
+{
+    struct net_server *s = ws->server;
+
+    if (ws->ended || ws->closing)
+        return;
+    s->stats.ws_writes++;
+    if (ws_is_direct(ws))
+        ws_wrote(ws, bytes, n, net_send(s, ws->fd, &(struct iovec){bytes, n}, 1));
+    else
+        ws_write_rest(ws, bytes, n);
 }
 
 static void ws_flush(struct ws *ws)
@@ -154,16 +168,43 @@ static const char *sub_request_id(const struct ws_sub *sub)
     return sub->request_id ? sub->request_id : "";
 }
 
-/* The short way of ws_pump() for one that has had all so far and lacks just this. */
+/* It has had all so far: the next run may go out past ws_pump(). */
+static bool ws_is_clear(const struct ws *ws)
+{
+    return !ws->choked && !ws->closing && !ws->pumping && !ws->ended && ws->queue.len == 0 &&
+           list_empty(&ws->active);
+}
+
+/* The short way of ws_pump() for one that lacks just this. */
 static bool sub_deliver(struct log_cursor *cursor, const struct log_run *run)
 {
     struct ws *ws = cursor->data;
 
-    if (ws->choked || ws->closing || ws->pumping || ws->ended || ws->queue.len > 0 ||
-        !list_empty(&ws->active))
+    if (!ws_is_clear(ws))
         return false;
     ws_write_run(ws, &(struct log_run){run->seq_first, run->seq_last, run->bytes, run->len});
     return true;
+}
+
+/* The same in two halves, between which some thread writes. */
+int ws_begin_together(struct log_cursor *cursor, const struct log_run *run)
+{
+    struct ws *ws = cursor->data;
+    bool as_it_is = run->seq_last == run->seq_first || !ws->batch;
+
+    return as_it_is && ws_is_clear(ws) && ws_is_direct(ws) ? ws->fd : -1;
+}
+
+void ws_end_together(struct log_cursor *cursor, const struct send_job *job)
+{
+    struct ws *ws = cursor->data;
+    struct net_stats *stats = &ws->server->stats;
+
+    stats->ws_writes++;
+    stats->frames_sent += job->frames;
+    if (job->sent > 0)
+        stats->bytes_sent += (unsigned long long)job->sent;
+    ws_wrote(ws, job->bytes, job->len, job->sent);
 }
 
 static void sub_announce(struct ws_sub *sub, const char *verdict, struct str session)

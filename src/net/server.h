@@ -25,6 +25,7 @@ struct net_config {
     int rate_limit;                 /* requests and messages a second of one talker; 0: any */
     const char *tls_cert, *tls_key; /* PEM files; NULL: no TLS */
     bool behind_proxy;              /* X-Forwarded-For names the client */
+    unsigned send_threads;          /* for many viewers, the loop's included; 0: one a core */
 };
 
 struct net_server;

@@ -12,6 +12,7 @@
 
 #include "base/err.h"
 #include "net/log.h"
+#include "net/uv_senders.h"
 
 #define EVENTS_MAX 4000
 
@@ -29,6 +30,9 @@ struct fake {
     int fail_next;
     bool refuses; /* viewers do not always take what they are given */
     unsigned laters;
+    struct log_together together;
+    bool is_sending;
+    unsigned sends, sent; /* calls, and jobs of them */
 };
 
 static void fake_read(struct log_reader *r, struct log_read *read)
@@ -36,6 +40,7 @@ static void fake_read(struct log_reader *r, struct log_read *read)
     struct fake *f = container_of(r, struct fake, reader);
 
     assert_true(f->pending_count < 64);
+    assert_false(f->is_sending);
     f->seen[f->pending_count] = f->committed;
     f->pending[f->pending_count++] = read;
     f->reads++;
@@ -131,10 +136,12 @@ struct viewer {
     bool ready, snapshot;
     int errors;
     unsigned told, delivered;
+    bool is_begun; /* together with others, and not at its end */
 };
 
 static void viewer_ready(struct log_cursor *c)
 {
+    assert_false(((struct viewer *)c->data)->f->is_sending);
     ((struct viewer *)c->data)->ready = true;
     ((struct viewer *)c->data)->told++;
 }
@@ -200,6 +207,58 @@ static bool viewer_deliver(struct log_cursor *c, const struct log_run *run)
     viewer_check(v, &copy);
     v->delivered++;
     return true;
+}
+
+/* Some threads, played: what stands in the jobs is looked at when all of them have begun. */
+static int viewer_begin(struct log_cursor *c, const struct log_run *run)
+{
+    struct viewer *v = c->data;
+
+    assert_false(v->ready || v->is_begun);
+    assert_int_equal(run->seq_first, v->expect);
+    if (v->f->refuses && rand() % 3 == 0)
+        return -1;
+    v->is_begun = true;
+    v->f->is_sending = true;
+    return (int)(v->expect % 1000);
+}
+
+static void fake_send(const struct log_together *t, struct send_job *jobs, unsigned count)
+{
+    struct fake *f = t->data;
+
+    f->sends++;
+    f->sent += count;
+    for (unsigned i = 0; i < count; i++) {
+        struct viewer *v = ((struct log_cursor *)jobs[i].data)->data;
+        struct log_run run = {.seq_first = v->expect,
+                              .seq_last = v->expect + jobs[i].frames - 1,
+                              .bytes = jobs[i].bytes,
+                              .len = jobs[i].len};
+        assert_true(v->is_begun && jobs[i].frames > 0);
+        assert_int_equal(jobs[i].fd, v->expect % 1000);
+        viewer_check(v, &run);
+        jobs[i].sent = rand() % 3 - 1;
+    }
+    f->is_sending = false;
+}
+
+static void viewer_end(struct log_cursor *c, const struct send_job *job)
+{
+    struct viewer *v = c->data;
+
+    assert_true(v->is_begun && !v->f->is_sending);
+    assert_in_range(job->sent + 1, 0, 2);
+    assert_int_equal(c->next_seq, v->expect);
+    v->is_begun = false;
+    v->delivered++;
+}
+
+static void fake_tell_together(struct fake *f, unsigned threads)
+{
+    f->together = (struct log_together){
+        .threads = threads, .begin = viewer_begin, .send = fake_send, .end = viewer_end, .data = f};
+    log_hub_set_together(f->hub, &f->together);
 }
 
 static void test_live(void **state)
@@ -276,6 +335,55 @@ static void test_told_in_turns(void **state)
         log_cursor_close(&v[i].c);
     }
     fake_seal(&f, 5);
+    assert_int_equal(f.reads, 0);
+    free(v);
+    fake_deinit(&f);
+}
+
+/* With threads, each turn has as many more in it; a few readers are told as ever. */
+static void test_told_together(void **state)
+{
+    enum { N = 1000, THREADS = 3 };
+    struct fake f;
+    struct viewer *v = calloc(N, sizeof(*v));
+    unsigned turns = 0;
+    (void)state;
+
+    fake_init(&f);
+    log_hub_set_later(f.hub, fake_later, &f);
+    fake_tell_together(&f, THREADS);
+    fake_commit(&f, 5, 10);
+    fake_seal(&f, 2);
+    for (int i = 0; i < N; i++) {
+        if (i == LOG_TOGETHER - 1) {
+            fake_seal(&f, 3);
+            while (log_tell_more(f.hub)) {}
+            assert_int_equal(f.sends, 0);
+            f.laters = 0;
+        }
+        viewer_open(&v[i], &f, i < LOG_TOGETHER - 1 ? 2 : 3);
+        v[i].c.deliver = i % 10 ? viewer_deliver : NULL;
+        viewer_take(&v[i], 1, 1000);
+        v[i].told = 0;
+    }
+    fake_seal(&f, 4);
+    assert_int_equal(f.laters, 1);
+    assert_int_equal(f.sends, 1);
+    assert_in_range(f.sent, THREADS * LOG_TELL_NOW * 8 / 10, THREADS * LOG_TELL_NOW);
+    log_cursor_close(&v[N - 1].c); /* before it was told */
+    while (log_tell_more(f.hub))
+        turns++;
+    assert_in_range(turns, 2, 4);
+    assert_int_equal(f.sends, turns + 2);
+    fake_seal(&f, 5);
+    while (log_tell_more(f.hub)) {}
+    for (int i = 0; i < N - 1; i++) {
+        if (i % 10 == 0)
+            viewer_take(&v[i], 10, 1000);
+        assert_int_equal(v[i].expect, 6);
+        assert_true(v[i].told == (i % 10 == 0 ? 1 : 0));
+        log_cursor_close(&v[i].c);
+    }
     assert_int_equal(f.reads, 0);
     free(v);
     fake_deinit(&f);
@@ -760,6 +868,8 @@ static void test_random(void **state)
         f.refuses = true;
         if (n == MANY)
             log_hub_set_later(f.hub, fake_later, &f);
+        if (seed % 40 == 0)
+            fake_tell_together(&f, 1 + seed / 40);
         for (int i = 0; i < 4000; i++) {
             random_step(&f, v, open, n);
             if (n == MANY && i % 500 == 0)
@@ -768,6 +878,7 @@ static void test_random(void **state)
         fake_seal(&f, f.committed);
         while (log_tell_more(f.hub)) {}
         assert_true(n == FEW || f.laters > 0);
+        assert_true(seed % 40 || f.sent > 100);
         for (int i = 0; i < n; i++) {
             while (open[i] && v[i].expect <= f.committed) {
                 bool progress = v[i].ready || f.pending_count > 0;
@@ -790,6 +901,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_live),
         cmocka_unit_test(test_told_in_turns),
+        cmocka_unit_test(test_told_together),
         cmocka_unit_test(test_deliver_much),
         cmocka_unit_test(test_behind_the_tail),
         cmocka_unit_test(test_not_live),

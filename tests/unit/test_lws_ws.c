@@ -164,6 +164,27 @@ static int setup(void **state)
     return 0;
 }
 
+/* As on a machine of one core, and of four. */
+static int setup_alone(void **state)
+{
+    struct net_config config = {.send_threads = 1};
+    (void)state;
+
+    fixture_open(&f, &config);
+    connect_ws(&c, "/ws");
+    return 0;
+}
+
+static int setup_threads(void **state)
+{
+    struct net_config config = {.send_threads = 4};
+    (void)state;
+
+    fixture_open(&f, &config);
+    connect_ws(&c, "/ws");
+    return 0;
+}
+
 static int setup_pinging(void **state)
 {
     struct net_config config = {.ping_interval_s = 1};
@@ -592,12 +613,11 @@ static void test_slow_reader(void **state)
 }
 
 /* Many are told in turns of the loop; those who lack two events by then have them in one write. */
-static void test_many_viewers(void **state)
+static void many_viewers(unsigned at_once)
 {
-    enum { N = 100 };
+    enum { N = 200 };
     struct client *k = calloc(N, sizeof(*k));
     struct net_stats before, after;
-    (void)state;
 
     fixture_seal(&f, 1, 10, "log");
     for (int i = 0; i < N; i++) {
@@ -613,7 +633,96 @@ static void test_many_viewers(void **state)
     }
     net_server_stats(f.server, &after);
     assert_int_equal(after.frames_sent - before.frames_sent, 2 * N);
-    assert_int_equal(after.ws_writes - before.ws_writes, N + LOG_TELL_NOW);
+    assert_int_equal(after.ws_writes - before.ws_writes, N + at_once);
+    assert_int_equal(after.bytes_sent - before.bytes_sent,
+                     N * (2 * 4 + strlen(f.events[2]) + strlen(f.events[3])));
+    for (int i = 0; i < N; i++)
+        client_close(&k[i]);
+    free(k);
+}
+
+static void test_many_viewers(void **state)
+{
+    (void)state;
+    many_viewers(LOG_TELL_NOW);
+}
+
+static void test_many_viewers_together(void **state)
+{
+    (void)state;
+    many_viewers(4 * LOG_TELL_NOW);
+}
+
+/* The server's end of a client's connection holds little. That of the client is left as it is, some
+ * 64 kB: a small one opens again by timers. */
+static void make_narrow(const struct client *k)
+{
+    struct sockaddr_in mine, other;
+    socklen_t n = sizeof(mine);
+    int few = 4096;
+
+    assert_int_equal(getsockname(k->fd, (struct sockaddr *)&mine, &n), 0);
+    for (int fd = 3; fd < 1024; fd++) {
+        n = sizeof(other);
+        if (getpeername(fd, (struct sockaddr *)&other, &n) == 0 && n == sizeof(other) &&
+            other.sin_family == AF_INET && other.sin_port == mine.sin_port)
+            setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &few, sizeof(few));
+    }
+}
+
+static void reset(struct client *k)
+{
+    client_read(k, false);
+    assert_int_equal(
+        connect(k->fd, &(struct sockaddr){.sa_family = AF_UNSPEC}, sizeof(struct sockaddr)), 0);
+}
+
+/* Several threads write: to some who take all, some who take a part or nothing for a while, some
+ * who want batches, and some who have gone just then. Everyone who is there has every event, in
+ * order. */
+static void test_all_kinds_together(void **state)
+{
+    enum { N = 150, EVENTS = 40, GONE = EVENTS / 2 };
+    struct client *k = calloc(N, sizeof(*k));
+    struct net_stats stats;
+    (void)state;
+
+    fixture_seal(&f, 1, 10, "log");
+    for (int i = 0; i < N; i++) {
+        connect_ws(&k[i], i % 5 == 1 ? "/ws?session_id=" SESSION "&after=1&batch=1"
+                                     : "/ws?session_id=" SESSION "&after=1");
+        expect(&k[i], "subscribed");
+        if (i % 5 == 2) {
+            make_narrow(&k[i]);
+            client_read(&k[i], false);
+        }
+    }
+    for (int i = 0; i < EVENTS; i++) {
+        if (i == GONE)
+            for (int gone = 3; gone < N; gone += 50)
+                reset(&k[gone]);
+        fixture_seal(&f, 1, 5000, "log");
+        for (int turns = rand() % 3; turns > 0; turns--)
+            uv_run(&f.loop, UV_RUN_NOWAIT);
+    }
+    for (int i = 0; i < N; i++) {
+        if (i % 50 == 3)
+            continue;
+        client_read(&k[i], true);
+        for (int64_t seq = 2; seq <= f.last_seq; seq++) {
+            if (i % 5 != 1) {
+                expect_event(&k[i], seq);
+                continue;
+            }
+            struct frame fr = take(&k[i]); /* one event, or a batch that begins with it */
+            assert_non_null(strstr(fr.text, f.events[seq]));
+            while (seq < f.last_seq && strstr(fr.text, f.events[seq + 1]))
+                seq++;
+            free(fr.text);
+        }
+    }
+    net_server_stats(f.server, &stats);
+    assert_int_equal(stats.websockets, N + 1 - 3);
     for (int i = 0; i < N; i++)
         client_close(&k[i]);
     free(k);
@@ -809,7 +918,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_channel_beside_session, setup_connected,
                                         teardown_connected),
         cmocka_unit_test_setup_teardown(test_watching, setup_connected, teardown_connected),
-        cmocka_unit_test_setup_teardown(test_many_viewers, setup_connected, teardown_connected),
+        cmocka_unit_test_setup_teardown(test_many_viewers, setup_alone, teardown_connected),
+        cmocka_unit_test_setup_teardown(test_many_viewers_together, setup_threads,
+                                        teardown_connected),
+        cmocka_unit_test_setup_teardown(test_all_kinds_together, setup_threads, teardown_connected),
         cmocka_unit_test_setup_teardown(test_slow_reader, setup_connected, teardown_connected),
         cmocka_unit_test_setup_teardown(test_ping_and_silence, setup_pinging, teardown_connected),
         cmocka_unit_test_setup_teardown(test_going_away, setup_connected, teardown_connected),
