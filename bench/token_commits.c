@@ -49,10 +49,12 @@ static void open_server(struct target *t, const char *url)
 {
     t->server = PQconnectdb(url);
     need(PQstatus(t->server) == CONNECTION_OK, "postgres", PQerrorMessage(t->server));
-    on_server(t, "SET client_min_messages = warning; DROP SCHEMA IF EXISTS bench_bare CASCADE;"
-                 "CREATE SCHEMA bench_bare; SET search_path = bench_bare;"
-                 "CREATE TABLE t (k bigserial PRIMARY KEY, v bytea);"
-                 "ALTER TABLE t ALTER v SET STORAGE PLAIN");
+    /* In the row, and as it is, while a page has room. */
+    on_server(t,
+              "SET client_min_messages = warning; DROP SCHEMA IF EXISTS bench_bare CASCADE;"
+              "CREATE SCHEMA bench_bare; SET search_path = bench_bare;"
+              "CREATE TABLE t (k bigserial PRIMARY KEY, v bytea) WITH (toast_tuple_target = 8160);"
+              "ALTER TABLE t ALTER v SET STORAGE EXTERNAL");
     PQclear(PQprepare(t->server, "insert", "INSERT INTO t (v) VALUES ($1)", 1, NULL));
 }
 
