@@ -29,7 +29,6 @@ void journal_open(struct journal *j, struct app *a)
     j->app = a;
     list_init(&j->urgent);
     list_init(&j->marked);
-    j->gather_ns = JOURNAL_GATHER_US * UINT64_C(1000);
     j->entries = mem_calloc(JOURNAL_BATCH_MAX, sizeof(*j->entries));
     j->deltas = mem_calloc(JOURNAL_BATCH_MAX, sizeof(*j->deltas));
     j->refused = mem_calloc(JOURNAL_BATCH_MAX, sizeof(*j->refused));
@@ -114,10 +113,13 @@ static void journal_crowd(struct journal *j, bool was_urgent)
     j->is_crowd = is_crowd && gather_ticks(&j->gather);
     if (j->is_crowd && j->chunks > 1)
         gather_begin(&j->gather);
-    if (j->is_crowd)
-        gather_tick(&j->gather, j->gather_ns);
-    else
+    if (j->is_crowd) {
+        uint64_t gone = clock_mono_ns() - j->began_ns; /* what was read was read since */
+        j->gather_ns = gather_period_ns(&j->gather);
+        gather_tick(&j->gather, j->gather_ns > gone ? j->gather_ns - gone : 1);
+    } else {
         gather_end(&j->gather);
+    }
     j->chunks = 0;
 }
 
@@ -133,12 +135,14 @@ static struct live *journal_next(struct journal *j)
     return l;
 }
 
-static void journal_collect(struct journal *j)
+/* now_ns: when the chunks of this commit began to be read. */
+static void journal_collect(struct journal *j, uint64_t now_ns)
 {
     struct live *l;
     int64_t now = clock_wall_ms();
     bool was_urgent = !list_empty(&j->urgent);
-    j->began_ns = clock_mono_ns();
+    j->began_ns = now_ns;
+    j->timed_ns = was_urgent || now_ns != j->read_ns ? 0 : now_ns;
     while (j->count < JOURNAL_BATCH_MAX && (l = journal_next(j)) != NULL) {
         struct journal_entry *en = &j->entries[j->count];
         if (l->is_ahead)
@@ -171,9 +175,8 @@ static bool journal_gathers(const struct journal *j)
 
 /* What waits in sockets goes with the commit that is about to begin; but one that somebody waits
  * for does not wait for them, unless they have waited long. */
-static void journal_read(struct journal *j)
+static void journal_read(struct journal *j, uint64_t now)
 {
-    uint64_t now = clock_mono_ns();
     bool is_urgent = !list_empty(&j->urgent);
     if (!j->gather.is_on || j->drained || (is_urgent && now - j->read_ns < j->gather_ns))
         return;
@@ -286,6 +289,8 @@ static void journal_release(struct journal *j)
     j->retry_ms = 0;
     for (size_t i = 0; i < n; i++)
         journal_finish_entry(j, &j->entries[i], j->refused[i]);
+    if (j->timed_ns)
+        gather_committed(&j->gather, clock_mono_ns() - j->timed_ns);
     store_req_deinit(&j->commit.req);
     j->count = 0;
     j->in_flight = false;
@@ -307,6 +312,7 @@ static void journal_committed(struct store_req *req)
     if (!j->failing) {
         log_error("journal", "a commit failed, it will be tried again: %s", req->error.text);
         j->failing = true;
+        j->timed_ns = 0;
         gather_end(&j->gather); /* it may take long */
         runner_hold_all(j->app, true);
     }
@@ -332,9 +338,10 @@ static void journal_flush(struct journal *j)
         return;
     if (journal_gathers(j))
         return;
-    journal_read(j);
+    uint64_t now = clock_mono_ns();
+    journal_read(j, now);
     if (journal_has_marked(j))
-        journal_collect(j);
+        journal_collect(j, now);
     if (j->count > 0) {
         j->in_flight = true;
         journal_submit(j);

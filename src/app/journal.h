@@ -7,7 +7,7 @@
  *
  * What somebody waits for (an answer, a state, an effect) is committed as soon as the commit before
  * it is done. Chunks are, too, unless sessions crowd: then the next commit of nothing else begins
- * JOURNAL_GATHER_US after the last one began, and what models send stays in its sockets until then
+ * a period after the last one began, and what models send stays in its sockets until then
  * (gather.h).
  *
  * Nothing is visible and nothing is done before it is durable. A batch that fails is tried again
@@ -24,10 +24,7 @@
 #include "base/list.h"
 #include "store/store.h"
 
-#define JOURNAL_BATCH_MAX 1000 /* sessions in one transaction */
-/* Between the beginnings of two commits in a crowd of chunks. A commit costs as much CPU as ten
- * tokens, so with a thousand of them a second instead of four a token costs half. */
-#define JOURNAL_GATHER_US      700
+#define JOURNAL_BATCH_MAX      1000 /* sessions in one transaction */
 #define JOURNAL_RETRY_MS_FIRST 10
 #define JOURNAL_RETRY_MS_MAX   1000
 
@@ -51,13 +48,15 @@ struct journal {
     bool *refused;
     size_t count;
     bool in_flight;
-    bool is_crowd;     /* the last commit had chunks of several sessions */
-    bool is_reading;   /* sockets that were set aside */
-    size_t chunks;     /* sessions that were marked by a chunk since the last commit began */
-    uint64_t began_ns; /* the last commit */
-    uint64_t read_ns;  /* sockets that were set aside */
-    uint64_t gather_ns;
-    bool failing;                     /* the last attempt failed */
+    bool is_crowd;      /* the last commit had chunks of several sessions */
+    bool is_reading;    /* sockets that were set aside */
+    size_t chunks;      /* sessions that were marked by a chunk since the last commit began */
+    uint64_t began_ns;  /* the last commit */
+    uint64_t read_ns;   /* sockets that were set aside */
+    uint64_t gather_ns; /* the period, from then on */
+    uint64_t
+        timed_ns; /* when the commit under way began, if it is one by which to set the period */
+    bool failing; /* the last attempt failed */
     unsigned long long refused_total; /* deltas that the store refused: fenced writers, mostly */
     int retry_ms;
     struct store_commit commit;
@@ -68,7 +67,7 @@ struct journal {
 void journal_open(struct journal *j, struct app *a);
 void journal_close(struct journal *j); /* drained before */
 void journal_mark(struct journal *j, struct live *l);
-/* The same for what nobody waits for: chunks, which may gather for JOURNAL_GATHER_US. */
+/* The same for what nobody waits for: chunks, which may gather for a period. */
 void journal_mark_chunk(struct journal *j, struct live *l);
 /* Calls back when everything marked so far is durable and released; maybe at once. */
 void journal_drain(struct journal *j, void (*drained)(void *data), void *data);

@@ -214,7 +214,7 @@ static void test_chunks_of_a_crowd_gather(void **state)
     struct live *one = talk_open(a), *two = talk_open(a);
     struct asked q;
     (void)state;
-    a->journal.gather_ns = UINT64_MAX;
+    a->journal.gather.least_ns = UINT64_MAX;
     say(one, "a"); /* alone: at once */
     turn(a, 5);
     assert_true(live_is_durable(one));
@@ -243,7 +243,7 @@ static void test_sockets_are_set_aside_in_a_crowd(void **state)
     struct app *a = app_open();
     struct live *one = talk_open(a), *two = talk_open(a);
     (void)state;
-    a->journal.gather_ns = UINT64_MAX; /* however slow the machine is */
+    a->journal.gather.least_ns = UINT64_MAX; /* however slow the machine is */
     say(one, "a");
     turn_until_durable(a, one);
     assert_false(a->journal.gather.is_on);
@@ -252,7 +252,7 @@ static void test_sockets_are_set_aside_in_a_crowd(void **state)
     turn_until_durable(a, two);
     turn(a, 5);
     assert_true(a->journal.gather.is_on);
-    a->journal.gather_ns = 1000;
+    a->journal.gather.least_ns = a->journal.gather.most_ns = a->journal.gather_ns = 1000;
     while (a->journal.gather.is_on) /* by itself: nobody has spoken since */
         uv_run(&a->loop, UV_RUN_ONCE);
     app_close(a);
@@ -265,7 +265,7 @@ static void test_nothing_gathers_without_a_timer(void **state)
     struct live *one = talk_open(a), *two = talk_open(a);
     int fd = a->journal.gather.timer_fd;
     (void)state;
-    a->journal.gather_ns = UINT64_MAX;
+    a->journal.gather.least_ns = UINT64_MAX;
     a->journal.gather.timer_fd = -1;
     for (int i = 0; i < 3; i++) {
         say(one, "a");
@@ -275,6 +275,29 @@ static void test_nothing_gathers_without_a_timer(void **state)
     assert_false(a->journal.gather.is_on);
     a->journal.gather.timer_fd = fd;
     app_close(a);
+}
+
+/* Half a period and a commit are what a token waits, as a median: it stays the same, while there
+ * are no more commits than that needs. */
+static void test_the_period_is_what_a_commit_leaves(void **state)
+{
+    struct gather g = {.least_ns = GATHER_LEAST_US * 1000, .most_ns = GATHER_MOST_US * 1000};
+    const struct {
+        unsigned commit_us, period_us;
+    } table[] = {{300, 1000}, {350, 900}, {900, 750}, {400, 800}, {250, 1100}, {100, 1200}};
+    (void)state;
+    assert_int_equal(gather_period_ns(&g), GATHER_LEAST_US * 1000); /* nothing is known */
+    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+        for (int n = 0; n < 200; n++)
+            gather_committed(&g, table[i].commit_us * 1000);
+        unsigned period_us = (unsigned)((gather_period_ns(&g) + 500) / 1000);
+        assert_in_range(period_us, table[i].period_us - 1, table[i].period_us + 1);
+    }
+    gather_committed(&g, 30000000); /* one that waited for the disk */
+    assert_in_range(gather_period_ns(&g), 1000000, 1200000);
+    for (int n = 0; n < 20; n++)
+        gather_committed(&g, 30000000); /* and a disk that has become slow */
+    assert_int_equal(gather_period_ns(&g), GATHER_LEAST_US * 1000);
 }
 
 static struct live *speaker;
@@ -510,6 +533,7 @@ int main(void)
         cmocka_unit_test(test_a_failed_commit_is_tried_again_with_the_same_rows),
         cmocka_unit_test(test_chunks_of_a_crowd_gather),
         cmocka_unit_test(test_sockets_are_set_aside_in_a_crowd),
+        cmocka_unit_test(test_the_period_is_what_a_commit_leaves),
         cmocka_unit_test(test_nothing_gathers_without_a_timer),
         cmocka_unit_test(test_what_somebody_waits_for_is_released_first),
         cmocka_unit_test(test_a_crowd_that_falls_silent_is_written),
