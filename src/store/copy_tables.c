@@ -18,7 +18,8 @@ static const struct {
                  " name:t group_id:t user_id:t tags:t workflow_id:t workflow_version:i last_seq:i"
                  " created_at:i started_at:i ended_at:i updated_at:i output:t error:t"
                  " node_statuses:j waiting:t usage:t vars:t state:t owner:u folded_seq:i"
-                 " parent_session:u parent_seq:i parent_run:u waiting_packed:b state_packed:b"},
+                 " parent_session:u parent_seq:i parent_run:u waiting_packed:b state_packed:b"
+                 " core_packed:b runs_packed:b"},
     {"session_details", "session:s input:t metadata:t settings:t thread_configs:t"
                         " workflow_state:t budget:t graph:t checksum:t"},
     {"session_events", "session:s seq_last:i seq_first:i at:i frames:t frames_packed:b"},

@@ -34,7 +34,7 @@ static const struct {
     [PART_DETAILS] = {PG_DETAILS_INSERT, PG_DETAILS_TYPES, PG_DETAILS_INSERT_ONE, 1},
     [PART_META] = {.sql = PG_META_UPDATE, .types = PG_META_TYPES},
     [PART_META_DETAILS] = {.sql = PG_META_DETAILS, .types = PG_META_DETAILS_TYPES},
-    [PART_UPDATES] = {PG_SESSION_UPDATE, "ubttiiiitttttttyy", PG_SESSION_UPDATE_ONE, 1},
+    [PART_UPDATES] = {PG_SESSION_UPDATE, "ubttiiiittttttty", PG_SESSION_UPDATE_ONE, 1},
     [PART_EVENTS] = {PG_EVENTS_INSERT, "uiiity", PG_EVENTS_INSERT_ONE, 1},
     [PART_RUNS] = {PG_RUNS_UPSERT, "uuttiittiitttity", PG_RUNS_UPSERT_ONE, 3},
     [PART_EFFECTS] = {.sql = PG_EFFECTS_INSERT, .types = "uutt"},

@@ -22,13 +22,13 @@ static void commit_core(struct pg_rows *r, const struct session_core *core,
     pg_rows_i64(r, core->updated_at);
     pg_rows_str(r, core->output_json);
     pg_rows_str(r, core->error_json);
-    pg_rows_str(r, commit_or(core->node_statuses_json, JSON_EMPTY_OBJECT));
-    pg_rows_str(r, packed->waiting.p ? STR_NULL : core->waiting_json);
+    pg_rows_str(r, packed->core.p ? JSON_EMPTY_OBJECT
+                                  : commit_or(core->node_statuses_json, JSON_EMPTY_OBJECT));
+    pg_rows_str(r, packed->core.p ? STR_NULL : core->waiting_json);
     pg_rows_str(r, rules_usage_stored(core->usage_json));
     pg_rows_str(r, core->vars_json);
-    pg_rows_str(r, packed->state.p ? STR_NULL : core->state_json);
-    pg_rows_packed(r, packed->waiting);
-    pg_rows_packed(r, packed->state);
+    pg_rows_str(r, packed->core.p ? STR_NULL : core->state_json);
+    pg_rows_packed(r, packed->core);
 }
 
 static void commit_workspace(struct pg_commit *c, struct str workspace)
@@ -61,6 +61,7 @@ void pg_rows_session(struct pg_rows *r, const struct delta *d, const struct rule
     pg_rows_id_or_null(r, &meta->parent_run);
     commit_core(r, d->core, packed);
     pg_rows_i64(r, d->version ? d->version : 1);
+    pg_rows_packed(r, packed->runs);
 }
 
 void pg_rows_details(struct pg_rows *r, const struct delta *d)
@@ -136,16 +137,17 @@ static void commit_run(struct pg_commit *c, const struct delta *d, const struct 
 
 /* A run that changed several times in one turn has several rows: the last one counts, and one
  * statement must not write a row twice. */
-static void commit_runs(struct pg_commit *c, const struct delta *d)
+static void commit_runs(struct pg_commit *c, const struct delta *d,
+                        const struct rules_packed *packed)
 {
-    if (d->runs && !d->runs->next) {
+    if (d->runs && !d->runs->next && !packed->runs.p) {
         commit_run(c, d, d->runs);
         return;
     }
     for (const struct run_row *run = d->runs; run; run = run->next)
         table_put(&c->runs, run->run_id, (void *)(uintptr_t)run);
     for (const struct run_row *run = d->runs; run; run = run->next)
-        if (table_get(&c->runs, run->run_id) == run)
+        if (table_get(&c->runs, run->run_id) == run && !rules_run_is_packed(packed, run))
             commit_run(c, d, run);
     table_deinit(&c->runs);
     table_init(&c->runs);
@@ -381,7 +383,7 @@ static void commit_delta(struct pg_commit *c, const struct delta *d)
         pg_commit_event(&c->parts[PART_EVENTS], d, packed.events);
         pg_rows_packed(&c->parts[PART_EVENTS], packed.events);
     }
-    commit_runs(c, d);
+    commit_runs(c, d, &packed);
     commit_effects(c, d);
     commit_timers(c, d);
     commit_messages(c, d);

@@ -105,8 +105,8 @@ static int pg_migrate_step(void *data, const struct migration *m, bool up, const
     struct buf sql;
     int status = migrate_exec(data, "BEGIN", e);
 
-    if (status == 0 && !up && strcmp(m->name, "packed") == 0)
-        status = pg_unpack_all(data, e);
+    if (status == 0 && !up)
+        status = pg_unpack_for(data, m->name, e);
     buf_init(&sql, MIGRATE_SQL_MAX);
     buf_printf(&sql, "%s\n;", up ? m->up : m->down);
     if (up) /* names and checksums are ours, and hold no quotes */

@@ -155,6 +155,9 @@ static int export_read(struct pg_job *j)
     int status = pg_session_loaded(j, &x->load, 1);
     for (size_t i = 0; i < EXPORT_PARTS && status == 0; i++)
         status = export_rows(j, 6 + (int)i, lists[i].read, lists[i].what, lists[i].first);
+    if (status == 0 &&
+        !rules_runs_add(&x->req.arena, x->load.runs_packed, &(struct id){{0}}, &w->runs))
+        return pg_session_corrupt(j, &x->load.id, "node runs");
     w->row = x->load.row;
     w->workflow_json = x->load.workflow_json;
     w->effects = x->load.effects;

@@ -201,30 +201,44 @@ int pg_messages_start(struct pg_job *j)
     return pg_await(j, messages_listed);
 }
 
+/* Those that are packed in the session's row come in between. */
+static int runs_packed(struct pg_job *j, struct store_runs_list *l)
+{
+    struct id after;
+    struct cursor c;
+    struct pgr r;
+
+    pgr_open(&r, j->conn, 0);
+    if (!pgr_next(&r))
+        return pg_refuse(j, ERR_NOT_FOUND, "no such session");
+    struct str packed = pgr_json(&r, &j->req->arena);
+    read_cursor(l->cursor, CURSOR_RUNS, &c, &after, NULL);
+    if (r.corrupt || !rules_runs_add(&j->req->arena, packed, &after, &l->rows))
+        return read_corrupt(j, &l->session_id, "node runs after", &after);
+    return 0;
+}
+
 static int runs_listed(struct pg_job *j)
 {
     struct store_runs_list *l = container_of(j->req, struct store_runs_list, req);
-    struct run_row **tail = &l->rows, *last = NULL;
-    int left = page_of(l->limit).left;
+    struct run_row **tail = &l->rows;
     struct pgr r;
 
-    if (read_is_lost(j))
-        return pg_refuse(j, ERR_NOT_FOUND, "no such session");
-    for (pgr_open(&r, j->conn, 1); pgr_next(&r); left--) {
-        if (left == 0) {
-            assert(last);
-            l->next_cursor = cursor_encode(&j->req->arena, CURSOR_RUNS, 0, 0,
-                                           (struct str){(const char *)last->run_id.b, 16});
-            return 0;
-        }
-        last = arena_alloc(&j->req->arena, sizeof(*last));
-        pg_run_columns(&r, &j->req->arena, last);
+    for (pgr_open(&r, j->conn, 1); pgr_next(&r);) {
+        struct run_row *run = arena_alloc(&j->req->arena, sizeof(*run));
+        pg_run_columns(&r, &j->req->arena, run);
         if (r.corrupt)
-            return read_corrupt(j, &l->session_id, "node run", &last->run_id);
-        *tail = last;
-        tail = &last->next;
+            return read_corrupt(j, &l->session_id, "node run", &run->run_id);
+        *tail = run;
+        tail = &run->next;
     }
-    return 0;
+    int status = runs_packed(j, l);
+    const struct run_row *last =
+        status < 0 ? NULL : rules_runs_page(l->rows, page_of(l->limit).left);
+    if (last)
+        l->next_cursor = cursor_encode(&j->req->arena, CURSOR_RUNS, 0, 0,
+                                       (struct str){(const char *)last->run_id.b, 16});
+    return status;
 }
 
 int pg_runs_start(struct pg_job *j)
@@ -239,7 +253,9 @@ int pg_runs_start(struct pg_job *j)
     int status = read_cursor(l->cursor, CURSOR_RUNS, &c, &after, &j->req->error);
     if (status < 0)
         return status;
-    read_add_session(j, &l->session_id);
+    pgq_start(&q, j->conn, PG_RUNS_PACKED);
+    pgq_id(&q, &l->session_id);
+    pgq_end(&q);
     pgq_start(&q, j->conn, PG_RUNS_LIST);
     pgq_id(&q, &l->session_id);
     pgq_id(&q, &after);

@@ -63,7 +63,8 @@ static int session_columns(struct pg_job *j, struct pgr *r, struct session_row *
     pgr_id(r, &row->meta.parent_id);
     row->meta.parent_seq = pgr_i64(r);
     pgr_id(r, &row->meta.parent_run);
-    if (r->corrupt)
+    struct str core = pgr_json(r, a);
+    if (r->corrupt || !rules_core_read(a, core, &row->core))
         return pg_session_corrupt(j, &row->id, "row");
     bool has_details = pgr_bool(r);
     row->meta.input_json = pgr_json(r, a);
@@ -379,7 +380,9 @@ static int load_runs(struct pg_job *j, struct store_session_load *l, int n)
         pg_run_columns(&r, &j->req->arena, *tail);
         (*tail)->progress_json = pgr_json(&r, &j->req->arena);
     }
-    return r.corrupt ? pg_session_corrupt(j, &l->id, "node runs") : 0;
+    return r.corrupt || !rules_runs_newest(&j->req->arena, l->runs_packed, &l->runs)
+               ? pg_session_corrupt(j, &l->id, "node runs")
+               : 0;
 }
 
 /* The row, and the text of the workflow: the session's own, or the version's that it was started
@@ -398,15 +401,22 @@ static int load_row(struct pg_job *j, struct store_session_load *l, int n)
     l->row.meta.graph_json = pgr_json(&r, a);
     if (r.corrupt)
         return pg_session_corrupt(j, &l->id, "details");
-    l->row.core.state_json = pgr_json(&r, a);
+    struct str state = pgr_json(&r, a);
     if (r.corrupt)
         return pg_session_corrupt(j, &l->id, "state");
+    if (state.p)
+        l->row.core.state_json = state;
     struct str version = pgr_json(&r, a);
+    bool is_corrupt = r.corrupt; /* the text, which not every session needs */
+    r.corrupt = false;
+    l->runs_packed = pgr_json(&r, a);
+    if (r.corrupt)
+        return pg_session_corrupt(j, &l->id, "node runs");
     l->workflow_json = l->row.meta.graph_json;
     if (l->workflow_json.p || !l->row.meta.workflow_id.p || l->row.meta.stored_only)
         return 0;
     l->workflow_json = version;
-    return r.corrupt || !version.p ? pg_session_corrupt(j, &l->id, "workflow's text") : 0;
+    return is_corrupt || !version.p ? pg_session_corrupt(j, &l->id, "workflow's text") : 0;
 }
 
 int pg_session_loaded(struct pg_job *j, struct store_session_load *l, int n)

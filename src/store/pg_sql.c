@@ -38,7 +38,7 @@
              ".node_statuses::text, " WAITING_OF(s) ", " s ".usage, " s ".vars, " s                \
                                                     ".workspace, " s ".owner, " s                  \
                                                     ".parent_session, " s ".parent_seq, " s        \
-                                                    ".parent_run"
+                                                    ".parent_run, " s ".core_packed"
 #define DETAIL_COLUMNS(s)                                                                          \
     "d.session_id IS NOT NULL, d.input, d.metadata, d.settings, d.thread_configs,"                 \
     " d.workflow_state, d.budget, d.checksum, (SELECT v.checksum FROM workflows AS f CROSS JOIN"   \
@@ -99,6 +99,12 @@
 #define RUN_COLUMNS                                                                                \
     "r.run_id, r.node_id, r.kind, r.iteration, r.attempt, r.status, r.branch, r.started_at,"       \
     " r.ended_at, r.output, r.error, coalesce(r.interrupt_packed, textsend(r.interrupt))"
+
+/* A row r of a run that may be packed, too, in the row of its session $1: the row counts, even when
+ * it is an old one by now. */
+#define MAY_BE_PACKED                                                                              \
+    "(r.iteration = 1 AND (SELECT s.runs_packed IS NOT NULL FROM sessions AS s"                    \
+    " WHERE s.id = $1::uuid))"
 
 /* As workflow_columns() of pg_workflow.c reads both. */
 #define WORKFLOW_COLUMNS                                                                           \
@@ -396,21 +402,22 @@ const char *const pg_sql_texts[PG_SQL_COUNT] = {
         " last_seq = d.last_seq, started_at = d.started_at, ended_at = d.ended_at,"
         " updated_at = d.updated_at, output = d.output, error = d.error,"
         " node_statuses = d.node_statuses::jsonb, waiting = d.waiting, usage = d.usage,"
-        " vars = d.vars, state = d.state, waiting_packed = d.waiting_packed,"
-        " state_packed = d.state_packed, owner = CASE WHEN d.ended_at = 0 THEN s.owner END"
+        " vars = d.vars, state = d.state, core_packed = d.core_packed,"
+        " waiting_packed = NULL, state_packed = NULL, owner = CASE WHEN d.ended_at = 0 THEN "
+        "s.owner END"
         " FROM unnest($1::uuid[], $2::boolean[], $3::text[], $4::text[], $5::bigint[],"
         " $6::bigint[], $7::bigint[], $8::bigint[], $9::text[], $10::text[], $11::text[],"
-        " $12::text[], $13::text[], $14::text[], $15::text[], $16::bytea[], $17::bytea[])"
+        " $12::text[], $13::text[], $14::text[], $15::text[], $16::bytea[])"
         " AS d (id, busy, status, reason, last_seq, started_at, ended_at, updated_at, output,"
-        " error, node_statuses, waiting, usage, vars, state, waiting_packed, "
-        "state_packed)" WHERE_ROW_OF("sessions", "s", "o.id = d.id"),
+        " error, node_statuses, waiting, usage, vars, state, core_packed)" WHERE_ROW_OF(
+            "sessions", "s", "o.id = d.id"),
     [PG_SESSION_UPDATE_ONE] =
         "UPDATE sessions SET busy = $2::boolean, status = $3::text, reason = $4::text,"
         " last_seq = $5::bigint, started_at = $6::bigint, ended_at = $7::bigint,"
         " updated_at = $8::bigint, output = $9::text, error = $10::text,"
         " node_statuses = $11::text::jsonb, waiting = $12::text, usage = $13::text,"
-        " vars = $14::text, state = $15::text, waiting_packed = $16::bytea,"
-        " state_packed = $17::bytea,"
+        " vars = $14::text, state = $15::text, core_packed = $16::bytea,"
+        " waiting_packed = NULL, state_packed = NULL,"
         " owner = CASE WHEN $7::bigint = 0 THEN owner END WHERE id = $1::uuid",
     [PG_EVENTS_INSERT] = EVENTS_ROWS(PG_OF_ARRAYS),
     [PG_EVENTS_INSERT_ONE] = EVENTS_ROWS(PG_OF_VALUES),
@@ -549,7 +556,7 @@ const char *const pg_sql_texts[PG_SQL_COUNT] = {
     [PG_SESSION_LOAD] =
         "SELECT " SESSION_WHOLE ", coalesce(s.state_packed, textsend(s.state)), (SELECT v.graph"
         " FROM workflow_versions AS v WHERE v.workspace = s.workspace"
-        " AND v.workflow_id = s.workflow_id AND v.version = s.workflow_version)"
+        " AND v.workflow_id = s.workflow_id AND v.version = s.workflow_version), s.runs_packed"
         " FROM sessions AS s" SESSION_DETAILS_S " WHERE s.id = $1::uuid",
     [PG_SESSION_LOCK] = "SELECT " IS_FREE_S ", s.workspace, s.version, s.status, s.stored_only"
                         " FROM sessions AS s WHERE s.id = $1::uuid FOR NO KEY UPDATE OF s",
@@ -614,11 +621,12 @@ const char *const pg_sql_texts[PG_SQL_COUNT] = {
     [PG_RUNS_LIST] = "SELECT " RUN_COLUMNS " FROM node_runs AS r"
                      " WHERE r.session_id = $1::uuid AND r.run_id > $2::uuid ORDER BY r.run_id"
                      " LIMIT $3::bigint",
-    [PG_RUNS_NEWEST] = "SELECT " RUN_COLUMNS ", r.progress FROM (SELECT n.*, max(n.iteration) OVER"
-                       " (PARTITION BY n.node_id) AS newest FROM node_runs AS n"
-                       " WHERE n.session_id = $1::uuid) AS r"
-                       " WHERE r.iteration = r.newest OR r.ended_at = 0"
-                       " ORDER BY r.run_id",
+    [PG_RUNS_PACKED] = "SELECT s.runs_packed FROM sessions AS s WHERE s.id = $1::uuid",
+    [PG_RUNS_NEWEST] =
+        "SELECT " RUN_COLUMNS ", r.progress FROM (SELECT n.*, max(n.iteration) OVER"
+        " (PARTITION BY n.node_id) AS newest FROM node_runs AS n"
+        " WHERE n.session_id = $1::uuid) AS r"
+        " WHERE r.iteration = r.newest OR r.ended_at = 0 OR " MAY_BE_PACKED " ORDER BY r.run_id",
     [PG_EFFECTS_LOAD] = "SELECT f.run_id, f.kind, f.request FROM effects AS f"
                         " WHERE f.session_id = $1::uuid ORDER BY f.run_id",
     [PG_TIMERS_LOAD] = "SELECT t.timer_id, t.due_at, t.purpose FROM timers AS t"

@@ -14,6 +14,7 @@
         " + (SELECT coalesce(sum(coalesce(octet_length(r.output), 0)"                              \
         " + coalesce(octet_length(r.progress), 0)), 0) FROM node_runs AS r"                        \
         " WHERE r.session_id = s.id)"                                                              \
+        " + coalesce(8 * octet_length(s.runs_packed), 0)"                                          \
         " + (SELECT coalesce(sum(octet_length(f.content)), 0) FROM session_files AS f"             \
         " WHERE f.session_id = s.id))::bigint"                                                     \
         " FROM sessions AS s WHERE s.id = $1::uuid AND ($2::text IS NULL OR s.workspace = $2)",    \

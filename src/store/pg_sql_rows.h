@@ -14,12 +14,12 @@
     "INSERT INTO sessions (id, workspace, epoch, created_at, stored_only, name, group_id, " \
     "user_id, tags, workflow_id, workflow_version, owner, parent_session, parent_seq, " \
     "parent_run, busy, status, reason, last_seq, started_at, ended_at, updated_at, output, " \
-    "error, node_statuses, waiting, usage, vars, state, waiting_packed, state_packed, " \
-    "version) SELECT id, workspace, epoch, created_at, stored_only, name, group_id, user_id, " \
+    "error, node_statuses, waiting, usage, vars, state, core_packed, version, " \
+    "runs_packed) SELECT id, workspace, epoch, created_at, stored_only, name, group_id, user_id, " \
     "tags, workflow_id, workflow_version, CASE WHEN ended_at = 0 THEN owner END, " \
     "parent_session, parent_seq, parent_run, busy, status, reason, last_seq, started_at, " \
     "ended_at, updated_at, output, error, node_statuses::jsonb, waiting, usage, vars, state, " \
-    "waiting_packed, state_packed, version FROM (SELECT " V(1, uuid) " AS id, " V(2, text) " " \
+    "core_packed, version, runs_packed FROM (SELECT " V(1, uuid) " AS id, " V(2, text) " " \
     "AS workspace, " V(3, bigint) " AS epoch, " V(4, bigint) " AS created_at, " V(5, boolean) \
     " AS stored_only, " V(6, text) " AS name, " V(7, text) " AS group_id, " V(8, text) " AS " \
     "user_id, " V(9, text) " AS tags, " V(10, text) " AS workflow_id, " V(11, bigint) " AS " \
@@ -29,8 +29,8 @@
     V(20, bigint) " AS started_at, " V(21, bigint) " AS ended_at, " V(22, bigint) " AS " \
     "updated_at, " V(23, text) " AS output, " V(24, text) " AS error, " V(25, text) " AS " \
     "node_statuses, " V(26, text) " AS waiting, " V(27, text) " AS usage, " V(28, text) " AS " \
-    "vars, " V(29, text) " AS state, " V(30, bytea) " AS waiting_packed, " V(31, bytea) " AS " \
-    "state_packed, " V(32, bigint) " AS version) AS d"
+    "vars, " V(29, text) " AS state, " V(30, bytea) " AS core_packed, " V(31, bigint) " AS " \
+    "version, " V(32, bytea) " AS runs_packed) AS d"
 
 #define DETAILS_ROWS(V) \
     "INSERT INTO session_details (session_id, input, metadata, settings, thread_configs, " \

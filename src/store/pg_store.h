@@ -177,7 +177,7 @@ void pg_file_columns(struct pgr *r, struct arena *a, struct file_row *row);
 
 struct pg_rows;
 /* A session that is made, and the texts that hang on it; what is changed of these. */
-#define PG_SESSION_TYPES      "utiibtttttiuuiubttiiiitttttttyyi"
+#define PG_SESSION_TYPES      "utiibtttttiuuiubttiiiitttttttyiy"
 #define PG_DETAILS_TYPES      "utttttttt"
 #define PG_META_TYPES         "uttii"
 #define PG_META_DETAILS_TYPES "utttt"
@@ -191,8 +191,9 @@ void pg_rows_key(struct pg_rows *r, const struct idempotency_row *k);
 
 /* ---- opening ---- */
 
-/* Makes what is stored packed plain, within a transaction. ERR_CORRUPT, ERR_IO. (pg_unpack.c) */
-int pg_unpack_all(PGconn *handle, struct errbuf *e);
+/* Before a step of this name is taken back: what it let be stored packed is made plain, within a
+ * transaction. ERR_CORRUPT, ERR_IO. (pg_unpack.c) */
+int pg_unpack_for(PGconn *handle, const char *step, struct errbuf *e);
 /* Moves the schema to `target` (migrate.h). */
 int pg_migrate_handle(PGconn *handle, int target, void (*say)(const char *line),
                       struct migrate_status *out, struct errbuf *e);

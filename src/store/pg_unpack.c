@@ -7,11 +7,35 @@
 #include "base/pack.h"
 #include "store/pg_store.h"
 
-static const struct {
-    const char *table, *column; /* beside it stands <column>_packed */
-} unpack_columns[] = {
-    {"session_events", "frames"}, {"sessions", "waiting"},   {"sessions", "state"},
-    {"node_runs", "interrupt"},   {"interrupts", "request"},
+/* $1: the text; $2 $3: the place of its row. */
+#define PLACE "tableoid = $2::oid AND ctid = $3::tid"
+#define PLAIN(table, column)                                                                       \
+    {                                                                                              \
+        table, column "_packed",                                                                   \
+            "UPDATE " table " SET " column " = $1::text, " column "_packed = NULL WHERE " PLACE    \
+    }
+
+struct unpack_column {
+    const char *table, *column, *write;
+};
+static const struct unpack_column unpack_packed[] = {
+    PLAIN("session_events", "frames"), PLAIN("sessions", "waiting"),   PLAIN("sessions", "state"),
+    PLAIN("node_runs", "interrupt"),   PLAIN("interrupts", "request"),
+};
+/* As rules.h has them; a run that has a row by now is there as it is by now. */
+static const struct unpack_column unpack_together[] = {
+    {"sessions", "runs_packed",
+     "INSERT INTO node_runs (session_id, run_id, node_id, kind, iteration, attempt, status, branch,"
+     " started_at, ended_at, output, error, interrupt, updated_at) SELECT s.id, (r->>0)::uuid,"
+     " r->>1, r->>2, (r->>3)::bigint, (r->>4)::bigint, r->>5, r->>6, (r->>7)::bigint,"
+     " (r->>8)::bigint, nullif((r->9)::text, 'null'), nullif((r->10)::text, 'null'),"
+     " nullif((r->11)::text, 'null'), s.updated_at FROM json_array_elements($1::text::json) AS r"
+     " CROSS JOIN sessions AS s WHERE s.tableoid = $2::oid AND s.ctid = $3::tid ON CONFLICT DO "
+     "NOTHING"},
+    {"sessions", "core_packed",
+     "UPDATE sessions SET waiting = $1::text::json->>0, node_statuses = "
+     "($1::text::json->>1)::jsonb,"
+     " state = $1::text::json->>2, core_packed = NULL WHERE " PLACE},
 };
 
 static int unpack_failed(PGconn *handle, PGresult *result, struct errbuf *e)
@@ -55,19 +79,15 @@ static int unpack_row(PGconn *handle, const char *update, const PGresult *rows, 
     return 0;
 }
 
-static int unpack_column(PGconn *handle, const char *table, const char *column, struct errbuf *e)
+static int unpack_column(PGconn *handle, const struct unpack_column *c, struct errbuf *e)
 {
-    char cursor[256], update[256];
+    char cursor[256];
     int status, n = 1;
 
     snprintf(cursor, sizeof(cursor),
-             "DECLARE packed BINARY CURSOR FOR SELECT tableoid, ctid, %s_packed FROM %s"
-             " WHERE %s_packed IS NOT NULL",
-             column, table, column);
-    snprintf(update, sizeof(update),
-             "UPDATE %s SET %s = $1::text, %s_packed = NULL"
-             " WHERE tableoid = $2::oid AND ctid = $3::tid",
-             table, column, column);
+             "DECLARE packed BINARY CURSOR FOR SELECT tableoid, ctid, %s FROM %s"
+             " WHERE %s IS NOT NULL",
+             c->column, c->table, c->column);
     status = unpack_exec(handle, cursor, e);
     while (status == 0 && n > 0) {
         PGresult *rows = PQexec(handle, "FETCH 500 FROM packed");
@@ -75,17 +95,29 @@ static int unpack_column(PGconn *handle, const char *table, const char *column, 
             return unpack_failed(handle, rows, e);
         n = PQntuples(rows);
         for (int i = 0; i < n && status == 0; i++)
-            status = unpack_row(handle, update, rows, i, e);
+            status = unpack_row(handle, c->write, rows, i, e);
         PQclear(rows);
     }
     return status < 0 ? status : unpack_exec(handle, "CLOSE packed", e);
 }
 
-int pg_unpack_all(PGconn *handle, struct errbuf *e)
+static int unpack_columns(PGconn *handle, const struct unpack_column *columns, size_t count,
+                          struct errbuf *e)
 {
     int status = 0;
 
-    for (size_t i = 0; i < sizeof(unpack_columns) / sizeof(unpack_columns[0]) && status == 0; i++)
-        status = unpack_column(handle, unpack_columns[i].table, unpack_columns[i].column, e);
+    for (size_t i = 0; i < count && status == 0; i++)
+        status = unpack_column(handle, &columns[i], e);
     return status;
+}
+
+int pg_unpack_for(PGconn *handle, const char *step, struct errbuf *e)
+{
+    if (strcmp(step, "packed") == 0)
+        return unpack_columns(handle, unpack_packed,
+                              sizeof(unpack_packed) / sizeof(unpack_packed[0]), e);
+    if (strcmp(step, "together") == 0)
+        return unpack_columns(handle, unpack_together,
+                              sizeof(unpack_together) / sizeof(unpack_together[0]), e);
+    return 0;
 }

@@ -173,36 +173,6 @@ bool rules_usage_read(struct str *usage_json)
     return !usage_json->p || json_check(*usage_json, &limits, NULL) != ERR_INVALID;
 }
 
-/* Token events are looked for in what is stored, and soon taken out of it. */
-static bool pack_has_tokens(struct str frames)
-{
-    return memmem(frames.p, frames.n, "\"token_stream\"", 14) != NULL;
-}
-
-struct rules_packed rules_pack(struct packer *p, const struct delta *d, struct arena *a)
-{
-    const struct session_core *core = d->core;
-    struct rules_packed out = {STR_NULL, STR_NULL, STR_NULL};
-
-    if (!core || core->busy || core->ended_at > 0 || !core->waiting_json.p)
-        return out;
-    out.waiting = pack(p, core->waiting_json, a);
-    out.state = pack(p, core->state_json, a);
-    if (d->seq_last > 0 && !pack_has_tokens(buf_str(&d->events)))
-        out.events = pack(p, buf_str(&d->events), a);
-    return out;
-}
-
-struct str rules_pack_run(struct packer *p, const struct run_row *run, struct arena *a)
-{
-    return run->ended_at == 0 ? pack(p, run->interrupt_json, a) : STR_NULL;
-}
-
-struct str rules_pack_interrupt(struct packer *p, const struct interrupt_row *i, struct arena *a)
-{
-    return str_eqz(i->status, "pending") ? pack(p, i->request_json, a) : STR_NULL;
-}
-
 bool rules_answer_is_same(const struct command_row *old, const struct command_row *now)
 {
     return old->http_status == now->http_status && str_eq(old->answer_json, now->answer_json);

@@ -50,13 +50,31 @@ struct event_row *rules_fold(struct arena *a, const struct event_row *row, int64
 struct str rules_usage_stored(struct str usage_json);
 bool rules_usage_read(struct str *usage_json);
 /* What of a delta's texts is stored packed: of one that leaves its session waiting for somebody, so
- * that it will lie there. NULL: as it is. What runs on is not worth the time. */
+ * that it will lie there. NULL: as it is. What runs on is not worth the time. (rules_packed.c) */
 struct rules_packed {
-    struct str events, waiting, state;
+    struct str events;
+    struct str core; /* [waiting, node statuses, state], in place of these columns */
+    struct str runs; /* of a new session, in place of their rows: [[id, node, kind, iteration,
+                        attempt, status, branch, started, ended, output, error, interrupt], …].
+                        Written once, never changed: a run that moves on gets a row, which counts.
+                        Of those that may, only first iterations are in it: so their rows are found
+                        without a look into it */
 };
+#define RULES_PACKED_RUNS 64 /* a first commit with more runs has a row for each */
 struct rules_packed rules_pack(struct packer *p, const struct delta *d, struct arena *a);
+bool rules_run_is_packed(const struct rules_packed *packed, const struct run_row *run);
 struct str rules_pack_run(struct packer *p, const struct run_row *run, struct arena *a);
 struct str rules_pack_interrupt(struct packer *p, const struct interrupt_row *i, struct arena *a);
+/* Back, from checked JSON; false: it does not read back. A NULL text changes nothing. Rows ascend.
+ */
+bool rules_core_read(struct arena *a, struct str text, struct session_core *core);
+bool rules_runs_add(struct arena *a, struct str text, const struct id *after,
+                    struct run_row **rows);
+/* For store_session_load: `rows` are the newest of each node, those that have not ended, and those
+ * of first iterations, which may be newer than the packed ones; leaves the first two kinds. */
+bool rules_runs_newest(struct arena *a, struct str text, struct run_row **rows);
+/* Cuts the rows to a page; gives its last row when there were more, or NULL. */
+const struct run_row *rules_runs_page(struct run_row *rows, int limit);
 /* Whether the answer that stands in the inbox is this one. */
 bool rules_answer_is_same(const struct command_row *old, const struct command_row *now);
 

@@ -37,13 +37,13 @@ static void commit_bind_core(struct sqlq *q, const struct session_core *core,
     sqlq_bind_i64(q, core->updated_at);
     sqlq_bind_str(q, core->output_json);
     sqlq_bind_str(q, core->error_json);
-    sqlq_bind_str(q, commit_or(core->node_statuses_json, JSON_EMPTY_OBJECT));
-    sqlq_bind_str(q, packed->waiting.p ? STR_NULL : core->waiting_json);
+    sqlq_bind_str(q, packed->core.p ? JSON_EMPTY_OBJECT
+                                    : commit_or(core->node_statuses_json, JSON_EMPTY_OBJECT));
+    sqlq_bind_str(q, packed->core.p ? STR_NULL : core->waiting_json);
     sqlq_bind_str(q, rules_usage_stored(core->usage_json));
     sqlq_bind_str(q, core->vars_json);
-    sqlq_bind_str(q, packed->state.p ? STR_NULL : core->state_json);
-    sqlq_bind_packed(q, packed->waiting);
-    sqlq_bind_packed(q, packed->state);
+    sqlq_bind_str(q, packed->core.p ? STR_NULL : core->state_json);
+    sqlq_bind_packed(q, packed->core);
 }
 
 static int commit_session_insert(struct sqlite_db *db, const struct delta *d,
@@ -74,6 +74,7 @@ static int commit_session_insert(struct sqlite_db *db, const struct delta *d,
     sqlq_bind_i64(&q, meta->parent_seq);
     sqlq_bind_id_or_null(&q, &meta->parent_run);
     sqlq_bind_i64(&q, d->version ? d->version : 1);
+    sqlq_bind_packed(&q, packed->runs);
     status = sqlq_run(&q);
     if (status < 0)
         return status;
@@ -161,12 +162,15 @@ static int commit_events(struct sqlite_db *db, const struct delta *d, struct str
     return status < 0 ? status : sqlite3_changes(db->handle) > 0;
 }
 
-static int commit_runs(struct sqlite_db *db, struct arena *a, const struct delta *d, int64_t key)
+static int commit_runs(struct sqlite_db *db, struct arena *a, const struct delta *d,
+                       const struct rules_packed *whole, int64_t key)
 {
     int status = 0;
     struct sqlq q;
 
     for (const struct run_row *r = d->runs; r && status == 0; r = r->next) {
+        if (rules_run_is_packed(whole, r))
+            continue;
         struct str packed = rules_pack_run(sqlite_packer(db), r, a);
         sqlq_start(&q, db, SQL_RUN_UPSERT);
         sqlq_bind_i64(&q, key);
@@ -325,9 +329,10 @@ static int commit_is_repeated(struct sqlite_db *db, struct arena *a, const struc
     return more < 0 ? more : 0;
 }
 
-static int commit_parts(struct sqlite_db *db, struct arena *a, const struct delta *d, int64_t key)
+static int commit_parts(struct sqlite_db *db, struct arena *a, const struct delta *d,
+                        const struct rules_packed *packed, int64_t key)
 {
-    int status = commit_runs(db, a, d, key);
+    int status = commit_runs(db, a, d, packed, key);
 
     if (status == 0)
         status = commit_effects(db, d, key);
@@ -431,7 +436,7 @@ int sqlite_commit_delta(struct sqlite_db *db, struct arena *a, const struct delt
         status = sqlite_meta_update(db, session.key, d->meta, d->version, d->at);
     if (d->core && !d->is_new && status == 0)
         status = commit_session_update(db, d, &packed, session.key);
-    return status < 0 ? status : commit_parts(db, a, d, session.key);
+    return status < 0 ? status : commit_parts(db, a, d, &packed, session.key);
 }
 
 /* For a batch that failed as a whole, though the disk is well: a row that no table takes (our own

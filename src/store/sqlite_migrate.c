@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/pack.h"
 #include "store/migrate.h"
@@ -211,27 +212,53 @@ static const struct migrate_ops sqlite_migrate_ops = {
     .step = sqlite_migrate_step,
 };
 
-/* sluice_unpack(blob): the text that was packed, for the way back to before there were any. */
+/* sluice_unpack(blob): the text that was packed, for the way back to before there were any. With
+ * numbers, what stands there in the array that it is, and in that; a null is NULL. */
 static void migrate_unpack(sqlite3_context *context, int count, sqlite3_value **values)
 {
     struct str text,
         packed = {sqlite3_value_blob(values[0]), (size_t)sqlite3_value_bytes(values[0])};
     struct arena a;
 
-    (void)count;
     arena_init(&a);
-    if (unpack(packed, &a, &text) == 0)
+    bool is_whole =
+        unpack(packed, &a, &text) == 0 &&
+        json_check(text, &(struct json_limits){.bytes_max = SIZE_MAX}, NULL) != ERR_INVALID;
+    for (int i = 1; i < count && is_whole; i++) {
+        struct json_iter it;
+        json_iter_init(&it, json_root(text));
+        for (int at = sqlite3_value_int(values[i]); at >= 0 && is_whole; at--)
+            is_whole = json_iter_next(&it);
+        text = json_raw(it.value);
+    }
+    if (!is_whole)
+        sqlite3_result_error(context, "a packed text is damaged", -1);
+    else if (!str_eqz(text, "null"))
         sqlite3_result_text64(context, text.p, text.n, SQLITE_TRANSIENT, SQLITE_UTF8);
+    arena_deinit(&a);
+}
+
+/* sluice_id(text): its bytes. */
+static void migrate_id(sqlite3_context *context, int count, sqlite3_value **values)
+{
+    struct str text = {(const char *)sqlite3_value_text(values[0]),
+                       (size_t)sqlite3_value_bytes(values[0])};
+    struct id id;
+
+    (void)count;
+    if (text.p && id_parse(text, &id))
+        sqlite3_result_blob(context, id.b, sizeof(id.b), SQLITE_TRANSIENT);
     else
         sqlite3_result_error(context, "a packed text is damaged", -1);
-    arena_deinit(&a);
 }
 
 int sqlite_migrate_db(struct sqlite_db *db, int target, void (*say)(const char *line),
                       struct migrate_status *out, struct errbuf *e)
 {
-    sqlite3_create_function(db->handle, "sluice_unpack", 1, SQLITE_UTF8 | SQLITE_DETERMINISTIC,
+    sqlite3_create_function(db->handle, "sluice_unpack", -1, SQLITE_UTF8 | SQLITE_DETERMINISTIC,
                             NULL, migrate_unpack, NULL, NULL);
+    sqlite3_create_function(db->handle, "sluice_id", 1, SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL,
+                            migrate_id, NULL, NULL);
     return migrate_run(&sqlite_migrate_ops, db, sqlite_migrations, target, say, out, e);
 }
 

@@ -159,6 +159,9 @@ static int export_lists(struct sqlite_db *db, struct store_session_export *x, in
             sqlq_bind_i64(&q, key);
         status = export_rows(&q, &x->req.arena, lists[i].read, lists[i].what, lists[i].first);
     }
+    if (status == 0 &&
+        !rules_runs_add(&x->req.arena, x->load.runs_packed, &(struct id){{0}}, &w->runs))
+        return sqlite_db_corrupt(db, "its node runs do not read back");
     return status;
 }
 

@@ -224,15 +224,33 @@ static int read_messages(struct sqlite_db *db, struct store_messages_list *l)
     return read_messages_page(&q, l);
 }
 
+/* Those that are packed in the session's row come in between. */
+static int read_runs_packed(struct sqlite_db *db, struct store_runs_list *l, int64_t key,
+                            const struct id *after)
+{
+    struct sqlq q;
+
+    sqlq_start(&q, db, SQL_RUNS_PACKED);
+    sqlq_bind_i64(&q, key);
+    int more = sqlq_next(&q);
+    if (more <= 0)
+        return more;
+    struct str packed = sqlq_json(&q, &l->req.arena);
+    sqlq_end(&q);
+    if (q.corrupt || !rules_runs_add(&l->req.arena, packed, after, &l->rows))
+        return read_corrupt(&q, &l->session_id, "node runs after", after);
+    return 0;
+}
+
 static int read_runs(struct sqlite_db *db, struct store_runs_list *l)
 {
-    struct run_row **tail = &l->rows, *last = NULL;
-    struct page page = page_of(l->limit);
+    struct run_row **tail = &l->rows;
+    int limit = page_of(l->limit).left, left = limit + 1;
     struct cursor c;
     struct id after;
     struct sqlite_session session = {.key = 0};
     struct sqlq q;
-    int more;
+    int more = 0;
 
     l->rows = NULL;
     l->next_cursor = STR_NULL;
@@ -244,22 +262,22 @@ static int read_runs(struct sqlite_db *db, struct store_runs_list *l)
     sqlq_start(&q, db, SQL_RUNS_LIST);
     sqlq_bind_i64(&q, session.key);
     sqlq_bind_id(&q, &after);
-    while ((more = sqlq_next(&q)) > 0) {
-        if (page_see(&page, true) == PAGE_STOP) {
-            assert(last);
-            sqlq_end(&q);
-            l->next_cursor = cursor_encode(&l->req.arena, CURSOR_RUNS, 0, 0,
-                                           (struct str){(const char *)last->run_id.b, 16});
-            return 0;
-        }
-        last = arena_alloc(&l->req.arena, sizeof(*last));
-        sqlite_run_columns(&q, &l->req.arena, last);
+    for (; left > 0 && (more = sqlq_next(&q)) > 0; left--) {
+        struct run_row *run = arena_alloc(&l->req.arena, sizeof(*run));
+        sqlite_run_columns(&q, &l->req.arena, run);
         if (q.corrupt)
-            return read_corrupt(&q, &l->session_id, "node run", &last->run_id);
-        *tail = last;
-        tail = &last->next;
+            return read_corrupt(&q, &l->session_id, "node run", &run->run_id);
+        *tail = run;
+        tail = &run->next;
     }
-    return more;
+    if (more > 0)
+        sqlq_end(&q);
+    status = more < 0 ? more : read_runs_packed(db, l, session.key, &after);
+    const struct run_row *last = status < 0 ? NULL : rules_runs_page(l->rows, limit);
+    if (last)
+        l->next_cursor = cursor_encode(&l->req.arena, CURSOR_RUNS, 0, 0,
+                                       (struct str){(const char *)last->run_id.b, 16});
+    return status;
 }
 
 /* ---- scans ---- */

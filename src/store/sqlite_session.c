@@ -71,6 +71,8 @@ static void session_columns(struct sqlq *q, struct arena *a, struct session_row 
     sqlq_id(q, &row->meta.parent_id);
     row->meta.parent_seq = sqlq_i64(q);
     sqlq_id(q, &row->meta.parent_run);
+    struct str core = sqlq_json(q, a);
+    q->corrupt = q->corrupt || !rules_core_read(a, core, &row->core);
 }
 
 static int session_details(struct sqlite_db *db, struct arena *a, int64_t key, bool with_graph,
@@ -421,7 +423,11 @@ static int session_runs(struct sqlite_db *db, struct store_session_load *l, int6
         *tail = row;
         tail = &row->next;
     }
-    return more == 0 && q.corrupt ? session_corrupt(db, &l->id, "node runs") : more;
+    if (more < 0)
+        return more;
+    return q.corrupt || !rules_runs_newest(&l->req.arena, l->runs_packed, &l->runs)
+               ? session_corrupt(db, &l->id, "node runs")
+               : 0;
 }
 
 static int session_state(struct sqlite_db *db, struct store_session_load *l, int64_t key)
@@ -433,7 +439,10 @@ static int session_state(struct sqlite_db *db, struct store_session_load *l, int
     int more = sqlq_next(&q);
     if (more <= 0)
         return more;
-    l->row.core.state_json = sqlq_json(&q, &l->req.arena);
+    struct str state = sqlq_json(&q, &l->req.arena);
+    if (state.p)
+        l->row.core.state_json = state;
+    l->runs_packed = sqlq_json(&q, &l->req.arena);
     sqlq_end(&q);
     return q.corrupt ? session_corrupt(db, &l->id, "state") : 0;
 }

@@ -8,7 +8,7 @@
     " s.version, s.epoch, s.busy, s.stored_only, s.reason, s.workflow_version, s.last_seq,"        \
     " s.started_at, s.ended_at, s.updated_at, s.output, s.error, s.node_statuses,"                 \
     " coalesce(s.waiting_packed, s.waiting), s.usage, s.vars, w.name, s.owner, s.parent_session, " \
-    "s.parent_seq, s.parent_run"
+    "s.parent_seq, s.parent_run, s.core_packed"
 
 /* ?1 workspace, ?2 not before, ?3 ?4 where the page begins (excluded), ?5 the filter's value. */
 #define SESSIONS_WALK(index, condition, bound, beyond, way)                                        \
@@ -40,6 +40,11 @@
 #define RUN_COLUMNS                                                                                \
     "r.run_id, r.node_id, r.kind, r.iteration, r.attempt, r.status, r.branch, r.started_at,"       \
     " r.ended_at, r.output, r.error, coalesce(r.interrupt_packed, r.interrupt)"
+
+/* A row r of a run that may be packed, too, in the row of its session ?1: the row counts, even when
+ * it is an old one by now. */
+#define MAY_BE_PACKED                                                                              \
+    "(r.iteration = 1 AND (SELECT s.runs_packed IS NOT NULL FROM sessions AS s WHERE s.key = ?1))"
 
 /* As memory_columns() of sqlite_memory.c reads them. */
 #define MEMORY_COLUMNS                                                                             \
@@ -182,7 +187,7 @@ const char *const sqlite_sql_texts[SQL_COUNT] = {
         "group_id,"
         " user_id, tags, workflow_id, workflow_version, busy, status, reason, last_seq, started_at,"
         " ended_at, updated_at, output, error, node_statuses, waiting, usage, vars, state,"
-        " waiting_packed, state_packed, parent_session, parent_seq, parent_run, version)"
+        " core_packed, parent_session, parent_seq, parent_run, version, runs_packed)"
         " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
     /* What may be changed of a session's meta part, and what more of a stored one. */
     [SQL_META_UPDATE] = "UPDATE sessions SET name = ?1, tags = ?2, version = ?3, updated_at = ?4"
@@ -202,8 +207,8 @@ const char *const sqlite_sql_texts[SQL_COUNT] = {
         "UPDATE sessions SET busy = ?1, status = ?2, reason = ?3, last_seq = ?4, started_at = ?5,"
         " ended_at = ?6, updated_at = ?7, output = ?8, error = ?9, node_statuses = ?10,"
         " waiting = ?11, usage = ?12, vars = ?13, state = ?14,"
-        " waiting_packed = ?15, state_packed = ?16,"
-        " owner = CASE WHEN ?6 > 0 THEN NULL ELSE owner END WHERE key = ?17",
+        " core_packed = ?15, waiting_packed = NULL, state_packed = NULL,"
+        " owner = CASE WHEN ?6 > 0 THEN NULL ELSE owner END WHERE key = ?16",
     [SQL_SESSION_CLAIM] = "UPDATE sessions SET epoch = ?1, owner = ?2 WHERE key = ?3",
     [SQL_SESSION_RELEASE] = "UPDATE sessions SET owner = NULL WHERE id = ?1 AND owner = ?2",
     [SQL_SESSION_DELETE] = "DELETE FROM sessions WHERE key = ?1",
@@ -212,7 +217,9 @@ const char *const sqlite_sql_texts[SQL_COUNT] = {
     [SQL_SESSION_SEQ] = "SELECT seq_last FROM session_events WHERE session = ?1"
                         " ORDER BY seq_last DESC LIMIT 1",
     [SQL_SESSION_THERE] = "SELECT 1 FROM sessions WHERE key = ?1",
-    [SQL_SESSION_STATE] = "SELECT coalesce(state_packed, state) FROM sessions WHERE key = ?1",
+    [SQL_SESSION_STATE] = "SELECT coalesce(state_packed, state), runs_packed FROM sessions"
+                          " WHERE key = ?1",
+    [SQL_RUNS_PACKED] = "SELECT runs_packed FROM sessions WHERE key = ?1",
     [SQL_DETAILS_INSERT] =
         "INSERT INTO session_details (session, input, metadata, settings, thread_configs,"
         " workflow_state, budget, graph, checksum) VALUES (?,?,?,?,?,?,?,?,?)",
@@ -269,7 +276,7 @@ const char *const sqlite_sql_texts[SQL_COUNT] = {
                         " FROM node_runs WHERE session = ?1 GROUP BY node_id)"
                         " SELECT " RUN_COLUMNS ", r.progress FROM node_runs AS r JOIN newest AS n"
                         " ON n.node_id = r.node_id"
-                        " AND (n.iteration = r.iteration OR r.ended_at = 0)"
+                        " AND (n.iteration = r.iteration OR r.ended_at = 0 OR " MAY_BE_PACKED ")"
                         " WHERE r.session = ?1 ORDER BY r.run_id",
     [SQL_EFFECT_INSERT] = "INSERT INTO effects (session, run_id, kind, request) VALUES (?,?,?,?)"
                           " ON CONFLICT (session, run_id) DO NOTHING",
@@ -595,6 +602,7 @@ const char *const sqlite_sql_texts[SQL_COUNT] = {
         " FROM session_messages WHERE session = ?1)"
         " + (SELECT coalesce(sum(coalesce(length(output), 0) + coalesce(length(progress), 0)), 0)"
         " FROM node_runs WHERE session = ?1)"
+        " + (SELECT coalesce(8 * length(runs_packed), 0) FROM sessions WHERE key = ?1)"
         " + (SELECT coalesce(sum(length(content)), 0) FROM session_files WHERE session = ?1)",
     [SQL_EXPORT_EVENTS] =
         "SELECT seq_first, seq_last, coalesce(frames_packed, frames) FROM session_events"

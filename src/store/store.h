@@ -319,6 +319,8 @@ struct store_session_load {
     struct effect_row *effects;
     struct timer_row *timers;
     struct withheld_row *withheld; /* by ord */
+    /* Private */
+    struct str runs_packed; /* runs that are stored in the session's row, or NULL (rules.h) */
 };
 
 struct event_row {

@@ -369,6 +369,8 @@ static void every_column_is_decided(void **state)
                                            "tasks.updated_at",
                                            "sessions.waiting_packed",
                                            "sessions.state_packed",
+                                           "sessions.core_packed",
+                                           "sessions.runs_packed",
                                            "session_events.frames_packed",
                                            "node_runs.interrupt_packed",
                                            "interrupts.request_packed",

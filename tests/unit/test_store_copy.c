@@ -102,7 +102,14 @@ static bool may_be_null(sqlite3 *db, const char *table, struct str column)
 /* The same for every table, so that rows find their parents. */
 /* What such a column holds stands packed beside it, too. */
 #define PACKED_TEXT                                                                                \
-    "{\"node_id\":\"review\",\"interrupt_id\":\"018bcfe5-6801-7700-a789-006cb74f40d3\"}"
+    "{\"row\":%d,\"node_id\":\"review\",\"interrupt_id\":\"018bcfe5-6801-7700-a789-"               \
+    "006cb74f40d3\"}"
+#define STATUSES "{\"b\":\"running\",\"a.%d\":\"x\\u00fcy\",\"bb\":\"\"}"
+/* Of several columns; of a run that has a row as well. */
+#define CORE_TEXT "[" PACKED_TEXT "," STATUSES "," PACKED_TEXT "]"
+#define RUNS_TEXT                                                                                  \
+    "[[\"018bcfe5-6801-77%02x-a789-006cb74f40d3\",\"n\",null,1,1,\"completed\",null,1,2,null,"     \
+    "null,null]]"
 
 static bool is_packed_form(struct str name)
 {
@@ -119,13 +126,18 @@ static bool has_packed_form(const struct copy_table *t, struct str name)
     return false;
 }
 
-static void put_packed(struct buf *sql, int row)
+static void put_packed(struct buf *sql, struct str name, int row)
 {
     struct packer *p = packer_create();
-    char text[128];
+    char text[512];
     struct arena a;
 
-    snprintf(text, sizeof(text), "%d " PACKED_TEXT, row);
+    if (str_eqz(name, "core_packed"))
+        snprintf(text, sizeof(text), CORE_TEXT, row, row, row);
+    else if (str_eqz(name, "runs_packed"))
+        snprintf(text, sizeof(text), RUNS_TEXT, row);
+    else
+        snprintf(text, sizeof(text), PACKED_TEXT, row);
     arena_init(&a);
     struct str packed = pack(p, str_of(text), &a);
     assert_non_null(packed.p);
@@ -155,13 +167,13 @@ static void put_value(struct buf *sql, const struct copy_table *t, int column, i
         if (str_eqz(c->name, "role"))
             buf_append_z(sql, "'admin'");
         else if (has_packed_form(t, c->name))
-            buf_printf(sql, "'%d " PACKED_TEXT "'", row);
+            buf_printf(sql, "'" PACKED_TEXT "'", row);
         else
             buf_printf(sql, "'%d " NASTY "'", row);
         break;
     case COPY_BYTES:
         if (is_packed_form(c->name))
-            put_packed(sql, row);
+            put_packed(sql, c->name, row);
         else
             buf_printf(sql, "x'00ff0a5c0%d'", row);
         break;
@@ -169,7 +181,7 @@ static void put_value(struct buf *sql, const struct copy_table *t, int column, i
         buf_printf(sql, "x'018bcfe5680177%02xa789006cb74f40d3'", row);
         break;
     case COPY_JSON:
-        buf_printf(sql, "'{\"b\":\"running\",\"a.%d\":\"x\\u00fcy\",\"bb\":\"\"}'", row);
+        buf_printf(sql, "'" STATUSES "'", row);
         break;
     case COPY_FLOATS:
         buf_printf(sql, "x'cdcccc3d0000803f%08x'", row);

@@ -176,6 +176,42 @@ static void live_is_what_could_go_on(void **state)
     }
 }
 
+/* Texts as they may stand packed in a session's row, if something else wrote there. */
+static void packed_forms_are_read_or_refused(void **state)
+{
+#define RUN_ID    "\"018bcfe5-6801-7700-a789-006cb74f40d3\""
+#define RUN(tail) "[" RUN_ID ",\"n\",null,1,1,\"completed\",null,1,2," tail "]"
+    static const struct {
+        const char *text;
+        bool core, runs;
+    } table[] = {
+        {"[]", false, true},
+        {"{}", false, false},
+        {"[null,{},null]", true, false},
+        {"[[],{}]", false, false},
+        {"[[],{},{},{}]", false, false},
+        {"[" RUN("null,null,null") "]", false, true},
+        {"[" RUN("{\"a\":1},null,[2]") "]", false, true},
+        {"[" RUN("null,null") "]", false, false},
+        {"[" RUN("null,null,null,null") "]", false, false},
+        {"[[\"x\",\"n\",null,1,1,\"completed\",null,1,2,null,null,null]]", false, false},
+        {"[[" RUN_ID ",7,null,1,1,\"completed\",null,1,2,null,null,null]]", false, false},
+        {"[[" RUN_ID ",\"n\",null,\"1\",1,\"completed\",null,1,2,null,null,null]]", false, false},
+    };
+    static const struct id first;
+
+    (void)state;
+    for (size_t i = 0; i < ROWS(table); i++) {
+        struct session_core core = {.status = STR("running")};
+        struct run_row *runs = NULL;
+        struct arena a;
+        arena_init(&a);
+        assert_int_equal(rules_core_read(&a, str_of(table[i].text), &core), table[i].core);
+        assert_int_equal(rules_runs_add(&a, str_of(table[i].text), &first, &runs), table[i].runs);
+        arena_deinit(&a);
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -185,6 +221,7 @@ int main(void)
         cmocka_unit_test(a_row_of_events_is_whole_or_not),
         cmocka_unit_test(a_page_ends_when_it_has_looked_long_enough),
         cmocka_unit_test(live_is_what_could_go_on),
+        cmocka_unit_test(packed_forms_are_read_or_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -510,31 +510,36 @@ static void rows_that_no_table_takes_do_not_stop_the_others(void **state)
 
 /* ---- what does not read back ---- */
 
+static const struct {
+    const char *sql;
+    enum store_op op;
+} damages[] = {
+    {"UPDATE sessions SET node_statuses = '{\"a\":'", STORE_SESSION_GET},
+    {"UPDATE session_details SET input = 'no json'", STORE_SESSION_GET},
+    {"DELETE FROM session_details", STORE_SESSION_GET},
+    {"UPDATE sessions SET tags = '[1,'", STORE_SESSION_LIST},
+    {"UPDATE sessions SET state = '{\"a\" 1}'", STORE_SESSION_LOAD},
+    {"UPDATE session_events SET frames = '{\"seq\":1}\n{}'", STORE_EVENTS_READ},
+    {"UPDATE session_events SET frames = ''", STORE_EVENTS_READ},
+    {"UPDATE session_events SET seq_first = 0", STORE_EVENTS_READ},
+    {"UPDATE session_events SET frames_packed = x'0168ab46e532'", STORE_EVENTS_READ},
+    {"UPDATE session_events SET frames_packed = x'01ffffff7f'", STORE_EVENTS_READ},
+    {"UPDATE session_events SET frames_packed = x''", STORE_EVENTS_READ},
+    {"UPDATE sessions SET state_packed = x'7b7d'", STORE_SESSION_LOAD},
+    {"UPDATE sessions SET waiting_packed = x'0102'", STORE_SESSION_LIST},
+    {"UPDATE sessions SET core_packed = x'0102'", STORE_SESSION_LIST},
+    {"UPDATE sessions SET core_packed = x'010161'", STORE_SESSION_GET},
+    {"UPDATE sessions SET runs_packed = x'0102'", STORE_RUNS_LIST},
+    {"UPDATE sessions SET runs_packed = x'0102'", STORE_SESSION_LOAD},
+    {"UPDATE node_runs SET output = '\"'", STORE_RUNS_LIST},
+    {"UPDATE node_runs SET output = '\"'", STORE_SESSION_LOAD},
+};
+
 static void a_row_that_does_not_read_back_is_named(void **state)
 {
     struct rig *r = *state;
-    static const struct {
-        const char *sql;
-        enum store_op op;
-    } table[] = {
-        {"UPDATE sessions SET node_statuses = '{\"a\":'", STORE_SESSION_GET},
-        {"UPDATE session_details SET input = 'no json'", STORE_SESSION_GET},
-        {"DELETE FROM session_details", STORE_SESSION_GET},
-        {"UPDATE sessions SET tags = '[1,'", STORE_SESSION_LIST},
-        {"UPDATE sessions SET state = '{\"a\" 1}'", STORE_SESSION_LOAD},
-        {"UPDATE session_events SET frames = '{\"seq\":1}\n{}'", STORE_EVENTS_READ},
-        {"UPDATE session_events SET frames = ''", STORE_EVENTS_READ},
-        {"UPDATE session_events SET seq_first = 0", STORE_EVENTS_READ},
-        {"UPDATE session_events SET frames_packed = x'0168ab46e532'", STORE_EVENTS_READ},
-        {"UPDATE session_events SET frames_packed = x'01ffffff7f'", STORE_EVENTS_READ},
-        {"UPDATE session_events SET frames_packed = x''", STORE_EVENTS_READ},
-        {"UPDATE sessions SET state_packed = x'7b7d'", STORE_SESSION_LOAD},
-        {"UPDATE sessions SET waiting_packed = x'0102'", STORE_SESSION_LIST},
-        {"UPDATE node_runs SET output = '\"'", STORE_RUNS_LIST},
-        {"UPDATE node_runs SET output = '\"'", STORE_SESSION_LOAD},
-    };
 
-    for (size_t i = 0; i < ROWS(table); i++) {
+    for (size_t i = 0; i < ROWS(damages); i++) {
         struct run_row run = {.run_id = rig_id(r, T0),
                               .node_id = STR("n"),
                               .iteration = 1,
@@ -545,7 +550,7 @@ static void a_row_that_does_not_read_back_is_named(void **state)
         x.d.runs = &run;
         assert_int_equal(rig_commit(r, &x, NULL), 0);
         rig_close_store(r);
-        edit(r, table[i].sql);
+        edit(r, damages[i].sql);
         rig_open_store(r);
 
         union {
@@ -558,22 +563,22 @@ static void a_row_that_does_not_read_back_is_named(void **state)
         } q;
         char id[ID_TEXT_BYTES + 1];
         memset(&q, 0, sizeof(q));
-        store_req_init(&q.req, table[i].op, rig_done, NULL);
-        if (table[i].op == STORE_SESSION_GET)
+        store_req_init(&q.req, damages[i].op, rig_done, NULL);
+        if (damages[i].op == STORE_SESSION_GET)
             q.get.id = x.d.session_id;
-        if (table[i].op == STORE_SESSION_LOAD)
+        if (damages[i].op == STORE_SESSION_LOAD)
             q.load.id = x.d.session_id;
-        if (table[i].op == STORE_EVENTS_READ)
+        if (damages[i].op == STORE_EVENTS_READ)
             q.events.session_id = x.d.session_id;
-        if (table[i].op == STORE_RUNS_LIST)
+        if (damages[i].op == STORE_RUNS_LIST)
             q.runs.session_id = x.d.session_id;
         int status = rig_run(r, &q.req);
         id_format(x.d.session_id, id);
-        if (table[i].op == STORE_SESSION_LIST) { /* it is named beside the others */
+        if (damages[i].op == STORE_SESSION_LIST) { /* it is named beside the others */
             assert_int_equal(status, 0);
             assert_true(!q.list.rows && id_eq(q.list.corrupt->id, x.d.session_id));
         } else if (status != ERR_CORRUPT || !strstr(q.req.error.text, id))
-            fail_msg("%s: %d %s", table[i].sql, status, q.req.error.text);
+            fail_msg("%s: %d %s", damages[i].sql, status, q.req.error.text);
         store_req_deinit(&q.req);
         rig_delta_deinit(&x);
         rig_close_store(r);

@@ -648,14 +648,148 @@ static void what_waits_reads_back_as_it_was(void **state)
         rig_delta_deinit(&w.x);
         wait_expect(r, session, 3 + 2 * step);
         if (r->postgres) /* those of the wait are in their short form, those of the end are not */
-            assert_int_equal(
-                pg_rig_ask(r->url,
-                           "SELECT (SELECT count(frames_packed) FROM session_events)"
-                           " + (SELECT count(waiting_packed) + count(state_packed) FROM sessions)"
-                           " + (SELECT count(interrupt_packed) FROM node_runs)"
-                           " + (SELECT count(request_packed) FROM interrupts)"),
-                step == 2 ? 2 + 1 : step + 5);
+            assert_int_equal(pg_rig_ask(r->url,
+                                        "SELECT (SELECT count(frames_packed) FROM session_events)"
+                                        " + (SELECT count(core_packed) FROM sessions)"
+                                        " + (SELECT count(interrupt_packed) FROM node_runs)"
+                                        " + (SELECT count(request_packed) FROM interrupts)"),
+                             step == 2 ? 2 + 1 : step + 4);
     }
+}
+
+/* A new session that waits: `start` has ended, `review` asks, `long` has progress and so a row. */
+static void first_commit(struct rig *r, struct wait *w, struct run_row runs[4])
+{
+    rig_new_session(r, &w->x, "running", T0);
+    w->x.core.busy = false;
+    w->x.core.waiting_json = STR("[" WAIT_ASKS "]");
+    w->x.core.state_json = STR(WAIT_STATE);
+    w->x.core.node_statuses_json = STR("{\"start\":\"completed\",\"review\":\"suspended\"}");
+    for (int i = 0; i < 4; i++)
+        runs[i] = (struct run_row){.next = i < 3 ? &runs[i + 1] : NULL,
+                                   .run_id = rig_id(r, T0 + i),
+                                   .kind = STR("start"),
+                                   .iteration = 1,
+                                   .attempt = 1,
+                                   .started_at = T0 + 1};
+    runs[0].node_id = STR("start");
+    runs[0].status = STR("completed");
+    runs[0].ended_at = T0 + 2;
+    runs[0].output_json = STR("{\"n\":[1,\"\\u00fc\"]}");
+    runs[0].branch = STR("\xc3\xbc \"b\"");
+    runs[1].node_id = STR("review");
+    runs[1].status = STR("running"); /* in the same turn it came to ask */
+    runs[2] = runs[1];
+    runs[2].next = &runs[3];
+    runs[2].status = STR("suspended");
+    runs[2].interrupt_json = STR(WAIT_ASKS);
+    runs[3].node_id = STR("long");
+    runs[3].status = STR("suspended");
+    runs[3].progress_json = STR("{\"call\":1}");
+    w->x.d.runs = runs;
+}
+
+/* By pages of one run. */
+static void runs_expect(struct rig *r, struct id session, const struct run_row *want, int count)
+{
+    struct str cursor = STR_NULL;
+    struct arena a;
+
+    arena_init(&a);
+    for (int i = 0; i < count; i++) {
+        RIG_REQ(store_runs_list, n, STORE_RUNS_LIST);
+        n.session_id = session;
+        n.limit = 1;
+        n.cursor = cursor;
+        assert_int_equal(rig_run(r, &n.req), 0);
+        assert_true(id_eq(n.rows->run_id, want[i].run_id));
+        assert_true(str_eq(n.rows->node_id, want[i].node_id));
+        assert_true(str_eq(n.rows->status, want[i].status));
+        assert_true(str_eq(n.rows->branch, want[i].branch));
+        assert_true(str_eq(n.rows->output_json, want[i].output_json));
+        assert_true(str_eq(n.rows->interrupt_json, want[i].interrupt_json));
+        assert_int_equal(n.rows->ended_at, want[i].ended_at);
+        assert_null(n.rows->next);
+        assert_int_equal(n.next_cursor.p != NULL, i < count - 1);
+        cursor =
+            (struct str){n.next_cursor.p ? arena_strdup(&a, n.next_cursor) : NULL, n.next_cursor.n};
+        store_req_deinit(&n.req);
+    }
+    arena_deinit(&a);
+}
+
+static void loaded_expect(struct rig *r, struct id session, const struct run_row *want, int count)
+{
+    RIG_REQ(store_session_load, l, STORE_SESSION_LOAD);
+    l.id = session;
+    assert_int_equal(rig_run(r, &l.req), 0);
+    for (const struct run_row *run = l.runs; run; run = run->next, want++, count--) {
+        assert_true(count > 0);
+        assert_true(id_eq(run->run_id, want->run_id));
+        assert_true(str_eq(run->status, want->status));
+        assert_true(str_eq(run->progress_json, want->progress_json));
+    }
+    assert_int_equal(count, 0);
+    store_req_deinit(&l.req);
+}
+
+/* What the first commit leaves is in the session's row, until it moves on. */
+static void the_first_runs_go_with_their_session(void **state)
+{
+    struct rig *r = *state;
+    struct run_row runs[4], want[3], later[2];
+    struct errbuf e = {""};
+    struct wait w;
+
+    first_commit(r, &w, runs);
+    struct id session = w.x.d.session_id;
+    assert_int_equal(rig_commit(r, &w.x, NULL), 0);
+    rig_delta_deinit(&w.x);
+    want[0] = runs[0];
+    want[1] = runs[2];
+    want[2] = runs[3];
+    if (r->postgres)
+        assert_int_equal(pg_rig_ask(r->url, "SELECT count(*) FROM node_runs"), 1);
+    runs_expect(r, session, want, 3);
+    loaded_expect(r, session, want, 3);
+
+    /* `review` is answered, and asks once more: of its first iteration nothing is loaded. */
+    rig_events(&w.x, session, 2, 2);
+    want[1].status = STR("completed");
+    want[1].ended_at = T0 + 9;
+    later[0] = want[1];
+    later[1] = runs[2];
+    later[1].run_id = rig_id(r, T0 + 10);
+    later[1].iteration = 2;
+    later[0].next = &later[1];
+    later[1].next = NULL;
+    w.x.d.runs = later;
+    assert_int_equal(rig_commit(r, &w.x, NULL), 0);
+    rig_delta_deinit(&w.x);
+    struct run_row all[] = {want[0], want[1], want[2], later[1]};
+    struct run_row newest[] = {want[0], want[2], later[1]};
+    runs_expect(r, session, all, 4);
+    loaded_expect(r, session, newest, 3);
+
+    /* Over the way back to rows of their own, and on again. */
+    if (!r->postgres && !r->sqlite)
+        return;
+    rig_close_store(r);
+    assert_int_equal(r->sqlite ? sqlite_migrate(r->dir, 8, NULL, NULL, &e)
+                               : pg_migrate(r->url, 11, NULL, NULL, &e),
+                     0);
+    rig_open_store(r);
+    if (r->postgres)
+        assert_int_equal(pg_rig_ask(r->url, "SELECT count(*) FROM node_runs"), 4);
+    runs_expect(r, session, all, 4);
+    loaded_expect(r, session, newest, 3);
+
+    RIG_REQ(store_session_get, g, STORE_SESSION_GET);
+    g.id = session;
+    assert_int_equal(rig_run(r, &g.req), 0);
+    assert_str(g.row.core.waiting_json, "[" WAIT_ASKS "]");
+    assert_str(g.row.core.node_statuses_json, "{\"start\":\"completed\",\"review\":\"suspended\"}");
+    store_req_deinit(&g.req);
 }
 
 int main(void)
@@ -671,6 +805,7 @@ int main(void)
         EVERY(files_have_versions),
         EVERY(everybody_has_one_active_session),
         EVERY(what_waits_reads_back_as_it_was),
+        EVERY(the_first_runs_go_with_their_session),
     };
     return RIG_RUN_TESTS(tests);
 }
