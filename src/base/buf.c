@@ -117,18 +117,32 @@ int buf_append_u64(struct buf *b, uint64_t v)
     return buf_append(b, digits + at, sizeof(digits) - at);
 }
 
+size_t i64_format(int64_t v, char out[I64_TEXT_BYTES])
+{
+    static const char pairs[] = "00010203040506070809101112131415161718192021222324"
+                                "25262728293031323334353637383940414243444546474849"
+                                "50515253545556575859606162636465666768697071727374"
+                                "75767778798081828384858687888990919293949596979899";
+    char digits[20];
+    size_t at = sizeof(digits), sign = v < 0;
+    uint64_t u = v < 0 ? -(uint64_t)v : (uint64_t)v;
+
+    for (; u >= 100; u /= 100)
+        memcpy(digits + (at -= 2), pairs + 2 * (u % 100), 2);
+    if (u >= 10)
+        memcpy(digits + (at -= 2), pairs + 2 * u, 2);
+    else
+        digits[--at] = (char)('0' + u);
+    out[0] = '-';
+    memcpy(out + sign, digits + at, sizeof(digits) - at);
+    return sign + sizeof(digits) - at;
+}
+
 int buf_append_i64(struct buf *b, int64_t v)
 {
-    if (v >= 0)
-        return buf_append_u64(b, (uint64_t)v);
-    char digits[20];
-    size_t at = sizeof(digits);
-    uint64_t u = -(uint64_t)v;
-    do
-        digits[--at] = (char)('0' + u % 10);
-    while (u /= 10);
-    digits[--at] = '-';
-    return buf_append(b, digits + at, sizeof(digits) - at);
+    char text[I64_TEXT_BYTES];
+
+    return buf_append(b, text, i64_format(v, text));
 }
 
 int buf_printf(struct buf *b, const char *fmt, ...)

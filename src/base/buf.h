@@ -50,6 +50,9 @@ int buf_append_z(struct buf *b, const char *z);
 int buf_append_char(struct buf *b, char c);
 int buf_append_u64(struct buf *b, uint64_t v); /* decimal */
 int buf_append_i64(struct buf *b, int64_t v);
+/* Decimal, without a terminator; gives its length. */
+#define I64_TEXT_BYTES 20
+size_t i64_format(int64_t v, char out[I64_TEXT_BYTES]);
 int buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 int buf_vprintf(struct buf *b, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
 /* Room for n more bytes at b->data + b->len, to be filled by the caller and added to len. */

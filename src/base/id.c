@@ -1,5 +1,6 @@
 #include "base/id.h"
 
+#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -80,16 +81,36 @@ struct id id_new(struct id_source *s, uint64_t now_ms)
 /* Where the 16 bytes stand in the text form. */
 static const uint8_t id_at[16] = {0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34};
 
+#define ID_EACH UINT64_C(0x0101010101010101)
+
+/* Four bytes as eight digits, all at once. */
+static uint64_t id_hex(const uint8_t *p)
+{
+    uint32_t bytes;
+
+    memcpy(&bytes, p, 4);
+    uint64_t v = le32toh(bytes);
+    v = (v | v << 16) & UINT64_C(0x0000ffff0000ffff);
+    v = (v | v << 8) & UINT64_C(0x00ff00ff00ff00ff);
+    v = (v >> 4 | v << 8) & ID_EACH * 15;
+    uint64_t letters = (v + ID_EACH * 6) >> 4 & ID_EACH;
+    return htole64(v + ID_EACH * '0' + letters * ('a' - '9' - 1));
+}
+
 void id_format(struct id id, char out[ID_TEXT_BYTES + 1])
 {
-    static const char hex[] = "0123456789abcdef";
+    uint64_t parts[4];
 
+    for (int i = 0; i < 4; i++)
+        parts[i] = id_hex(id.b + (ptrdiff_t)4 * i);
+    const char *digits = (const char *)parts;
+    memcpy(out, digits, 8);
+    memcpy(out + 9, digits + 8, 4);
+    memcpy(out + 14, digits + 12, 4);
+    memcpy(out + 19, digits + 16, 4);
+    memcpy(out + 24, digits + 20, 12);
     out[8] = out[13] = out[18] = out[23] = '-';
     out[ID_TEXT_BYTES] = '\0';
-    for (int i = 0; i < 16; i++) {
-        out[id_at[i]] = hex[id.b[i] >> 4];
-        out[id_at[i] + 1] = hex[id.b[i] & 15];
-    }
 }
 
 static int id_hex_value(char c)

@@ -84,13 +84,17 @@ static uint32_t gram_count(struct text_watch *t)
     return t->slots[slot].count;
 }
 
-/* Share of different words in the window; 1 while it is not full, and between two looks. */
+/* Is it time to look? While the window is not full it is not. */
+static bool window_is_due(const struct text_watch *t)
+{
+    return t->window_count >= WINDOW_WORDS && t->window_count % WINDOW_EVERY == 0;
+}
+
+/* Share of different words in the window. */
 static double window_variety(const struct text_watch *t)
 {
     uint32_t seen[512] = {0};
     unsigned different = 0;
-    if (t->window_count < WINDOW_WORDS || t->window_count % WINDOW_EVERY)
-        return 1;
     for (unsigned i = 0; i < WINDOW_WORDS; i++) {
         unsigned at = t->window[i] % 512;
         while (seen[at] && seen[at] != t->window[i])
@@ -116,6 +120,8 @@ static enum breaker word_end(struct text_watch *t, const struct breaker_limits *
     if (!t->begins_with_letter)
         return BREAKER_NONE;
     t->window[t->window_count++ % WINDOW_WORDS] = t->word ? t->word : 1;
+    if (!window_is_due(t))
+        return BREAKER_NONE;
     double variety = window_variety(t);
     if (l->variety > 0 && variety < l->variety) {
         *value = variety;

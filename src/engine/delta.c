@@ -16,7 +16,7 @@
 static void made_reset(struct session *s)
 {
     struct made *m = s->made;
-    memset(m, 0, sizeof(*m));
+    memset(m, 0, offsetof(struct made, jw));
     arena_init(&m->out.arena);
     buf_init(&m->out.events, EVENTS_BYTES_HARD);
     m->runs_tail = &m->out.runs;
@@ -29,6 +29,7 @@ void made_want(struct session *s)
     if (s->made)
         return;
     s->made = mem_alloc(sizeof(*s->made));
+    s->made->stamp[0] = '\0';
     made_reset(s);
 }
 

@@ -8,45 +8,72 @@
 
 static const char *event_stamp(struct session *s)
 {
-    if (s->made->stamp_ms != s->now || !s->made->stamp[0]) {
-        clock_format_rfc3339(s->now, s->made->stamp);
-        s->made->stamp_ms = s->now;
-    }
-    return s->made->stamp;
+    struct made *m = s->made;
+    if (!m->stamp[0])
+        clock_format_rfc3339(s->now, m->stamp);
+    else
+        clock_move_rfc3339(m->stamp_ms, s->now, m->stamp);
+    m->stamp_ms = s->now;
+    return m->stamp;
 }
 
-static void event_append_key(struct buf *b, const char *key, const char *value)
+/* Into bytes that were reserved: what a token's event is made of costs no look for room each. */
+static char *put(char *at, const char *p, size_t n)
 {
-    buf_append_z(b, key);
-    buf_append_z(b, value);
-    buf_append_char(b, '"');
+    memcpy(at, p, n);
+    return at + n;
 }
+
+#define PUT(at, literal) put((at), "" literal, sizeof(literal) - 1)
+
+static char *put_id(char *at, struct id id)
+{
+    id_format(id, at);
+    return at + ID_TEXT_BYTES;
+}
+
+static char *put_i64(char *at, int64_t v)
+{
+    return at + i64_format(v, at);
+}
+
+static void event_put_end(struct buf *b, char *at)
+{
+    *at = '\0';
+    b->len = (size_t)(at - b->data);
+}
+
+/* Everything that stands before the data, but for the type and the node's id. */
+#define HEAD_BYTES_MAX 256
 
 /* Everything up to and including `"data":`. */
 static void event_head(struct session *s, const char *type, int node)
 {
     struct buf *b = &s->made->out.events;
-    if (b->len)
-        buf_append_char(b, '\n');
+    struct str id = node >= 0 ? node_def(s, (unsigned)node)->id : STR_NULL;
+    size_t type_bytes = strlen(type);
     s->seq++;
     if (!s->made->out.seq_first)
         s->made->out.seq_first = s->seq;
     s->made->out.seq_last = s->seq;
     s->out_any = true;
     s->chunk_of = NULL;
-    buf_append(b, "{\"seq\":", 7);
-    buf_append_i64(b, s->seq);
-    event_append_key(b, ",\"session_id\":\"", s->id_text);
-    event_append_key(b, ",\"type\":\"", type);
-    event_append_key(b, ",\"timestamp\":\"", event_stamp(s));
+    if (buf_reserve(b, HEAD_BYTES_MAX + type_bytes + id.n))
+        return;
+    char *at = b->data + b->len;
+    if (b->len)
+        *at++ = '\n';
+    at = put_i64(PUT(at, "{\"seq\":"), s->seq);
+    at = put(PUT(at, ",\"session_id\":\""), s->id_text, ID_TEXT_BYTES);
+    at = put(PUT(at, "\",\"type\":\""), type, type_bytes);
+    at = put(PUT(at, "\",\"timestamp\":\""), event_stamp(s), CLOCK_RFC3339_BYTES);
+    *at++ = '"';
     if (node >= 0) {
-        char run[ID_TEXT_BYTES + 1];
-        buf_append_z(b, ",\"node_id\":\"");
-        buf_append_str(b, node_def(s, (unsigned)node)->id);
-        id_format(s->at->nodes[node].run_id, run);
-        event_append_key(b, "\",\"run_id\":\"", run);
+        at = put(PUT(at, ",\"node_id\":\""), id.p, id.n);
+        at = put_id(PUT(at, "\",\"run_id\":\""), s->at->nodes[node].run_id);
+        *at++ = '"';
     }
-    buf_append(b, ",\"data\":", 8);
+    event_put_end(b, PUT(at, ",\"data\":"));
 }
 
 struct jw *event_begin(struct session *s, const char *type, int node)
@@ -152,6 +179,27 @@ static void chunk_extend(struct buf *b, struct str text, const char *tail)
     buf_append_z(b, tail);
 }
 
+#define NAMES_BYTES_MAX 128 /* without the agent's */
+
+/* Up to and including `"chunk":`. */
+static void chunk_put_names(struct buf *b, struct work *w, struct str agent)
+{
+    int64_t index = w->next_index++;
+
+    if (buf_reserve(b, NAMES_BYTES_MAX))
+        return;
+    char *at = put_id(PUT(b->data + b->len, "{\"message_id\":\""), w->message_id);
+    *at++ = '"';
+    if (agent.p) {
+        event_put_end(b, PUT(at, ",\"agent_id\":"));
+        if (json_write_string(b, agent) || buf_reserve(b, NAMES_BYTES_MAX))
+            return;
+        at = b->data + b->len;
+    }
+    at = put_i64(PUT(at, ",\"index\":"), index);
+    event_put_end(b, PUT(at, ",\"chunk\":"));
+}
+
 void event_chunk(struct session *s, struct work *w, struct str text, bool is_thinking)
 {
     struct buf *b = &s->made->out.events;
@@ -161,18 +209,8 @@ void event_chunk(struct session *s, struct work *w, struct str text, bool is_thi
         chunk_extend(b, text, tail);
         return;
     }
-    char id[ID_TEXT_BYTES + 1];
     event_head(s, "token_stream", (int)w->node);
-    id_format(w->message_id, id);
-    event_append_key(b, "{\"message_id\":\"", id);
-    struct str agent = call_agent(s, w);
-    if (agent.p) {
-        buf_append_z(b, ",\"agent_id\":");
-        json_write_string(b, agent);
-    }
-    buf_append_z(b, ",\"index\":");
-    buf_append_i64(b, w->next_index++);
-    buf_append_z(b, ",\"chunk\":");
+    chunk_put_names(b, w, call_agent(s, w));
     s->chunk_at = b->len;
     json_write_string(b, text);
     buf_append_z(b, tail);

@@ -259,6 +259,7 @@ struct made {
     struct run_row **runs_tail;
     struct message_row **messages_tail;
     struct effect_out *effects, **effects_tail;
+    /* From here on it stays when all else is taken. */
     struct jw jw;
     int64_t stamp_ms;
     char stamp[32];

@@ -2,11 +2,31 @@
 
 #include <string.h>
 
+#include "base/id.h"
 #include "base/json.h"
 #include "engine/state.h"
 
 /* "type" stands before anything that a user wrote, so this finds the event's own type. */
 #define TYPE_SEARCH_BYTES 160
+
+/* Events begin with their number and their session, so it is known where the word of their type
+ * stands; NULL: these do not. */
+static const char *event_type_at(struct str json)
+{
+    static const char seq[] = "{\"seq\":", session[] = ",\"session_id\":\"",
+                      type[] = "\",\"type\":\"";
+    const size_t rest = sizeof(session) - 1 + ID_TEXT_BYTES + sizeof(type) - 1;
+    size_t at = sizeof(seq) - 1;
+
+    if (json.n < TYPE_SEARCH_BYTES || memcmp(json.p, seq, at) != 0)
+        return NULL;
+    while (at < TYPE_SEARCH_BYTES - rest && json.p[at] >= '0' && json.p[at] <= '9')
+        at++;
+    if (memcmp(json.p + at, session, sizeof(session) - 1) != 0 ||
+        memcmp(json.p + at + rest - (sizeof(type) - 1), type, sizeof(type) - 1) != 0)
+        return NULL;
+    return json.p + at + rest;
+}
 
 static bool status_has_ended(struct json v)
 {
@@ -28,8 +48,12 @@ bool session_view_read(struct str json, struct session_view *out)
 bool event_is_state_change(struct str json)
 {
     static const char mark[] = "\"type\":\"session_state_change\"";
+    static const char word[] = "session_state_change\"";
     size_t n = json.n < TYPE_SEARCH_BYTES ? json.n : TYPE_SEARCH_BYTES;
+    const char *type = event_type_at(json);
 
+    if (type && (size_t)(type - json.p) + sizeof(word) - 1 <= json.n)
+        return memcmp(type, word, sizeof(word) - 1) == 0;
     return memmem(json.p, n, mark, sizeof(mark) - 1) != NULL;
 }
 

@@ -60,17 +60,10 @@ static void ring_print_hex(char *at, int digits, uint64_t v, char end)
         at[--digits] = "0123456789abcdef"[v & 15];
 }
 
-/* Gives where it ends; v is not negative. */
+/* Gives where it ends. */
 static char *ring_print(char *at, int64_t v, char end)
 {
-    char digits[20];
-    int n = 0;
-
-    do
-        digits[n++] = (char)('0' + v % 10);
-    while ((v /= 10) > 0);
-    while (n > 0)
-        *at++ = digits[--n];
+    at += i64_format(v, at);
     *at++ = end;
     return at;
 }
