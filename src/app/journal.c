@@ -267,10 +267,7 @@ static void journal_finish_entry(struct journal *j, struct journal_entry *en, bo
         journal_answer(&en->replies);
         tasks_committed(&j->app->tasks, en->delta.tasks_new);
     }
-    if (l->session)
-        engine_give_back(l->session, &en->delta.events);
-    else
-        buf_deinit(&en->delta.events);
+    engine_give_back(&en->delta.events);
     arena_deinit(&en->delta.arena);
     if (refused)
         journal_refused(j, l, &en->replies, is_new);

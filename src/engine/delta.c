@@ -11,36 +11,90 @@
     (64u << 20) /* what one step can add to ENGINE_EVENT_BYTES_MAX at worst                        \
                  */
 
-#define EVENTS_BYTES_KEPT 2048 /* of a buffer that is filled again: a few chunks */
+/* ---- what is used again ---- */
 
-static void made_reset(struct session *s)
+#define EVENTS_BYTES_KEPT 2048 /* of a buffer that is filled again: a few chunks */
+#define SPARES_MAX        64   /* those of a commit under way, and of the next one */
+
+/* What one session has done with is filled by the next: of hundreds that stream, each would find
+ * its own out of the caches when its next token comes. Of each thread, for its sessions share
+ * nothing with others'. */
+struct spare_events {
+    struct spare_events *next; /* both in the buffer's own bytes */
+    size_t cap;
+};
+static _Thread_local struct {
+    struct made *made;
+    struct spare_events *events;
+    unsigned made_count, events_count;
+} spare;
+
+void engine_give_back(struct buf *events)
 {
-    struct made *m = s->made;
-    memset(m, 0, offsetof(struct made, jw));
-    arena_init(&m->out.arena);
-    buf_init(&m->out.events, EVENTS_BYTES_HARD);
-    m->runs_tail = &m->out.runs;
-    m->messages_tail = &m->out.messages;
-    m->effects_tail = &m->effects;
+    struct spare_events *e = (struct spare_events *)(void *)events->data;
+    if (events->cap < sizeof(*e) || events->cap > EVENTS_BYTES_KEPT ||
+        spare.events_count == SPARES_MAX) {
+        buf_deinit(events);
+        return;
+    }
+    *e = (struct spare_events){spare.events, events->cap};
+    spare.events = e;
+    spare.events_count++;
+    buf_init(events, EVENTS_BYTES_HARD);
+}
+
+static void events_init(struct buf *events)
+{
+    struct spare_events *e = spare.events;
+    buf_init(events, EVENTS_BYTES_HARD);
+    if (!e)
+        return;
+    spare.events = e->next;
+    spare.events_count--;
+    events->cap = e->cap;
+    events->data = (char *)e;
+    events->data[0] = '\0';
+}
+
+static void made_release(struct made *m)
+{
+    arena_deinit(&m->out.arena);
+    engine_give_back(&m->out.events);
+    if (spare.made_count == SPARES_MAX) {
+        free(m);
+        return;
+    }
+    m->next_spare = spare.made;
+    spare.made = m;
+    spare.made_count++;
 }
 
 void made_want(struct session *s)
 {
+    struct made *m = spare.made;
     if (s->made)
         return;
-    s->made = mem_alloc(sizeof(*s->made));
-    s->made->stamp[0] = '\0';
-    made_reset(s);
+    if (m) {
+        spare.made = m->next_spare;
+        spare.made_count--;
+    } else {
+        m = mem_alloc(sizeof(*m));
+        m->stamp[0] = '\0';
+    }
+    memset(m, 0, offsetof(struct made, jw));
+    arena_init(&m->out.arena);
+    events_init(&m->out.events);
+    m->runs_tail = &m->out.runs;
+    m->messages_tail = &m->out.messages;
+    m->effects_tail = &m->effects;
+    s->made = m;
 }
 
 void made_rest(struct session *s)
 {
-    bool is_busy = s->status == SESSION_RUNNING && s->busy_count > 0; /* more comes at once */
-    if (!s->made || is_busy || session_has_output(s))
+    if (!s->made || session_has_output(s))
         return;
-    buf_deinit(&s->made->out.events);
-    arena_deinit(&s->made->out.arena);
-    free(s->made);
+    made_release(s->made);
     s->made = NULL;
     s->chunk_of = NULL;
     s->gen++; /* rows that calls point to are gone */
@@ -49,24 +103,11 @@ void made_rest(struct session *s)
 /* All that was made is somebody else's now. */
 static void made_given(struct session *s)
 {
-    made_reset(s);
+    arena_init(&s->made->out.arena);
+    buf_init(&s->made->out.events, EVENTS_BYTES_HARD);
     s->out_any = s->core_dirty = false;
-    s->chunk_of = NULL;
     s->replayed_bytes = 0;
-    s->gen++;
     made_rest(s);
-}
-
-void engine_give_back(struct session *s, struct buf *events)
-{
-    struct buf *b = s->made ? &s->made->out.events : NULL;
-    if (b && !b->data && events->cap <= EVENTS_BYTES_KEPT) {
-        buf_clear(events);
-        *b = *events;
-        buf_init(events, EVENTS_BYTES_HARD);
-    } else {
-        buf_deinit(events);
-    }
 }
 
 /* ---- the session's row ---- */

@@ -201,9 +201,9 @@ struct effect {
  * session is new, or what is kept with it has changed); *effects, in order, live in d's arena.
  * Returns false, and leaves *d alone, when there is nothing. */
 bool engine_take_delta(struct session *s, int64_t now_ms, struct delta *d, struct effect **effects);
-/* The buffer of events of a delta that is over, to be filled again: a stream of tokens allocates
- * nothing. Taken or freed; empty afterwards. */
-void engine_give_back(struct session *s, struct buf *events);
+/* The buffer of events of a delta that is over, to be filled again, by any session of this thread:
+ * a stream of tokens allocates nothing. Taken or freed; empty afterwards. */
+void engine_give_back(struct buf *events);
 
 /* ---- looking ---- */
 

@@ -99,9 +99,18 @@ struct container {
  * one; an agent calls its model, several tools at once, the model again (calls.c). */
 struct work {
     struct work *next; /* of the same run, in the order begun */
+    /* What a chunk touches, as in struct session. */
     struct scope *scope;
     unsigned node;
     enum work_kind kind;
+    bool lost;  /* after a restart: the shell knows nothing of it, see `request` */
+    bool shown; /* chunks are (or may be) with the readers */
+    struct id message_id;
+    struct buf text;    /* shown and not thinking, since the last reset */
+    int64_t next_index; /* of the message's next token_stream */
+    struct text_watch *watch;
+    struct meter meter;
+    /* And the rest. */
     struct id id;     /* under which results come in: the run's own for its first call */
     struct id key;    /* idempotency key: the same on every attempt and after a restart */
     unsigned ordinal; /* the run's own count; 0: its first */
@@ -111,20 +120,13 @@ struct work {
     unsigned gen;
     struct effect_row *row;
     struct effect_out *start;
-    /* After a restart: the shell knows nothing of it, it must be started again by this request. */
-    bool lost;
+    /* After a restart it must be started again by this request. */
     struct str request; /* heap; when lost, and of kinds that go on from it (call_ops.keeps) */
     /* WORK_MODEL */
-    struct id message_id;
-    struct buf text;     /* shown and not thinking, since the last reset */
     struct buf *thought; /* heap; what was thinking; NULL: none (thought.c) */
-    int64_t next_index;  /* of the message's next token_stream */
-    bool shown;          /* chunks are (or may be) with the readers */
-    struct meter meter;
-    bool deferred; /* over the budget: not begun, its request waits for the resume */
-    struct text_watch *watch;
-    int64_t said;      /* the newest of what people had said that its request has (said.c) */
-    size_t watch_from; /* of text: what the detectors have seen since they were unlocked */
+    bool deferred;       /* over the budget: not begun, its request waits for the resume */
+    int64_t said;        /* the newest of what people had said that its request has (said.c) */
+    size_t watch_from;   /* of text: what the detectors have seen since they were unlocked */
     /* WORK_TASK: as row */
     struct task_row *task;
     /* WORK_HUMAN: as in run_row.interrupt_json */
@@ -263,40 +265,58 @@ struct made {
     struct jw jw;
     int64_t stamp_ms;
     char stamp[32];
+    struct made *next_spare;
 };
 
 #define SESSION_KEPT 6
 
 struct session {
-    struct id id;
+    /* What each chunk of a model touches stands together: of hundreds of sessions that stream, each
+     * is out of the caches when its next one comes. */
     char id_text[ID_TEXT_BYTES + 1];
-    uint64_t epoch;
+    bool out_any, core_dirty, meta_dirty, is_new, start_paused;
+    bool chunk_thinking;
+    enum session_status status;
+    enum halt halt;
+    unsigned busy_count; /* calls that the shell carries out */
+    unsigned gen;
     struct workflow *wf;
+    struct scope *at;            /* where the node numbers of the function under way belong */
+    struct made *made;           /* since the last take; NULL while it rests: thousands do */
+    const struct work *chunk_of; /* the last event is a token_stream of it; or NULL */
+    size_t chunk_at;             /* where its text begins, in made->out.events */
+    int64_t seq;
+    struct list stirred; /* those with something to do in the drain */
+    struct list closed;  /* are freed when the step ends */
+    struct table runs;   /* struct work by its id */
+    /* the step under way */
+    const struct engine_input *in;
+    int64_t now, updated_at;
+    struct arena tmp;
+    size_t step_events;      /* bytes of events at its start */
+    const char *refusal;     /* machine word of the refused command, or NULL */
+    struct str refusal_json; /* heap: what stood against the last command, as JSON; or NULL */
+    size_t replayed_bytes;   /* of events in this delta: they are not what floods it */
+    struct breaker_state breaker;
+
+    struct id id;
+    uint64_t epoch;
+    int64_t version; /* of meta, as stored when all deltas are */
     struct expr_vm *vm;
     struct arena arena; /* meta and the arrays below */
     struct session_meta meta;
     struct str kept[SESSION_KEPT]; /* heap: members of meta that were changed since (step_meta.c) */
-    int64_t version;               /* of meta, as stored when all deltas are */
-    bool meta_dirty;
-    bool is_new, start_paused;
 
-    enum session_status status;
     struct str reason, output, error; /* heap, or NULL */
-    int64_t created_at, started_at, ended_at, updated_at;
+    int64_t created_at, started_at, ended_at;
     int64_t input_tokens, output_tokens;
     struct budget budget;
     struct spend spend;
     struct model_names *models; /* that calls were to ask (budget.c) */
     unsigned model_count;
-    struct breaker_state breaker;
-    enum halt halt;
-    const char *refusal; /* machine word of the refused command, or NULL */
 
     struct scope root;
-    struct scope *at;       /* where the node numbers of the function under way belong */
     struct list scopes;     /* all of them; the root first, others after those around them */
-    struct list stirred;    /* those with something to do in the drain */
-    struct list closed;     /* are freed when the step ends */
     struct list containers; /* those that run */
     unsigned scope_nodes;   /* of all scopes but the root */
     int64_t starts;         /* of nodes, for ENGINE_STEPS_MAX */
@@ -308,7 +328,6 @@ struct session {
     unsigned var_count, var_cap;
     struct str vars_text, session_text; /* heap; NULL: to be made */
 
-    struct table runs;   /* struct work by its id */
     struct list timers;  /* struct timer */
     struct list signals; /* those that came before their node, in order (node_signal.c) */
     unsigned signal_count;
@@ -316,8 +335,7 @@ struct session {
     struct list said; /* what waits for a model to hear it, in order (said.c) */
     unsigned said_count;
     size_t said_bytes;
-    int64_t said_seq;    /* of the newest, heard or not */
-    unsigned busy_count; /* calls that the shell carries out */
+    int64_t said_seq; /* of the newest, heard or not */
 
     /* pause */
     bool hold, timers_run, held; /* held: EFFECT_RUN_HOLD was given */
@@ -325,24 +343,7 @@ struct session {
     int64_t next_ord;
     size_t withheld_bytes;
 
-    /* the step under way */
-    const struct engine_input *in;
-    int64_t now;
-    struct arena tmp;
-    size_t step_events;      /* bytes of events at its start */
-    struct str refusal_json; /* heap: what stood against the last command, as JSON; or NULL */
-
     struct replay_run *replay; /* while outcomes of another session are applied (replay.c) */
-    size_t replayed_bytes;     /* of events in this delta: they are not what floods it */
-
-    /* what was produced since the last take */
-    unsigned gen;
-    struct made *made; /* NULL while it rests: thousands do */
-    bool out_any, core_dirty;
-    int64_t seq;
-    const struct work *chunk_of; /* the last event is a token_stream of it; or NULL */
-    bool chunk_thinking;
-    size_t chunk_at; /* where its text begins, in made->out.events */
 };
 
 /* ---- small ---- */
