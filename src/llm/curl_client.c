@@ -12,12 +12,14 @@
 #include "llm/dialect.h"
 #include "llm/reader.h"
 
-#define BODY_BYTES_MAX    (64u << 20) /* of one request */
-#define ERROR_BYTES_MAX   (64u << 10) /* what is kept of an answer with an error status */
-#define TOOLS_BYTES_MAX   (64u << 20) /* escaped once more than they came */
-#define ANSWER_BYTES_MAX  (2u * LLM_TEXT_BYTES_MAX) /* of an answer that is not streamed */
-#define FINISHING_MS      1000                      /* from [DONE] to the end of the stream */
-#define SPARE_HANDLES_MAX 64
+#define BODY_BYTES_MAX     (64u << 20) /* of one request */
+#define ERROR_BYTES_MAX    (64u << 10) /* what is kept of an answer with an error status */
+#define TOOLS_BYTES_MAX    (64u << 20) /* escaped once more than they came */
+#define ANSWER_BYTES_MAX   (2u * LLM_TEXT_BYTES_MAX) /* of an answer that is not streamed */
+#define FINISHING_MS       1000                      /* from [DONE] to the end of the stream */
+#define SPARE_HANDLES_MAX  64
+#define SPARE_IN_MAX       64
+#define SPARE_IN_BYTES_MAX 4096 /* of one: a few chunks */
 /* Of one call in one turn of the loop, about: libcurl would read a socket a hundred times while
  * more comes, and all others would wait. */
 #define TURN_BYTES_MAX (16u << 10)
@@ -51,42 +53,44 @@ struct curl_client {
     void (*closed)(void *data);
     void *closed_data;
     unsigned open_parts;
+    struct buf spare_in[SPARE_IN_MAX]; /* for curl_call.in */
+    unsigned spare_in_count;
 };
 
 struct curl_call {
     struct llm_impl base;
     struct curl_client *client;
     struct curl_provider *provider;
+    /* What each chunk touches stands together: of hundreds of calls each is out of the caches when
+     * its next one comes. */
     struct list ready, rest;
     struct list link;  /* provider->reading or client->finishing */
-    uint64_t since_ms; /* of the last byte, of [DONE] */
+    uint64_t since_ms; /* about when the last byte came, or when [DONE] did */
+    size_t turn_bytes; /* came in this turn */
+    size_t text_bytes; /* given out */
+    struct buf in;     /* came, but not looked at */
+    size_t in_at;
+    enum body_kind kind;
+    bool is_paused;   /* libcurl does not read */
+    bool is_ended;    /* the transfer is over, with `result` */
+    bool is_overflow; /* too much came */
+    bool is_gone;     /* over or cancelled; freed when nobody up the stack looks at it */
+    bool is_named;    /* the server calls it an event stream */
+    bool has_event;
+    bool has_offer;  /* of tools */
+    CURL *easy;      /* NULL: no transfer under way */
+    struct buf late; /* answer text of an event whose thinking brought a hold */
+    struct llm_reader reader;
+
+    struct buf tools; /* llm_call.tool_calls */
     struct buf body;
     struct curl_slist key_header; /* in front of the provider's */
     char key_text[sizeof("Idempotency-Key: ") + ID_TEXT_BYTES];
-    bool has_offer; /* of tools */
-
-    CURL *easy;     /* NULL: no transfer under way */
-    bool is_paused; /* libcurl does not read */
-    bool is_ended;  /* the transfer is over, with `result` */
     CURLcode result;
     char curl_error[CURL_ERROR_SIZE];
     long http_status; /* 0: none came */
-    enum body_kind kind;
-    bool is_named; /* the server calls it an event stream */
-    bool has_event;
     int should_retry; /* of x-should-retry: -1 when it was not sent */
     int64_t retry_after_ms;
-
-    struct buf in; /* came, but not looked at */
-    size_t in_at;
-    size_t turn_bytes; /* came in this turn */
-    bool is_overflow;  /* too much came */
-    struct llm_reader reader;
-    struct buf late;   /* answer text of an event whose thinking brought a hold */
-    size_t text_bytes; /* given out */
-    struct buf tools;  /* llm_call.tool_calls */
-
-    bool is_gone; /* over or cancelled; freed when nobody up the stack looks at it */
 };
 
 static void curl_client_arm(struct curl_client *cl);
@@ -165,11 +169,26 @@ static void curl_call_read_head(struct curl_call *call)
     call->is_named = type && strncasecmp(type, "text/event-stream", 17) == 0;
 }
 
+/* A call is moved in its list, whose neighbours are out of the caches, once in so long and not for
+ * each chunk; so much later than its idle timeout it may be noticed that it is silent. */
+static uint64_t idle_slack_ms(const struct curl_provider *p)
+{
+    return (uint64_t)p->config->idle_timeout_ms / 64;
+}
+
+static uint64_t idle_ms(const struct curl_provider *p)
+{
+    return (uint64_t)p->config->idle_timeout_ms + idle_slack_ms(p);
+}
+
 static void curl_call_touch(struct curl_call *call)
 {
     if (call->reader.decoder.is_done || call->base.is_held)
         return; /* the first has a deadline of its own, the second none */
-    call->since_ms = uv_now(call->client->loop);
+    uint64_t now = uv_now(call->client->loop);
+    if (list_is_linked(&call->link) && now - call->since_ms < idle_slack_ms(call->provider))
+        return;
+    call->since_ms = now;
     list_remove(&call->link);
     list_append(&call->provider->reading, &call->link);
 }
@@ -201,6 +220,8 @@ static size_t curl_call_write(char *p, size_t size, size_t count, void *data)
         call->is_overflow = true;
         return 0;
     }
+    if (!call->in.data && call->client->spare_in_count > 0)
+        call->in = call->client->spare_in[--call->client->spare_in_count];
     return buf_append(&call->in, p, n) == 0 ? n : 0;
 }
 
@@ -445,6 +466,19 @@ static void curl_call_fail_decode(struct curl_call *call, int rc, const struct e
     curl_call_finish(call);
 }
 
+/* All that came was looked at: the next call that reads has the buffer, while the caches have it.
+ */
+static void curl_call_empty(struct curl_call *call)
+{
+    struct curl_client *cl = call->client;
+    call->in_at = 0;
+    buf_clear(&call->in);
+    if (call->in.cap > SPARE_IN_BYTES_MAX || cl->spare_in_count == SPARE_IN_MAX)
+        return;
+    cl->spare_in[cl->spare_in_count++] = call->in;
+    buf_init(&call->in, ANSWER_BYTES_MAX);
+}
+
 /* Looks at what came until it is used up, held or [DONE]. False: the call is over, or gone. */
 static bool curl_call_read_events(struct curl_call *call)
 {
@@ -463,8 +497,7 @@ static bool curl_call_read_events(struct curl_call *call)
             return false;
     }
     if (call->in_at == call->in.len || call->reader.decoder.is_done) {
-        buf_clear(&call->in);
-        call->in_at = 0;
+        curl_call_empty(call);
     }
     return true;
 }
@@ -696,8 +729,7 @@ static void curl_client_deadline_fired(uv_timer_t *timer)
     cl->deadline_ms = 0;
     for (size_t i = 0; i < cl->provider_count; i++)
         if (cl->providers[i].url)
-            curl_client_expire(cl, &cl->providers[i].reading,
-                               (uint64_t)cl->providers[i].config->idle_timeout_ms);
+            curl_client_expire(cl, &cl->providers[i].reading, idle_ms(&cl->providers[i]));
     curl_client_expire(cl, &cl->finishing, FINISHING_MS);
     curl_client_arm(cl);
 }
@@ -715,8 +747,7 @@ static void curl_client_arm(struct curl_client *cl)
     uint64_t earliest = 0, now = uv_now(cl->loop);
     for (size_t i = 0; i < cl->provider_count; i++)
         if (cl->providers[i].url)
-            curl_client_consider(&earliest, &cl->providers[i].reading,
-                                 (uint64_t)cl->providers[i].config->idle_timeout_ms);
+            curl_client_consider(&earliest, &cl->providers[i].reading, idle_ms(&cl->providers[i]));
     curl_client_consider(&earliest, &cl->finishing, FINISHING_MS);
     if (!earliest || (cl->deadline_ms && cl->deadline_ms <= earliest))
         return;
@@ -812,6 +843,8 @@ static void curl_client_free(struct curl_client *cl)
     curl_client_free_dead(cl);
     for (size_t i = 0; i < cl->provider_count; i++)
         curl_provider_deinit(&cl->providers[i]);
+    while (cl->spare_in_count > 0)
+        buf_deinit(&cl->spare_in[--cl->spare_in_count]);
     free(cl->providers);
     free(cl->spares);
     free(cl->spare_counts);

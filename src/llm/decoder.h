@@ -39,7 +39,6 @@ struct llm_decoder {
     const char *finish_reason; /* NULL until it came; "stop", "length", "content_filter",
                                   "tool_calls" */
     bool is_overloaded;        /* the error that was reported says "not now" */
-    char model[128];           /* as the server reported, or "" */
     struct llm_usage usage;
     struct llm_tool_call *tool_calls; /* by their `index`; without a name: a hole */
     size_t tool_call_count;
@@ -50,6 +49,7 @@ struct llm_decoder {
     uint16_t pending[DECODER_FIELDS]; /* a high surrogate that waits for its low one, or 0 */
     int64_t answer_block;             /* anthropic: the tool call that is the answer, or -1 */
     int64_t input_parts[3];           /* anthropic: fresh, written to and read from its cache */
+    char model[128];                  /* out: as the server reported, or "" */
 };
 
 /* What one event adds. The slices hold until the next call, and as long as the event's bytes. */

@@ -43,7 +43,7 @@ struct llm_provider {
     const char *default_model;  /* used when a call names none */
     unsigned max_concurrent;    /* calls at once; more wait in order; 0: 512 */
     int64_t connect_timeout_ms; /* 0: 10 s */
-    int64_t idle_timeout_ms;    /* no byte for so long: timeout; 0: 120 s */
+    int64_t idle_timeout_ms;    /* no byte for so long, or a 64th longer: timeout; 0: 120 s */
     int64_t queue_timeout_ms;   /* how long a call may wait for a slot; 0: 10 min */
     unsigned retries_max;       /* before the first delta; default 2 */
     unsigned demo_tokens_per_s; /* demo only; 0: 25 */

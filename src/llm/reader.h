@@ -19,13 +19,13 @@
 #define READER_SHAPE_BYTES_MAX 2048 /* of an event without its text; they are 200 to 400 */
 
 struct llm_reader {
-    struct sse sse;
-    struct llm_decoder decoder;
     /* Private */
     const struct dialect *dialect;
     struct buf shape; /* the last event without its text; empty: it cannot serve */
     size_t text_at;
     bool is_thinking;
+    struct sse sse;
+    struct llm_decoder decoder; /* its outcome is the caller's to look at */
 };
 
 /* bytes_max: of an event, as sse_init() has it. */

@@ -369,6 +369,16 @@ bool log_tell_more(struct log_hub *h)
     return !list_empty(&h->telling);
 }
 
+/* The order matters when tails are about to be evicted. Long before that it is left alone: of many
+ * sessions the neighbours in the list are out of the caches. */
+static void tail_note_seal(struct log_tail *t)
+{
+    if (list_is_linked(&t->by_seal) && t->hub->bytes < LOG_TAILS_BYTES_MAX / 2)
+        return;
+    list_remove(&t->by_seal);
+    list_append(&t->hub->tails, &t->by_seal);
+}
+
 /* Appends events, the first of which is the next one after the tail's last, or a later one: then
  * the readers who lack those between take them from the store. */
 static void tail_seal(struct log_tail *t, int64_t seq_first, int64_t seq_last, struct str frames)
@@ -387,8 +397,7 @@ static void tail_seal(struct log_tail *t, int64_t seq_first, int64_t seq_last, s
     tail_reserve(t, bytes, count);
     tail_append(t, frames);
     t->seq_last = seq_last;
-    list_remove(&t->by_seal);
-    list_append(&t->hub->tails, &t->by_seal);
+    tail_note_seal(t);
     t->over = event_is_ending(frame_payload(t->bytes + t->offsets[t->first + t->count - 1]));
 }
 
