@@ -77,12 +77,12 @@ void clock_format_rfc3339(int64_t ms, char out[CLOCK_RFC3339_BYTES + 1])
 
 void clock_move_rfc3339(int64_t was_ms, int64_t ms, char text[CLOCK_RFC3339_BYTES + 1])
 {
-    int64_t more = ms - (was_ms - was_ms % 1000);
+    int64_t second = was_ms - was_ms % 1000;
 
-    if (was_ms < 0 || ms > CLOCK_MS_MAX || more < 0 || more >= 1000)
+    if (was_ms < 0 || ms > CLOCK_MS_MAX || ms < second || ms - second >= 1000)
         clock_format_rfc3339(ms, text);
     else
-        clock_put(text + 20, (unsigned)more, 3);
+        clock_put(text + 20, (unsigned)(ms - second), 3);
 }
 
 struct clock_reader {

@@ -46,6 +46,22 @@ static void test_against_libc(void **state)
     }
 }
 
+/* A text that is moved is the one that would be written anew. */
+static void test_moved(void **state)
+{
+    static const int64_t at[] = {
+        0,   1,    999,  1000,          1001,          1767323045678, 1767323045679,
+        999, 1766, -500, 1767323045999, 1767323046000, INT64_MAX,     7};
+    char text[CLOCK_RFC3339_BYTES + 1], expected[CLOCK_RFC3339_BYTES + 1];
+    (void)state;
+    clock_format_rfc3339(at[0], text);
+    for (size_t i = 1; i < ROWS(at); i++) {
+        clock_move_rfc3339(at[i - 1], at[i], text);
+        clock_format_rfc3339(at[i], expected);
+        assert_string_equal(text, expected);
+    }
+}
+
 static const struct {
     const char *text;
     int64_t ms;
@@ -122,7 +138,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_both_ways), cmocka_unit_test(test_against_libc),
         cmocka_unit_test(test_parse),     cmocka_unit_test(test_bad),
-        cmocka_unit_test(test_now),
+        cmocka_unit_test(test_now),       cmocka_unit_test(test_moved),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "net/session_view.h"
 #include "net/wire.h"
 #include "net/ws_msg.h"
 
@@ -309,13 +310,46 @@ static void test_bad_messages(void **state)
     }
 }
 
+/* ---- events ---- */
+
+#define EVENT(session, type, data)                                                                 \
+    "{\"seq\":12,\"session_id\":\"" session "\",\"type\":\"" type                                  \
+    "\",\"timestamp\":\"2026-01-02T03:04:05.678Z\",\"data\":" data "}"
+
+static void test_endings(void **state)
+{
+    static const struct {
+        const char *event;
+        bool is_change, is_ending;
+    } rows[] = {
+        {EVENT(ID_TEXT, "session_state_change", "{\"to\":\"completed\"}"), true, true},
+        {EVENT(ID_TEXT, "session_state_change", "{\"to\":\"paused\",\"a\":1}"), true, false},
+        {EVENT(ID_TEXT, "session_state_changed", "{\"to\":\"completed\"}"), false, false},
+        {EVENT(ID_TEXT, "log", "{\"type\":\"session_state_change\",\"to\":\"failed\"}"), false,
+         false},
+        {EVENT("short", "session_state_change", "{\"to\":\"failed\"}"), true, true},
+        {"{\"type\":\"session_state_change\",\"data\":{\"to\":\"cancelled\"}}", true, true},
+        {"{\"type\":\"log\"}", false, false},
+        {"{\"seq\":", false, false},
+        {"", false, false},
+    };
+    (void)state;
+
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        struct str event = str_of(rows[i].event);
+        if (event_is_state_change(event) != rows[i].is_change ||
+            event_is_ending(event) != rows[i].is_ending)
+            fail_msg("%s", rows[i].event);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_session),      cmocka_unit_test(test_run_message_error),
         cmocka_unit_test(test_good_bodies),  cmocka_unit_test(test_bad_bodies),
         cmocka_unit_test(test_long_fields),  cmocka_unit_test(test_good_messages),
-        cmocka_unit_test(test_bad_messages),
+        cmocka_unit_test(test_bad_messages), cmocka_unit_test(test_endings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
