@@ -2,7 +2,7 @@
  *
  *     loop ── submit ──> writes ──> writer thread ──> one transaction for all that waits ─┐
  *      ^                 reads ───> reader threads (each its own connection) ─────────────┤
- *      └──── uv_async <── done <──────────────────────────────────────────────────────────┘
+ *      └───── eventfd <── done <──────────────────────────────────────────────────────────┘
  *                        checkpoint thread: copies the WAL back while the writer writes on
  *
  * One mutex guards the three queues and the counters; it is never held during work on the file.
@@ -35,7 +35,8 @@ struct sqlite_store {
     struct store base;
     char *path; /* of the database */
     int lock_fd;
-    uv_async_t finished; /* something is in done, or the writer has ended */
+    int finished_fd;    /* something is in done, or the writer has ended */
+    uv_poll_t finished; /* of it */
 
     uv_mutex_t mutex;
     uv_cond_t writes_cond, reads_cond, checkpoint_cond, ended_cond;
