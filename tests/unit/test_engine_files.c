@@ -120,6 +120,19 @@ static void bad_paths_fail_the_call(void **state)
 
 /* ---- by hand ---- */
 
+/* There is somewhere to write to, as in a step. */
+static void by_hand(struct fix *f)
+{
+    arena_init(&f->s->tmp);
+    made_want(f->s);
+}
+
+static void take_by_hand(struct fix *f)
+{
+    fix_take(f);
+    made_want(f->s);
+}
+
 static struct str write_by_hand(struct fix *f, const char *path, const char *content, int *rc)
 {
     struct str output = STR_NULL;
@@ -143,7 +156,7 @@ static void limits_hold(void **state)
     int rc;
     fix_open(&f, WRITES);
     fix_quiet(&f);
-    arena_init(&f.s->tmp);
+    by_hand(&f);
     char *big = malloc(FILE_BYTES_MAX + 2);
     memset(big, 'x', FILE_BYTES_MAX + 1);
     big[FILE_BYTES_MAX + 1] = 0;
@@ -153,7 +166,7 @@ static void limits_hold(void **state)
     for (int i = 0; i < FILES_BYTES_MAX / FILE_BYTES_MAX; i++) {
         write_by_hand(&f, "big", big, &rc);
         assert_int_equal(rc, 0);
-        fix_take(&f); /* and forget the bytes */
+        take_by_hand(&f); /* and forget the bytes */
         arena_deinit(&f.s->tmp);
         arena_init(&f.s->tmp);
     }
@@ -185,7 +198,7 @@ static void what_was_written_can_be_taken_back(void **state)
     int rc;
     fix_open(&f, WRITES);
     fix_quiet(&f);
-    arena_init(&f.s->tmp);
+    by_hand(&f);
     write_by_hand(&f, "same", "1", &rc);
     write_by_hand(&f, "changed", "old", &rc);
     write_by_hand(&f, "deleted", "here", &rc);
@@ -193,11 +206,11 @@ static void what_was_written_can_be_taken_back(void **state)
     write_by_hand(&f, "changed", "newer", &rc);
     write_by_hand(&f, "deleted", NULL, &rc);
     write_by_hand(&f, "added", "x", &rc);
-    fix_take(&f);
+    take_by_hand(&f);
     assert_int_equal(files_roll_back(f.s, 0, json_root(mark), STR("worse")), 3);
     assert_int_equal(files_roll_back(f.s, 0, json_root(mark), STR("worse")), 0);
     assert_true(str_eq(files_mark(f.s), mark));
-    fix_take(&f);
+    take_by_hand(&f);
     const struct file_row *row = f.rows.files; /* the newest first: by path, backwards */
     assert_true(str_eqz(row->path, "deleted") && str_eqz(row->reason, "worse"));
     assert_int_equal(row->version, 3);
@@ -212,7 +225,7 @@ static void what_was_written_can_be_taken_back(void **state)
     assert_true(str_eqz(row->path, "added") && row->deleted);
     write_by_hand(&f, "changed", "again", &rc);
     assert_int_equal(files_roll_back(f.s, 0, json_root(mark), STR_NULL), 1);
-    fix_take(&f);
+    take_by_hand(&f);
     assert_int_equal(f.rows.files->from_version, 1); /* never of one that is from another */
     assert_int_equal(
         files_roll_back(f.s, 0, json_root(STR("{\"changed\":[99,1],\"same\":7}")), STR_NULL),

@@ -183,9 +183,9 @@ static struct {
     sqlite3_io_methods methods;
     int (*sync)(sqlite3_file *file, int flags);
     int (*write)(sqlite3_file *file, const void *bytes, int n, sqlite3_int64 at);
-    int flushes; /* of the writer's thread; read between its commits */
-    int writes;
-    bool fail, full;
+    atomic_int flushes; /* of the writer's thread; checkpoints flush the WAL, too */
+    atomic_int writes;
+    atomic_bool fail, full;
 } shim;
 
 static int shim_write(sqlite3_file *file, const void *bytes, int n, sqlite3_int64 at)
