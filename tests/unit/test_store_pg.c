@@ -18,14 +18,8 @@ static void a_cut_connection_neither_loses_nor_repeats(void **state)
         struct message_row message;
         struct run_row run;
         struct rig_delta x;
-        struct watch w;
         make_step(r, &x, session, 2 * i + 2, 2 * i + 3, &message, &run);
-        watch_submit(r, &w, &x);
-        for (int turn = 0; turn < i % 5; turn++)
-            uv_run(&r->loop, UV_RUN_NOWAIT);
-        pg_rig_exec_on(r->url, KILL_ALL);
-        assert_int_equal(watch_wait(r, &w), 0);
-        assert_false(w.refused);
+        watch_cut(r, &x, i % 5);
         rig_delta_deinit(&x);
     }
     assert_int_equal(ask(r, "SELECT count(*) FROM session_events"), ROUNDS + 1);
@@ -42,19 +36,13 @@ static void a_new_session_is_made_once(void **state)
 
     for (int i = 0; i < ROUNDS; i++) {
         struct rig_delta x;
-        struct watch w;
         char text[16];
         snprintf(text, sizeof(text), "key%d", i);
         struct idempotency_row key = {
             .key = str_of(text), .body_json = STR("{}"), .created_at = T0};
         rig_new_session(r, &x, "running", T0 + i);
         x.d.idempotency = &key;
-        watch_submit(r, &w, &x);
-        for (int turn = 0; turn < i % 5; turn++)
-            uv_run(&r->loop, UV_RUN_NOWAIT);
-        pg_rig_exec_on(r->url, KILL_ALL);
-        assert_int_equal(watch_wait(r, &w), 0);
-        assert_false(w.refused);
+        watch_cut(r, &x, i % 5);
         rig_delta_deinit(&x);
     }
     assert_int_equal(ask(r, "SELECT count(*) FROM sessions"), ROUNDS);

@@ -51,6 +51,19 @@ static inline int watch_wait(struct rig *r, struct watch *w)
     return w->commit.req.status;
 }
 
+/* A commit all of whose connections are cut after so many turns of the loop: it is there once. */
+static inline void watch_cut(struct rig *r, struct rig_delta *x, int turns)
+{
+    struct watch w;
+
+    watch_submit(r, &w, x);
+    for (int turn = 0; turn < turns; turn++)
+        uv_run(&r->loop, UV_RUN_NOWAIT);
+    pg_rig_exec_on(r->url, KILL_ALL);
+    assert_int_equal(watch_wait(r, &w), 0);
+    assert_false(w.refused);
+}
+
 /* Something of every kind under the numbers first to last, the session's row too. */
 static inline void make_step(struct rig *r, struct rig_delta *x, struct id session, int64_t first,
                              int64_t last, struct message_row *message, struct run_row *run)
