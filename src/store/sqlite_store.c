@@ -111,6 +111,7 @@ static void store_finished(uv_poll_t *poll, int status, int events)
 static void store_submit_sqlite(struct store *base, struct store_req *req)
 {
     struct sqlite_store *s = container_of(base, struct sqlite_store, base);
+    uv_cond_t *whose = NULL;
 
     assert(!list_is_linked(&req->link));
     req->status = 0;
@@ -121,12 +122,16 @@ static void store_submit_sqlite(struct store *base, struct store_req *req)
         store_wake(s);
     } else if (store_op_is_write(req)) {
         list_append(&s->writes, &req->link);
-        uv_cond_signal(&s->writes_cond);
+        whose = &s->writes_cond;
     } else {
         list_append(&s->reads, &req->link);
-        uv_cond_signal(&s->reads_cond);
+        whose = &s->reads_cond;
     }
     uv_mutex_unlock(&s->mutex);
+    /* Not under the mutex: the other core is quick enough to wait for it then, and is woken twice.
+     * The store stands, for only this thread ends it. */
+    if (whose)
+        uv_cond_signal(whose);
 }
 
 static void store_stats_sqlite(struct store *base, struct store_stats *out)
