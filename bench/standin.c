@@ -17,6 +17,7 @@
 #include "base/json.h"
 #include "base/list.h"
 #include "base/mem.h"
+#include "standin/due.h"
 
 #define BODY_BYTES_MAX   (64u << 20)
 #define HEAD_BYTES_MAX   (64u << 10)
@@ -353,9 +354,8 @@ struct stream {
     struct conn *conn; /* NULL once it is gone */
     struct attempt *attempt;
     struct key *key;
-    uv_timer_t timer;
+    struct due due;    /* of the next word */
     struct buf prefix; /* of the JSON of every chunk, up to the delta */
-    double due_ms;     /* of the next word, by uv_now() */
     size_t text_at;    /* see plan_word() */
     bool wants_usage;
     bool is_hanging, is_waiting; /* for ever; for the connection to drain */
@@ -541,19 +541,19 @@ static bool stream_fault(struct stream *s)
     return true;
 }
 
-static void stream_timer_fired(uv_timer_t *timer)
+static void stream_due(struct due *d)
 {
-    stream_pump(timer->data);
+    stream_pump(container_of(d, struct stream, due));
 }
 
 /* Says what is due. The caller does not touch s afterwards. */
 static void stream_pump(struct stream *s)
 {
     const struct plan *p = &s->attempt->plan;
-    double now = (double)uv_now(standin.loop);
+    double now = due_now_us(), due = s->due.at_us;
     struct conn *conn = s->conn;
     buf_clear(&scratch);
-    while (!s->is_hanging && (p->rate <= 0 || s->due_ms <= now)) {
+    while (!s->is_hanging && (p->rate <= 0 || due <= now)) {
         if (stream_fault(s)) {
             conn_write(conn, buf_str(&scratch)); /* before a hang */
             return;
@@ -567,24 +567,19 @@ static void stream_pump(struct stream *s)
         }
         stream_put_word(s);
         if (p->rate > 0)
-            s->due_ms += 1000 / p->rate;
+            due += 1e6 / p->rate;
         if (scratch.len >= QUEUED_BYTES_MAX)
             break;
     }
+    s->due.at_us = due;
     conn_write(conn, buf_str(&scratch));
     if (uv_stream_get_write_queue_size((uv_stream_t *)&conn->tcp) > QUEUED_BYTES_MAX) {
         s->is_waiting = true;
         return;
     }
-    double wait = p->rate > 0 && s->due_ms > now ? s->due_ms - now : 0;
-    /* At least 1 ms: libuv runs a timer that is started with 0 in its own callback in the same
-     * pass, for ever, for its clock stands still meanwhile. */
-    uv_timer_start(&s->timer, stream_timer_fired, wait > 1 ? (uint64_t)(wait + 0.999) : 1, 0);
-}
-
-static void stream_timer_closed(uv_handle_t *handle)
-{
-    free(handle->data);
+    /* As fast as possible is what a connection takes a millisecond. */
+    if (!s->is_hanging)
+        due_at(&s->due, p->rate > 0 ? due : now + 1000);
 }
 
 static void stream_free(struct stream *s, enum ending ending)
@@ -597,7 +592,8 @@ static void stream_free(struct stream *s, enum ending ending)
     s->conn->stream = NULL;
     s->conn = NULL;
     buf_deinit(&s->prefix);
-    uv_close((uv_handle_t *)&s->timer, stream_timer_closed);
+    due_cancel(&s->due);
+    free(s);
 }
 
 /* ---- Requests ---- */
@@ -690,8 +686,6 @@ static void answer_stream(struct conn *conn, struct key *k, struct attempt *a, c
     s->prompt_words = c->words;
     conn->stream = s;
     standin.active++;
-    uv_timer_init(standin.loop, &s->timer);
-    s->timer.data = s;
     buf_init(&s->prefix, BODY_BYTES_MAX);
     buf_printf(&s->prefix,
                "{\"id\":\"chatcmpl-%s-%llu\",\"object\":\"chat.completion.chunk\",\"created\":"
@@ -710,8 +704,7 @@ static void answer_stream(struct conn *conn, struct key *k, struct attempt *a, c
     double first = a->plan.first_delay_ms ? (double)a->plan.first_delay_ms
                    : a->plan.rate > 0     ? 1000 / a->plan.rate
                                           : 0;
-    s->due_ms = (double)uv_now(standin.loop) + first;
-    uv_timer_start(&s->timer, stream_timer_fired, (uint64_t)(first + 0.999), 0);
+    due_at(&s->due, due_now_us() + first * 1e3);
 }
 
 static void answer_chat(struct conn *conn, const struct request *r)
@@ -976,6 +969,7 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     scratch.max = BODY_BYTES_MAX * 2;
     standin.loop = uv_default_loop();
+    due_init(standin.loop, stream_due);
     uv_ip4_addr("127.0.0.1", port, &address);
     uv_tcp_init(standin.loop, &standin.listener);
     int rc = uv_tcp_bind(&standin.listener, (struct sockaddr *)&address, 0);
