@@ -14,15 +14,23 @@
 #define READ_BYTES (1u << 20)
 
 static int port, epoll_fd;
+static unsigned peers; /* open */
 static int arg_count;
 static char **args;
 static char *read_buffer;
+static bool is_stamped;
+static uint64_t real_ahead_ns; /* of the wall clock, by which the kernel stamps, before now_ns() */
+
+static uint64_t clock_ns(clockid_t clock)
+{
+    struct timespec t;
+    clock_gettime(clock, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
 
 uint64_t now_ns(void)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+    return clock_ns(CLOCK_MONOTONIC);
 }
 
 void die(const char *what)
@@ -58,6 +66,11 @@ void client_init(int argc, char **argv)
         die("start");
 }
 
+void client_stamp(void)
+{
+    is_stamped = true;
+}
+
 /* ---- connections ---- */
 
 static struct peer *peer_dial(const struct peer_calls *calls, void *data)
@@ -70,7 +83,10 @@ static struct peer *peer_dial(const struct peer_calls *calls, void *data)
     if (!p || (p->fd = socket(AF_INET, SOCK_STREAM, 0)) < 0 ||
         connect(p->fd, (struct sockaddr *)&a, sizeof(a)) != 0)
         die("connect");
+    peers++;
     setsockopt(p->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+    if (is_stamped && setsockopt(p->fd, SOL_SOCKET, SO_TIMESTAMPNS, &one, sizeof(one)) != 0)
+        die("SO_TIMESTAMPNS");
     p->calls = calls;
     p->data = data;
     return p;
@@ -198,6 +214,7 @@ void peer_pause(struct peer *p, bool is_paused)
 void peer_close(struct peer *p)
 {
     close(p->fd);
+    peers--;
     free(p->rest);
     free(p);
 }
@@ -296,6 +313,38 @@ static void peer_take(struct peer *p, const char *bytes, size_t count)
     }
 }
 
+/* When the bytes of this message came, of the last of them; 0: it does not say. */
+static uint64_t stamp_of(struct msghdr *m)
+{
+    struct timespec t;
+
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c))
+        if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_TIMESTAMPNS) {
+            memcpy(&t, CMSG_DATA(c), sizeof(t));
+            return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec - real_ahead_ns;
+        }
+    return 0;
+}
+
+static ssize_t receive(struct peer *p, char *to, size_t room)
+{
+    char control[CMSG_SPACE(sizeof(struct timespec))];
+    struct iovec part = {to, room};
+    struct msghdr m = {.msg_iov = &part,
+                       .msg_iovlen = 1,
+                       .msg_control = control,
+                       .msg_controllen = sizeof(control)};
+
+    if (!is_stamped)
+        return read(p->fd, to, room);
+    ssize_t n = recvmsg(p->fd, &m, 0);
+    p->came_ns = n > 0 ? stamp_of(&m) : 0;
+    errno = 0;
+    if (n > 0 && !p->came_ns)
+        die("bytes without a time");
+    return n;
+}
+
 static void peer_read(struct peer *p)
 {
     size_t had = p->rest_bytes;
@@ -304,7 +353,7 @@ static void peer_read(struct peer *p)
     if (had >= READ_BYTES)
         die("a frame is larger than the buffer");
     memcpy(read_buffer, p->rest, had);
-    ssize_t n = read(p->fd, read_buffer + had, READ_BYTES - had);
+    ssize_t n = receive(p, read_buffer + had, READ_BYTES - had);
     if (n <= 0)
         die("the server closed a connection");
     peer_take(p, read_buffer, had + (size_t)n);
@@ -315,6 +364,8 @@ bool client_turn(int timeout_ms)
     struct epoll_event ev[CLIENT_TURN_PEERS];
     int n = epoll_wait(epoll_fd, ev, CLIENT_TURN_PEERS, timeout_ms);
 
+    if (is_stamped) /* anew each time, for the wall clock may be set */
+        real_ahead_ns = clock_ns(CLOCK_REALTIME) - now_ns();
     for (int i = 0; i < n; i++)
         peer_read(ev[i].data.ptr);
     return n > 0;
@@ -324,6 +375,20 @@ void client_run_until(uint64_t when_ns)
 {
     for (uint64_t t = now_ns(); t < when_ns; t = now_ns())
         client_turn((int)((when_ns - t) / 1000000u) + 1);
+}
+
+void client_doze_until(uint64_t when_ns, double doze_ms)
+{
+    struct timespec doze = {.tv_nsec = (long)(doze_ms * 1e6)};
+
+    if (doze_ms <= 0)
+        client_run_until(when_ns);
+    while (now_ns() < when_ns) {
+        nanosleep(&doze, NULL);
+        /* Each once: what comes meanwhile is for after the next doze. */
+        for (unsigned seen = 0; seen < peers && client_turn(0);)
+            seen += CLIENT_TURN_PEERS;
+    }
 }
 
 /* ---- one question ---- */

@@ -26,6 +26,7 @@ struct peer {
     const struct peer_calls *calls;
     void *data;       /* the caller's */
     uint64_t sent_ns; /* when the last request or message was sent */
+    uint64_t came_ns; /* when the last bytes of what is read now came; see client_stamp() */
     int fd;
     bool is_asking; /* for a WebSocket */
     bool is_socket; /* a WebSocket, after its handshake */
@@ -65,6 +66,12 @@ void peer_close(struct peer *p);
 #define CLIENT_TURN_PEERS 512
 bool client_turn(int timeout_ms);
 void client_run_until(uint64_t when_ns);
+/* The same for a client that looks at its sockets only every `doze_ms`, and sleeps in between as if
+ * it were elsewhere: no write of the server has to wake it. 0: client_run_until(). */
+void client_doze_until(uint64_t when_ns, double doze_ms);
+/* From now on the kernel writes down when bytes come in, of sockets that are dialled later, however
+ * late they are read. The clock is that of now_ns(). */
+void client_stamp(void);
 
 /* One request, waited for: for what a scenario prepares. The answer's body, terminated; free().
  * Ends the program when the status is another. */

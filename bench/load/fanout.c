@@ -68,26 +68,6 @@ static void answered(struct peer *p, int status, const char *bytes, size_t count
     is_gone = true;
 }
 
-/* Reads what is there, then leaves the machine to the writer. */
-static void run_dozing(uint64_t stop_ns, double doze_ms)
-{
-    struct timespec doze = {.tv_nsec = (long)(doze_ms * 1e6)};
-
-    while (now_ns() < stop_ns) {
-        nanosleep(&doze, NULL);
-        for (unsigned read = 0; read < viewer_count && client_turn(0);)
-            read += CLIENT_TURN_PEERS;
-    }
-}
-
-static void run_until(uint64_t stop_ns, double doze_ms)
-{
-    if (doze_ms > 0)
-        run_dozing(stop_ns, doze_ms);
-    else
-        client_run_until(stop_ns);
-}
-
 static double cpu_us(int pid)
 {
     struct timespec t;
@@ -134,12 +114,12 @@ int load_fanout(void)
     } else {
         while (!is_gone)
             client_turn(100);
-        run_until(now_ns() + (uint64_t)(warm_up * 1e9), doze_ms);
+        client_doze_until(now_ns() + (uint64_t)(warm_up * 1e9), doze_ms);
         is_measuring = true;
         first_ns = now_ns();
         cpu = cpu_us(pid);
         own = cpu_us((int)getpid());
-        run_until(first_ns + (uint64_t)(seconds * 1e9), doze_ms);
+        client_doze_until(first_ns + (uint64_t)(seconds * 1e9), doze_ms);
         stop = now_ns();
     }
     double took = (double)(stop - first_ns) / 1e9, frames = (double)frames_total;

@@ -1,11 +1,16 @@
 /* Tokens: N sessions that stream from the stand-in, each with a viewer of its own on a WebSocket.
  *
- *     load tokens --port P --workflow ID --sessions N --rate R --seconds S [--bare 1]
+ *     load tokens --port P --workflow ID --sessions N --rate R --seconds S [--bare 1] [--doze-ms D]
  *
  * Every word of the stand-in says its number and when it was sent (`[[clock]]`), so what a viewer
  * sees tells its delay, and that no word was lost, doubled or out of order: one that was ends the
  * program. --rate 0: as fast as the model gives, from when all sessions have begun. --bare: the
  * viewers connect to bench/token_relay, which has no sessions.
+ *
+ * --doze-ms: it looks at its sockets only so often; a word came when the kernel says that it came
+ * in. Viewers are elsewhere: what is sent to them wakes nobody on the machine of the server. A
+ * client that each word has to wake makes the server's write dearer by that, and takes the second
+ * core from it.
  *
  * When all sessions stream, a line "begin" is printed, then, S seconds later, the result: whoever
  * counts CPU counts between those two.
@@ -49,7 +54,7 @@ static void framed(struct peer *peer, const char *p, size_t n)
 {
     static const char key[] = "\"chunk\":\"";
     const char *end = p + n, *chunk;
-    uint64_t now = now_ns();
+    uint64_t now = peer->came_ns ? peer->came_ns : now_ns();
 
     while ((chunk = memmem(p, (size_t)(end - p), key, sizeof(key) - 1))) {
         chunk += sizeof(key) - 1;
@@ -92,11 +97,14 @@ int load_tokens(void)
 {
     unsigned long count = (unsigned long)option_number("sessions", 500);
     double rate = option_number("rate", 20), seconds = option_number("seconds", 5);
+    double doze_ms = option_number("doze-ms", 0);
     struct viewer *viewers = calloc(count, sizeof(*viewers));
 
     if (!viewers)
         die("viewers");
     has_delays = rate > 0;
+    if (doze_ms > 0)
+        client_stamp();
     /* Begun at any time of the pace's period, as by people: else many words fall due at once. */
     uint64_t first_ns = has_delays ? 0 : now_ns() + count * 10000000u;
     for (unsigned long i = 0; i < count; i++) {
@@ -109,12 +117,12 @@ int load_tokens(void)
     errno = 0;
     if (streaming < count)
         die("not every session streams");
-    client_run_until(now_ns() + (uint64_t)(option_number("warm-up", 1) * 1e9));
+    client_doze_until(now_ns() + (uint64_t)(option_number("warm-up", 1) * 1e9), doze_ms);
     printf("begin\n");
     fflush(stdout);
     is_measuring = true;
     uint64_t start = now_ns();
-    client_run_until(start + (uint64_t)(seconds * 1e9));
+    client_doze_until(start + (uint64_t)(seconds * 1e9), doze_ms);
     double took = (double)(now_ns() - start) / 1e9;
     printf("{\"sessions\":%lu,\"rate\":%g,\"seconds\":%.2f,\"tokens\":%lu,\"events\":%lu,"
            "\"tokens_per_s\":%.0f,\"p50_ms\":%.3f,\"p90_ms\":%.3f,\"p99_ms\":%.3f,"

@@ -6,7 +6,7 @@
 import { availableParallelism } from 'node:os';
 import { options } from '../lib/context.mjs';
 
-const VIEWERS = 1000, LINES = 10_000, RATE = 1000, DOZE_MS = 20;
+const VIEWERS = 1000, LINES = 10_000, RATE = 500, DOZE_MS = 20;
 const THREADS = Math.min(4, availableParallelism()); // of the server, that write
 
 /** A session that waits for the signal `go` before `node`. */
