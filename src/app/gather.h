@@ -25,11 +25,11 @@
 #include <uv.h>
 
 /* That a token waits, as a median: well within the millisecond that a reader may notice. */
-#define GATHER_DELAY_US 800
+#define GATHER_DELAY_US 920
 /* Between the beginnings of two commits. A commit costs as much CPU as ten tokens; where it is slow
  * it makes the batch by itself, and beyond the longest period little is left to win. */
 #define GATHER_LEAST_US 750
-#define GATHER_MOST_US  1200
+#define GATHER_MOST_US  1500
 
 struct app;
 
