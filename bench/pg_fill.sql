@@ -1,5 +1,5 @@
 -- Fills a migrated database: psql -v sessions=N -f pg_fill.sql URL. N sessions over half a year, each
--- with 10 rows of events, 3 node runs and a message; one in a hundred still waits, with a timer, one
+-- with 10 rows of events, 3 node runs and a message, every other with a memory; one in a hundred still waits, with a timer, one
 -- in a thousand is busy. Foreign keys are not looked at, as in a restore. May be run again to add more.
 \set ON_ERROR_STOP on
 SET session_replication_role = replica;
@@ -51,4 +51,30 @@ INSERT INTO workflows (workspace, id, name, version, first_version, created_at, 
 INSERT INTO workflow_versions (workspace, workflow_id, version, created_at, graph)
     SELECT 'default', 'workflow-' || w, 1, 1, '{}' FROM generate_series(0, 199) AS w
     ON CONFLICT DO NOTHING;
+INSERT INTO groups (workspace, id, name, version, body, created_at, updated_at)
+    SELECT 'default', 'group-' || g, 'Group ' || g, 1, '{}', 1, 1 FROM generate_series(0, 1999) AS g
+    ON CONFLICT DO NOTHING;
+INSERT INTO audit_log (id, workspace, session_id, action, status, created_at, updated_at)
+    SELECT gen_random_uuid(), 'default', id, 'sessions.execute', 202, at, at FROM filled;
+-- Of a few hundred groups; the words of one in fifty are not told yet.
+INSERT INTO memories (id, workspace, group_id, session_id, content, metadata, created_at, updated_at,
+        source_id, tier, chunk, chunks, hits, words, dimensions)
+    SELECT m.id, 'default', 'group-' || n % 500, f.id, 'what was said', '{}', at, at, m.id,
+        CASE WHEN n % 5 = 0 THEN 2 ELSE 4 END, 0, 1, 0,
+        CASE WHEN n % 50 = 0 THEN NULL ELSE 'said the-' || n % 3000 || ' what' END, 0
+    FROM filled AS f CROSS JOIN LATERAL (SELECT gen_random_uuid() AS id OFFSET 0 * n) AS m
+    WHERE n % 2 = 0;
+INSERT INTO interrupts (interrupt_id, session_id, run_id, node_id, kind, status, request, expires_at,
+        created_at, updated_at)
+    SELECT gen_random_uuid(), id, gen_random_uuid(), 'review', 'human_review',
+        CASE WHEN n % 100 = 0 THEN 'pending' ELSE 'answered' END, '{}', 0, at, at
+    FROM filled WHERE n % 10 = 0;
+INSERT INTO tasks (id, session_id, run_id, node_id, queue, status, input, created_at, updated_at)
+    SELECT gen_random_uuid(), id, gen_random_uuid(), 'work', 'queue-' || n % 7, 'queued', '{}', at, at
+    FROM filled WHERE n % 100 = 0;
+INSERT INTO webhooks (workspace, id, url, created_at, updated_at)
+    SELECT 'default', gen_random_uuid(), 'http://127.0.0.1:1/' || w, 1, 1 FROM generate_series(1, 20) AS w;
+INSERT INTO webhook_cursors (webhook, session_id, seq, behind, updated_at)
+    SELECT w.ids[n / 10 % 20 + 1], id, 20, n % 1000 = 0, at
+    FROM filled, (SELECT array_agg(id) AS ids FROM webhooks) AS w WHERE n % 10 = 0;
 ANALYZE;

@@ -910,13 +910,14 @@ const char *const pg_sql_texts[PG_SQL_COUNT] = {
         "UPDATE memories AS m SET updated_at = CASE WHEN $3::bigint IN (0, m.tier) THEN"
         " m.updated_at ELSE $5::bigint END, tier = CASE WHEN $3::bigint = 0 THEN m.tier"
         " ELSE $3::bigint END, hits = m.hits + $4::bigint WHERE m.id = ANY (ARRAY(SELECT o.id"
-        " FROM memories AS o WHERE o.id = ANY ($2::uuid[]) OR o.source_id = ANY ($2::uuid[])"
-        " ORDER BY o.id FOR UPDATE)) AND m.workspace = $1::text"
+        " FROM memories AS o WHERE o.id = ANY (ARRAY(SELECT p.id FROM memories AS p"
+        " WHERE p.id = ANY ($2::uuid[]) UNION ALL SELECT p.id FROM memories AS p"
+        " WHERE p.source_id = ANY ($2::uuid[]))) ORDER BY o.id FOR UPDATE)) AND m.workspace = $1::text"
         " AND ($4::bigint > 0 OR $3::bigint NOT IN (0, m.tier))",
     [PG_MEMORIES_AGE] =
         "UPDATE memories AS m SET tier = 4, updated_at = $1::bigint WHERE m.id = ANY (ARRAY("
         "SELECT o.id FROM memories AS o WHERE o.tier = 2 AND o.updated_at < $2::bigint"
-        " ORDER BY o.id LIMIT $3::bigint FOR UPDATE SKIP LOCKED))",
+        " LIMIT $3::bigint FOR UPDATE SKIP LOCKED))",
     [PG_MEMORIES_SHED] =
         "UPDATE memories AS m SET tier = 4, updated_at = $1::bigint WHERE m.id = ANY (ARRAY("
         "SELECT n.id FROM (SELECT o.id, row_number() OVER (PARTITION BY o.workspace, o.group_id"
