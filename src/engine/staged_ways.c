@@ -276,13 +276,18 @@ static bool end_take(struct staged_file *f, struct json v, const char *name, int
     return found;
 }
 
+#define JSON_ESCAPE_BYTES 6 /* \u0000: as long as one byte of a text can be */
+
 static struct str label_take(struct staged_file *f, struct json v)
 {
     static const char *const words[] = {"label", "description", "name"};
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
         struct json at = json_get_set(v, words[i]);
-        if (json_type(at) == JSON_STRING && at.n > 2 && at.n <= STAGED_NAME_MAX + 2)
-            return staged_text(f, at);
+        if (json_type(at) != JSON_STRING || at.n > STAGED_NAME_MAX * JSON_ESCAPE_BYTES + 2)
+            continue;
+        struct str text = staged_text(f, at);
+        if (text.n && text.n <= STAGED_NAME_MAX)
+            return text;
     }
     return STR_NULL;
 }

@@ -1,5 +1,6 @@
 #include "unit.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -435,6 +436,27 @@ static void random_files(void **state)
     assert_true(good > bad);
 }
 
+/* What people say of a way is a label of 200 bytes, however many it is as JSON. */
+static void a_label_of_backslashes(void **state)
+{
+    char sentence[191], yaml[1024];
+    struct one first = {0}, again = {0};
+    (void)state;
+    memset(sentence, '\\', sizeof(sentence) - 1);
+    sentence[sizeof(sentence) - 1] = 0;
+    snprintf(yaml, sizeof(yaml),
+             FILE_OF(A "," B, "{from: a, to: b}, {from: a, to: end, condition: '%s?'}"), sentence);
+    one_open(&first, yaml, true);
+    assert_int_equal(first.rc, 0);
+    buf_init(&again.json, 1 << 20);
+    buf_append_str(&again.json, buf_str(&first.r.staged));
+    one_run(&again, false);
+    assert_int_equal(again.rc, 0);
+    assert_true(str_eq(buf_str(&first.r.staged), buf_str(&again.r.staged)));
+    one_close(&again);
+    one_close(&first);
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -452,8 +474,11 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(right_files),        cmocka_unit_test(wrong_files),
-        cmocka_unit_test(everything_is_kept), cmocka_unit_test(what_is_no_staged_file),
+        cmocka_unit_test(right_files),
+        cmocka_unit_test(wrong_files),
+        cmocka_unit_test(everything_is_kept),
+        cmocka_unit_test(what_is_no_staged_file),
+        cmocka_unit_test(a_label_of_backslashes),
         cmocka_unit_test(random_files),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
