@@ -58,7 +58,8 @@ const graphs = {
 const faults = new Map(); // sentence -> { times, examples }
 function fault(what, example = '') {
   const f = faults.get(what) ?? { times: 0, examples: [] };
-  if (f.times++ < 5 && example) f.examples.push(example);
+  if (f.times++ === 0) console.log(`  a fault, the first of its kind: ${what} ${example}`); // hours before the end
+  if (f.times <= 5 && example) f.examples.push(example);
   faults.set(what, f);
 }
 

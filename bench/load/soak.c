@@ -199,7 +199,7 @@ static void answered(struct peer *p, int status, const char *bytes, size_t count
         if (!w || soak.wait_count == OPEN_MAX)
             die("too many sessions wait");
         memcpy(w->id, id, sizeof(id));
-        w->due_ns = later(1 + chance() * (soak.wait_s - 1));
+        w->due_ns = soak.is_draining ? later(1) : later(1 + chance() * (soak.wait_s - 1));
         w->is_twice = rand() % TWICE == 0;
         soak.waits[soak.wait_count++] = w;
     }
