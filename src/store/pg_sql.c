@@ -912,7 +912,8 @@ const char *const pg_sql_texts[PG_SQL_COUNT] = {
         " ELSE $3::bigint END, hits = m.hits + $4::bigint WHERE m.id = ANY (ARRAY(SELECT o.id"
         " FROM memories AS o WHERE o.id = ANY (ARRAY(SELECT p.id FROM memories AS p"
         " WHERE p.id = ANY ($2::uuid[]) UNION ALL SELECT p.id FROM memories AS p"
-        " WHERE p.source_id = ANY ($2::uuid[]))) ORDER BY o.id FOR UPDATE)) AND m.workspace = $1::text"
+        " WHERE p.source_id = ANY ($2::uuid[]))) ORDER BY o.id FOR UPDATE)) AND m.workspace = "
+        "$1::text"
         " AND ($4::bigint > 0 OR $3::bigint NOT IN (0, m.tier))",
     [PG_MEMORIES_AGE] =
         "UPDATE memories AS m SET tier = 4, updated_at = $1::bigint WHERE m.id = ANY (ARRAY("
