@@ -1,6 +1,6 @@
 -- Fills a migrated database: psql -v sessions=N -f pg_fill.sql URL. N sessions over half a year, each
--- with 10 rows of events, 3 node runs and a message, every other with a memory; one in a hundred still waits, with a timer, one
--- in a thousand is busy. Foreign keys are not looked at, as in a restore. May be run again to add more.
+-- with 10 rows of events, 3 node runs and a message, every other with a memory; one in a hundred still
+-- waits, with a timer, one in a thousand is busy. Foreign keys are not looked at, as in a restore. May be run again to add more.
 \set ON_ERROR_STOP on
 SET session_replication_role = replica;
 SET synchronous_commit = off;
