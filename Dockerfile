@@ -14,7 +14,7 @@ RUN cmake --preset release \
 FROM debian:13-slim
 RUN apt-get update \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
-        ca-certificates curl libcurl4t64 libglib2.0-0t64 libhiredis1.1.0 libjwt2 liblua5.4-0 libpcre2-8-0 libpq5 libsqlite3-0 \
+        ca-certificates curl libcurl4t64 libglib2.0-0t64 libhiredis1.1.0 libjwt2 liblua5.4-0 liblz4-1 libpcre2-8-0 libpq5 libsqlite3-0 \
         libssl3t64 libuv1t64 libwebsockets-evlib-uv libwebsockets19t64 libyaml-0-2 tzdata zlib1g \
  && rm -rf /var/lib/apt/lists/* \
  && useradd --uid 10001 --shell /usr/sbin/nologin --home-dir /var/lib/sluice --create-home sluice

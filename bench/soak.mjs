@@ -19,7 +19,7 @@ const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     store: { type: 'string', default: 'sqlite' }, w1: { type: 'string' }, talks: { type: 'string', default: '25' },
-    waits: { type: 'string', default: '20' }, viewers: { type: 'string', default: '40' }, keep: { type: 'string', default: '1000000' }, out: { type: 'string' },
+    waits: { type: 'string', default: '20' }, viewers: { type: 'string', default: '40' }, keep: { type: 'string', default: '250000' }, out: { type: 'string' },
   },
 });
 const minutes = Number(positionals[0]);
@@ -29,17 +29,17 @@ if (!(minutes > 0) || !['sqlite', 'postgres'].includes(flags.store)) {
 }
 
 /**
- * A third of the W1 sessions a second that the table of docs/PERFORMANCE.md has for this store, alone on its machine: each of these is also
- * deleted later. With the streams, the reviews and the viewers that kept 1.3 of two cores busy; half of it did so with 1.4, and commits queued.
+ * A quarter of the W1 sessions a second that the table of docs/PERFORMANCE.md has for this store, alone on its machine: each of these is also
+ * deleted later. With the streams, the reviews and the viewers that keeps 1.3 to 1.4 of two cores busy; with half of it commits queued.
  */
-function thirdOfMeasured() {
+function quarterOfMeasured() {
   const row = readFileSync(join(repo, 'docs/PERFORMANCE.md'), 'utf8').split('\n').map((l) => l.split('|').map((x) => x.trim()))
     .find((cells) => /^W1, 512 clients: sessions a second$/.test(cells[1]) && cells[2] === flags.store);
   const measured = Number(row?.[3].replace(/,/g, '').replace(/ .*/, ''));
   if (!(measured > 0)) throw new Error(`docs/PERFORMANCE.md has no rate of W1 on ${flags.store}: name one, --w1 N`);
-  return Math.round(measured / 300) * 100;
+  return Math.round(measured / 400) * 100;
 }
-flags.w1 ??= thirdOfMeasured();
+flags.w1 ??= quarterOfMeasured();
 const out = flags.out ?? join(repo, 'build/soak.jsonl');
 const seconds = minutes * 60;
 // As many sessions wait as ever will once the longest wait is over, and as many are in memory half a minute later.

@@ -9,30 +9,42 @@
 
 /* $1: the text; $2 $3: the place of its row. */
 #define PLACE "tableoid = $2::oid AND ctid = $3::tid"
-#define PLAIN(table, column)                                                                       \
+#define ANY   "IS NOT NULL"
+#define QUICK "BETWEEN '\\x02'::bytea AND '\\x03'::bytea" /* in the second form */
+#define PLAIN(table, column, which)                                                                \
     {                                                                                              \
-        table, column "_packed",                                                                   \
+        table, column "_packed", which,                                                            \
             "UPDATE " table " SET " column " = $1::text, " column "_packed = NULL WHERE " PLACE    \
+    }
+/* As rules.h has them; a run that has a row by now is there as it is by now. */
+#define RUNS(which)                                                                                \
+    {                                                                                              \
+        "sessions", "runs_packed", which,                                                          \
+            "WITH s AS (UPDATE sessions SET runs_packed = NULL WHERE " PLACE                       \
+            " RETURNING id, updated_at) INSERT INTO node_runs (session_id, run_id, node_id, kind," \
+            " iteration, attempt, status, branch, started_at, ended_at, output, error, interrupt," \
+            " updated_at) SELECT s.id, (r->>0)::uuid, r->>1, r->>2, (r->>3)::bigint,"              \
+            " (r->>4)::bigint, r->>5, r->>6, (r->>7)::bigint, (r->>8)::bigint,"                    \
+            " nullif((r->9)::text, 'null'), nullif((r->10)::text, 'null'),"                        \
+            " nullif((r->11)::text, 'null'), s.updated_at"                                         \
+            " FROM json_array_elements($1::text::json) AS r CROSS JOIN s ON CONFLICT DO NOTHING"   \
     }
 
 struct unpack_column {
-    const char *table, *column, *write;
+    const char *table, *column, *which, *write;
+};
+static const struct unpack_column unpack_quick[] = {
+    PLAIN("session_events", "frames", QUICK),
+    RUNS(QUICK),
 };
 static const struct unpack_column unpack_packed[] = {
-    PLAIN("session_events", "frames"), PLAIN("sessions", "waiting"),   PLAIN("sessions", "state"),
-    PLAIN("node_runs", "interrupt"),   PLAIN("interrupts", "request"),
+    PLAIN("session_events", "frames", ANY), PLAIN("sessions", "waiting", ANY),
+    PLAIN("sessions", "state", ANY),        PLAIN("node_runs", "interrupt", ANY),
+    PLAIN("interrupts", "request", ANY),
 };
-/* As rules.h has them; a run that has a row by now is there as it is by now. */
 static const struct unpack_column unpack_together[] = {
-    {"sessions", "runs_packed",
-     "INSERT INTO node_runs (session_id, run_id, node_id, kind, iteration, attempt, status, branch,"
-     " started_at, ended_at, output, error, interrupt, updated_at) SELECT s.id, (r->>0)::uuid,"
-     " r->>1, r->>2, (r->>3)::bigint, (r->>4)::bigint, r->>5, r->>6, (r->>7)::bigint,"
-     " (r->>8)::bigint, nullif((r->9)::text, 'null'), nullif((r->10)::text, 'null'),"
-     " nullif((r->11)::text, 'null'), s.updated_at FROM json_array_elements($1::text::json) AS r"
-     " CROSS JOIN sessions AS s WHERE s.tableoid = $2::oid AND s.ctid = $3::tid ON CONFLICT DO "
-     "NOTHING"},
-    {"sessions", "core_packed",
+    RUNS(ANY),
+    {"sessions", "core_packed", ANY,
      "UPDATE sessions SET waiting = $1::text::json->>0, node_statuses = "
      "($1::text::json->>1)::jsonb,"
      " state = $1::text::json->>2, core_packed = NULL WHERE " PLACE},
@@ -86,8 +98,8 @@ static int unpack_column(PGconn *handle, const struct unpack_column *c, struct e
 
     snprintf(cursor, sizeof(cursor),
              "DECLARE packed BINARY CURSOR FOR SELECT tableoid, ctid, %s FROM %s"
-             " WHERE %s IS NOT NULL",
-             c->column, c->table, c->column);
+             " WHERE %s %s",
+             c->column, c->table, c->column, c->which);
     status = unpack_exec(handle, cursor, e);
     while (status == 0 && n > 0) {
         PGresult *rows = PQexec(handle, "FETCH 500 FROM packed");
@@ -113,6 +125,9 @@ static int unpack_columns(PGconn *handle, const struct unpack_column *columns, s
 
 int pg_unpack_for(PGconn *handle, const char *step, struct errbuf *e)
 {
+    if (strcmp(step, "quick") == 0)
+        return unpack_columns(handle, unpack_quick, sizeof(unpack_quick) / sizeof(unpack_quick[0]),
+                              e);
     if (strcmp(step, "packed") == 0)
         return unpack_columns(handle, unpack_packed,
                               sizeof(unpack_packed) / sizeof(unpack_packed[0]), e);

@@ -49,8 +49,9 @@ struct event_row *rules_fold(struct arena *a, const struct event_row *row, int64
  * read: false: it does not read back. */
 struct str rules_usage_stored(struct str usage_json);
 bool rules_usage_read(struct str *usage_json);
-/* What of a delta's texts is stored packed: of one that leaves its session waiting for somebody, so
- * that it will lie there. NULL: as it is. What runs on is not worth the time. (rules_packed.c) */
+/* What of a delta's texts is stored packed: its events; the runs of a session whose first commit
+ * leaves it ended, or waiting for somebody; and what such a one waits for. What will lie there is
+ * packed as short as it gets, the rest quickly. NULL: as it is. (rules_packed.c) */
 struct rules_packed {
     struct str events;
     struct str core; /* [waiting, node statuses, state], in place of these columns */

@@ -14,9 +14,11 @@ static bool pack_has_tokens(struct str frames)
     return memmem(frames.p, frames.n, "\"token_stream\"", 14) != NULL;
 }
 
-static struct str pack_written(struct packer *p, struct buf *text, struct arena *a)
+static struct str pack_written(struct packer *p, struct buf *text, bool lies, struct arena *a)
 {
-    struct str out = buf_error(text) ? STR_NULL : pack(p, buf_str(text), a);
+    struct str out = buf_error(text) ? STR_NULL
+                     : lies          ? pack(p, buf_str(text), a)
+                                     : pack_quickly(p, buf_str(text), a);
 
     buf_deinit(text);
     return out;
@@ -35,7 +37,7 @@ static struct str pack_core(struct packer *p, const struct session_core *core, s
     jw_raw(&w, core->node_statuses_json.p ? core->node_statuses_json : STR("{}"));
     jw_raw(&w, core->state_json);
     jw_end(&w);
-    return pack_written(p, &text, a);
+    return pack_written(p, &text, true, a);
 }
 
 static bool pack_is_null(struct str json)
@@ -91,7 +93,7 @@ static void pack_run(struct jw *w, const struct run_row *run)
     jw_end(w);
 }
 
-static struct str pack_runs(struct packer *p, const struct delta *d, struct arena *a)
+static struct str pack_runs(struct packer *p, const struct delta *d, bool lies, struct arena *a)
 {
     struct buf text;
     struct jw w;
@@ -112,7 +114,7 @@ static struct str pack_runs(struct packer *p, const struct delta *d, struct aren
     }
     jw_end(&w);
     if (fit > 0)
-        return pack_written(p, &text, a);
+        return pack_written(p, &text, lies, a);
     buf_deinit(&text);
     return STR_NULL;
 }
@@ -121,14 +123,15 @@ struct rules_packed rules_pack(struct packer *p, const struct delta *d, struct a
 {
     const struct session_core *core = d->core;
     struct rules_packed out = {STR_NULL, STR_NULL, STR_NULL};
+    bool lies = core && !core->busy && core->ended_at == 0 && core->waiting_json.p;
 
-    if (!core || core->busy || core->ended_at > 0 || !core->waiting_json.p)
-        return out;
-    out.core = pack_core(p, core, a);
-    if (d->is_new)
-        out.runs = pack_runs(p, d, a);
+    if (lies)
+        out.core = pack_core(p, core, a);
+    if (d->is_new && (lies || (core && core->ended_at > 0)))
+        out.runs = pack_runs(p, d, lies, a);
     if (d->seq_last > 0 && !pack_has_tokens(buf_str(&d->events)))
-        out.events = pack(p, buf_str(&d->events), a);
+        out.events =
+            lies ? pack(p, buf_str(&d->events), a) : pack_quickly(p, buf_str(&d->events), a);
     return out;
 }
 

@@ -8,17 +8,19 @@
 
 #define ID "01a20077-c52b-7064-8afd-cdb6ca35bbe5"
 
+typedef struct str (*pack_fn)(struct packer *p, struct str text, struct arena *a);
+
 static struct packer *packer;
 
-/* What comes back is the text; what is stored is shorter, and always the same. 0: it has no packed
+/* What comes back is the text; what is stored is shorter, and always the same. 0: it has no such
  * form. */
-static size_t packed_bytes(const char *text, size_t n)
+static size_t packed_by(pack_fn form, const char *text, size_t n)
 {
     struct str back, s, again;
     struct arena a;
 
     arena_init(&a);
-    s = pack(packer, (struct str){text, n}, &a);
+    s = form(packer, (struct str){text, n}, &a);
     if (s.p) {
         assert_true(pack_is_packed(s));
         assert_true(s.n < n);
@@ -26,12 +28,19 @@ static size_t packed_bytes(const char *text, size_t n)
         assert_int_equal(back.n, n);
         assert_memory_equal(back.p, text, n);
         assert_int_equal(back.p[n], '\0');
-        again = pack(packer, (struct str){text, n}, &a);
+        again = form(packer, (struct str){text, n}, &a);
         assert_int_equal(again.n, s.n);
         assert_memory_equal(again.p, s.p, s.n);
     }
     arena_deinit(&a);
     return s.n;
+}
+
+/* The first form; the second, too, comes back. */
+static size_t packed_bytes(const char *text, size_t n)
+{
+    packed_by(pack_quickly, text, n);
+    return packed_by(pack, text, n);
 }
 
 static size_t packed_z(const char *text)
@@ -51,6 +60,8 @@ static void test_frames_get_a_fifth(void **state)
     (void)state;
     size_t n = packed_z(frames);
     assert_true(n > 0 && n < sizeof(frames) / 5);
+    n = packed_by(pack_quickly, frames, sizeof(frames) - 1);
+    assert_true(n > 0 && n < sizeof(frames) / 2);
 }
 
 static void test_what_has_no_packed_form(void **state)
@@ -71,6 +82,13 @@ static void test_what_has_no_packed_form(void **state)
     for (size_t i = 0; i < sizeof(noise); i++)
         noise[i] = (char)(2 + (i * i * 31 + i * 7 + i / 3) % 251);
     assert_int_equal(packed_bytes(noise, sizeof(noise)), 0);
+
+    memset(big, 'a', sizeof(big));
+    assert_int_equal(packed_by(pack_quickly, big, sizeof(big)), 0);
+    assert_true(packed_by(pack_quickly, big, PACK_TEXT_MAX) > 0);
+    assert_int_equal(packed_by(pack_quickly, big, PACK_TEXT_MIN - 1), 0);
+    assert_true(packed_by(pack_quickly, big, PACK_TEXT_MIN) > 0);
+    assert_int_equal(packed_by(pack_quickly, noise, sizeof(noise)), 0);
 }
 
 static void test_ids_of_every_kind(void **state)
@@ -124,7 +142,7 @@ static void test_any_text_comes_back(void **state)
 }
 
 /* Damage is told, or gives another text of bounded length. */
-static void test_damage(void **state)
+static void damaged(pack_fn form)
 {
     static const char text[] =
         "{\"seq\":1,\"session_id\":\"" ID "\",\"type\":\"session_state_change\","
@@ -132,9 +150,9 @@ static void test_damage(void **state)
     struct arena a;
     struct str got;
     uint32_t dice = 3;
-    (void)state;
+
     arena_init(&a);
-    struct str s = pack(packer, str_of(text), &a);
+    struct str s = form(packer, str_of(text), &a);
     assert_true(pack_is_packed(s));
     for (size_t n = 0; n < s.n; n++)
         assert_int_equal(unpack((struct str){s.p, n}, &a, &got), ERR_CORRUPT);
@@ -155,6 +173,13 @@ static void test_damage(void **state)
     arena_deinit(&a);
 }
 
+static void test_damage(void **state)
+{
+    (void)state;
+    damaged(pack);
+    damaged(pack_quickly);
+}
+
 /* What is stored is read for ever: these bytes were written by the first version. */
 static void test_what_was_stored_is_read(void **state)
 {
@@ -164,14 +189,25 @@ static void test_what_was_stored_is_read(void **state)
                                      0x62, 0x28, 0x3f, 0xaa, 0x5d, 0x90, 0xd2, 0xf5,
                                      0xf7, 0xec, 0xb6, 0x53, 0xa6, 0xbb, 0x9f, 0xe2,
                                      0xf7, 0x34, 0xb1, 0xc9, 0xb6, 0xb6, 0x16, 0x00};
-    struct arena a;
-    struct str got = STR_NULL;
+    static const uint8_t quick[] = {
+        0x02, 0x7b, 0x1a, 0x7b, 0x56, 0x00, 0xf6, 0x15, 0x30, 0x31, 0x61, 0x32, 0x30, 0x30, 0x37,
+        0x37, 0x2d, 0x63, 0x35, 0x32, 0x62, 0x2d, 0x37, 0x30, 0x36, 0x34, 0x2d, 0x38, 0x61, 0x66,
+        0x64, 0x2d, 0x63, 0x64, 0x62, 0x36, 0x63, 0x61, 0x33, 0x35, 0x62, 0x62, 0x65, 0x35, 0x7a,
+        0x00, 0x0f, 0x08, 0x01, 0x01, 0x04, 0xc0, 0x07, 0x03, 0xd8, 0x00, 0x06, 0x99, 0x04, 0x01,
+        0x3b, 0x06, 0xc0, 0x63, 0x6f, 0x6d, 0x70, 0x6c, 0x65, 0x74, 0x65, 0x64, 0x22, 0x7d, 0x7d};
+    const struct str forms[] = {{(const char *)stored, sizeof(stored)},
+                                {(const char *)quick, sizeof(quick)}};
     (void)state;
-    arena_init(&a);
-    assert_int_equal(unpack((struct str){(const char *)stored, sizeof(stored)}, &a, &got), 0);
-    assert_int_equal(got.n, sizeof(text) - 1);
-    assert_memory_equal(got.p, text, got.n);
-    arena_deinit(&a);
+    for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+        struct str got = STR_NULL;
+        struct arena a;
+
+        arena_init(&a);
+        assert_int_equal(unpack(forms[i], &a, &got), 0);
+        assert_int_equal(got.n, sizeof(text) - 1);
+        assert_memory_equal(got.p, text, got.n);
+        arena_deinit(&a);
+    }
 }
 
 int main(void)

@@ -1,0 +1,1 @@
+-- Back to texts and rows of their own, but for what waits; the server has unpacked them before this is run.
