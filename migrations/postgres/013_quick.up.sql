@@ -1,3 +1,3 @@
 -- Events of sessions that run on or have ended are stored packed, too, and the runs of those that end with their
--- first commit are in their row: in the second form of base/pack.h (docs/decisions/0030). Nothing of the tables
+-- first commit are in their row: in the second form of base/pack.h, or the third (docs/decisions/0030). Nothing of the tables
 -- changes, but a server of before cannot read such rows. Rows from before stay as they are.

@@ -4,8 +4,10 @@
 #include "base/mem.h"
 #include "base/pack_form.h"
 
-/* Each text begins with the dictionary's hash table, made once: 16 kB copied cost half a
- * microsecond, loading it three. */
+/* LZ4's: a quarter of the time less than 1 takes, for two bytes in a hundred more. */
+#define ACCELERATION 4
+
+/* Each text begins with the dictionary's hash table, made once and copied: 16 kB, 0.1 us. */
 struct lz4_form {
     LZ4_stream_t begin, stream;
 };
@@ -27,7 +29,8 @@ void lz4_form_destroy(struct lz4_form *f)
 size_t lz4_form_write(struct lz4_form *f, struct str text, char *out, size_t room)
 {
     f->stream = f->begin;
-    return (size_t)LZ4_compress_fast_continue(&f->stream, text.p, out, (int)text.n, (int)room, 1);
+    return (size_t)LZ4_compress_fast_continue(&f->stream, text.p, out, (int)text.n, (int)room,
+                                              ACCELERATION);
 }
 
 bool lz4_form_read(struct str packed, char *text, size_t n)

@@ -10,6 +10,7 @@
 
 #define SIGN_DEFLATE 1
 #define SIGN_LZ4     2
+#define SIGN_MARKED  3
 #define ID_SIGN      1 /* before the bytes of a UUID */
 #define HEAD_MAX     4
 /* Deflate makes at most so many bytes of one, LZ4 fewer. */
@@ -180,14 +181,24 @@ struct str pack(struct packer *p, struct str text, struct arena *a)
         out, zlib_form_write(p->zlib, buf_str(&p->plain), out->data + out->len, room), a);
 }
 
-struct str pack_quickly(struct packer *p, struct str text, struct arena *a)
+static struct str pack_lz4(struct packer *p, char sign, struct str text, struct arena *a)
 {
     struct buf *out = &p->packed;
 
     if (!pack_may(text))
         return STR_NULL;
-    size_t room = head_write(out, SIGN_LZ4, text.n, text.n);
+    size_t room = head_write(out, sign, text.n, text.n);
     return pack_written(out, lz4_form_write(p->lz4, text, out->data + out->len, room), a);
+}
+
+struct str pack_quickly(struct packer *p, struct str text, struct arena *a)
+{
+    return pack_lz4(p, SIGN_LZ4, text, a);
+}
+
+struct str pack_marked(struct packer *p, struct str text, struct arena *a)
+{
+    return pack_lz4(p, SIGN_MARKED, text, a);
 }
 
 /* ---- unpacking ---- */
@@ -277,9 +288,9 @@ int unpack(struct str packed, struct arena *a, struct str *text)
 {
     if (!pack_is_packed(packed) || packed.n > PACK_TEXT_MAX)
         return ERR_CORRUPT;
-    bool is_lz4 = packed.p[0] == SIGN_LZ4;
+    bool is_deflate = packed.p[0] == SIGN_DEFLATE;
     size_t n = head_read(&packed);
     if (n == 0 || n > PACK_TEXT_MAX || n > packed.n * EXPANDS_MAX)
         return ERR_CORRUPT;
-    return is_lz4 ? unpack_lz4(packed, n, a, text) : unpack_deflate(packed, n, a, text);
+    return is_deflate ? unpack_deflate(packed, n, a, text) : unpack_lz4(packed, n, a, text);
 }

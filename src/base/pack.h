@@ -1,8 +1,9 @@
-/* Texts that the server writes again and again, in few bytes: for stored JSON. Two forms, told by
- * their first byte from each other and from a JSON text:
+/* Texts that the server writes again and again, in few bytes: for stored JSON. The forms are told
+ * by their first byte from each other and from a JSON text:
  *
  *     1 | bytes of the plain form, a varint | raw deflate of it, over a dictionary of our own
  *     2 | bytes of the text, a varint       | an LZ4 block of it, over the same dictionary
+ *     3 | the same as 2: with a mark, for texts that SQL must find
  *
  * The first is the shortest (a twelfth of a session's first events), and takes 15 microseconds: for
  * what will lie there. The second takes one, and a seventh: for what runs through.
@@ -31,11 +32,12 @@ void packer_destroy(struct packer *p);
  * The same text gives the same bytes, with one version of zlib and LZ4. */
 struct str pack(struct packer *p, struct str text, struct arena *a);
 struct str pack_quickly(struct packer *p, struct str text, struct arena *a);
+struct str pack_marked(struct packer *p, struct str text, struct arena *a); /* the third */
 
 /* Whether these bytes are meant to be a packed form. */
 static inline bool pack_is_packed(struct str s)
 {
-    return s.n > 0 && (s.p[0] == 1 || s.p[0] == 2);
+    return s.n > 0 && s.p[0] >= 1 && s.p[0] <= 3;
 }
 /* The text, in `a`, 0-terminated; may be called on any thread. ERR_CORRUPT: it is no packed form.
  */

@@ -130,7 +130,7 @@ static int fold_page(struct pg_job *j, struct retention *x, int64_t *seq, bool *
         row.seq_first = pgr_i64(&r);
         row.seq_last = *seq = pgr_i64(&r);
         int64_t at = pgr_i64(&r);
-        row.frames = pgr_str(&r, &a);
+        row.frames = pgr_text(&r, &a);
         fold_row(x, id, &row, at, &a, &old, &kept);
     }
     *fits = !old.overflow && !kept.overflow;

@@ -526,9 +526,11 @@ const char *const pg_sql_texts[PG_SQL_COUNT] = {
     [PG_SESSIONS_DELETE] = "WITH " CHILDREN_DELETE(
         "= ANY ($1::uuid[])") "DELETE FROM sessions WHERE id = ANY ($1::uuid[])",
     [PG_EVENTS_WITH_TOKENS] =
-        "SELECT e.seq_first, e.seq_last, e.at, e.frames FROM session_events AS e"
-        " WHERE e.session_id = $1::uuid AND e.seq_last > $2::bigint"
-        " AND position('\"token_stream\"' IN e.frames) > 0 ORDER BY e.seq_last LIMIT $3::bigint",
+        "SELECT e.seq_first, e.seq_last, e.at, coalesce(e.frames_packed, textsend(e.frames))"
+        " FROM session_events AS e WHERE e.session_id = $1::uuid AND e.seq_last > $2::bigint"
+        " AND (position('\"token_stream\"' IN e.frames) > 0"
+        " OR substring(e.frames_packed FROM 1 FOR 1) = '\\x03') ORDER BY e.seq_last"
+        " LIMIT $3::bigint",
     [PG_EVENTS_DELETE] =
         "DELETE FROM session_events AS e USING unnest($1::uuid[], $2::bigint[], $3::bigint[])"
         " AS d (id, seq, at) WHERE e.session_id = d.id AND e.seq_last = d.seq AND e.at = d.at",

@@ -10,7 +10,7 @@
 /* $1: the text; $2 $3: the place of its row. */
 #define PLACE "tableoid = $2::oid AND ctid = $3::tid"
 #define ANY   "IS NOT NULL"
-#define QUICK "BETWEEN '\\x02'::bytea AND '\\x03'::bytea" /* in the second form */
+#define QUICK "BETWEEN '\\x02'::bytea AND '\\x04'::bytea" /* in the second form, or the third */
 #define PLAIN(table, column, which)                                                                \
     {                                                                                              \
         table, column "_packed", which,                                                            \

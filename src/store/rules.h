@@ -63,6 +63,9 @@ struct rules_packed {
 };
 #define RULES_PACKED_RUNS 64 /* a first commit with more runs has a row for each */
 struct rules_packed rules_pack(struct packer *p, const struct delta *d, struct arena *a);
+/* The frames of a row of session_events, packed; those with tokens, which retention takes out, in
+ * the form with the mark. NULL: as they are. */
+struct str rules_pack_frames(struct packer *p, struct str frames, struct arena *a);
 bool rules_run_is_packed(const struct rules_packed *packed, const struct run_row *run);
 struct str rules_pack_run(struct packer *p, const struct run_row *run, struct arena *a);
 struct str rules_pack_interrupt(struct packer *p, const struct interrupt_row *i, struct arena *a);

@@ -8,10 +8,24 @@
 #define CORE_PARTS 3
 #define RUN_PARTS  12
 
-/* Token events are looked for in what is stored, and soon taken out of it. */
+/* Of tokens: a shorter text is not worth its microsecond, each of so many times a second. */
+#define PACK_TOKENS_MIN 1024
+
 static bool pack_has_tokens(struct str frames)
 {
     return memmem(frames.p, frames.n, "\"token_stream\"", 14) != NULL;
+}
+
+struct str rules_pack_frames(struct packer *p, struct str frames, struct arena *a)
+{
+    if (!pack_has_tokens(frames))
+        return pack_quickly(p, frames, a);
+    return frames.n < PACK_TOKENS_MIN ? STR_NULL : pack_marked(p, frames, a);
+}
+
+static struct str pack_events(struct packer *p, struct str frames, bool lies, struct arena *a)
+{
+    return lies && !pack_has_tokens(frames) ? pack(p, frames, a) : rules_pack_frames(p, frames, a);
 }
 
 static struct str pack_written(struct packer *p, struct buf *text, bool lies, struct arena *a)
@@ -129,9 +143,8 @@ struct rules_packed rules_pack(struct packer *p, const struct delta *d, struct a
         out.core = pack_core(p, core, a);
     if (d->is_new && (lies || (core && core->ended_at > 0)))
         out.runs = pack_runs(p, d, lies, a);
-    if (d->seq_last > 0 && !pack_has_tokens(buf_str(&d->events)))
-        out.events =
-            lies ? pack(p, buf_str(&d->events), a) : pack_quickly(p, buf_str(&d->events), a);
+    if (d->seq_last > 0)
+        out.events = pack_events(p, buf_str(&d->events), lies, a);
     return out;
 }
 

@@ -149,7 +149,13 @@ static int commit_events_insert(struct sqlite_db *db, int64_t key, int64_t at,
 
 int sqlite_events_insert(struct sqlite_db *db, int64_t key, int64_t at, const struct event_row *row)
 {
-    return commit_events_insert(db, key, at, row, STR_NULL);
+    struct arena a;
+
+    arena_init(&a);
+    struct str packed = rules_pack_frames(sqlite_packer(db), row->frames, &a);
+    int status = commit_events_insert(db, key, at, row, packed);
+    arena_deinit(&a);
+    return status;
 }
 
 /* 1: written; 0: there is a row with these numbers already. */

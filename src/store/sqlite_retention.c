@@ -83,7 +83,7 @@ static int fold_read(struct sqlite_db *db, struct arena *a, int64_t key, int64_t
         r->row.seq_first = sqlq_i64(&q);
         r->row.seq_last = *seq = sqlq_i64(&q);
         r->at = sqlq_i64(&q);
-        r->row.frames = sqlq_str(&q, a);
+        r->row.frames = sqlq_text(&q, a);
         *out = r;
         out = &r->next;
         n++;

@@ -369,8 +369,9 @@ const char *const sqlite_sql_texts[SQL_COUNT] = {
     [SQL_ENDED_FOLDED] = RETAIN("1"),
     [SQL_SESSION_FOLDED] = "UPDATE sessions SET folded_seq = ?1 WHERE key = ?2",
     [SQL_EVENTS_WITH_TOKENS] =
-        "SELECT rowid, seq_first, seq_last, at, frames FROM session_events"
-        " WHERE session = ?1 AND seq_last > ?2 AND instr(frames, '\"token_stream\"') > 0"
+        "SELECT rowid, seq_first, seq_last, at, coalesce(frames_packed, frames)"
+        " FROM session_events WHERE session = ?1 AND seq_last > ?2"
+        " AND (instr(frames, '\"token_stream\"') > 0 OR substr(frames_packed, 1, 1) = x'03')"
         " ORDER BY seq_last LIMIT ?3",
     [SQL_EVENTS_DELETE_ROW] = "DELETE FROM session_events WHERE rowid = ?1",
     [SQL_EVENTS_DELETE_SOME] = "DELETE FROM session_events WHERE rowid IN"

@@ -28,6 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         assert(back.n > 0 && back.n <= PACK_TEXT_MAX && back.p[back.n] == '\0');
     comes_back(pack(packer, text, &a), text, &a);
     comes_back(pack_quickly(packer, text, &a), text, &a);
+    comes_back(pack_marked(packer, text, &a), text, &a);
     arena_deinit(&a);
     return 0;
 }

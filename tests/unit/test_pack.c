@@ -36,10 +36,11 @@ static size_t packed_by(pack_fn form, const char *text, size_t n)
     return s.n;
 }
 
-/* The first form; the second, too, comes back. */
+/* The first form; the others, too, come back. */
 static size_t packed_bytes(const char *text, size_t n)
 {
-    packed_by(pack_quickly, text, n);
+    size_t quick = packed_by(pack_quickly, text, n);
+    assert_int_equal(packed_by(pack_marked, text, n), quick);
     return packed_by(pack, text, n);
 }
 
@@ -178,6 +179,7 @@ static void test_damage(void **state)
     (void)state;
     damaged(pack);
     damaged(pack_quickly);
+    damaged(pack_marked);
 }
 
 /* What is stored is read for ever: these bytes were written by the first version. */

@@ -136,6 +136,42 @@ static void a_log_without_tokens_stays_whole(void **state)
     assert_int_equal(retain(r, T0 + 51, 0, 10).folded, 0);
 }
 
+/* Many at once are stored packed, and found nevertheless. */
+static void packed_tokens_are_folded(void **state)
+{
+    struct rig *r = *state;
+    struct id id = rig_session(r, "running", T0);
+    struct rig_delta x;
+    char text[4096];
+    int64_t held, last;
+
+    rig_events(&x, id, 2, 41);
+    buf_clear(&x.d.events);
+    for (int seq = 2; seq <= 40; seq++)
+        buf_printf(&x.d.events,
+                   "{\"seq\":%d,\"type\":\"token_stream\",\"data\":{\"chunk\":\"word %d\"}}\n", seq,
+                   seq);
+    buf_append_z(&x.d.events, OTHER(41));
+    x.core = rig_core("completed");
+    x.core.ended_at = T0 + 50;
+    x.core.last_seq = 41;
+    x.d.core = &x.core;
+    assert_int_equal(rig_commit(r, &x, NULL), 0);
+    assert_int_equal(rig_commit(r, &x, NULL), 0); /* is known again */
+    if (r->postgres)
+        assert_int_equal(pg_rig_ask(r->url, "SELECT count(*) FROM session_events"
+                                            " WHERE get_byte(frames_packed, 0) = 3"),
+                         1);
+    frames_of(r, id, 1, text, sizeof(text), &held, &last);
+    assert_int_equal(strncmp(text, x.d.events.data, x.d.events.len), 0);
+    rig_delta_deinit(&x);
+
+    assert_int_equal(retain(r, T0 + 51, 0, 10).folded, 1);
+    frames_of(r, id, 0, text, sizeof(text), &held, &last);
+    assert_string_equal(text, "{\"seq\":1}|" OTHER(41));
+    assert_int_equal(held, 41);
+}
+
 static int session_status(struct rig *r, struct id id)
 {
     RIG_REQ(store_session_get, g, STORE_SESSION_GET);
@@ -360,6 +396,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         EVERY(tokens_of_ended_sessions_are_folded),
         EVERY(a_log_without_tokens_stays_whole),
+        EVERY(packed_tokens_are_folded),
         EVERY(old_sessions_are_deleted),
         EVERY(a_step_is_bounded_and_says_so),
         EVERY(keys_and_answered_commands_are_tidied),

@@ -525,6 +525,8 @@ static const struct {
     {"UPDATE session_events SET frames_packed = x'0168ab46e532'", STORE_EVENTS_READ},
     {"UPDATE session_events SET frames_packed = x'01ffffff7f'", STORE_EVENTS_READ},
     {"UPDATE session_events SET frames_packed = x''", STORE_EVENTS_READ},
+    {"UPDATE session_events SET frames_packed = x'02f00768656c6c6f'", STORE_EVENTS_READ},
+    {"UPDATE session_events SET frames_packed = x'03ffffff7f'", STORE_EVENTS_READ},
     {"UPDATE sessions SET state_packed = x'7b7d'", STORE_SESSION_LOAD},
     {"UPDATE sessions SET waiting_packed = x'0102'", STORE_SESSION_LIST},
     {"UPDATE sessions SET core_packed = x'0102'", STORE_SESSION_LIST},
