@@ -25,7 +25,7 @@
 #include <uv.h>
 
 /* That a token waits, as a median: within the millisecond that a reader may notice. */
-#define GATHER_DELAY_US 920
+#define GATHER_DELAY_US 960
 /* Between the beginnings of two commits. A commit costs as much CPU as ten tokens; where it is slow
  * it makes the batch by itself, and beyond the longest period little is left to win. */
 #define GATHER_LEAST_US 750

@@ -17,7 +17,6 @@
 #define TOOLS_BYTES_MAX    (64u << 20) /* escaped once more than they came */
 #define ANSWER_BYTES_MAX   (2u * LLM_TEXT_BYTES_MAX) /* of an answer that is not streamed */
 #define FINISHING_MS       1000                      /* from [DONE] to the end of the stream */
-#define SPARE_HANDLES_MAX  64
 #define SPARE_IN_MAX       64
 #define SPARE_IN_BYTES_MAX 4096 /* of one: a few chunks */
 /* Of one call in one turn of the loop, about: libcurl would read a socket a hundred times while
@@ -31,17 +30,10 @@ enum body_kind {
     BODY_OTHER, /* an error, or no model server at all */
 };
 
-struct curl_spare {
-    CURL *easy;
-    struct curl_spare *next;
-};
-
 struct curl_client {
     struct curl_loop io;
     uv_loop_t *loop;
     struct curl_provider *providers; /* by index; url NULL: of another dialect */
-    struct curl_spare **spares;      /* handles to use again, by provider */
-    size_t *spare_counts;
     size_t provider_count;
     struct list ready;     /* curl_call.ready: bytes or an end to look at */
     struct list finishing; /* curl_call.link: [DONE] came, oldest first */
@@ -82,6 +74,8 @@ struct curl_call {
     struct buf late; /* answer text of an event whose thinking brought a hold */
     struct llm_reader reader;
 
+    struct list connecting; /* provider->connecting, until it is looked at */
+    uint64_t begun_ms;
     struct buf tools; /* llm_call.tool_calls */
     struct buf body;
     struct curl_slist key_header; /* in front of the provider's */
@@ -113,32 +107,6 @@ static void curl_call_kick(struct curl_call *call)
     uv_idle_start(&call->client->kick, curl_client_kick_fired);
 }
 
-static CURL *curl_client_easy(struct curl_client *cl, size_t provider)
-{
-    struct curl_spare *spare = cl->spares[provider];
-    if (!spare)
-        return curl_provider_easy(&cl->providers[provider]);
-    CURL *easy = spare->easy;
-    cl->spares[provider] = spare->next;
-    cl->spare_counts[provider]--;
-    free(spare);
-    return easy;
-}
-
-static void curl_client_spare(struct curl_client *cl, size_t provider, CURL *easy)
-{
-    if (cl->spare_counts[provider] >= SPARE_HANDLES_MAX) {
-        curl_easy_cleanup(easy);
-        return;
-    }
-    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, NULL);
-    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, NULL);
-    struct curl_spare *spare = mem_alloc(sizeof(*spare));
-    *spare = (struct curl_spare){easy, cl->spares[provider]};
-    cl->spares[provider] = spare;
-    cl->spare_counts[provider]++;
-}
-
 /* Takes the transfer out of libcurl. One that is not over loses its connection here and now, since
  * with HTTP/1.1 that cannot be used again. */
 static void curl_call_drop_transfer(struct curl_call *call)
@@ -149,8 +117,9 @@ static void curl_call_drop_transfer(struct curl_call *call)
     call->easy = NULL;
     call->is_paused = false;
     list_remove(&call->rest);
+    list_remove(&call->connecting);
     curl_multi_remove_handle(call->client->io.multi, easy);
-    curl_client_spare(call->client, call->base.provider, easy);
+    curl_provider_give(call->provider, easy);
 }
 
 static void curl_call_read_head(struct curl_call *call)
@@ -225,10 +194,22 @@ static size_t curl_call_write(char *p, size_t size, size_t count, void *data)
     return buf_append(&call->in, p, n) == 0 ? n : 0;
 }
 
+/* libcurl keeps a connect timeout in its tree of timeouts until that time has come, connected or
+ * not, and each chunk takes its call out of the tree and puts it back: a microsecond a token. It
+ * needs to know of it where a name has several addresses to try; elsewhere it is seen to here. */
+static void curl_call_await_connect(struct curl_call *call)
+{
+    if (!call->provider->is_address)
+        return;
+    call->begun_ms = uv_now(call->client->loop);
+    list_append(&call->provider->connecting, &call->connecting);
+    curl_client_arm(call->client);
+}
+
 static void curl_call_begin_transfer(struct curl_call *call)
 {
     struct curl_client *cl = call->client;
-    CURL *easy = curl_client_easy(cl, call->base.provider);
+    CURL *easy = curl_provider_take(call->provider);
     call->result = CURLE_OUT_OF_MEMORY;
     if (!easy)
         goto failed;
@@ -242,6 +223,7 @@ static void curl_call_begin_transfer(struct curl_call *call)
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, &call->key_header);
     if (curl_multi_add_handle(cl->io.multi, easy) == CURLM_OK) {
         call->easy = easy;
+        curl_call_await_connect(call);
         return;
     }
     curl_easy_cleanup(easy);
@@ -709,6 +691,30 @@ static void curl_call_expired(struct curl_call *call)
     curl_call_finish(call);
 }
 
+/* As long as a call may take until its request is sent, TLS included. */
+static void curl_call_look_connected(struct curl_call *call)
+{
+    curl_off_t sent_us = 0;
+    curl_easy_getinfo(call->easy, CURLINFO_PRETRANSFER_TIME_T, &sent_us);
+    if (sent_us > 0)
+        return; /* the idle timeout sees to the rest */
+    snprintf(call->curl_error, sizeof(call->curl_error), "not connected after %lld ms",
+             (long long)call->provider->config->connect_timeout_ms);
+    curl_call_end_transfer(call, CURLE_OPERATION_TIMEDOUT);
+    curl_call_kick(call);
+}
+
+static void curl_provider_look_connected(struct curl_provider *p, uint64_t now)
+{
+    while (!list_empty(&p->connecting)) {
+        struct curl_call *call = container_of(p->connecting.next, struct curl_call, connecting);
+        if (call->begun_ms + (uint64_t)p->config->connect_timeout_ms > now)
+            return;
+        list_remove(&call->connecting);
+        curl_call_look_connected(call);
+    }
+}
+
 static struct curl_call *curl_call_first(const struct list *l)
 {
     return list_empty(l) ? NULL : container_of(l->next, struct curl_call, link);
@@ -728,17 +734,34 @@ static void curl_client_deadline_fired(uv_timer_t *timer)
     struct curl_client *cl = timer->data;
     cl->deadline_ms = 0;
     for (size_t i = 0; i < cl->provider_count; i++)
-        if (cl->providers[i].url)
+        if (cl->providers[i].url) {
+            curl_provider_look_connected(&cl->providers[i], uv_now(cl->loop));
             curl_client_expire(cl, &cl->providers[i].reading, idle_ms(&cl->providers[i]));
+        }
     curl_client_expire(cl, &cl->finishing, FINISHING_MS);
     curl_client_arm(cl);
+}
+
+static void curl_client_consider_time(uint64_t *earliest, uint64_t at)
+{
+    if (*earliest == 0 || at < *earliest)
+        *earliest = at;
 }
 
 static void curl_client_consider(uint64_t *earliest, const struct list *l, uint64_t after_ms)
 {
     const struct curl_call *call = curl_call_first(l);
-    if (call && (*earliest == 0 || call->since_ms + after_ms < *earliest))
-        *earliest = call->since_ms + after_ms;
+    if (call)
+        curl_client_consider_time(earliest, call->since_ms + after_ms);
+}
+
+static void curl_client_consider_provider(uint64_t *earliest, const struct curl_provider *p)
+{
+    curl_client_consider(earliest, &p->reading, idle_ms(p));
+    if (!list_empty(&p->connecting))
+        curl_client_consider_time(
+            earliest, container_of(p->connecting.next, struct curl_call, connecting)->begun_ms +
+                          (uint64_t)p->config->connect_timeout_ms);
 }
 
 /* Bytes that come do not move the timer; it finds out when it fires. */
@@ -747,7 +770,7 @@ static void curl_client_arm(struct curl_client *cl)
     uint64_t earliest = 0, now = uv_now(cl->loop);
     for (size_t i = 0; i < cl->provider_count; i++)
         if (cl->providers[i].url)
-            curl_client_consider(&earliest, &cl->providers[i].reading, idle_ms(&cl->providers[i]));
+            curl_client_consider_provider(&earliest, &cl->providers[i]);
     curl_client_consider(&earliest, &cl->finishing, FINISHING_MS);
     if (!earliest || (cl->deadline_ms && cl->deadline_ms <= earliest))
         return;
@@ -778,6 +801,7 @@ static int curl_client_prepare(void *self, size_t provider, struct llm_call *c,
     list_init(&call->ready);
     list_init(&call->rest);
     list_init(&call->link);
+    list_init(&call->connecting);
     buf_init(&call->in, ANSWER_BYTES_MAX);
     buf_init(&call->late, LLM_TEXT_BYTES_MAX);
     buf_init(&call->tools, TOOLS_BYTES_MAX);
@@ -826,18 +850,6 @@ static void curl_client_unhold(struct llm_impl *impl)
     curl_call_kick(call);
 }
 
-static void curl_client_drop_spares(struct curl_client *cl)
-{
-    for (size_t i = 0; i < cl->provider_count; i++) {
-        struct curl_spare *spare;
-        while ((spare = cl->spares[i])) {
-            cl->spares[i] = spare->next;
-            curl_easy_cleanup(spare->easy);
-            free(spare);
-        }
-    }
-}
-
 static void curl_client_free(struct curl_client *cl)
 {
     curl_client_free_dead(cl);
@@ -846,8 +858,6 @@ static void curl_client_free(struct curl_client *cl)
     while (cl->spare_in_count > 0)
         buf_deinit(&cl->spare_in[--cl->spare_in_count]);
     free(cl->providers);
-    free(cl->spares);
-    free(cl->spare_counts);
     free(cl);
 }
 
@@ -894,7 +904,8 @@ static void curl_client_close(void *self, void (*closed)(void *data), void *data
     cl->closed = closed;
     cl->closed_data = data;
     cl->open_parts = 3;
-    curl_client_drop_spares(cl);
+    for (size_t i = 0; i < cl->provider_count; i++)
+        curl_provider_drop_spares(&cl->providers[i]);
     uv_close((uv_handle_t *)&cl->kick, curl_client_handle_closed);
     uv_close((uv_handle_t *)&cl->deadline, curl_client_handle_closed);
     curl_loop_close(&cl->io, curl_client_io_closed);
@@ -911,8 +922,6 @@ int curl_client_open(struct curl_client **out, struct uv_loop_s *loop, const str
     list_init(&cl->finishing);
     cl->provider_count = provider_count;
     cl->providers = mem_calloc(provider_count, sizeof(*cl->providers));
-    cl->spares = mem_calloc(provider_count, sizeof(struct curl_spare *));
-    cl->spare_counts = mem_calloc(provider_count, sizeof(*cl->spare_counts));
     int rc = 0;
     for (size_t i = 0; !rc && i < provider_count; i++)
         if (llm_provider_at(llm, i)->dialect != LLM_DEMO)

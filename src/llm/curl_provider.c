@@ -1,5 +1,6 @@
 #include "llm/curl_provider.h"
 
+#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +12,7 @@
 #define RECEIVE_BYTES 4096L /* a token is 200; every call under way has such a buffer */
 /* Shorter ones ("none", "ollama") are no secrets and may be words of the sentence. */
 #define KEY_SECRET_BYTES_MIN 8
+#define SPARES_MAX           64
 
 static bool host_is_loopback(const char *host)
 {
@@ -21,6 +23,33 @@ static bool host_is_loopback(const char *host)
         return true;
     /* An address and not a name that begins with "127.": digits and dots only. */
     return strncmp(host, "127.", 4) == 0 && strspn(host, "0123456789.") == n;
+}
+
+static bool host_is_address(const char *host)
+{
+    struct in6_addr to;
+    char v6[INET6_ADDRSTRLEN];
+    size_t n = strlen(host);
+    if (host[0] != '[')
+        return inet_pton(AF_INET, host, &to) == 1;
+    if (n < 2 || n - 2 >= sizeof(v6))
+        return false;
+    memcpy(v6, host + 1, n - 2);
+    v6[n - 2] = '\0';
+    return inet_pton(AF_INET6, v6, &to) == 1;
+}
+
+/* Those that libcurl looks at; whether NO_PROXY has the host is not asked. */
+static bool has_proxy(void)
+{
+    static const char *const names[] = {"http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy",
+                                        "ALL_PROXY"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        const char *value = getenv(names[i]);
+        if (value && value[0])
+            return true;
+    }
+    return false;
 }
 
 static int curl_provider_parse_url(struct curl_provider *p, struct errbuf *e)
@@ -43,6 +72,7 @@ static int curl_provider_parse_url(struct curl_provider *p, struct errbuf *e)
     }
     p->is_openai = strcmp(host, "api.openai.com") == 0;
     p->is_loopback = host_is_loopback(host);
+    p->is_address = host_is_address(host) && (p->is_loopback || !has_proxy());
     rc = 0;
 out:
     curl_free(scheme);
@@ -115,6 +145,7 @@ int curl_provider_init(struct curl_provider *p, const struct llm_provider *confi
 {
     memset(p, 0, sizeof(*p));
     list_init(&p->reading);
+    list_init(&p->connecting);
     p->config = config;
     p->dialect = dialect_of(config->dialect);
     int rc = curl_provider_parse_url(p, e);
@@ -172,6 +203,52 @@ CURL *curl_provider_easy(const struct curl_provider *p)
     if (p->is_loopback)
         curl_easy_setopt(easy, CURLOPT_PROXY, ""); /* not even from the environment */
     return easy;
+}
+
+struct curl_spare {
+    CURL *easy;
+    struct curl_spare *next;
+};
+
+CURL *curl_provider_take(struct curl_provider *p)
+{
+    struct curl_spare *spare = p->spares;
+    if (!spare) {
+        CURL *made = curl_provider_easy(p);
+        if (made && p->is_address)
+            curl_easy_setopt(made, CURLOPT_CONNECTTIMEOUT_MS, 0L);
+        return made;
+    }
+    CURL *easy = spare->easy;
+    p->spares = spare->next;
+    p->spare_count--;
+    free(spare);
+    return easy;
+}
+
+void curl_provider_give(struct curl_provider *p, CURL *easy)
+{
+    if (p->spare_count >= SPARES_MAX) {
+        curl_easy_cleanup(easy);
+        return;
+    }
+    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, NULL);
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, NULL);
+    struct curl_spare *spare = mem_alloc(sizeof(*spare));
+    *spare = (struct curl_spare){easy, p->spares};
+    p->spares = spare;
+    p->spare_count++;
+}
+
+void curl_provider_drop_spares(struct curl_provider *p)
+{
+    struct curl_spare *spare;
+    while ((spare = p->spares)) {
+        p->spares = spare->next;
+        curl_easy_cleanup(spare->easy);
+        free(spare);
+    }
+    p->spare_count = 0;
 }
 
 static void redact(const char *key, struct errbuf *text)

@@ -19,7 +19,11 @@ struct curl_provider {
     struct curl_retired *retired; /* headers with older keys: calls under way have them */
     bool is_openai;               /* OpenAI itself */
     bool is_loopback;             /* never by a proxy */
+    bool is_address;              /* all that libcurl connects to is one address */
     struct list reading;          /* calls by the time of their last byte, oldest first */
+    struct list connecting;       /* calls by their beginning, oldest first; if is_address */
+    struct curl_spare *spares;    /* handles to use again */
+    size_t spare_count;
 };
 
 /* path: behind the base URL; NULL: that of the dialect. ERR_INVALID: e says what is wrong with
@@ -34,6 +38,13 @@ struct curl_slist *curl_provider_headers(struct curl_provider *p);
 /* A handle with all options of the provider that do not change from call to call; NULL: no memory.
  */
 CURL *curl_provider_easy(const struct curl_provider *p);
+
+/* The same for one who sees to the connect timeout where is_address; one that was given back, if
+ * there is one. NULL: no memory. */
+CURL *curl_provider_take(struct curl_provider *p);
+/* It is in no multi handle. */
+void curl_provider_give(struct curl_provider *p, CURL *easy);
+void curl_provider_drop_spares(struct curl_provider *p); /* before the provider goes */
 
 /* Replaces the provider's key, which some servers repeat in their errors. */
 void curl_provider_redact(const struct curl_provider *p, struct errbuf *text);

@@ -17,8 +17,9 @@
  * least as long as when it asked, whatever the writer does meanwhile.
  *
  * Whatever changes, claims or deletes a session settles it first: folds what is here within the
- * same transaction. All functions but those of readers are the writer's thread's; memory changes
- * when a transaction has been committed (sqlite_recent_committed), under the mutex. */
+ * same transaction. All functions but those of readers are for who has the writer's connection;
+ * memory changes when a transaction has been committed (sqlite_recent_committed), under the mutex.
+ */
 #ifndef SLUICE_STORE_SQLITE_RECENT_H
 #define SLUICE_STORE_SQLITE_RECENT_H
 

@@ -3,6 +3,7 @@
  *     loop ── submit ──> writes ──> writer thread ──> one transaction for all that waits ─┐
  *      ^                 reads ───> reader threads (each its own connection) ─────────────┤
  *      └───── eventfd <── done <──────────────────────────────────────────────────────────┘
+ *                        (the loop writes a light commit itself while the writer rests)
  *                        checkpoint thread: copies the WAL back while the writer writes on
  *
  * One mutex guards the three queues and the counters; it is never held during work on the file.
@@ -29,6 +30,12 @@
  * again from its start it needs no new space, and a commit is the quicker for it. */
 #define SQLITE_CHECKPOINT_FRAMES 4000
 #define SQLITE_CHECKPOINT_REST   32 /* that the writer copies itself, in half a millisecond */
+/* A commit that may block is written by the loop's thread while a commit takes less, as a mean of
+ * some sixteen, and no checkpoint is under way. One that takes longer than the second counts as
+ * that: then the writer has the next few, and all of them where every tenth is so slow.
+ * (docs/decisions/0031) */
+#define SQLITE_HERE_NS      UINT64_C(500000)
+#define SQLITE_HERE_MOST_NS UINT64_C(8000000)
 
 struct sqlite_store {
     /* The loop's */
@@ -47,6 +54,8 @@ struct sqlite_store {
     bool checkpoint_due;    /* for the checkpoint thread */
     bool checkpoint_rest;   /* for the writer: only the newest frames are left to copy */
     bool checkpoint_active; /* from due until the writer has copied them */
+    bool is_writing;        /* the writer thread has the connection */
+    uint64_t commit_ns;     /* a mean of the last ones; 0: there was none */
     int threads_running;    /* all but the writer */
     bool writer_ended;
 
@@ -68,6 +77,9 @@ void sqlite_writer_main(void *store);
 void sqlite_checkpoint_main(void *store);
 void sqlite_reader_main(void *reader);
 
+/* By whoever has the connection: writes these (of one list) as one transaction, and hands them to
+ * the loop. */
+void sqlite_writer_write(struct sqlite_store *s, struct list *requests);
 /* Hands finished requests (of one list) to the loop. */
 void sqlite_store_finish(struct sqlite_store *s, struct list *requests);
 void sqlite_store_thread_ended(struct sqlite_store *s); /* of all but the writer */

@@ -6,6 +6,9 @@
  * the transaction is rolled back, and each of its requests is tried alone and carefully, so that
  * one that cannot be written does not take others with it.
  *
+ * While it has nothing to do, the loop's thread may write a commit itself (sqlite_store.c): only
+ * that thread submits, so nothing is there for the writer until it has returned.
+ *
  * The WAL grows until a checkpoint has copied all of it, and while commits go on there is always a
  * bit more. So the checkpoint thread copies the bulk beside the writer, then what was added
  * meanwhile, until there is little left, and flushes what it has copied; the writer itself copies
@@ -208,6 +211,12 @@ static unsigned writer_try_each(struct sqlite_db *db, struct list *requests)
     return failures;
 }
 
+static uint64_t commit_mean(uint64_t mean, uint64_t ns)
+{
+    ns = ns < SQLITE_HERE_MOST_NS ? ns : SQLITE_HERE_MOST_NS;
+    return mean ? mean - mean / 16 + ns / 16 : ns;
+}
+
 static void writer_count(struct sqlite_store *s, struct list *requests, unsigned failures,
                          uint64_t ns, int64_t rows)
 {
@@ -226,11 +235,12 @@ static void writer_count(struct sqlite_store *s, struct list *requests, unsigned
         s->stats.commit_rows += (uint64_t)rows;
         s->stats.commit_ns_last = ns;
         s->stats.commit_ns_total += ns;
+        s->commit_ns = commit_mean(s->commit_ns, ns);
     }
     uv_mutex_unlock(&s->mutex);
 }
 
-static void writer_write(struct sqlite_store *s, struct list *requests)
+void sqlite_writer_write(struct sqlite_store *s, struct list *requests)
 {
     struct sqlite_db *db = &s->writer;
     int64_t rows = sqlite3_total_changes64(db->handle);
@@ -352,13 +362,15 @@ void sqlite_writer_main(void *store)
         if (list_empty(&s->writes))
             break;
         list_splice(&requests, &s->writes);
+        s->is_writing = true;
         bool rest = s->checkpoint_rest;
         s->checkpoint_rest = false;
         uv_mutex_unlock(&s->mutex);
         if (rest)
             checkpoint_run(&s->writer);
-        writer_write(s, &requests);
+        sqlite_writer_write(s, &requests);
         uv_mutex_lock(&s->mutex);
+        s->is_writing = false;
         if (rest)
             s->checkpoint_active = false;
     }

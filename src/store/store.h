@@ -140,6 +140,9 @@ struct store_commit {
     struct delta *const *deltas;
     size_t count;
     bool *refused; /* In/Out: count flags, owned by the caller */
+    /* In: the caller has nothing else to do meanwhile. A store that is sure to be quick may write
+     * it within submit(); done is called by the loop as ever. */
+    bool may_block;
 };
 
 struct workflow_row {

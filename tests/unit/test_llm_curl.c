@@ -1,8 +1,12 @@
 /* The whole of llm.h over a server on the same loop. */
 #include "unit.h"
 
+#include <arpa/inet.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "llm_world.h"
 
@@ -405,6 +409,106 @@ static void test_nobody_listens(void **state)
 
 /* ---- Timeouts ---- */
 
+/* A listener with as many connections as it may have, which nobody takes: the kernel answers no
+ * further one. */
+struct deaf {
+    int fd, filled[3], port;
+};
+
+static int deaf_socket(void)
+{
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    assert_true(fd >= 0);
+    return fd;
+}
+
+static void deaf_open(struct deaf *d)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t n = sizeof(to);
+    d->fd = deaf_socket();
+    assert_int_equal(bind(d->fd, (struct sockaddr *)&to, n), 0);
+    assert_int_equal(listen(d->fd, 0), 0);
+    assert_int_equal(getsockname(d->fd, (struct sockaddr *)&to, &n), 0);
+    d->port = ntohs(to.sin_port);
+    for (size_t i = 0; i < ROWS(d->filled); i++) {
+        d->filled[i] = deaf_socket();
+        if (connect(d->filled[i], (struct sockaddr *)&to, n) != 0)
+            assert_int_equal(errno, EINPROGRESS);
+    }
+}
+
+static void deaf_close(struct deaf *d)
+{
+    for (size_t i = 0; i < ROWS(d->filled); i++)
+        close(d->filled[i]);
+    close(d->fd);
+}
+
+static void expect_no_connection(const char *url, bool is_again)
+{
+    struct world w;
+    struct recorded r;
+    world_open_as(&w, serve_well,
+                  (struct llm_provider){.base_url = url,
+                                        .connect_timeout_ms = 60,
+                                        .idle_timeout_ms = 20000,
+                                        .retries_max = is_again ? 1 : 0});
+    uint64_t begun = uv_hrtime();
+    world_call(&w, &r);
+    uint64_t ms = (uv_hrtime() - begun) / 1000000;
+    assert_int_equal(r.c.status, ERR_UPSTREAM);
+    assert_string_equal(r.c.error_code, "connect_failed");
+    if (ms < 50 || ms >= 10000)
+        fail_msg("%s: after %d ms", url, (int)ms);
+    recorded_free(&r);
+    world_close(&w);
+}
+
+static void test_connect_timeout(void **state)
+{
+    struct deaf d;
+    char url[64];
+    (void)state;
+    deaf_open(&d);
+    snprintf(url, sizeof(url), "http://127.0.0.1:%d/v1", d.port);
+    expect_no_connection(url, false);
+    expect_no_connection(url, true);
+    snprintf(url, sizeof(url), "http://localhost:%d/v1", d.port); /* which libcurl sees to */
+    expect_no_connection(url, false);
+    deaf_close(&d);
+}
+
+/* Time that a server takes to answer is no time to connect. */
+static void serve_later_fired(uv_timer_t *timer)
+{
+    answer_well(timer->data);
+    uv_close((uv_handle_t *)timer, NULL);
+}
+
+static void serve_later(struct conn *conn, size_t index)
+{
+    static uv_timer_t timer;
+    (void)index;
+    timer.data = conn;
+    uv_timer_init(conn->tcp.loop, &timer);
+    uv_timer_start(&timer, serve_later_fired, 200, 0);
+}
+
+static void test_slow_answer_is_no_connect_timeout(void **state)
+{
+    struct world w;
+    struct recorded r;
+    (void)state;
+    world_open_as(&w, serve_later, (struct llm_provider){.connect_timeout_ms = 50});
+    world_call(&w, &r);
+    assert_int_equal(r.c.status, 0);
+    assert_str(buf_str(&r.text), "Hello");
+    assert_int_equal(w.server.conn_count, 1);
+    recorded_free(&r);
+    world_close(&w);
+}
+
 static void serve_stall(struct conn *conn, size_t index)
 {
     if (index == 0)
@@ -744,6 +848,8 @@ int main(void)
         cmocka_unit_test(test_failures),
         cmocka_unit_test(test_dropped_before_an_answer_is_repeated),
         cmocka_unit_test(test_nobody_listens),
+        cmocka_unit_test(test_connect_timeout),
+        cmocka_unit_test(test_slow_answer_is_no_connect_timeout),
         cmocka_unit_test(test_idle_timeout),
         cmocka_unit_test(test_cancel_closes_at_once),
         cmocka_unit_test(test_cancel_in_delta),

@@ -314,6 +314,7 @@ static void told_more(struct rig *r, struct told *t, unsigned *seed)
         deltas[n] = &x[n].d;
         n++;
     }
+    r->may_block = dice(seed, 2) == 0;
     if (n > 0)
         assert_int_equal(rig_commit_many(r, deltas, n, refused), 0);
     if (n > 0 && dice(seed, 6) == 0) /* its outcome was not known */

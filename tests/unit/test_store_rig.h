@@ -21,6 +21,7 @@ struct rig {
     struct id_source ids;
     char dir[256];
     bool sqlite, postgres; /* neither: in memory */
+    bool may_block;        /* of the commits to come */
     char url[512];         /* of postgres */
 };
 
@@ -199,7 +200,8 @@ static inline void rig_delta_deinit(struct rig_delta *x)
 static inline int rig_commit_many(struct rig *r, struct delta *const *deltas, size_t count,
                                   bool *refused)
 {
-    struct store_commit c = {.deltas = deltas, .count = count, .refused = refused};
+    struct store_commit c = {
+        .deltas = deltas, .count = count, .refused = refused, .may_block = r->may_block};
 
     store_req_init(&c.req, STORE_COMMIT, rig_done, NULL);
     int status = rig_run(r, &c.req);

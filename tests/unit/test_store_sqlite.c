@@ -186,6 +186,8 @@ static struct {
     atomic_int flushes; /* of the writer's thread; checkpoints flush the WAL, too */
     atomic_int writes;
     atomic_bool fail, full;
+    atomic_int sleep_ms; /* each flush takes longer by that */
+    pthread_t thread;    /* of the last flush */
 } shim;
 
 static int shim_write(sqlite3_file *file, const void *bytes, int n, sqlite3_int64 at)
@@ -197,6 +199,9 @@ static int shim_write(sqlite3_file *file, const void *bytes, int n, sqlite3_int6
 static int shim_sync(sqlite3_file *file, int flags)
 {
     shim.flushes++;
+    shim.thread = pthread_self();
+    if (shim.sleep_ms > 0)
+        usleep((unsigned)shim.sleep_ms * 1000);
     return shim.fail ? SQLITE_IOERR_FSYNC : shim.sync(file, flags);
 }
 
@@ -264,6 +269,7 @@ static int setup_shim(void **state)
     shim.vfs.zName = "shim";
     shim.vfs.xOpen = shim_open;
     shim.fail = shim.full = false;
+    shim.sleep_ms = 0;
     sqlite3_vfs_register(&shim.vfs, 1);
     return rig_setup_sqlite(state);
 }
@@ -302,6 +308,120 @@ static void a_commit_that_cannot_be_flushed_is_not_there(void **state)
     reopen(r);
     assert_int_equal(get_status(r, x.d.session_id, NULL), 0);
     rig_delta_deinit(&x);
+}
+
+/* Sets the mean that a commit takes. */
+static void set_commit_ns(struct rig *r, uint64_t ns)
+{
+    struct sqlite_store *s = container_of(r->store, struct sqlite_store, base);
+
+    uv_mutex_lock(&s->mutex);
+    s->commit_ns = ns;
+    uv_mutex_unlock(&s->mutex);
+}
+
+static uint64_t get_commit_ns(struct rig *r)
+{
+    struct sqlite_store *s = container_of(r->store, struct sqlite_store, base);
+
+    uv_mutex_lock(&s->mutex);
+    uint64_t ns = s->commit_ns;
+    uv_mutex_unlock(&s->mutex);
+    return ns;
+}
+
+/* Commits an event for the session; gives whether the thread that submitted wrote it. */
+static bool written_here(struct rig *r, struct id id, int64_t seq, bool may_block)
+{
+    struct rig_delta x;
+
+    rig_events(&x, id, seq, seq);
+    r->may_block = may_block;
+    assert_int_equal(rig_commit(r, &x, NULL), 0);
+    r->may_block = false;
+    rig_delta_deinit(&x);
+    return pthread_equal(shim.thread, pthread_self());
+}
+
+static void a_commit_is_written_here_while_that_is_quick(void **state)
+{
+    struct rig *r = *state;
+    struct id id = rig_session(r, "running", T0);
+
+    set_commit_ns(r, 1);
+    assert_true(written_here(r, id, 2, true));
+    assert_false(written_here(r, id, 3, false));
+    set_commit_ns(r, SQLITE_HERE_NS);
+    assert_false(written_here(r, id, 4, true));
+    set_commit_ns(r, 0); /* not known */
+    assert_false(written_here(r, id, 5, true));
+    set_commit_ns(r, 1);
+    assert_true(written_here(r, id, 6, true));
+    assert_int_equal(count(r->dir, "SELECT count(*) FROM sessions"), 1);
+
+    set_commit_ns(r, 1);
+    shim.sleep_ms = 10; /* it is not known before */
+    assert_true(written_here(r, id, 7, true));
+    shim.sleep_ms = 0;
+    assert_true(get_commit_ns(r) >= SQLITE_HERE_NS);
+    assert_false(written_here(r, id, 8, true));
+}
+
+/* What the writer has, or has before it, is not overtaken. */
+static void a_commit_is_not_written_here_beside_the_writer(void **state)
+{
+    struct rig *r = *state;
+    struct id id = rig_session(r, "running", T0);
+    struct rig_delta first, second;
+    struct delta *a = &first.d, *b = &second.d;
+    bool refused[2] = {false, false}, is_done[2] = {false, false};
+
+    rig_events(&first, id, 2, 2);
+    rig_events(&second, id, 3, 3);
+    struct store_commit x = {.deltas = &a, .count = 1, .refused = &refused[0]};
+    struct store_commit y = {.deltas = &b, .count = 1, .refused = &refused[1], .may_block = true};
+    store_req_init(&x.req, STORE_COMMIT, rig_done, &is_done[0]);
+    store_req_init(&y.req, STORE_COMMIT, rig_done, &is_done[1]);
+    set_commit_ns(r, 1);
+    shim.sleep_ms = 50; /* the first one is under way, or not begun */
+    store_submit(r->store, &x.req);
+    store_submit(r->store, &y.req);
+    while (!is_done[0] || !is_done[1])
+        uv_run(&r->loop, UV_RUN_ONCE);
+    shim.sleep_ms = 0;
+    assert_false(pthread_equal(shim.thread, pthread_self()));
+    assert_int_equal(x.req.status, 0);
+    assert_int_equal(y.req.status, 0);
+    assert_false(refused[0] || refused[1]);
+    store_req_deinit(&x.req);
+    store_req_deinit(&y.req);
+    rig_delta_deinit(&first);
+    rig_delta_deinit(&second);
+}
+
+static void a_commit_here_that_cannot_be_flushed_is_not_there(void **state)
+{
+    struct rig *r = *state;
+    struct id id = rig_session(r, "running", T0);
+    struct rig_delta x;
+
+    rig_events(&x, id, 2, 2);
+    set_commit_ns(r, 1);
+    r->may_block = true;
+    shim.fail = true;
+    assert_int_equal(rig_commit(r, &x, NULL), ERR_IO);
+    assert_true(pthread_equal(shim.thread, pthread_self()));
+    shim.fail = false;
+    assert_int_equal(rig_commit(r, &x, NULL), 0);
+    rig_delta_deinit(&x);
+    reopen(r);
+    RIG_REQ(store_events_read, e, STORE_EVENTS_READ);
+    e.session_id = id;
+    e.limit = 10;
+    e.bytes_max = 1000;
+    assert_int_equal(rig_run(r, &e.req), 0);
+    assert_int_equal(e.last_seq, 2);
+    store_req_deinit(&e.req);
 }
 
 /* All its pages at once: the header of the file, when it begins anew, is a second call. */
@@ -701,6 +821,12 @@ int main(void)
          each_commit_is_flushed_before_it_is_reported, setup_shim, teardown_shim, NULL},
         {"a_commit_that_cannot_be_flushed_is_not_there",
          a_commit_that_cannot_be_flushed_is_not_there, setup_shim, teardown_shim, NULL},
+        {"a_commit_is_written_here_while_that_is_quick",
+         a_commit_is_written_here_while_that_is_quick, setup_shim, teardown_shim, NULL},
+        {"a_commit_is_not_written_here_beside_the_writer",
+         a_commit_is_not_written_here_beside_the_writer, setup_shim, teardown_shim, NULL},
+        {"a_commit_here_that_cannot_be_flushed_is_not_there",
+         a_commit_here_that_cannot_be_flushed_is_not_there, setup_shim, teardown_shim, NULL},
         {"a_commit_writes_its_log_in_one_call", a_commit_writes_its_log_in_one_call, setup_shim,
          teardown_shim, NULL},
         {"a_log_that_cannot_be_written_holds_no_commit",
