@@ -326,7 +326,7 @@ static void journal_submit(struct journal *j)
     j->commit.deltas = j->deltas;
     j->commit.count = j->count;
     j->commit.refused = j->refused;
-    j->commit.may_block = j->timed_ns != 0; /* nothing else is marked, and nothing left to read */
+    j->commit.may_block = j->timed_ns != 0; /* nobody waits, and the sockets have been read */
     store_submit(j->app->store, &j->commit.req);
 }
 

@@ -186,8 +186,8 @@ static struct {
     atomic_int flushes; /* of the writer's thread; checkpoints flush the WAL, too */
     atomic_int writes;
     atomic_bool fail, full;
-    atomic_int sleep_ms; /* each flush takes longer by that */
-    pthread_t thread;    /* of the last flush */
+    atomic_int sleep_ms;       /* each flush takes longer by that */
+    _Atomic(pthread_t) thread; /* of the last flush */
 } shim;
 
 static int shim_write(sqlite3_file *file, const void *bytes, int n, sqlite3_int64 at)
