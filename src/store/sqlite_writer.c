@@ -217,6 +217,7 @@ static uint64_t commit_mean(uint64_t mean, uint64_t ns)
     return mean ? mean - mean / 16 + ns / 16 : ns;
 }
 
+/* The last of a transaction: the connection is free before anybody hears of it. */
 static void writer_count(struct sqlite_store *s, struct list *requests, unsigned failures,
                          uint64_t ns, int64_t rows)
 {
@@ -229,6 +230,7 @@ static void writer_count(struct sqlite_store *s, struct list *requests, unsigned
         if (container_of(it, struct store_req, link)->op == STORE_COMMIT)
             has_commit = true;
     }
+    s->is_writing = false;
     s->stats.failures += failures;
     if (has_commit) {
         s->stats.commits++;
@@ -370,7 +372,6 @@ void sqlite_writer_main(void *store)
             checkpoint_run(&s->writer);
         sqlite_writer_write(s, &requests);
         uv_mutex_lock(&s->mutex);
-        s->is_writing = false;
         if (rest)
             s->checkpoint_active = false;
     }
