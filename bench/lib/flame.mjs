@@ -15,7 +15,7 @@ export function addStack(tree, frames, value = 1) {
   }
 }
 
-const KINDS = [[/kernel|vmlinux|\[vdso\]/, 'kernel'], [/sqlite/, 'sqlite'], [/postgres|libpq/, 'postgres'], [/libc[.-]|ld-linux|libm[.-]/, 'libc'], [/websockets|libuv|libcurl|libssl|libcrypto|hiredis/, 'network'], [/lua/, 'lua']];
+const KINDS = [[/kernel|vmlinux|\[vdso\]/, 'kernel'], [/sqlite/, 'sqlite'], [/postgres|libpq/, 'postgres'], [/libc[.-]|ld-linux|libm[.-]/, 'libc'], [/websockets|libuv|libcurl|libssl|libcrypto|hiredis/, 'network'], [/lua/, 'lua'], [/lz4|libz[.]/, 'packing']];
 export const kindOf = (object) => KINDS.find(([re]) => re.test(object))?.[1] ?? 'ours';
 
 /**
@@ -78,7 +78,7 @@ export function foldCallgrind(text, tree = root()) {
 }
 
 const WIDTH = 1200, ROW = 17, LETTER = 6.6;
-const COLOURS = { ours: '#f2a65a', kernel: '#a9b8c9', sqlite: '#8fc1a9', postgres: '#8fb3d9', libc: '#d9cfa3', network: '#c9a7d6', lua: '#e2b1b1', thread: '#e6e6e6', all: '#f5f5f5' };
+const COLOURS = { ours: '#f2a65a', kernel: '#a9b8c9', sqlite: '#8fc1a9', postgres: '#8fb3d9', libc: '#d9cfa3', network: '#c9a7d6', lua: '#e2b1b1', packing: '#c8d6a0', thread: '#e6e6e6', all: '#f5f5f5' };
 const escape = (s) => s.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;');
 
 /** Boxes of less than `least` of all are not drawn: what stands below them has their width still. */
