@@ -108,7 +108,7 @@ static void store_finished(uv_poll_t *poll, int status, int events)
 
 /* ---- the vtable ---- */
 
-/* Two hand-overs between threads cost as much CPU as two tokens. Called under the mutex. */
+/* That spares two hand-overs between threads. Called under the mutex. */
 static bool store_writes_here(const struct sqlite_store *s, struct store_req *req)
 {
     return req->op == STORE_COMMIT && container_of(req, struct store_commit, req)->may_block &&

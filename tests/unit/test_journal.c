@@ -277,6 +277,32 @@ static void test_nothing_gathers_without_a_timer(void **state)
     app_close(a);
 }
 
+/* The loop may wait for a commit of what it has just read from a crowd's sockets, and for no other.
+ */
+static void test_only_a_crowds_chunks_may_block(void **state)
+{
+    struct app *a = app_open();
+    struct live *one = talk_open(a), *two = talk_open(a);
+    struct gather *g = &a->journal.gather;
+    (void)state;
+    assert_false(a->journal.commit.may_block); /* whoever opened them waited */
+    g->least_ns = UINT64_MAX;
+    say(one, "a");
+    say(two, "a");
+    turn_until_durable(a, two);
+    assert_false(a->journal.commit.may_block); /* they gather from here on */
+    turn(a, 5);
+    assert_true(g->is_on);
+    g->least_ns = g->most_ns = a->journal.gather_ns = 1000;
+    say(one, "b");
+    say(two, "b");
+    turn_until_durable(a, two);
+    assert_true(a->journal.commit.may_block);
+    talk_open(a);
+    assert_false(a->journal.commit.may_block);
+    app_close(a);
+}
+
 /* Half a period and a commit are what a token waits, as a median: it stays the same, while there
  * are no more commits than that needs. */
 static void test_the_period_is_what_a_commit_leaves(void **state)
@@ -533,6 +559,7 @@ int main(void)
         cmocka_unit_test(test_a_failed_commit_is_tried_again_with_the_same_rows),
         cmocka_unit_test(test_chunks_of_a_crowd_gather),
         cmocka_unit_test(test_sockets_are_set_aside_in_a_crowd),
+        cmocka_unit_test(test_only_a_crowds_chunks_may_block),
         cmocka_unit_test(test_the_period_is_what_a_commit_leaves),
         cmocka_unit_test(test_nothing_gathers_without_a_timer),
         cmocka_unit_test(test_what_somebody_waits_for_is_released_first),

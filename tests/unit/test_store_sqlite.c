@@ -415,13 +415,7 @@ static void a_commit_here_that_cannot_be_flushed_is_not_there(void **state)
     assert_int_equal(rig_commit(r, &x, NULL), 0);
     rig_delta_deinit(&x);
     reopen(r);
-    RIG_REQ(store_events_read, e, STORE_EVENTS_READ);
-    e.session_id = id;
-    e.limit = 10;
-    e.bytes_max = 1000;
-    assert_int_equal(rig_run(r, &e.req), 0);
-    assert_int_equal(e.last_seq, 2);
-    store_req_deinit(&e.req);
+    assert_int_equal(count(r->dir, "SELECT max(seq_last) FROM session_events"), 2);
 }
 
 /* All its pages at once: the header of the file, when it begins anew, is a second call. */
