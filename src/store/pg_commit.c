@@ -69,6 +69,8 @@ struct pg_commit *pg_commit_create(void)
     pg_rows_init(&c->commands, PG_COMMIT_COMMANDS, "uu");
     pg_rows_init(&c->owned, PG_EVENTS_OF_OWNER, "uiiit");
     pg_rows_init(&c->unknown, PG_EVENTS_OF_OWNER, "uii");
+    pg_rows_init(&c->slot, PG_RING_PUT, "uiit");
+    pg_rows_init(&c->settle, PG_RING_SETTLE, "ui");
     table_init(&c->runs);
     c->packer = packer_create();
     arena_init(&c->packed);
@@ -87,6 +89,8 @@ void pg_commit_destroy(struct pg_commit *c)
     pg_rows_deinit(&c->commands);
     pg_rows_deinit(&c->owned);
     pg_rows_deinit(&c->unknown);
+    pg_rows_deinit(&c->slot);
+    pg_rows_deinit(&c->settle);
     table_deinit(&c->runs);
     packer_destroy(c->packer);
     arena_deinit(&c->packed);
@@ -121,6 +125,7 @@ bool pg_commit_is_trouble(const struct pg_conn *c)
 
 int pg_commit_failed(struct pg_job *j)
 {
+    pg_ring_undo(&j->store->ring);
     j->store->stats.failures++;
     return pg_refuse(j, j->conn->failed, "%s (%s)", j->conn->error.text, j->conn->sqlstate);
 }
@@ -135,15 +140,6 @@ void pg_commit_add_lock(struct pg_job *j, struct pg_rows *r)
     pgq_end(&q);
 }
 
-static int commit_fast_answered(struct pg_job *j)
-{
-    if (!j->conn->failed)
-        return pg_commit_decided(j);
-    if (pg_commit_is_trouble(j->conn))
-        return pg_commit_failed(j);
-    return pg_commit_judge(j);
-}
-
 /* The numbers tell whether an old session's events are new. */
 static void commit_add_check(struct pg_job *j)
 {
@@ -154,7 +150,7 @@ static void commit_add_check(struct pg_job *j)
     pg_rows_clear(&c->lock);
     for (size_t i = 0; i < req->count; i++) {
         const struct delta *d = req->deltas[i];
-        if (d->is_new)
+        if (d->is_new || c->verdicts[i] != VERDICT_WRITE)
             continue;
         pg_rows_begin(&c->lock);
         pg_rows_id(&c->lock, &d->session_id);
@@ -177,17 +173,7 @@ static void commit_add_check(struct pg_job *j)
     pgq_end(&q);
 }
 
-/* Nothing but events: what a token is. */
-static bool commit_is_events(const struct delta *d)
-{
-    return d->seq_last > 0 && !d->is_new && !d->meta && !d->core && !d->runs && !d->effects_new &&
-           !d->effects_done && !d->timers_set && !d->timers_done && !d->messages &&
-           !d->interrupts && !d->tasks_new && !d->tasks_done && !d->files && !d->usage &&
-           !d->withheld && !d->withheld_clear && !d->idempotency && !d->commands_done &&
-           !d->commands_new;
-}
-
-/* Whether all deltas are that, of the sessions of one owner. */
+/* Whether all deltas are events alone, of the sessions of one owner. */
 static bool commit_is_owned(const struct store_commit *req)
 {
     const struct id *owner = &req->deltas[0]->owner;
@@ -195,41 +181,27 @@ static bool commit_is_owned(const struct store_commit *req)
     if (id_is_zero(*owner))
         return false;
     for (size_t i = 0; i < req->count; i++)
-        if (!commit_is_events(req->deltas[i]) || !id_eq(req->deltas[i]->owner, *owner))
+        if (!rules_delta_is_events(req->deltas[i]) || !id_eq(req->deltas[i]->owner, *owner))
             return false;
     return true;
-}
-
-static int commit_owned_answered(struct pg_job *j)
-{
-    struct pg_commit *c = j->store->commit;
-
-    struct store_commit *req = pg_commit_of(j);
-
-    if (j->conn->failed)
-        return commit_fast_answered(j);
-    if (pgr_changed(j->conn, 0) != c->owned.count)
-        return pg_commit_judge(j);
-    for (size_t i = 0; i < req->count; i++)
-        pg_known_put(&j->store->known, req->deltas[i]);
-    return pg_commit_decided(j);
 }
 
 /* Events of one's own sessions, by one statement and with one lock. The rows of sessions are looked
  * at as far as they are not known (pg_known.h), and numbers as far as the session's row has them:
  * its owner gives each once, and rows that come again, after an outcome that was not known, are no
  * new ones for the primary key. */
-static int commit_owned(struct pg_job *j)
+static bool commit_fill_owned(struct pg_job *j)
 {
     struct store_commit *req = pg_commit_of(j);
     struct pg_commit *c = j->store->commit;
     struct pg_rows *r = &c->owned, *u = &c->unknown;
-    struct pgq q;
 
     pg_rows_clear(r);
     pg_rows_clear(u);
     for (size_t i = 0; i < req->count; i++) {
         const struct delta *d = req->deltas[i];
+        if (c->verdicts[i] != VERDICT_OWNED)
+            continue;
         pg_commit_event(r, d, STR_NULL);
         if (pg_known_has(&j->store->known, d))
             continue;
@@ -238,16 +210,23 @@ static int commit_owned(struct pg_job *j)
         pg_rows_i64(u, (int64_t)d->epoch);
         pg_rows_i64(u, d->seq_first);
     }
-    if (r->overflow)
-        return pg_commit_alone(j, 0);
-    c->rows = r->count;
-    pgq_start(&q, j->conn, u->count > 0 ? PG_EVENTS_OF_OWNER : PG_EVENTS_OF_KNOWN);
-    pg_rows_bind(r, &q);
-    pgq_id(&q, &req->deltas[0]->owner);
-    if (u->count > 0)
-        pg_rows_bind(u, &q);
+    c->rows += r->count;
+    return !r->overflow;
+}
+
+static void commit_add_owned(struct pg_job *j)
+{
+    struct pg_commit *c = j->store->commit;
+    struct pgq q;
+
+    if (c->owned.count == 0)
+        return;
+    pgq_start(&q, j->conn, c->unknown.count > 0 ? PG_EVENTS_OF_OWNER : PG_EVENTS_OF_KNOWN);
+    pg_rows_bind(&c->owned, &q);
+    pgq_id(&q, &pg_commit_of(j)->deltas[0]->owner);
+    if (c->unknown.count > 0)
+        pg_rows_bind(&c->unknown, &q);
     pgq_end(&q);
-    return pg_await(j, commit_owned_answered);
 }
 
 /* What the rows that a commit writes mean for what is known. */
@@ -255,26 +234,61 @@ static void commit_unknow(struct pg_job *j)
 {
     const struct store_commit *req = pg_commit_of(j);
 
+    for (size_t i = 0; i < req->count; i++)
+        if (!rules_delta_is_events(req->deltas[i]))
+            pg_known_forget(&j->store->known, req->deltas[i]->session_id);
+}
+
+/* Which way each delta is written. */
+static void commit_plan(struct pg_job *j)
+{
+    const struct store_commit *req = pg_commit_of(j);
+    struct pg_commit *c = j->store->commit;
+    struct pg_ring *ring = &j->store->ring;
+    bool owned = commit_is_owned(req);
+
+    commit_unknow(j);
+    pg_ring_plan(ring, &j->store->known, req);
+    for (int i = 0; i < ring->staged_count; i++)
+        c->verdicts[ring->staged[i].index] = VERDICT_SLOT;
     for (size_t i = 0; i < req->count; i++) {
-        const struct delta *d = req->deltas[i];
-        if (commit_is_events(d))
-            pg_known_follow(&j->store->known, d);
-        else
-            pg_known_forget(&j->store->known, d->session_id);
+        if (c->verdicts[i] != VERDICT_WRITE)
+            continue;
+        if (owned)
+            c->verdicts[i] = VERDICT_OWNED;
+        else if (rules_delta_is_events(req->deltas[i]))
+            pg_known_follow(&j->store->known, req->deltas[i]);
     }
+}
+
+static int commit_fast_answered(struct pg_job *j)
+{
+    const struct store_commit *req = pg_commit_of(j);
+    struct pg_commit *c = j->store->commit;
+
+    if (j->conn->failed)
+        return pg_commit_is_trouble(j->conn) ? pg_commit_failed(j) : pg_commit_judge(j);
+    if (c->is_slot_alone && pgr_changed(j->conn, 0) != 1)
+        return pg_commit_judge(j);
+    pg_ring_committed(&j->store->ring, &j->store->known);
+    for (size_t i = 0; i < req->count; i++)
+        if (c->verdicts[i] == VERDICT_OWNED)
+            pg_known_put(&j->store->known, req->deltas[i]);
+    return pg_commit_decided(j);
 }
 
 static int commit_fast(struct pg_job *j)
 {
     struct pg_commit *c = j->store->commit;
 
-    if (commit_is_owned(pg_commit_of(j)))
-        return commit_owned(j);
-    commit_unknow(j);
-    if (!pg_commit_fill(c, pg_commit_of(j)))
+    commit_plan(j);
+    if (!pg_commit_fill(c, pg_commit_of(j), &j->store->ring) || !commit_fill_owned(j))
         return pg_commit_alone(j, 0);
+    c->is_slot_alone = pg_ring_add(j, &c->slot, c->rows == 0);
+    c->rows += j->store->ring.staged_count;
     commit_add_check(j);
     pg_commit_add_parts(j);
+    commit_add_owned(j);
     if (j->conn->item_count == 0) /* nothing in any of them */
         return pg_commit_decided(j);
     return pg_await(j, commit_fast_answered);
@@ -307,6 +321,7 @@ int pg_commit_start(struct pg_job *j)
     for (size_t i = 0; i < req->count; i++)
         assert(!req->deltas[i]->is_new || (req->deltas[i]->meta && req->deltas[i]->core));
     commit_room(c, req);
+    pg_ring_undo(&j->store->ring);
     c->first = 0;
     c->end = req->count;
     j->catches = true;

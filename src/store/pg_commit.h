@@ -41,14 +41,17 @@ enum commit_part {
     PART_COUNT,
 };
 
-/* What is to be done with a delta. */
-enum verdict { VERDICT_WRITE, VERDICT_STANDS, VERDICT_REFUSE };
+/* What is to be done with a delta: its rows are written table by table; by the statement of an
+ * owner's events; into a slot (pg_ring.h); it stands; it is refused. */
+enum verdict { VERDICT_WRITE, VERDICT_OWNED, VERDICT_SLOT, VERDICT_STANDS, VERDICT_REFUSE };
 
 struct pg_commit {
     struct pg_rows parts[PART_COUNT];
     struct pg_rows lock, judge, keys, commands; /* to look at */
     struct pg_rows owned;                       /* events of one owner's sessions */
     struct pg_rows unknown;                     /* of these, the ones that are looked at */
+    struct pg_rows slot;                        /* what goes into one (pg_ring.h) */
+    struct pg_rows settle;                      /* sessions, as far as they are settled */
     struct table runs;                          /* run ids of one delta */
     struct packer *packer;
     struct arena packed; /* what it made for the rows under way */
@@ -58,6 +61,7 @@ struct pg_commit {
     size_t first, end; /* the deltas that are tried */
     int looked_from;   /* the statement of the batch that judges */
     int64_t rows;
+    bool is_slot_alone; /* nothing but a slot is written */
 };
 
 struct store_commit *pg_commit_of(struct pg_job *j);
@@ -66,9 +70,10 @@ struct store_commit *pg_commit_of(struct pg_job *j);
 
 /* The end of PG_EVENTS_INSERT and PG_EVENTS_OF_OWNER is the caller's. */
 void pg_commit_event(struct pg_rows *r, const struct delta *d, struct str packed);
-/* The rows of the deltas that are tried and not yet decided. False: too many bytes for one
- * statement. */
-bool pg_commit_fill(struct pg_commit *c, const struct store_commit *req);
+/* The rows of the deltas that are to be written, and of what is folded with them. False: too many
+ * bytes for one statement. */
+bool pg_commit_fill(struct pg_commit *c, const struct store_commit *req,
+                    const struct pg_ring *ring);
 /* Adds all statements that have rows to the batch. */
 void pg_commit_add_parts(struct pg_job *j);
 /* What was packed for rows: they have copies. */

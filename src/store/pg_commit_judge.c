@@ -98,8 +98,11 @@ static int commit_judged_answered(struct pg_job *j)
 {
     struct pg_commit *c = j->store->commit;
 
-    if (!j->conn->failed)
+    if (!j->conn->failed) {
+        for (size_t i = c->first; i < c->end; i++)
+            pg_ring_drop(&j->store->ring, pg_commit_of(j)->deltas[i]->session_id);
         return pg_commit_decided(j);
+    }
     if (pg_commit_is_trouble(j->conn))
         return pg_commit_failed(j);
     if (c->end - c->first > 1)
@@ -122,7 +125,7 @@ static int commit_judged(struct pg_job *j)
         commit_judge_keys(j, n++);
     if (c->commands.count > 0)
         commit_judge_commands(j, n);
-    if (!pg_commit_fill(c, pg_commit_of(j))) {
+    if (!pg_commit_fill(c, pg_commit_of(j), &j->store->ring)) {
         commit_refuse(j, c->first, ERR_TOO_LARGE, "too many bytes");
         return pg_commit_decided(j);
     }
@@ -165,6 +168,30 @@ static void commit_look_fill(struct pg_commit *c, const struct store_commit *req
         }
 }
 
+/* What the sessions have in slots, as far as memory knows: what a try before may have put there is
+ * judged, and then written elsewhere. */
+static void commit_add_settle(struct pg_job *j)
+{
+    const struct pg_ring *ring = &j->store->ring;
+    struct pg_commit *c = j->store->commit;
+    struct pg_rows *r = &c->settle;
+
+    pg_rows_clear(r);
+    for (size_t i = c->first; i < c->end; i++) {
+        const struct pg_ring_session *e =
+            pg_ring_find(ring, pg_commit_of(j)->deltas[i]->session_id);
+        if (!e)
+            continue;
+        pg_rows_begin(r);
+        pg_rows_id(r, &e->id);
+        pg_rows_i64(r, e->seq_last);
+    }
+    if (r->count == 0)
+        return;
+    pg_ring_add_settle(j, &ring->owner, r);
+    c->looked_from++;
+}
+
 int pg_commit_judge(struct pg_job *j)
 {
     struct store_commit *req = pg_commit_of(j);
@@ -172,6 +199,7 @@ int pg_commit_judge(struct pg_job *j)
     struct pgq q;
 
     commit_look_fill(c, req);
+    pg_ring_undo(&j->store->ring);
     for (size_t i = c->first; i < c->end; i++)
         c->verdicts[i] = VERDICT_WRITE;
     for (size_t i = 0; i < req->count; i++)
@@ -190,6 +218,7 @@ int pg_commit_judge(struct pg_job *j)
     }
     pg_conn_add(j->conn, PG_BEGIN);
     pg_commit_add_lock(j, &c->judge);
+    commit_add_settle(j);
     pgq_start(&q, j->conn, PG_COMMIT_JUDGE);
     pg_rows_bind(&c->judge, &q);
     pgq_end(&q);

@@ -403,7 +403,23 @@ void pg_commit_forget_packed(struct pg_commit *c)
     arena_init(&c->packed);
 }
 
-bool pg_commit_fill(struct pg_commit *c, const struct store_commit *req)
+/* What a session had in slots, as one row. */
+static void commit_fold(struct pg_commit *c, const struct pg_ring_session *e)
+{
+    struct pg_rows *r = &c->parts[PART_EVENTS];
+    struct str frames = {e->frames, e->bytes};
+    struct str packed = rules_pack_frames(c->packer, frames, &c->packed);
+
+    pg_rows_begin(r);
+    pg_rows_id(r, &e->id);
+    pg_rows_i64(r, e->seq_last);
+    pg_rows_i64(r, e->seq_first);
+    pg_rows_i64(r, e->at);
+    pg_rows_str(r, packed.p ? STR("") : frames);
+    pg_rows_packed(r, packed);
+}
+
+bool pg_commit_fill(struct pg_commit *c, const struct store_commit *req, const struct pg_ring *ring)
 {
     bool fits = true;
 
@@ -413,6 +429,12 @@ bool pg_commit_fill(struct pg_commit *c, const struct store_commit *req)
     for (size_t i = c->first; i < c->end; i++)
         if (c->verdicts[i] == VERDICT_WRITE)
             commit_delta(c, req->deltas[i]);
+    list_foreach(it, &ring->touched)
+    {
+        const struct pg_ring_session *e = container_of(it, struct pg_ring_session, touched);
+        if (e->folds && e->rows > 0)
+            commit_fold(c, e);
+    }
     for (int i = 0; i < PART_COUNT; i++) {
         fits = fits && !c->parts[i].overflow;
         c->rows += c->parts[i].count;

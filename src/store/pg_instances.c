@@ -12,6 +12,8 @@ static int instance_was_put(struct pg_job *j)
 
     if (p->must_exist && pgr_changed(j->conn, 0) == 0)
         return pg_refuse(j, ERR_NOT_FOUND, "the instance's row is gone");
+    if (!p->must_exist)
+        pg_ring_clear(&j->store->ring);
     return 0;
 }
 
@@ -31,7 +33,18 @@ int pg_instance_put_start(struct pg_job *j)
     pgq_i64(&q, p->row.sessions);
     pgq_i64(&q, p->lease_ms);
     pgq_end(&q);
+    if (!p->must_exist) /* it may have been there before */
+        pg_ring_add_end(j, &p->row.id);
     return pg_await(j, instance_was_put);
+}
+
+static int instance_removed(struct pg_job *j)
+{
+    const struct store_instance_remove *x = container_of(j->req, struct store_instance_remove, req);
+
+    if (id_eq(x->id, j->store->ring.owner))
+        pg_ring_clear(&j->store->ring);
+    return 0;
 }
 
 static int instance_locked(struct pg_job *j)
@@ -45,11 +58,12 @@ static int instance_locked(struct pg_job *j)
         return j->repeated ? 0 : pg_refuse(j, ERR_NOT_FOUND, "no such instance");
     if (x->expired_only && pgr_bool(&r))
         return pg_refuse(j, ERR_CONFLICT, "the instance's lease holds");
+    pg_ring_add_end(j, &x->id);
     pgq_start(&q, j->conn, PG_INSTANCE_DELETE);
     pgq_id(&q, &x->id);
     pgq_end(&q);
     pg_conn_add(j->conn, PG_COMMIT);
-    return pg_await(j, pg_finished);
+    return pg_await(j, instance_removed);
 }
 
 int pg_instance_remove_start(struct pg_job *j)

@@ -43,6 +43,13 @@ bool pg_known_has(const struct pg_known *k, const struct delta *d)
     return s && id_eq(k->owner, d->owner) && s->epoch == d->epoch && s->last < d->seq_first;
 }
 
+int64_t pg_known_last(const struct pg_known *k, struct id session)
+{
+    const struct pg_known_session *s = known_find(k, session);
+
+    return s ? s->last : 0;
+}
+
 void pg_known_put(struct pg_known *k, const struct delta *d)
 {
     struct pg_known_session *s;

@@ -59,6 +59,28 @@ static int events_corrupt(struct pg_job *j, const struct store_events_read *e,
                      (long long)row->seq_first, (long long)row->seq_last);
 }
 
+/* The rows of the n-th statement, behind those that are there, as far as they go on where those
+ * end; *limit: the events that are still wanted. */
+static int events_append(struct pg_job *j, int n, struct event_row ***tail, int64_t *limit)
+{
+    struct store_events_read *e = container_of(j->req, struct store_events_read, req);
+    struct pgr r;
+
+    for (pgr_open(&r, j->conn, n); *limit > 0 && pgr_next(&r);) {
+        struct event_row *row = arena_alloc(&j->req->arena, sizeof(*row));
+        *row = (struct event_row){.next = NULL};
+        row->seq_first = pgr_i64(&r);
+        row->seq_last = pgr_i64(&r);
+        row->frames = pgr_text(&r, &j->req->arena);
+        if (!row->frames.p || !rules_frames_are_whole(row->seq_first, row->seq_last, row->frames))
+            return events_corrupt(j, e, row);
+        **tail = row;
+        *tail = &row->next;
+        *limit -= row->seq_last - (e->after >= row->seq_first ? e->after : row->seq_first - 1);
+    }
+    return 0;
+}
+
 static int events_read(struct pg_job *j)
 {
     struct store_events_read *e = container_of(j->req, struct store_events_read, req);
@@ -71,18 +93,13 @@ static int events_read(struct pg_job *j)
         return pg_refuse(j, ERR_NOT_FOUND, "no such session");
     e->last_seq = pgr_i64(&r);
     e->first_seq_held = pgr_i64(&r);
-    for (pgr_open(&r, j->conn, 1); limit > 0 && pgr_next(&r);) {
-        struct event_row *row = arena_alloc(&j->req->arena, sizeof(*row));
-        row->seq_first = pgr_i64(&r);
-        row->seq_last = pgr_i64(&r);
-        row->frames = pgr_text(&r, &j->req->arena);
-        if (!row->frames.p || !rules_frames_are_whole(row->seq_first, row->seq_last, row->frames))
-            return events_corrupt(j, e, row);
-        *tail = row;
-        tail = &row->next;
-        limit -= row->seq_last - (e->after >= row->seq_first ? e->after : row->seq_first - 1);
-    }
-    return 0;
+    int64_t stored = pgr_i64(&r);
+    int status = events_append(j, 1, &tail, &limit);
+    /* The newest are elsewhere; there is nothing between, unless bytes_max cut it off. */
+    struct event_row *last = e->rows ? container_of(tail, struct event_row, next) : NULL;
+    if (status < 0 || (last ? last->seq_last : e->after) < stored)
+        return status;
+    return events_append(j, 2, &tail, &limit);
 }
 
 int pg_events_start(struct pg_job *j)
@@ -101,6 +118,10 @@ int pg_events_start(struct pg_job *j)
     pgq_i64(&q, e->after);
     pgq_i64(&q, read_limit(e->limit));
     pgq_i64(&q, bytes > 0 ? (int64_t)bytes : 1);
+    pgq_end(&q);
+    pgq_start(&q, j->conn, PG_RING_READ);
+    pgq_id(&q, &e->session_id);
+    pgq_i64(&q, e->after);
     pgq_end(&q);
     return pg_await(j, events_read);
 }

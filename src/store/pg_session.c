@@ -474,6 +474,11 @@ static int load_claim(struct pg_job *j)
         return pg_refuse(j, ERR_STALE, "another instance has the session");
     l->row.owner = l->claim_for;
     l->row.epoch++;
+    pg_ring_drop(&j->store->ring, l->id);
+    pgq_start(&q, j->conn, PG_RING_FORGET);
+    pgq_id(&q, &l->claim_for);
+    pgq_id(&q, &l->id);
+    pgq_end(&q);
     pgq_start(&q, j->conn, PG_SESSION_CLAIM);
     pgq_id(&q, &l->id);
     pgq_id(&q, &l->claim_for);
@@ -506,26 +511,47 @@ int pg_session_load_start(struct pg_job *j)
 
 /* ---- giving up, deleting ---- */
 
+static int session_released(struct pg_job *j)
+{
+    const struct store_session_release *x = container_of(j->req, struct store_session_release, req);
+
+    for (size_t i = 0; i < x->count; i++)
+        pg_ring_drop(&j->store->ring, x->ids[i]);
+    return 0;
+}
+
 int pg_session_release_start(struct pg_job *j)
 {
     struct store_session_release *x = container_of(j->req, struct store_session_release, req);
-    struct pg_rows ids;
+    struct pg_rows ids, all;
     struct pgq q;
 
     if (x->count == 0)
         return 0;
     pg_rows_init(&ids, PG_SESSION_RELEASE, "u");
+    pg_rows_init(&all, PG_RING_SETTLE, "ui");
     for (size_t i = 0; i < x->count; i++) {
         pg_rows_begin(&ids);
         pg_rows_id(&ids, &x->ids[i]);
+        pg_rows_begin(&all);
+        pg_rows_id(&all, &x->ids[i]);
+        pg_rows_i64(&all, INT64_MAX); /* whatever is there: it is not known here alone */
         pg_known_forget(&j->store->known, x->ids[i]);
     }
+    pg_ring_add_settle(j, &x->instance, &all);
+    pg_rows_deinit(&all);
     pgq_start(&q, j->conn, PG_SESSION_RELEASE);
     pg_rows_bind(&ids, &q);
     pgq_id(&q, &x->instance);
     pgq_end(&q);
     pg_rows_deinit(&ids);
-    return pg_await(j, pg_finished);
+    return pg_await(j, session_released);
+}
+
+static int session_deleted(struct pg_job *j)
+{
+    pg_ring_drop(&j->store->ring, container_of(j->req, struct store_session_delete, req)->id);
+    return 0;
 }
 
 static int session_delete_locked(struct pg_job *j)
@@ -545,7 +571,8 @@ static int session_delete_locked(struct pg_job *j)
         row.meta.stored_only = pgr_bool(&r);
     }
     if (!found || (d->workspace.p && !str_eq(d->workspace, row.meta.workspace)))
-        return j->repeated && !found ? 0 : pg_refuse(j, ERR_NOT_FOUND, "no such session");
+        return j->repeated && !found ? session_deleted(j)
+                                     : pg_refuse(j, ERR_NOT_FOUND, "no such session");
     if (d->expected_version > 0 && d->expected_version != row.version)
         return pg_refuse(j, ERR_STALE, "the session is at version %lld, not %lld",
                          (long long)row.version, (long long)d->expected_version);
@@ -556,7 +583,7 @@ static int session_delete_locked(struct pg_job *j)
     pgq_id(&q, &d->id);
     pgq_end(&q);
     pg_conn_add(j->conn, PG_COMMIT);
-    return pg_await(j, pg_finished);
+    return pg_await(j, session_deleted);
 }
 
 int pg_session_delete_start(struct pg_job *j)

@@ -5,6 +5,7 @@
 #include "store/pg_sql_hooks.h"
 #include "store/pg_sql_interrupts.h"
 #include "store/pg_sql_portable.h"
+#include "store/pg_sql_ring.h"
 #include "store/pg_sql_rows.h"
 #include "store/pg_sql_schedules.h"
 #include "store/rules.h"
@@ -22,23 +23,27 @@
 #define SINCE_S EVENTS_SINCE("s")
 #define SINCE_L EVENTS_SINCE("l")
 
-#define LAST_SEQ(s)                                                                                \
+/* The last number of a session that stands elsewhere than in event_ring. */
+#define LAST_STORED(s)                                                                             \
     "GREATEST(" s ".last_seq, (SELECT e.seq_last FROM session_events AS e"                         \
     " WHERE e.session_id = " s ".id AND " EVENTS_SINCE(s) " ORDER BY e.seq_last DESC LIMIT 1))"
-
-#define LAST_SEQ_S LAST_SEQ("s")
+#define LAST_STORED_S LAST_STORED("s")
+/* Of all. */
+#define LAST_SEQ(s, ring) "GREATEST(" LAST_STORED(s) ", " ring(s) ")"
+#define LAST_SEQ_S        LAST_SEQ("s", RING_LAST)
 
 /* As session_columns() of pg_session.c reads them. */
 #define WAITING_OF(s) "coalesce(" s ".waiting_packed, textsend(" s ".waiting))"
-#define SESSION_COLUMNS(s)                                                                         \
+#define SESSION_COLUMNS(s, ring)                                                                   \
     s ".id, " s ".created_at, " s ".status, " s ".name, " s ".group_id, " s ".user_id, " s         \
       ".tags, " s ".workflow_id, " s ".version, " s ".epoch, " s ".busy, " s ".stored_only, " s    \
       ".reason, " s ".workflow_version, " LAST_SEQ(                                                \
-          s) ", " s ".started_at, " s ".ended_at, " s ".updated_at, " s ".output, " s ".error, " s \
-             ".node_statuses::text, " WAITING_OF(s) ", " s ".usage, " s ".vars, " s                \
-                                                    ".workspace, " s ".owner, " s                  \
-                                                    ".parent_session, " s ".parent_seq, " s        \
-                                                    ".parent_run, " s ".core_packed"
+          s, ring) ", " s ".started_at, " s ".ended_at, " s ".updated_at, " s ".output, " s        \
+                   ".error, " s                                                                    \
+                   ".node_statuses::text, " WAITING_OF(s) ", " s ".usage, " s ".vars, " s          \
+                                                          ".workspace, " s ".owner, " s            \
+                                                          ".parent_session, " s ".parent_seq, " s  \
+                                                          ".parent_run, " s ".core_packed"
 #define DETAIL_COLUMNS(s)                                                                          \
     "d.session_id IS NOT NULL, d.input, d.metadata, d.settings, d.thread_configs,"                 \
     " d.workflow_state, d.budget, d.checksum, (SELECT v.checksum FROM workflows AS f CROSS JOIN"   \
@@ -49,7 +54,7 @@
 
 #define SESSION_DETAILS_S SESSION_DETAILS("s")
 #define DETAIL_COLUMNS_S  DETAIL_COLUMNS("s")
-#define SESSION_WHOLE     SESSION_COLUMNS("s") ", " DETAIL_COLUMNS_S ", d.graph"
+#define SESSION_WHOLE     SESSION_COLUMNS("s", RING_LAST) ", " DETAIL_COLUMNS_S ", d.graph"
 
 /* A page: $1 workspace, $2 where the list ends (excluded), $3 $4 where the page begins (excluded),
  * then the filters (NULL: any) $5 status, $6 workflow, $7 group, $8 user, $9 tag, $10 part of name
@@ -59,7 +64,7 @@
     "SELECT " columns " FROM sessions AS s WHERE s.workspace = $1::text " condition                \
     " AND s.created_at " bound " $2::bigint AND (s.created_at, s.key) " beyond                     \
     " ($3::bigint, $4::bigint) ORDER BY s.created_at " way ", s.key " way
-#define PAGE_COLUMNS SESSION_COLUMNS("p") ", " DETAIL_COLUMNS("p")
+#define PAGE_COLUMNS SESSION_COLUMNS("p", RING_LAST_OF_PAGE) ", " DETAIL_COLUMNS("p")
 #define PAGE_DETAILS SESSION_DETAILS("p")
 #define PAGE_LIMIT   TEXT_OF(STORE_EXAMINED_MAX)
 #define PAGE_FILTERS                                                                               \
@@ -71,7 +76,7 @@
     " AND ($12::text[] IS NULL OR NOT EXISTS (SELECT FROM session_details AS x CROSS JOIN"         \
     " unnest($12::text[], $13::text[]) AS m (path, value) WHERE x.session_id = w.id"               \
     " AND NOT sluice_metadata_has(x.metadata, m.path, m.value)))"
-#define SESSIONS_PAGE_HEAD "SELECT p.key, " PAGE_COLUMNS " FROM (SELECT w.* FROM ("
+#define SESSIONS_PAGE_HEAD RING_LASTS "SELECT p.key, " PAGE_COLUMNS " FROM (SELECT w.* FROM ("
 #define SESSIONS_PAGE_TAIL(way)                                                                    \
     " LIMIT " PAGE_LIMIT ") AS w" PAGE_FILTERS " LIMIT $11::bigint) AS p" PAGE_DETAILS             \
     " ORDER BY p.created_at " way ", p.key " way
@@ -176,7 +181,7 @@
 
 /* The longest ago first; those that another instance tidies up are its own. */
 #define ENDED(which)                                                                               \
-    "SELECT s.id, " LAST_SEQ_S ", (SELECT count(*) FROM (SELECT FROM session_events AS e"          \
+    "SELECT s.id, " LAST_STORED_S ", (SELECT count(*) FROM (SELECT FROM session_events AS e"       \
     " WHERE e.session_id = s.id AND " SINCE_S " LIMIT $3::bigint) AS n), s.folded_seq"             \
     " FROM sessions AS s WHERE " which " AND s.ended_at > 0 AND s.ended_at < $1::bigint"           \
     " ORDER BY s.ended_at LIMIT $2::bigint FOR NO KEY UPDATE OF s SKIP LOCKED"
@@ -427,21 +432,24 @@ const char *const pg_sql_texts[PG_SQL_COUNT] = {
      * locked, instead of each session's. Numbers must be beyond those of the session's last step;
      * of events since, the owner gives each once. */
     [PG_EVENTS_OF_OWNER] =
-        "WITH i AS MATERIALIZED (SELECT o.id FROM instances AS o WHERE o.id = $6::uuid FOR KEY"
+        "WITH w AS (WITH i AS MATERIALIZED (SELECT o.id FROM instances AS o WHERE o.id = $6::uuid "
+        "FOR KEY"
         " SHARE OF o) INSERT INTO session_events (session_id, seq_last, seq_first, at, frames)"
         " SELECT unnest($1::uuid[]), unnest($2::bigint[]), unnest($3::bigint[]),"
         " unnest($4::bigint[]), unnest($5::text[]) WHERE (SELECT count(*) FROM i CROSS JOIN"
         " unnest($7::uuid[], $8::bigint[], $9::bigint[]) AS k (id, epoch, first) CROSS JOIN"
         " LATERAL (SELECT FROM sessions AS o WHERE o.id = k.id AND o.owner = i.id"
         " AND o.epoch <= k.epoch AND o.last_seq < k.first OFFSET 0) AS s)"
-        " = cardinality($7::uuid[])",
+        " = cardinality($7::uuid[]) RETURNING 1)"
+        " SELECT sluice_expect(count(*) = cardinality($1::uuid[])) FROM w",
     /* The same when none is looked at (pg_known.h). */
     [PG_EVENTS_OF_KNOWN] =
-        "INSERT INTO session_events (session_id, seq_last, seq_first, at, frames)"
+        "WITH w AS (INSERT INTO session_events (session_id, seq_last, seq_first, at, frames)"
         " SELECT unnest($1::uuid[]), unnest($2::bigint[]), unnest($3::bigint[]),"
         " unnest($4::bigint[]), unnest($5::text[])"
-        " FROM (SELECT FROM instances AS o WHERE o.id = $6::uuid FOR KEY SHARE OF o) AS i",
-    [PG_RUNS_UPSERT] = RUNS_ROWS(PG_OF_ARRAYS),
+        " FROM (SELECT FROM instances AS o WHERE o.id = $6::uuid FOR KEY SHARE OF o) AS i"
+        " RETURNING 1) SELECT sluice_expect(count(*) = cardinality($1::uuid[])) FROM w",
+    PG_SQL_RING[PG_RUNS_UPSERT] = RUNS_ROWS(PG_OF_ARRAYS),
     [PG_RUNS_UPSERT_ONE] = RUNS_ROWS(PG_OF_VALUES),
     [PG_EFFECTS_INSERT] =
         "INSERT INTO effects (session_id, run_id, kind, request) SELECT unnest($1::uuid[]),"
@@ -609,7 +617,8 @@ const char *const pg_sql_texts[PG_SQL_COUNT] = {
     /* What hangs on one */
     [PG_EVENTS_BOUNDS] = "SELECT " LAST_SEQ_S ", GREATEST(abs(s.folded_seq), (SELECT e.seq_first"
                          " FROM session_events AS e WHERE e.session_id = s.id AND " SINCE_S
-                         " ORDER BY e.seq_last LIMIT 1)) FROM sessions AS s WHERE s.id = $1::uuid",
+                         " ORDER BY e.seq_last LIMIT 1)), " LAST_STORED_S
+                         " FROM sessions AS s WHERE s.id = $1::uuid",
     /* The sum stands in no index: rows are read until it is passed, at most $3 of them. */
     [PG_EVENTS_READ] =
         "SELECT r.seq_first, r.seq_last, r.frames FROM (SELECT e.seq_first, e.seq_last,"
@@ -928,11 +937,10 @@ const char *const pg_sql_texts[PG_SQL_COUNT] = {
         " WHERE n.n > $2::bigint LIMIT $3::bigint)) AND m.tier = 2",
     [PG_MEMORY_DELETE] = "DELETE FROM memories AS m WHERE m.workspace = $1::text"
                          " AND (m.id = $2::uuid OR m.source_id = $2)",
-    [PG_CHILDREN] =
-        "SELECT " SESSION_COLUMNS("s") ", " DETAIL_COLUMNS_S " FROM sessions AS s" SESSION_DETAILS_S
-                                       " WHERE s.parent_session = $1::uuid"
-                                       " AND s.parent_run IS NOT NULL ORDER BY s.id"
-                                       " LIMIT $2::bigint",
+    [PG_CHILDREN] = RING_LASTS "SELECT " SESSION_COLUMNS(
+        "s", RING_LAST_OF_PAGE) ", " DETAIL_COLUMNS_S " FROM sessions AS s" SESSION_DETAILS_S
+                                " WHERE s.parent_session = $1::uuid"
+                                " AND s.parent_run IS NOT NULL ORDER BY s.id LIMIT $2::bigint",
 
     [PG_API_KEYS_LIST] =
         "SELECT k.id, k.workspace, k.name, k.role, k.prefix, k.hash, k.created_at, k.last_used_at,"

@@ -18,11 +18,12 @@
         " + (SELECT coalesce(sum(octet_length(f.content)), 0) FROM session_files AS f"             \
         " WHERE f.session_id = s.id))::bigint"                                                     \
         " FROM sessions AS s WHERE s.id = $1::uuid AND ($2::text IS NULL OR s.workspace = $2)",    \
-    [PG_EXPORT_EVENTS] = "SELECT e.seq_first, e.seq_last,"                                         \
-                         " coalesce(e.frames_packed, textsend(e.frames)) FROM session_events AS e" \
-                         " WHERE e.session_id = $1::uuid AND e.at >="                              \
-                         " (SELECT s.created_at - 86400000 FROM sessions AS s WHERE s.id = $1)"    \
-                         " ORDER BY e.seq_last",                                                   \
+    [PG_EXPORT_EVENTS] =                                                                           \
+        "SELECT q.seq_first, q.seq_last, q.frames FROM ((SELECT e.seq_first, e.seq_last,"          \
+        " coalesce(e.frames_packed, textsend(e.frames)) AS frames FROM session_events AS e"        \
+        " WHERE e.session_id = $1::uuid AND e.at >="                                               \
+        " (SELECT s.created_at - 86400000 FROM sessions AS s WHERE s.id = $1))"                    \
+        " UNION ALL (" RING_ROWS ")) AS q ORDER BY q.seq_last",                                    \
     [PG_EXPORT_MESSAGES] =                                                                         \
         "SELECT m.created_at, m.seq, m.message_id, m.run_id, m.node_id, m.role, m.agent_id,"       \
         " m.finish_reason, m.token_count, m.content, m.thinking, m.tool_calls"                     \

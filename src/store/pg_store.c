@@ -386,6 +386,7 @@ static void store_handle_closed(uv_handle_t *handle)
     void *data = s->closed_data;
     pg_commit_destroy(s->commit);
     pg_known_deinit(&s->known);
+    pg_ring_deinit(&s->ring);
     free(s->workers);
     free(s->url);
     free(s);
@@ -469,6 +470,7 @@ static struct pg_store *store_create(uv_loop_t *loop, const char *url, int reade
     s->url = mem_strdup(url);
     s->commit = pg_commit_create();
     pg_known_init(&s->known);
+    pg_ring_init(&s->ring);
     s->write_wait_ms = PG_WRITE_WAIT_MS;
     s->read_wait_ms = PG_READ_WAIT_MS;
     list_init(&s->writes);

@@ -24,6 +24,7 @@
 #include "store/keys.h"
 #include "store/pg_conn.h"
 #include "store/pg_known.h"
+#include "store/pg_ring.h"
 #include "store/rules.h"
 #include "store/store.h"
 #include "store/store_audit.h"
@@ -83,6 +84,7 @@ struct pg_store {
     uv_async_t wake; /* something is in done that no callback of ours will come by */
     struct pg_commit *commit;
     struct pg_known known;
+    struct pg_ring ring;
     struct store_stats stats;
     unsigned write_wait_ms, read_wait_ms; /* PG_…_WAIT_MS; tests wait less */
     uint64_t partitions_ms;               /* uv_now() when partitions were last looked after */
@@ -176,6 +178,14 @@ void pg_run_columns(struct pgr *r, struct arena *a, struct run_row *row);
 void pg_file_columns(struct pgr *r, struct arena *a, struct file_row *row);
 
 struct pg_rows;
+/* The statements of what pg_ring_plan() found; `alone` when there is nothing else to write. Whether
+ * it is nothing but one PG_RING_PUT. (pg_ring_sql.c) */
+bool pg_ring_add(struct pg_job *j, struct pg_rows *slot, bool alone);
+/* Of the sessions in `rows` (their ids, and up to which seq; NULL: of all), what the instance has
+ * in slots goes to session_events; a statement of the batch. */
+void pg_ring_add_settle(struct pg_job *j, const struct id *instance, struct pg_rows *rows);
+/* The slots of an instance whose row is held: folded, and gone; three statements. */
+void pg_ring_add_end(struct pg_job *j, const struct id *instance);
 /* A session that is made, and the texts that hang on it; what is changed of these. */
 #define PG_SESSION_TYPES      "utiibtttttiuuiubttiiiitttttttyiy"
 #define PG_DETAILS_TYPES      "utttttttt"

@@ -99,6 +99,15 @@ struct str rules_workspace(struct str workspace)
     return workspace.p ? workspace : STR(STORE_WORKSPACE_DEFAULT);
 }
 
+bool rules_delta_is_events(const struct delta *d)
+{
+    return d->seq_last > 0 && !d->is_new && !d->meta && !d->core && !d->runs && !d->effects_new &&
+           !d->effects_done && !d->timers_set && !d->timers_done && !d->messages &&
+           !d->interrupts && !d->tasks_new && !d->tasks_done && !d->files && !d->usage &&
+           !d->withheld && !d->withheld_clear && !d->idempotency && !d->commands_done &&
+           !d->commands_new;
+}
+
 bool rules_frames_are_whole(int64_t seq_first, int64_t seq_last, struct str frames)
 {
     int64_t count = 1;

@@ -39,6 +39,8 @@ bool rules_workflow_matches(const struct store_workflow_list *l, const struct wo
 /* A session that may be deleted only by force: it runs, or could go on. */
 bool rules_session_is_live(const struct session_row *row);
 struct str rules_workspace(struct str workspace); /* NULL: the default one */
+/* Whether a delta has nothing but events: what a token is. */
+bool rules_delta_is_events(const struct delta *d);
 /* Frames that a row of events holds when it is whole. */
 bool rules_frames_are_whole(int64_t seq_first, int64_t seq_last, struct str frames);
 /* The row without its token_stream frames: rows that are whole again, ascending; NULL: nothing is

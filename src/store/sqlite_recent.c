@@ -285,11 +285,7 @@ int sqlite_recent_forget(struct sqlite_db *db, int64_t key)
 
 bool sqlite_recent_fits(const struct delta *d)
 {
-    return d->seq_last > 0 && d->events.len <= RING_FRAMES_MAX && !d->is_new && !d->meta &&
-           !d->core && !d->runs && !d->effects_new && !d->effects_done && !d->timers_set &&
-           !d->timers_done && !d->messages && !d->interrupts && !d->tasks_new && !d->tasks_done &&
-           !d->files && !d->usage && !d->withheld && !d->withheld_clear && !d->idempotency &&
-           !d->commands_done && !d->commands_new;
+    return d->events.len <= RING_FRAMES_MAX && rules_delta_is_events(d);
 }
 
 /* NULL and 0: no session that this delta simply goes on with. */
