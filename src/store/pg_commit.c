@@ -64,7 +64,7 @@ struct pg_commit *pg_commit_create(void)
         c->parts[i].ones = commit_parts[i].ones;
     }
     pg_rows_init(&c->lock, PG_COMMIT_CHECK, "uiii");
-    pg_rows_init(&c->judge, PG_COMMIT_JUDGE, "uiity");
+    pg_rows_init(&c->judge, PG_COMMIT_JUDGE, "uiityt");
     pg_rows_init(&c->keys, PG_COMMIT_KEYS_TAKEN, "tt");
     pg_rows_init(&c->commands, PG_COMMIT_COMMANDS, "uu");
     pg_rows_init(&c->owned, PG_EVENTS_OF_OWNER, "uiiit");

@@ -15,9 +15,10 @@
  *
  *     a session that is released, an instance that goes or comes    settled, in that transaction
  *     a commit that is looked at one by one                         settled as far as memory has it
- *     a claim                                                       what slots have of it is voided
+ *     a session that is claimed, or deleted                         what slots have of it is voided
  *
- * The slots hang on their instance's row. Whoever takes that away has folded and deleted them
+ * The slots are this process's alone: an instance's row that is made, or made again, begins without
+ * any. They hang on that row. Whoever takes that away has folded and deleted them
  * before in the same transaction: so an owner that was held for dead finds no slot, and writes
  * nothing.
  *

@@ -87,6 +87,16 @@ void pg_ring_add_settle(struct pg_job *j, const struct id *instance, struct pg_r
     pgq_end(&q);
 }
 
+void pg_ring_add_forget(struct pg_job *j, const struct id *instance, const struct id *session)
+{
+    struct pgq q;
+
+    pgq_start(&q, j->conn, PG_RING_FORGET);
+    pgq_id(&q, instance);
+    pgq_id(&q, session);
+    pgq_end(&q);
+}
+
 void pg_ring_add_end(struct pg_job *j, const struct id *instance)
 {
     struct pgq q;

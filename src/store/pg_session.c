@@ -475,10 +475,7 @@ static int load_claim(struct pg_job *j)
     l->row.owner = l->claim_for;
     l->row.epoch++;
     pg_ring_drop(&j->store->ring, l->id);
-    pgq_start(&q, j->conn, PG_RING_FORGET);
-    pgq_id(&q, &l->claim_for);
-    pgq_id(&q, &l->id);
-    pgq_end(&q);
+    pg_ring_add_forget(j, &l->claim_for, &l->id);
     pgq_start(&q, j->conn, PG_SESSION_CLAIM);
     pgq_id(&q, &l->id);
     pgq_id(&q, &l->claim_for);
@@ -579,6 +576,7 @@ static int session_delete_locked(struct pg_job *j)
     if (d->terminal_only && rules_session_is_live(&row))
         return pg_refuse(j, ERR_CONFLICT, "the session has not ended: it is %.*s",
                          STR_FMT(row.core.status));
+    pg_ring_add_forget(j, &j->store->ring.owner, &d->id);
     pgq_start(&q, j->conn, PG_SESSION_DELETE);
     pgq_id(&q, &d->id);
     pgq_end(&q);

@@ -353,14 +353,19 @@ const char *const pg_sql_texts[PG_SQL_COUNT] = {
         " WHERE o.id = $1::uuid FOR NO KEY UPDATE OF o) AS s WHERE s.epoch <= $2::bigint"
         " AND NOT EXISTS (SELECT FROM session_events AS e WHERE e.session_id = $1::uuid"
         " AND e.seq_last >= $3::bigint AND " SINCE_S " AND e.at <= $4::bigint + 86400000 OFFSET 0)",
+    /* The same is also what was settled (pg_ring.h): then it stands in a row among others. */
     [PG_COMMIT_JUDGE] =
         "SELECT d.n, s.epoch, EXISTS (SELECT FROM session_events AS e WHERE e.session_id = d.id"
         " AND e.seq_last = d.last AND " SINCE_S " AND e.seq_first = d.first AND e.frames = d.frames"
-        " AND e.frames_packed IS NOT DISTINCT FROM d.packed OFFSET 0),"
+        " AND e.frames_packed IS NOT DISTINCT FROM d.packed OFFSET 0)"
+        " OR EXISTS (SELECT FROM session_events AS e"
+        " WHERE e.session_id = d.id AND e.seq_last >= d.last AND e.seq_first <= d.first"
+        " AND " SINCE_S " AND position(E'\\n' || d.plain || E'\\n' IN"
+        " E'\\n' || e.frames || E'\\n') > 0 OFFSET 0),"
         " EXISTS (SELECT FROM session_events AS e WHERE e.session_id = d.id"
         " AND e.seq_last >= d.first AND e.seq_first <= d.last AND " SINCE_S " OFFSET 0)"
         " FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::text[],"
-        " $5::bytea[]) WITH ORDINALITY AS d (id, first, last, frames, packed, n)"
+        " $5::bytea[], $6::text[]) WITH ORDINALITY AS d (id, first, last, frames, packed, plain, n)"
         " CROSS JOIN LATERAL (SELECT o.epoch, o.created_at FROM sessions AS o"
         " WHERE o.id = d.id OFFSET 0) AS s",
     [PG_COMMIT_KEYS_TAKEN] =

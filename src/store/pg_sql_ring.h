@@ -31,30 +31,23 @@
     "UPDATE event_ring SET at = $3::bigint, session_ids = $4::uuid[], firsts = $5::bigint[],"      \
     " lasts = $6::bigint[], frames = $7::text[] WHERE owner = $1::uuid AND slot = $2::bigint"
 
+/* A dead owner is kept from PG_RING_GROW by the reference to its row, and from folding by
+ * PG_RING_HOLD. PG_RING_FORGET: a session comes or goes, and what is under its id is another's. */
 #define PG_SQL_RING                                                                                \
     [PG_RING_PUT] = RING_PUT,                                                                      \
     [PG_RING_PUT_EXPECT] =                                                                         \
-        "WITH w AS (" RING_PUT                                                                     \
-        " RETURNING 1) SELECT sluice_expect(count(*) = 1) FROM w", /* The reference to the         \
-                                                                      instance's row is what keeps \
-                                                                      a dead owner from it. */     \
-        [PG_RING_GROW] = "INSERT INTO event_ring (owner, slot) SELECT $1::uuid, n"                 \
-                         " FROM generate_series($2::bigint, $3::bigint - 1) AS n",                 \
+        "WITH w AS (" RING_PUT " RETURNING 1) SELECT sluice_expect(count(*) = 1) FROM w",          \
+    [PG_RING_GROW] = "INSERT INTO event_ring (owner, slot) SELECT $1::uuid, n"                     \
+                     " FROM generate_series($2::bigint, $3::bigint - 1) AS n",                     \
     [PG_RING_SHRINK] = "DELETE FROM event_ring WHERE owner = $1::uuid AND slot >= $2::bigint",     \
     [PG_RING_LOCK] = "SELECT r.slot FROM event_ring AS r WHERE r.owner = $1::uuid"                 \
                      " ORDER BY r.slot FOR UPDATE OF r",                                           \
-    [PG_RING_SETTLE] =                                                                             \
-        "SELECT sluice_ring_settle($1::uuid, $2::uuid[], $3::bigint[])", /* What is folded is      \
-                                                                            folded by its owner.   \
-                                                                          */                       \
-        [PG_RING_HOLD] = "SELECT sluice_expect(count(*) = 1) FROM"                                 \
-                         " (SELECT FROM instances AS o WHERE o.id = $1::uuid FOR KEY SHARE OF o) " \
-                         "AS i", /* A session that comes anew: what there was under its id before  \
-                                    is another's. */                                               \
-        [PG_RING_FORGET] =                                                                         \
-            "UPDATE event_ring SET session_ids = array_replace(session_ids, $2::uuid,"             \
-            " '00000000-0000-0000-0000-000000000000') WHERE owner = $1::uuid"                      \
-            " AND $2 = ANY (session_ids)",                                                         \
+    [PG_RING_SETTLE] = "SELECT sluice_ring_settle($1::uuid, $2::uuid[], $3::bigint[])",            \
+    [PG_RING_HOLD] = "SELECT sluice_expect(count(*) = 1) FROM (SELECT FROM instances AS o"         \
+                     " WHERE o.id = $1::uuid FOR KEY SHARE OF o) AS i",                            \
+    [PG_RING_FORGET] = "UPDATE event_ring SET session_ids = array_replace(session_ids, $2::uuid,"  \
+                       " '00000000-0000-0000-0000-000000000000') WHERE owner = $1::uuid"           \
+                       " AND $2 = ANY (session_ids)",                                              \
     [PG_RING_READ] = RING_ROWS " AND u.last > $2::bigint ORDER BY u.first",
 
 #endif

@@ -184,6 +184,8 @@ bool pg_ring_add(struct pg_job *j, struct pg_rows *slot, bool alone);
 /* Of the sessions in `rows` (their ids, and up to which seq; NULL: of all), what the instance has
  * in slots goes to session_events; a statement of the batch. */
 void pg_ring_add_settle(struct pg_job *j, const struct id *instance, struct pg_rows *rows);
+/* What the instance's slots have of the session is void: it comes, or goes. */
+void pg_ring_add_forget(struct pg_job *j, const struct id *instance, const struct id *session);
 /* The slots of an instance whose row is held: folded, and gone; three statements. */
 void pg_ring_add_end(struct pg_job *j, const struct id *instance);
 /* A session that is made, and the texts that hang on it; what is changed of these. */

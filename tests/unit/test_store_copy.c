@@ -413,17 +413,6 @@ static void a_store_in_use_is_not_copied(void **state)
 
 /* ---- PostgreSQL ---- */
 
-/* pg_rig_create() gives libpq's words; this is the same as a URL. */
-static void pg_url(const char *words, char *out, size_t n)
-{
-    const char *server = pg_rig_server(), *host = strstr(server, "://") + 3;
-    size_t to_path = (size_t)(host - server) + strcspn(host, "/?");
-    const char *query = strchr(server, '?');
-
-    snprintf(out, n, "%.*s/%s%s", (int)to_path, server, strrchr(words, '=') + 1,
-             query ? query : "");
-}
-
 static void there_and_back(void **state)
 {
     struct two *t = *state;
@@ -432,7 +421,7 @@ static void there_and_back(void **state)
     struct errbuf e = {""};
 
     pg_rig_create(words, sizeof(words), true); /* the copy migrates it */
-    pg_url(words, url, sizeof(url));
+    pg_rig_as_url(words, url, sizeof(url));
     migrate(t->from);
     fill(t->from);
     copy_well(t->from_url, url);
@@ -450,7 +439,7 @@ static void there_and_back(void **state)
 
     char other[512], other_url[512];
     pg_rig_create(other, sizeof(other), false);
-    pg_url(other, other_url, sizeof(other_url));
+    pg_rig_as_url(other, other_url, sizeof(other_url));
     copy_well(url, other_url);
     sums(&pg_copy_end, other_url, back);
     expect_same(from, back);
@@ -484,7 +473,7 @@ static void a_database_with_a_server_is_not_copied(void **state)
     struct errbuf e = {""};
 
     pg_rig_create(words, sizeof(words), false);
-    pg_url(words, url, sizeof(url));
+    pg_rig_as_url(words, url, sizeof(url));
     pg_rig_exec_on(words,
                    "INSERT INTO instances SELECT gen_random_uuid(), 'host-9', '', '', false, 0, 0,"
                    " 0, extract(epoch FROM now()) * 1000 + 60000");
@@ -612,7 +601,7 @@ static void down_and_up_on_postgres(void **state)
         PQfinish(c);
         pg_rig_drop(old);
         pg_rig_create(words, sizeof(words), false);
-        pg_url(words, url, sizeof(url));
+        pg_rig_as_url(words, url, sizeof(url));
         copy_well(t->from_url, url);
         sums_of(&pg_copy_end, url, tables, count, before);
         if (pg_migrate(words, step, NULL, NULL, &e) != 0)

@@ -106,6 +106,17 @@ static inline void pg_rig_create(char *url, size_t n, bool empty)
     pg_rig_url(name, url, n);
 }
 
+/* pg_rig_create() gives libpq's words; this is the same as a URL. */
+static inline void pg_rig_as_url(const char *words, char *out, size_t n)
+{
+    const char *server = pg_rig_server(), *host = strstr(server, "://") + 3;
+    size_t to_path = (size_t)(host - server) + strcspn(host, "/?");
+    const char *query = strchr(server, '?');
+
+    snprintf(out, n, "%.*s/%s%s", (int)to_path, server, strrchr(words, '=') + 1,
+             query ? query : "");
+}
+
 static inline void pg_rig_drop(const char *url)
 {
     char sql[256];
