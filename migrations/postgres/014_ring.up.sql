@@ -23,10 +23,9 @@ EXCEPTION WHEN feature_not_supported OR syntax_error OR invalid_parameter_value 
 END
 $$;
 
--- Writes what counts of an instance's slots into session_events, one row for each session; gives how many. Of all
--- sessions, or of those in `ids`, each up to the seq in `upto` when there is one. What stands there is no more than
--- old afterwards.
-CREATE FUNCTION sluice_ring_settle(instance uuid, ids uuid[], upto bigint[]) RETURNS bigint
+-- Writes what counts of an instance's slots into session_events, one row for each session, and gives how many: of all
+-- sessions (NULL), or of these. What stands in the slots is old then.
+CREATE FUNCTION sluice_ring_settle(instance uuid, ids uuid[]) RETURNS bigint
 LANGUAGE sql SET enable_hashjoin = on SET enable_mergejoin = on SET enable_seqscan = on AS $$
     -- Not beside who takes the instance for dead; the next statement sees what that one did.
     SELECT FROM instances AS i WHERE i.id = instance FOR KEY SHARE OF i;
@@ -35,14 +34,13 @@ LANGUAGE sql SET enable_hashjoin = on SET enable_mergejoin = on SET enable_seqsc
         CROSS JOIN LATERAL unnest(r.session_ids, r.firsts, r.lasts, r.frames) AS u (id, first, last, frames)
         WHERE r.owner = instance AND (ids IS NULL OR u.id = ANY (ids))
     ), n AS MATERIALIZED (
-        SELECT s.id, (SELECT b.last FROM unnest(ids, upto) AS b (id, last) WHERE b.id = s.id LIMIT 1) AS upto,
-            GREATEST(s.last_seq, (SELECT e.seq_last FROM session_events AS e WHERE e.session_id = s.id
+        SELECT s.id, GREATEST(s.last_seq, (SELECT e.seq_last FROM session_events AS e WHERE e.session_id = s.id
                 AND e.at >= s.created_at - 86400000 ORDER BY e.seq_last DESC LIMIT 1)) AS stored
         FROM sessions AS s WHERE s.id IN (SELECT q.id FROM q) AND s.owner = instance
     ), w AS (
         INSERT INTO session_events (session_id, seq_last, seq_first, at, frames)
         SELECT q.id, max(q.last), min(q.first), max(q.at), string_agg(q.frames, E'\n' ORDER BY q.first)
         FROM q JOIN n ON n.id = q.id
-        WHERE q.first > n.stored AND (n.upto IS NULL OR q.last <= n.upto) GROUP BY q.id RETURNING 1
+        WHERE q.first > n.stored GROUP BY q.id RETURNING 1
     ) SELECT count(*) FROM w
 $$;

@@ -1,6 +1,7 @@
 /* What `sluice copy` carries: every table of both schemas, with its columns; parents come first.
  * Left out are schema_migrations and instances, which belong to the store they stand in, and
- * event_ring, all of which stands in session_events by then. A test holds this list against both schemas. */
+ * event_ring, all of which stands in session_events by then. A test holds this list against both
+ * schemas. */
 #include <assert.h>
 #include <string.h>
 

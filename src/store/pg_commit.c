@@ -70,7 +70,7 @@ struct pg_commit *pg_commit_create(void)
     pg_rows_init(&c->owned, PG_EVENTS_OF_OWNER, "uiiit");
     pg_rows_init(&c->unknown, PG_EVENTS_OF_OWNER, "uii");
     pg_rows_init(&c->slot, PG_RING_PUT, "uiit");
-    pg_rows_init(&c->settle, PG_RING_SETTLE, "ui");
+    pg_rows_init(&c->settle, PG_RING_SETTLE, "u");
     table_init(&c->runs);
     c->packer = packer_create();
     arena_init(&c->packed);

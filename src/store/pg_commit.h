@@ -51,7 +51,7 @@ struct pg_commit {
     struct pg_rows owned;                       /* events of one owner's sessions */
     struct pg_rows unknown;                     /* of these, the ones that are looked at */
     struct pg_rows slot;                        /* what goes into one (pg_ring.h) */
-    struct pg_rows settle;                      /* sessions, as far as they are settled */
+    struct pg_rows settle;                      /* sessions that are settled */
     struct table runs;                          /* run ids of one delta */
     struct packer *packer;
     struct arena packed; /* what it made for the rows under way */

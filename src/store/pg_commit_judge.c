@@ -169,8 +169,7 @@ static void commit_look_fill(struct pg_commit *c, const struct store_commit *req
         }
 }
 
-/* What the sessions have in slots, as far as memory knows: what a try before may have put there is
- * judged, and then written elsewhere. */
+/* What the sessions have in slots; what a try before may have put there, too. */
 static void commit_add_settle(struct pg_job *j)
 {
     const struct pg_ring *ring = &j->store->ring;
@@ -185,7 +184,6 @@ static void commit_add_settle(struct pg_job *j)
             continue;
         pg_rows_begin(r);
         pg_rows_id(r, &e->id);
-        pg_rows_i64(r, e->seq_last);
     }
     if (r->count == 0)
         return;

@@ -110,8 +110,7 @@ static int end_open(struct copy_end **out, const char *url, bool writes, struct 
     if (status == 0)
         status = end_check_alone(end, e);
     if (status == 0 && !writes) /* what servers that were killed have left in event_ring */
-        status =
-            end_exec(end, "SELECT sluice_ring_settle(i.id, NULL, NULL) FROM instances AS i", e);
+        status = end_exec(end, "SELECT sluice_ring_settle(i.id, NULL) FROM instances AS i", e);
     if (status == 0)
         status = end_exec(
             end, writes ? "BEGIN" : "BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY",

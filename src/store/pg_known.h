@@ -3,8 +3,9 @@
  *
  * A commit has looked at a session's row while it held the lock of its owner's: the session named
  * that owner, and no later epoch. As long as the owner's row stands, which each commit sees by
- * locking it, nobody else can claim the session, and nobody else deletes one that has not ended. So
- * what was seen holds until this store itself changes it, and whoever does says so here, before:
+ * locking it, or a slot that hangs on it, nobody else can claim the session, and nobody else
+ * deletes one that has not ended. So what was seen holds until this store itself changes it, and
+ * whoever does says so here, before:
  *
  *     a claim, a release, a deletion, a commit with more than events    pg_known_forget()
  *     a commit that is looked at one by one                            pg_known_forget()

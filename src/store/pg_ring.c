@@ -164,9 +164,9 @@ static bool ring_fits(const struct pg_ring *r, const struct pg_known *k, const s
     return rules_delta_is_events(d) && id_eq(d->owner, r->owner) && pg_known_has(k, d);
 }
 
-/* All that fit, or none. */
-static bool ring_has_room(struct pg_ring *r, const struct pg_known *k,
-                          const struct store_commit *req)
+/* Whether anything is for a slot: all of it that fits, or nothing. */
+static bool ring_wants(const struct pg_ring *r, const struct pg_known *k,
+                       const struct store_commit *req)
 {
     size_t bytes = 0, rows = 0;
 
@@ -176,7 +176,7 @@ static bool ring_has_room(struct pg_ring *r, const struct pg_known *k,
         bytes += req->deltas[i]->events.len + 1;
         rows++;
     }
-    return rows > 0 && rows <= PG_RING_ROWS && bytes <= PG_RING_BYTES / 3 * 2 && ring_find_slot(r);
+    return rows > 0 && rows <= PG_RING_ROWS && bytes <= PG_RING_BYTES / 3 * 2;
 }
 
 /* False: something of the session goes elsewhere. */
@@ -235,14 +235,14 @@ void pg_ring_plan(struct pg_ring *r, const struct pg_known *k, const struct stor
     if (r->slots == 0 && list_empty(&r->order))
         r->owner = k->owner;
     ring_look_for_too_many(r);
-    bool takes = ring_has_room(r, k, req);
+    bool wants = ring_wants(r, k, req), takes = wants && ring_find_slot(r);
     if (!ring_try(r, k, req, takes)) {
         pg_ring_undo(r);
         ring_try(r, k, req, false);
     }
     if (r->staged_count == 0)
         r->grows_to = 0;
-    if (r->staged_count == 0 && r->slots == PG_RING_SLOTS)
+    if (wants && !takes)
         ring_make_room(r);
 }
 

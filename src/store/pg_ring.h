@@ -14,7 +14,7 @@
  * free when all of its are old.
  *
  *     a session that is released, an instance that goes or comes    settled, in that transaction
- *     a commit that is looked at one by one                         settled as far as memory has it
+ *     a commit that is looked at one by one                         settled, in that transaction
  *     a session that is claimed, or deleted                         what slots have of it is voided
  *
  * The slots are this process's alone: an instance's row that is made, or made again, begins without

@@ -78,12 +78,10 @@ void pg_ring_add_settle(struct pg_job *j, const struct id *instance, struct pg_r
 
     pgq_start(&q, j->conn, PG_RING_SETTLE);
     pgq_id(&q, instance);
-    if (rows) {
+    if (rows)
         pg_rows_bind(rows, &q);
-    } else {
+    else
         pgq_str(&q, STR_NULL);
-        pgq_str(&q, STR_NULL);
-    }
     pgq_end(&q);
 }
 

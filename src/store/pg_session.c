@@ -520,23 +520,18 @@ static int session_released(struct pg_job *j)
 int pg_session_release_start(struct pg_job *j)
 {
     struct store_session_release *x = container_of(j->req, struct store_session_release, req);
-    struct pg_rows ids, all;
+    struct pg_rows ids;
     struct pgq q;
 
     if (x->count == 0)
         return 0;
     pg_rows_init(&ids, PG_SESSION_RELEASE, "u");
-    pg_rows_init(&all, PG_RING_SETTLE, "ui");
     for (size_t i = 0; i < x->count; i++) {
         pg_rows_begin(&ids);
         pg_rows_id(&ids, &x->ids[i]);
-        pg_rows_begin(&all);
-        pg_rows_id(&all, &x->ids[i]);
-        pg_rows_i64(&all, INT64_MAX); /* whatever is there: it is not known here alone */
         pg_known_forget(&j->store->known, x->ids[i]);
     }
-    pg_ring_add_settle(j, &x->instance, &all);
-    pg_rows_deinit(&all);
+    pg_ring_add_settle(j, &x->instance, &ids);
     pgq_start(&q, j->conn, PG_SESSION_RELEASE);
     pg_rows_bind(&ids, &q);
     pgq_id(&q, &x->instance);

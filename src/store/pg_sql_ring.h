@@ -42,7 +42,7 @@
     [PG_RING_SHRINK] = "DELETE FROM event_ring WHERE owner = $1::uuid AND slot >= $2::bigint",     \
     [PG_RING_LOCK] = "SELECT r.slot FROM event_ring AS r WHERE r.owner = $1::uuid"                 \
                      " ORDER BY r.slot FOR UPDATE OF r",                                           \
-    [PG_RING_SETTLE] = "SELECT sluice_ring_settle($1::uuid, $2::uuid[], $3::bigint[])",            \
+    [PG_RING_SETTLE] = "SELECT sluice_ring_settle($1::uuid, $2::uuid[])",                          \
     [PG_RING_HOLD] = "SELECT sluice_expect(count(*) = 1) FROM (SELECT FROM instances AS o"         \
                      " WHERE o.id = $1::uuid FOR KEY SHARE OF o) AS i",                            \
     [PG_RING_FORGET] = "UPDATE event_ring SET session_ids = array_replace(session_ids, $2::uuid,"  \

@@ -181,8 +181,8 @@ struct pg_rows;
 /* The statements of what pg_ring_plan() found; `alone` when there is nothing else to write. Whether
  * it is nothing but one PG_RING_PUT. (pg_ring_sql.c) */
 bool pg_ring_add(struct pg_job *j, struct pg_rows *slot, bool alone);
-/* Of the sessions in `rows` (their ids, and up to which seq; NULL: of all), what the instance has
- * in slots goes to session_events; a statement of the batch. */
+/* What the instance has in slots of the sessions whose ids `rows` has (NULL: of all) goes to
+ * session_events; a statement of the batch. */
 void pg_ring_add_settle(struct pg_job *j, const struct id *instance, struct pg_rows *rows);
 /* What the instance's slots have of the session is void: it comes, or goes. */
 void pg_ring_add_forget(struct pg_job *j, const struct id *instance, const struct id *session);

@@ -156,7 +156,7 @@ static void a_claim_and_events_never_pass_each_other(void **state)
         snprintf(sql, sizeof(sql),
                  "BEGIN; SELECT FROM instances WHERE id = '%s' FOR UPDATE;"
                  "SELECT FROM event_ring WHERE owner = '%s' FOR UPDATE;"
-                 "SELECT sluice_ring_settle('%s', NULL, NULL);"
+                 "SELECT sluice_ring_settle('%s', NULL);"
                  "DELETE FROM event_ring WHERE owner = '%s'; DELETE FROM instances WHERE id = '%s'",
                  dead, dead, dead, dead, dead);
         PQclear(PQexec(other, sql));
