@@ -187,7 +187,7 @@ static void commit_add_settle(struct pg_job *j)
     }
     if (r->count == 0)
         return;
-    pg_ring_add_settle(j, &ring->owner, r);
+    pg_ring_add_settle(j->conn, &ring->owner, r);
     c->looked_from++;
 }
 

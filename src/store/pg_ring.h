@@ -15,6 +15,7 @@
  *
  *     a session that is released, an instance that goes or comes    settled, in that transaction
  *     a commit that is looked at one by one                         settled, in that transaction
+ *     a connection that was lost                                    all is settled, by the next one
  *     a session that is claimed, or deleted                         what slots have of it is voided
  *
  * The slots are this process's alone: an instance's row that is made, or made again, begins without
@@ -67,6 +68,7 @@ struct pg_ring {
     struct table sessions;
     struct list order;            /* whose first row is older comes first */
     uint16_t live[PG_RING_SLOTS]; /* rows of a slot that are not folded */
+    bool in_doubt;                /* a commit may have folded what is here, or not */
     int slots;                    /* that the owner has */
     struct list spare;            /* by `order` */
     int spare_count;
@@ -83,6 +85,10 @@ void pg_ring_init(struct pg_ring *r);
 void pg_ring_deinit(struct pg_ring *r);
 /* The owner's slots are gone, and what counted of them stands in session_events. */
 void pg_ring_clear(struct pg_ring *r);
+/* The connection is lost. Before anything else is written, all that slots have is settled; then
+ * pg_ring_settled(). */
+void pg_ring_doubt(struct pg_ring *r);
+void pg_ring_settled(struct pg_ring *r);
 /* What the session has in slots is old, or void. */
 void pg_ring_drop(struct pg_ring *r, struct id session);
 

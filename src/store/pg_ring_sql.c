@@ -72,11 +72,11 @@ bool pg_ring_add(struct pg_job *j, struct pg_rows *slot, bool alone)
     return false;
 }
 
-void pg_ring_add_settle(struct pg_job *j, const struct id *instance, struct pg_rows *rows)
+void pg_ring_add_settle(struct pg_conn *c, const struct id *instance, struct pg_rows *rows)
 {
     struct pgq q;
 
-    pgq_start(&q, j->conn, PG_RING_SETTLE);
+    pgq_start(&q, c, PG_RING_SETTLE);
     pgq_id(&q, instance);
     if (rows)
         pg_rows_bind(rows, &q);
@@ -102,7 +102,7 @@ void pg_ring_add_end(struct pg_job *j, const struct id *instance)
     pgq_start(&q, j->conn, PG_RING_LOCK);
     pgq_id(&q, instance);
     pgq_end(&q);
-    pg_ring_add_settle(j, instance, NULL);
+    pg_ring_add_settle(j->conn, instance, NULL);
     pgq_start(&q, j->conn, PG_RING_SHRINK);
     pgq_id(&q, instance);
     pgq_i64(&q, 0);

@@ -531,7 +531,7 @@ int pg_session_release_start(struct pg_job *j)
         pg_rows_id(&ids, &x->ids[i]);
         pg_known_forget(&j->store->known, x->ids[i]);
     }
-    pg_ring_add_settle(j, &x->instance, &ids);
+    pg_ring_add_settle(j->conn, &x->instance, &ids);
     pgq_start(&q, j->conn, PG_SESSION_RELEASE);
     pg_rows_bind(&ids, &q);
     pgq_id(&q, &x->instance);

@@ -127,6 +127,19 @@ static bool worker_looks_after_partitions(struct pg_worker *w)
     return true;
 }
 
+/* A commit whose outcome is not known may have folded what memory still has. */
+static bool worker_settles_what_is_in_doubt(struct pg_worker *w)
+{
+    struct pg_ring *ring = &w->store->ring;
+
+    if (!worker_is_writer(w) || !ring->in_doubt)
+        return false;
+    w->own_batch = w->settles = true;
+    pg_ring_add_settle(&w->conn, &ring->owner, NULL);
+    pg_conn_send(&w->conn);
+    return true;
+}
+
 /* Carries out jobs until one waits for an answer, or none is left. */
 static void worker_run(struct pg_worker *w)
 {
@@ -136,7 +149,7 @@ static void worker_run(struct pg_worker *w)
                 uv_timer_start(&w->timer, worker_idle_too_long, PG_IDLE_MS, 0);
             return;
         }
-        if (worker_looks_after_partitions(w))
+        if (worker_settles_what_is_in_doubt(w) || worker_looks_after_partitions(w))
             return;
         uv_timer_stop(&w->timer);
         struct pg_job *j = w->job;
@@ -170,12 +183,22 @@ static int worker_failed(struct pg_worker *w, struct pg_job *j)
     return pg_refuse(j, c->failed, "%s (%s)", c->error.text, c->sqlstate);
 }
 
+static void worker_lost(struct pg_conn *c);
+
 static void worker_answered(struct pg_conn *c)
 {
     struct pg_worker *w = c->data;
     struct pg_store *s = w->store;
 
-    if (w->own_batch) {
+    if (w->settles) {
+        w->own_batch = w->settles = false;
+        if (c->failed) { /* nothing may be written before: on another connection, in a while */
+            pg_conn_close(c);
+            worker_lost(c);
+            return;
+        }
+        pg_ring_settled(&s->ring);
+    } else if (w->own_batch) {
         w->own_batch = false;
         if (c->failed) /* a partition: rows of its month go to session_events_rest */
             log_warn("store", "PostgreSQL: %s", c->error.text);
@@ -251,7 +274,9 @@ static void worker_lost(struct pg_conn *c)
 
     if (w->backoff_ms == 0) /* once, not for every try */
         log_warn("store", "PostgreSQL: %s", c->error.text);
-    w->own_batch = false;
+    w->own_batch = w->settles = false;
+    if (worker_is_writer(w))
+        pg_ring_doubt(&s->ring);
     worker_give_back(w);
     w->backoff_ms = w->backoff_ms ? w->backoff_ms * 2 : PG_BACKOFF_MIN_MS;
     if (w->backoff_ms > PG_BACKOFF_MAX_MS)

@@ -69,6 +69,7 @@ struct pg_worker {
     uv_timer_t timer; /* until the next try to connect, or until it has been idle for too long */
     unsigned backoff_ms;
     bool own_batch; /* under way is one of the worker's own: no job's */
+    bool settles;   /* which is about what may be in slots */
     bool resting;
 };
 
@@ -183,7 +184,7 @@ struct pg_rows;
 bool pg_ring_add(struct pg_job *j, struct pg_rows *slot, bool alone);
 /* What the instance has in slots of the sessions whose ids `rows` has (NULL: of all) goes to
  * session_events; a statement of the batch. */
-void pg_ring_add_settle(struct pg_job *j, const struct id *instance, struct pg_rows *rows);
+void pg_ring_add_settle(struct pg_conn *c, const struct id *instance, struct pg_rows *rows);
 /* What the instance's slots have of the session is void: it comes, or goes. */
 void pg_ring_add_forget(struct pg_job *j, const struct id *instance, const struct id *session);
 /* The slots of an instance whose row is held: folded, and gone; three statements. */
