@@ -130,7 +130,7 @@ void pg_ring_settled(struct pg_ring *r)
 /* The lowest one that is free, so that those at the end become so. False: there is none. */
 static bool ring_find_slot(struct pg_ring *r)
 {
-    int end = r->slots_to ? r->slots_to : r->slots;
+    int end = r->slots_then < r->slots ? r->slots_then : r->slots;
 
     for (int i = 0; i < end; i++) {
         if (r->live[i] > 0)
@@ -138,10 +138,12 @@ static bool ring_find_slot(struct pg_ring *r)
         r->slot = i;
         return true;
     }
-    if (r->slots_to || r->slots == PG_RING_SLOTS)
+    if (end == PG_RING_SLOTS)
         return false;
     r->slot = r->slots;
-    r->grows_to = r->slots + PG_RING_STEP;
+    r->slots_then += r->slots < PG_RING_FIRST  ? PG_RING_FIRST
+                     : r->slots > PG_RING_STEP ? PG_RING_STEP
+                                               : r->slots;
     return true;
 }
 
@@ -150,14 +152,25 @@ static void ring_look_for_too_many(struct pg_ring *r)
 {
     int used = 0;
 
-    if (r->slots == PG_RING_STEP || (!list_empty(&r->order) && ++r->looks % PG_RING_STEP != 0))
+    if (r->slots <= PG_RING_STEP || ++r->looks % PG_RING_STEP != 0)
         return;
     for (int i = 0; i < r->slots; i++)
         if (r->live[i] > 0)
             used = i + 1;
     used = (2 * used + PG_RING_STEP) / PG_RING_STEP * PG_RING_STEP;
     if (used <= r->slots / 2)
-        r->slots_to = used;
+        r->slots_then = used;
+}
+
+/* Whether the commit under way leaves no row in any slot that counts. */
+static bool ring_leaves_none(const struct pg_ring *r)
+{
+    list_foreach(it, &r->order)
+    {
+        if (!container_of(it, struct pg_ring_session, order)->folds)
+            return false;
+    }
+    return r->staged_count == 0 && r->slots > 0;
 }
 
 /* ---- a commit ---- */
@@ -250,14 +263,17 @@ void pg_ring_plan(struct pg_ring *r, const struct pg_known *k, const struct stor
 {
     if (r->slots == 0 && list_empty(&r->order))
         r->owner = k->owner;
+    r->slots_then = r->slots;
     ring_look_for_too_many(r);
     bool wants = ring_wants(r, k, req), takes = wants && ring_find_slot(r);
     if (!ring_try(r, k, req, takes)) {
         pg_ring_undo(r);
         ring_try(r, k, req, false);
     }
-    if (r->staged_count == 0)
-        r->grows_to = 0;
+    if (r->staged_count == 0 && r->slots_then > r->slots)
+        r->slots_then = r->slots;
+    if (ring_leaves_none(r))
+        r->slots_then = 0;
     if (wants && !takes)
         ring_make_room(r);
 }
@@ -282,7 +298,7 @@ static void ring_take(struct pg_ring *r, struct pg_ring_session *e, const struct
 static void ring_over(struct pg_ring *r)
 {
     r->staged_count = 0;
-    r->grows_to = r->slots_to = 0;
+    r->slots_then = r->slots;
     while (!list_empty(&r->touched)) {
         struct pg_ring_session *e =
             container_of(list_pop(&r->touched), struct pg_ring_session, touched);
@@ -296,10 +312,7 @@ static void ring_over(struct pg_ring *r)
 
 void pg_ring_committed(struct pg_ring *r, struct pg_known *k)
 {
-    if (r->slots_to)
-        r->slots = r->slots_to;
-    if (r->grows_to)
-        r->slots = r->grows_to;
+    r->slots = r->slots_then;
     list_foreach(it, &r->touched)
     {
         struct pg_ring_session *e = container_of(it, struct pg_ring_session, touched);

@@ -33,7 +33,8 @@
 #include "store/store.h"
 
 #define PG_RING_SLOTS    4096
-#define PG_RING_STEP     64    /* slots that are made, and left, at a time */
+#define PG_RING_FIRST    8     /* slots that are made when there are none; later as many again, */
+#define PG_RING_STEP     64    /* or so many at a time */
 #define PG_RING_ROWS     64    /* of a session; and of a slot */
 #define PG_RING_BYTES    16384 /* the same, of frames */
 #define PG_RING_SESSIONS 2048  /* 34 MB if all are full */
@@ -76,9 +77,9 @@ struct pg_ring {
     struct list touched;
     struct pg_ring_staged staged[PG_RING_ROWS];
     int staged_count;
-    int slot;               /* that they are put into */
-    int grows_to, slots_to; /* slots to be made, to be left; 0: neither */
-    unsigned looks;         /* commits since it was last looked for slots too many */
+    int slot;       /* that they are put into */
+    int slots_then; /* so many slots there are after it */
+    unsigned looks; /* commits since it was last looked for slots too many */
 };
 
 void pg_ring_init(struct pg_ring *r);

@@ -54,14 +54,14 @@ bool pg_ring_add(struct pg_job *j, struct pg_rows *slot, bool alone)
     const struct pg_ring *r = &j->store->ring;
     struct pgq q;
 
-    if (r->staged_count > 0 && alone && !r->slots_to && !r->grows_to) {
+    if (r->staged_count > 0 && alone && r->slots_then == r->slots) {
         ring_add_put(j, slot, PG_RING_PUT);
         return true;
     }
-    if (r->slots_to)
-        ring_add_range(j, PG_RING_SHRINK, r->slots_to, 0);
-    if (r->grows_to)
-        ring_add_range(j, PG_RING_GROW, r->slots, r->grows_to);
+    if (r->slots_then < r->slots)
+        ring_add_range(j, PG_RING_SHRINK, r->slots_then, 0);
+    if (r->slots_then > r->slots)
+        ring_add_range(j, PG_RING_GROW, r->slots, r->slots_then);
     if (r->staged_count > 0) {
         ring_add_put(j, slot, PG_RING_PUT_EXPECT);
     } else if (ring_folds(r)) {
