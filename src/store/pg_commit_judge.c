@@ -152,7 +152,7 @@ static void commit_look_fill(struct pg_commit *c, const struct store_commit *req
         struct str packed = rules_pack(c->packer, d, &c->packed).events;
         pg_rows_str(&c->judge, d->seq_last > 0 && !packed.p ? buf_str(&d->events) : STR(""));
         pg_rows_packed(&c->judge, packed);
-        pg_rows_str(&c->judge, buf_str(&d->events));
+        pg_rows_str(&c->judge, rules_delta_is_events(d) ? buf_str(&d->events) : STR_NULL);
         for (const struct idempotency_row *k = d->idempotency; k; k = k->next) {
             pg_rows_begin(&c->keys);
             pg_rows_str(&c->keys, rules_workspace(k->workspace));

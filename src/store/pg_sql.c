@@ -353,7 +353,8 @@ const char *const pg_sql_texts[PG_SQL_COUNT] = {
         " WHERE o.id = $1::uuid FOR NO KEY UPDATE OF o) AS s WHERE s.epoch <= $2::bigint"
         " AND NOT EXISTS (SELECT FROM session_events AS e WHERE e.session_id = $1::uuid"
         " AND e.seq_last >= $3::bigint AND " SINCE_S " AND e.at <= $4::bigint + 86400000 OFFSET 0)",
-    /* The same is also what was settled (pg_ring.h): then it stands in a row among others. */
+    /* Events alone are the same also where they stand in a row among others: they were settled
+     * (pg_ring.h). */
     [PG_COMMIT_JUDGE] =
         "SELECT d.n, s.epoch, EXISTS (SELECT FROM session_events AS e WHERE e.session_id = d.id"
         " AND e.seq_last = d.last AND " SINCE_S " AND e.seq_first = d.first AND e.frames = d.frames"
