@@ -63,6 +63,17 @@ describe('the connection', { skip }, () => {
     await start.close(WHILE_AWAY);
   });
 
+  test('a part of the page that did not come is asked for again', async () => {
+    const page = await open('#/agents');
+    await live(page);
+    let asked = 0;
+    await page.page.route('**/preview-graph-*.js', (route) => (++asked < 3 ? route.abort('connectionrefused') : route.continue()));
+    await page.page.evaluate(() => { location.hash = '#/new/council-debate'; });
+    await page.page.waitForSelector('.preview svg');
+    assert.equal(asked, 3);
+    await page.close(WHILE_AWAY);
+  });
+
   test('a server that is stopped says so, and is waited for', async () => {
     const page = await open();
     await live(page);

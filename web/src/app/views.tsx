@@ -1,7 +1,8 @@
 // Every view of the page: its address, where its code is, and its place in the menu. A view is loaded when
 // it is first opened, so that what it needs (an editor, charts) costs nobody else anything.
 
-import { lazy, type ComponentType } from "react";
+import { type ComponentType } from "react";
+import { late } from "@/ui/late";
 import { dict, type Dict } from "@/words/words";
 
 export interface ViewProps { params: Record<string, string>; query: URLSearchParams }
@@ -32,7 +33,7 @@ export interface View {
   nav?: { group: "run" | "build" | "operate"; word: keyof NavWords; icon: string; role?: "admin" };
 }
 
-const load = (get: () => Promise<{ default: ComponentType<ViewProps> }>) => lazy(get);
+const load = (get: () => Promise<{ default: ComponentType<ViewProps> }>) => late(get);
 
 export const views: View[] = [
   { name: "start", pattern: "", view: load(() => import("@/views/start/start")), nav: { group: "run", word: "start", icon: "play" } },

@@ -1,6 +1,6 @@
 // Saving: a new version, a new workflow, a template; and what is done when somebody else was faster.
 
-import { lazy, Suspense, useEffect, useState, type FormEvent } from "react";
+import { Suspense, useEffect, useState, type FormEvent } from "react";
 import { useQueryClient } from "@tanstack/react-query";
 import type { Workflow } from "@sluice/client";
 import { ApiError, client } from "@/client/http";
@@ -9,6 +9,7 @@ import { Dialog } from "@/ui/kit/dialog";
 import { TextField } from "@/ui/kit/field";
 import { ErrorText, Waiting } from "@/ui/kit/loaded";
 import { toast } from "@/ui/kit/toast";
+import { late } from "@/ui/late";
 import { common } from "@/words/common";
 import { useWords, wordsNow } from "@/words/words";
 import { useEditor, useTools } from "./context";
@@ -17,7 +18,7 @@ import { flowOf, ID, textOf, type Flow } from "./model";
 import type { EditorStore } from "./store";
 import { words } from "./words";
 
-const Compared = lazy(() => import("./compared"));
+const Compared = late(() => import("./compared"));
 
 export type Saved = { ok: true; version: number; id: string } | { ok: false; error: unknown; newer?: { flow: Flow; version: number } };
 

@@ -1,7 +1,7 @@
 // The editor on the screen: what can be added at the left, the graph in the middle, properties or the text at the right,
 // what the server says below. On a small screen one of them at a time.
 
-import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
+import { Suspense, useCallback, useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
 import { setQuery } from "@/app/route";
 import { useMay } from "@/app/context";
 import { clock, errorText, words as nameOf } from "@/ui/format";
@@ -10,6 +10,7 @@ import { Waiting } from "@/ui/kit/loaded";
 import { Page } from "@/ui/kit/page";
 import { Tabs } from "@/ui/kit/tabs";
 import { toast } from "@/ui/kit/toast";
+import { late } from "@/ui/late";
 import { useWords, wordsNow } from "@/words/words";
 import { addNode } from "./add";
 import { Actions } from "./actions";
@@ -35,7 +36,7 @@ import { useEditorKeys } from "./keys";
 import { goToField } from "./focus";
 import { words } from "./words";
 
-const Source = lazy(() => import("./source"));
+const Source = late(() => import("./source"));
 
 interface Props { id?: string; store: EditorStore; restored?: Draft; older?: number }
 

@@ -1,6 +1,6 @@
 // Choose a workflow or a template, fill in what it asks for, start.
 
-import { lazy, Suspense, useMemo, useRef, useState, useSyncExternalStore } from "react";
+import { Suspense, useMemo, useRef, useState, useSyncExternalStore } from "react";
 import { useQuery } from "@tanstack/react-query";
 import type { TemplateItem } from "@sluice/client";
 import { useApp, useMay } from "@/app/context";
@@ -10,6 +10,7 @@ import { errorText } from "@/ui/format";
 import { Icon } from "@/ui/icons";
 import { Empty, Page } from "@/ui/kit/page";
 import { Waiting } from "@/ui/kit/loaded";
+import { late } from "@/ui/late";
 import { ImportButton } from "@/views/workflows/import";
 import { common } from "@/words/common";
 import { useWords } from "@/words/words";
@@ -21,7 +22,7 @@ import { DEMO, Welcome } from "./welcome";
 import { startWords } from "./words";
 import "./start.css";
 
-const GenerateDialog = lazy(() => import("@/views/workflows/generate"));
+const GenerateDialog = late(() => import("@/views/workflows/generate"));
 
 export const TEMPLATES_MAX = 500;
 

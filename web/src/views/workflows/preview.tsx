@@ -1,12 +1,13 @@
 // The graph of a workflow as a picture. Its code comes after the rest of the page.
 
-import { lazy, Suspense } from "react";
+import { Suspense } from "react";
 import type { Workflow } from "@sluice/client";
 import { plural } from "@/ui/format";
+import { late } from "@/ui/late";
 import { dict, useWords } from "@/words/words";
 import "./preview.css";
 
-const Graph = lazy(() => import("./preview-graph"));
+const Graph = late(() => import("./preview-graph"));
 
 const words = dict({
   en: { graph: "Graph", nodes: (n: number) => plural(n, "node") },

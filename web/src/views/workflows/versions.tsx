@@ -1,6 +1,6 @@
 // The versions of a workflow: what changed between two, and the way back to an old one.
 
-import { lazy, Suspense, useState } from "react";
+import { Suspense, useState } from "react";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import type { JsonObject, Workflow } from "@sluice/client";
 import { useMay } from "@/app/context";
@@ -15,6 +15,7 @@ import { Page } from "@/ui/kit/page";
 import { More, usePages } from "@/ui/kit/pages";
 import { Tabs } from "@/ui/kit/tabs";
 import { toast } from "@/ui/kit/toast";
+import { late } from "@/ui/late";
 import { useWords, wordsNow } from "@/words/words";
 import { ChangeList } from "./changes";
 import { compareWorkflows } from "./compare";
@@ -22,7 +23,7 @@ import { Preview } from "./preview";
 import { versionWords } from "./version-words";
 import "./workflows.css";
 
-const Diff = lazy(async () => ({ default: (await import("@/ui/diff")).Diff }));
+const Diff = late(async () => ({ default: (await import("@/ui/diff")).Diff }));
 
 type Row = Workflow & { created_at?: string };
 

@@ -1,6 +1,6 @@
 // The library: every workflow, what can be done with it.
 
-import { lazy, Suspense, useState, useSyncExternalStore, type DragEvent } from "react";
+import { Suspense, useState, useSyncExternalStore, type DragEvent } from "react";
 import { keepPreviousData, useQuery, useQueryClient } from "@tanstack/react-query";
 import type { Workflow } from "@sluice/client";
 import { useApp, useMay } from "@/app/context";
@@ -18,6 +18,7 @@ import { Empty, Page } from "@/ui/kit/page";
 import { More, usePages } from "@/ui/kit/pages";
 import { RemoveDialog } from "@/ui/kit/remove";
 import { toast } from "@/ui/kit/toast";
+import { late } from "@/ui/late";
 import { carriesFiles } from "@/ui/text-file";
 import { common } from "@/words/common";
 import { useWords, wordsNow } from "@/words/words";
@@ -26,7 +27,7 @@ import { SaveTemplate } from "../templates/save-template";
 import { importWords, libraryWords } from "./words";
 import "./workflows.css";
 
-const GenerateDialog = lazy(() => import("./generate"));
+const GenerateDialog = late(() => import("./generate"));
 const RUNS = 200;
 
 export type WorkflowRow = Workflow & { type?: string | null };
