@@ -34,7 +34,7 @@ int pg_instance_put_start(struct pg_job *j)
     pgq_i64(&q, p->lease_ms);
     pgq_end(&q);
     if (!p->must_exist) /* it may have been there before */
-        pg_ring_add_end(j, &p->row.id);
+        pg_ring_add_end(j->conn, &p->row.id);
     return pg_await(j, instance_was_put);
 }
 
@@ -58,7 +58,7 @@ static int instance_locked(struct pg_job *j)
         return j->repeated ? 0 : pg_refuse(j, ERR_NOT_FOUND, "no such instance");
     if (x->expired_only && pgr_bool(&r))
         return pg_refuse(j, ERR_CONFLICT, "the instance's lease holds");
-    pg_ring_add_end(j, &x->id);
+    pg_ring_add_end(j->conn, &x->id);
     pgq_start(&q, j->conn, PG_INSTANCE_DELETE);
     pgq_id(&q, &x->id);
     pgq_end(&q);

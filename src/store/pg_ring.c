@@ -111,18 +111,7 @@ void pg_ring_drop(struct pg_ring *r, struct id session)
 
 void pg_ring_doubt(struct pg_ring *r)
 {
-    r->in_doubt = r->in_doubt || r->sessions.count > 0;
-}
-
-void pg_ring_settled(struct pg_ring *r)
-{
-    pg_ring_undo(r);
-    while (!list_empty(&r->order)) {
-        struct pg_ring_session *e = container_of(r->order.next, struct pg_ring_session, order);
-        ring_release(r, e);
-        ring_remove(r, e);
-    }
-    r->in_doubt = false;
+    r->in_doubt = r->in_doubt || r->sessions.count > 0 || r->slots > 0;
 }
 
 /* ---- slots ---- */

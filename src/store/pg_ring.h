@@ -86,10 +86,9 @@ void pg_ring_init(struct pg_ring *r);
 void pg_ring_deinit(struct pg_ring *r);
 /* The owner's slots are gone, and what counted of them stands in session_events. */
 void pg_ring_clear(struct pg_ring *r);
-/* The connection is lost. Before anything else is written, all that slots have is settled; then
- * pg_ring_settled(). */
+/* The connection is lost: what became of slots is not known. Before anything else is written, all
+ * that they have is settled, and they are deleted; then pg_ring_clear(). */
 void pg_ring_doubt(struct pg_ring *r);
-void pg_ring_settled(struct pg_ring *r);
 /* What the session has in slots is old, or void. */
 void pg_ring_drop(struct pg_ring *r, struct id session);
 

@@ -95,15 +95,15 @@ void pg_ring_add_forget(struct pg_job *j, const struct id *instance, const struc
     pgq_end(&q);
 }
 
-void pg_ring_add_end(struct pg_job *j, const struct id *instance)
+void pg_ring_add_end(struct pg_conn *c, const struct id *instance)
 {
     struct pgq q;
 
-    pgq_start(&q, j->conn, PG_RING_LOCK);
+    pgq_start(&q, c, PG_RING_LOCK);
     pgq_id(&q, instance);
     pgq_end(&q);
-    pg_ring_add_settle(j->conn, instance, NULL);
-    pgq_start(&q, j->conn, PG_RING_SHRINK);
+    pg_ring_add_settle(c, instance, NULL);
+    pgq_start(&q, c, PG_RING_SHRINK);
     pgq_id(&q, instance);
     pgq_i64(&q, 0);
     pgq_end(&q);

@@ -135,7 +135,7 @@ static bool worker_settles_what_is_in_doubt(struct pg_worker *w)
     if (!worker_is_writer(w) || !ring->in_doubt)
         return false;
     w->own_batch = w->settles = true;
-    pg_ring_add_settle(&w->conn, &ring->owner, NULL);
+    pg_ring_add_end(&w->conn, &ring->owner);
     pg_conn_send(&w->conn);
     return true;
 }
@@ -197,7 +197,7 @@ static void worker_answered(struct pg_conn *c)
             worker_lost(c);
             return;
         }
-        pg_ring_settled(&s->ring);
+        pg_ring_clear(&s->ring);
     } else if (w->own_batch) {
         w->own_batch = false;
         if (c->failed) /* a partition: rows of its month go to session_events_rest */

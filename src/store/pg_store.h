@@ -187,8 +187,9 @@ bool pg_ring_add(struct pg_job *j, struct pg_rows *slot, bool alone);
 void pg_ring_add_settle(struct pg_conn *c, const struct id *instance, struct pg_rows *rows);
 /* What the instance's slots have of the session is void: it comes, or goes. */
 void pg_ring_add_forget(struct pg_job *j, const struct id *instance, const struct id *session);
-/* The slots of an instance whose row is held: folded, and gone; three statements. */
-void pg_ring_add_end(struct pg_job *j, const struct id *instance);
+/* The slots of an instance, which its own process or the holder of its row writes: folded, and
+ * gone; three statements. */
+void pg_ring_add_end(struct pg_conn *c, const struct id *instance);
 /* A session that is made, and the texts that hang on it; what is changed of these. */
 #define PG_SESSION_TYPES      "utiibtttttiuuiubttiiiitttttttyiy"
 #define PG_DETAILS_TYPES      "utttttttt"

@@ -489,8 +489,11 @@ static void what_a_lost_commit_folded_is_not_folded_again(void **state)
             assert_null(pg_ring_find(&pg_of(r)->ring, t[i].id)); /* all is settled */
             expect_talk(r, &t[i]);
         }
+        assert_int_equal(ask(r, "SELECT count(*) FROM event_ring"), 0);
         for (int i = 0; i <= OTHERS; i++) {
             talk_says_alone(r, &t[i], 3);
+            assert_int_equal(live(r), 2); /* in slots again */
+            assert_int_equal(ask(r, "SELECT count(*) FROM event_ring"), pg_of(r)->ring.slots);
             talk_steps(r, &t[i], "running");
             expect_talk(r, &t[i]);
         }
