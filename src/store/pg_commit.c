@@ -287,7 +287,7 @@ static int commit_fast(struct pg_job *j)
     c->is_slot_alone = pg_ring_add(j, &c->slot, c->rows == 0);
     c->rows += j->store->ring.staged_count;
     commit_add_check(j);
-    pg_commit_add_parts(j);
+    pg_commit_add_parts(c, j->conn);
     commit_add_owned(j);
     if (j->conn->item_count == 0) /* nothing in any of them */
         return pg_commit_decided(j);

@@ -75,7 +75,7 @@ void pg_commit_event(struct pg_rows *r, const struct delta *d, struct str packed
 bool pg_commit_fill(struct pg_commit *c, const struct store_commit *req,
                     const struct pg_ring *ring);
 /* Adds all statements that have rows to the batch. */
-void pg_commit_add_parts(struct pg_job *j);
+void pg_commit_add_parts(struct pg_commit *c, struct pg_conn *conn);
 /* What was packed for rows: they have copies. */
 void pg_commit_forget_packed(struct pg_commit *c);
 

@@ -130,7 +130,7 @@ static int commit_judged(struct pg_job *j)
         return pg_commit_decided(j);
     }
     if (commit_any(c, VERDICT_WRITE))
-        pg_commit_add_parts(j);
+        pg_commit_add_parts(c, j->conn);
     pg_conn_add(j->conn, PG_COMMIT);
     return pg_await(j, commit_judged_answered);
 }

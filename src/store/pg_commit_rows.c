@@ -443,19 +443,18 @@ bool pg_commit_fill(struct pg_commit *c, const struct store_commit *req, const s
     return fits;
 }
 
-void pg_commit_add_parts(struct pg_job *j)
+void pg_commit_add_parts(struct pg_commit *c, struct pg_conn *conn)
 {
     for (int i = 0; i < PART_COUNT; i++)
-        pg_rows_add(&j->store->commit->parts[i], j->conn);
+        pg_rows_add(&c->parts[i], conn);
 }
 
 int pg_commit_add_new(struct pg_job *j, const struct delta *d, const struct event_row *events)
 {
-    struct pg_commit *c = j->store->commit;
+    struct pg_commit *c = pg_commit_create(); /* the store's own is in the middle of a commit */
     struct pg_rows *r = &c->parts[PART_EVENTS];
+    bool fits = true;
 
-    for (int i = 0; i < PART_COUNT; i++)
-        pg_rows_clear(&c->parts[i]);
     commit_delta(c, d);
     for (const struct event_row *row = events; row; row = row->next) {
         pg_rows_begin(r);
@@ -466,10 +465,10 @@ int pg_commit_add_new(struct pg_job *j, const struct delta *d, const struct even
         pg_rows_str(r, row->frames);
         pg_rows_packed(r, STR_NULL);
     }
-    pg_commit_forget_packed(c);
     for (int i = 0; i < PART_COUNT; i++)
-        if (c->parts[i].overflow)
-            return pg_refuse(j, ERR_TOO_LARGE, "too many bytes");
-    pg_commit_add_parts(j);
-    return 0;
+        fits = fits && !c->parts[i].overflow;
+    if (fits)
+        pg_commit_add_parts(c, j->conn);
+    pg_commit_destroy(c);
+    return fits ? 0 : pg_refuse(j, ERR_TOO_LARGE, "too many bytes");
 }

@@ -89,7 +89,9 @@ static struct list *worker_queue(const struct pg_worker *w)
 {
     struct pg_store *s = w->store;
 
-    return worker_is_writer(w) ? &s->writes : worker_is_reader(w) ? &s->reads : &s->keeps;
+    if (worker_is_reader(w))
+        return &s->reads;
+    return worker_is_writer(w) ? &s->writes : w == &s->workers[PG_SAVER] ? &s->saves : &s->keeps;
 }
 
 static struct pg_job *worker_pop(struct pg_worker *w)
@@ -305,6 +307,8 @@ static void store_feed(struct pg_store *s)
 {
     size_t coming = 0;
 
+    if (!list_empty(&s->saves))
+        worker_wake(&s->workers[PG_SAVER]);
     if (!list_empty(&s->keeps))
         worker_wake(&s->workers[PG_KEEPER]);
     for (int i = PG_FIRST_READER; i < s->worker_count && s->reads_waiting > 0; i++) {
@@ -340,14 +344,22 @@ static void sweep_queue(struct pg_store *s, struct list *queue, uint64_t limit_m
     }
 }
 
+/* Whether a request has no connection yet. */
+static bool store_is_waited_for(const struct pg_store *s)
+{
+    return !list_empty(&s->writes) || !list_empty(&s->saves) || !list_empty(&s->keeps) ||
+           !list_empty(&s->reads);
+}
+
 static void store_swept(uv_timer_t *timer)
 {
     struct pg_store *s = timer->data;
 
     sweep_queue(s, &s->writes, s->write_wait_ms, s->workers[PG_WRITER].conn.error.text);
+    sweep_queue(s, &s->saves, s->write_wait_ms, s->workers[PG_SAVER].conn.error.text);
     sweep_queue(s, &s->keeps, s->write_wait_ms, s->workers[PG_KEEPER].conn.error.text);
     sweep_queue(s, &s->reads, s->read_wait_ms, s->workers[PG_FIRST_READER].conn.error.text);
-    if (list_empty(&s->writes) && list_empty(&s->keeps) && list_empty(&s->reads))
+    if (!store_is_waited_for(s))
         uv_timer_stop(timer);
     store_answer(s);
 }
@@ -355,9 +367,28 @@ static void store_swept(uv_timer_t *timer)
 /* Runs only while somebody waits. */
 static void store_sweep_start(struct pg_store *s)
 {
-    if (!uv_is_active((uv_handle_t *)&s->sweep) &&
-        (!list_empty(&s->writes) || !list_empty(&s->keeps) || !list_empty(&s->reads)))
+    if (!uv_is_active((uv_handle_t *)&s->sweep) && store_is_waited_for(s))
         uv_timer_start(&s->sweep, store_swept, PG_SWEEP_MS, PG_SWEEP_MS);
+}
+
+/* Stored sessions in hundreds, a session of a hundred thousand events, vectors into their index:
+ * tokens are not to wait for them. Whoever submits one does not count on what came before it, or
+ * comes after. */
+static bool store_op_is_aside(enum store_op op)
+{
+    switch (op) {
+    case STORE_SESSION_SAVE:
+    case STORE_SESSION_IMPORT:
+    case STORE_MEMORY_PUT:
+    case STORE_MEMORY_UPDATE:
+    case STORE_MEMORY_AGE:
+    case STORE_MEMORY_DELETE:
+    case STORE_AUDIT_PUT:
+    case STORE_AUDIT_PRUNE:
+        return true;
+    default:
+        return false;
+    }
 }
 
 static void store_submit_pg(struct store *base, struct store_req *req)
@@ -372,9 +403,9 @@ static void store_submit_pg(struct store *base, struct store_req *req)
     list_init(&j->link);
     if (s->closing) {
         job_fail(j, ERR_CANCELLED, "the store is closing");
-    } else if (req->op == STORE_RETENTION) {
+    } else if (req->op == STORE_RETENTION || store_op_is_aside(req->op)) {
         s->stats.writes++;
-        list_append(&s->keeps, &j->link);
+        list_append(req->op == STORE_RETENTION ? &s->keeps : &s->saves, &j->link);
         store_feed(s);
     } else if (store_op_is_write(req)) {
         s->stats.writes++;
@@ -421,8 +452,7 @@ static void store_handle_closed(uv_handle_t *handle)
 
 static bool store_has_work(const struct pg_store *s)
 {
-    if (!list_empty(&s->writes) || !list_empty(&s->keeps) || !list_empty(&s->reads) ||
-        !list_empty(&s->done))
+    if (store_is_waited_for(s) || !list_empty(&s->done))
         return true;
     for (int i = 0; i < s->worker_count; i++)
         if (s->workers[i].job)
@@ -499,6 +529,7 @@ static struct pg_store *store_create(uv_loop_t *loop, const char *url, int reade
     s->write_wait_ms = PG_WRITE_WAIT_MS;
     s->read_wait_ms = PG_READ_WAIT_MS;
     list_init(&s->writes);
+    list_init(&s->saves);
     list_init(&s->keeps);
     list_init(&s->reads);
     list_init(&s->done);
@@ -511,8 +542,10 @@ static struct pg_store *store_create(uv_loop_t *loop, const char *url, int reade
     for (int i = 0; i < s->worker_count; i++)
         worker_init(s, &s->workers[i]);
     id_source_init_random(&random);
-    for (int i = 0; i < 2; i++) /* of 31 bits: PostgreSQL shows them as unsigned */
+    for (int i = 0; i < 2; i++) { /* of 31 bits: PostgreSQL shows them as unsigned */
         s->workers[PG_WRITER].conn.lock[i] = (int32_t)(id_source_random(&random) >> 33);
+        s->workers[PG_SAVER].conn.lock[i] = (int32_t)(id_source_random(&random) >> 33);
+    }
     return s;
 }
 

@@ -1,10 +1,13 @@
 /* The PostgreSQL store: who waits where.
  *
  *     submit ──> writes ──> the writer's connection, one request after another
- *            ├─> keeps ───> the keeper's: tidying up, that no commit shall wait for
+ *            ├─> saves ───> the saver's: writes that may be large and that no commit has to do with
+ *            ├─> keeps ───> the keeper's: tidying up
  *            └─> reads ───> up to `readers` connections
  *
- * All but the writer's are opened when they are wanted, and closed after an idle minute.
+ * All but the writer's are opened when they are wanted, and closed after an idle minute. Commits
+ * wait for none of the others, but where they want the same row; then each is to the other what
+ * another instance is (docs/decisions/0033).
  *
  * All of it runs on the loop. A request becomes a job; a job is a chain of batches (pg_conn.h):
  * pg_job_start() sends the first one and names the function that takes its answer, and so on, until
@@ -46,7 +49,7 @@
 #define PG_WAIT  1 /* a batch was sent */
 #define PG_AGAIN 2 /* take back what was written and begin anew */
 
-enum { PG_WRITER, PG_KEEPER, PG_FIRST_READER };
+enum { PG_WRITER, PG_SAVER, PG_KEEPER, PG_FIRST_READER };
 
 struct pg_commit;
 struct pg_job {
@@ -77,9 +80,9 @@ struct pg_store {
     struct store base;
     uv_loop_t *loop;
     char *url;
-    struct list writes, keeps, reads, done; /* struct pg_job */
+    struct list writes, saves, keeps, reads, done; /* struct pg_job */
     size_t reads_waiting;
-    struct pg_worker *workers; /* PG_WRITER, PG_KEEPER, then readers */
+    struct pg_worker *workers; /* PG_WRITER, PG_SAVER, PG_KEEPER, then readers */
     int worker_count;
     uv_timer_t sweep;
     uv_async_t wake; /* something is in done that no callback of ours will come by */
