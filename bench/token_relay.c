@@ -2,10 +2,17 @@
  * epoll, without an engine and with nothing stored.
  *
  *     token_relay --upstream PORT [--rate 20] [--tokens 1000000000]
+ *                 [--store DIR|postgres://… --every US]
  *
  * Prints `listening on http://127.0.0.1:PORT`. Each WebSocket that connects gets a stream of its
  * own from the stand-in at that port; each read of it goes out as one frame with the words that
  * came.
+ *
+ * With --store it is durable before visible, and nothing else: every US microseconds, or later
+ * where the last commit took longer, the models that have sent something are read one after the
+ * other, one row with the bytes of as many events is committed (bare/bare_commit.h), and the frames
+ * go out. The least that any server of such streams can do with that store, at that many commits
+ * a second: no library reads HTTP or WebSockets, no JSON is parsed, no session is told from another.
  */
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
@@ -14,10 +21,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
-#define READ_BYTES (64 << 10)
+#include "bare/bare_commit.h"
+
+#define READ_BYTES  (64 << 10)
+#define FRAME_BYTES (READ_BYTES + 256)
+#define READY_MAX   512 /* sockets of one look */
 
 struct end {
     int fd;
@@ -27,8 +40,11 @@ struct end {
     size_t rest_bytes;
 };
 
-static int epoll_fd, upstream;
+static int epoll_fd, models_fd, upstream; /* models_fd: the same without a store */
 static double rate = 20;
+static const char *store_at;
+static struct bare_store *store;
+static long every_us = 1200;
 static long tokens = 1000000000;
 
 static void die(const char *what)
@@ -37,13 +53,13 @@ static void die(const char *what)
     exit(1);
 }
 
-static void watch(struct end *e)
+static void watch(int by, struct end *e)
 {
     struct epoll_event ev = {.events = EPOLLIN, .data.ptr = e};
     int one = 1;
 
     setsockopt(e->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-    if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, e->fd, &ev) != 0)
+    if (epoll_ctl(by, EPOLL_CTL_ADD, e->fd, &ev) != 0)
         die("epoll_ctl");
 }
 
@@ -80,7 +96,7 @@ static void model_open(struct end *viewer)
         die("stand-in");
     m->other = viewer;
     viewer->other = m;
-    watch(m);
+    watch(models_fd, m);
     int n = snprintf(body, sizeof(body),
                      "{\"stream\":true,\"messages\":[{\"role\":\"user\",\"content\":"
                      "\"[[clock rate=%g tokens=%ld]]\"}]}",
@@ -91,8 +107,9 @@ static void model_open(struct end *viewer)
     send_all(m->fd, head, (size_t)h);
 }
 
-/* The words of whole lines, one after the other. What is left of a line is kept. */
-static size_t words_of(struct end *m, char *bytes, size_t n, char *out)
+/* The words of whole lines, one after the other: how many bytes, and in *words how many words. What
+ * is left of a line is kept. */
+static size_t words_of(struct end *m, char *bytes, size_t n, char *out, size_t *words)
 {
     static const char key[] = "{\"content\":\"";
     char *at = bytes, *end = bytes + n, *line;
@@ -105,6 +122,7 @@ static size_t words_of(struct end *m, char *bytes, size_t n, char *out)
             char *stop = memchr(word, '"', (size_t)(line - word));
             memcpy(out + have, word, (size_t)(stop - word));
             have += (size_t)(stop - word);
+            ++*words;
         }
         at = line + 1;
     }
@@ -115,9 +133,11 @@ static size_t words_of(struct end *m, char *bytes, size_t n, char *out)
     return have;
 }
 
-static void model_read(struct end *m)
+/* What has come, as a frame within `out` of FRAME_BYTES. Its length and, in *words, how many words
+ * it has; 0: no whole line yet. */
+static size_t model_read(struct end *m, char *out, char **at, size_t *words)
 {
-    static char in[READ_BYTES + sizeof(m->rest)], out[READ_BYTES + 256];
+    static char in[READ_BYTES + sizeof(m->rest)];
     static const char before[] = "{\"type\":\"token_stream\",\"data\":{\"chunk\":\"";
     char *frame = out + 10;
     size_t had = m->rest_bytes, used = sizeof(before) - 1;
@@ -127,10 +147,10 @@ static void model_read(struct end *m)
     if (n <= 0)
         exit(0);
     memcpy(frame, before, used);
-    size_t words = words_of(m, in, had + (size_t)n, frame + used);
-    if (words == 0)
-        return;
-    used += words;
+    size_t said = words_of(m, in, had + (size_t)n, frame + used, words);
+    if (said == 0)
+        return 0;
+    used += said;
     memcpy(frame + used, "\"}}", 3);
     used += 3;
     unsigned char *head = (unsigned char *)frame - (used < 126 ? 2 : 4);
@@ -140,7 +160,8 @@ static void model_read(struct end *m)
         head[2] = (unsigned char)(used >> 8);
         head[3] = (unsigned char)used;
     }
-    send_all(m->other->fd, (char *)head, used + (size_t)(frame - (char *)head));
+    *at = (char *)head;
+    return used + (size_t)(frame - (char *)head);
 }
 
 static void viewer_read(struct end *v)
@@ -173,10 +194,85 @@ static int listen_any(void)
     return fd;
 }
 
+static void look(int by, struct end *listener, int timeout)
+{
+    static char out[FRAME_BYTES];
+    struct epoll_event ev[READY_MAX];
+    int n = epoll_wait(by, ev, READY_MAX, timeout);
+
+    for (int i = 0; i < n; i++) {
+        struct end *e = ev[i].data.ptr;
+        size_t words = 0;
+        char *frame;
+        if (e == listener) {
+            watch(epoll_fd, end_create(accept(listener->fd, NULL, NULL), false));
+        } else if (!e->is_model) {
+            viewer_read(e);
+        } else {
+            size_t used = model_read(e, out, &frame, &words);
+            if (used > 0)
+                send_all(e->other->fd, frame, used);
+        }
+    }
+}
+
+/* A turn of those that are ready: all of them read, one commit, all told. */
+static void turn(void)
+{
+    static char out[READY_MAX][FRAME_BYTES]; /* only what is used of it is ever touched */
+    static char row[READY_MAX * 64 * BARE_EVENT_BYTES];
+    struct {
+        int fd;
+        char *at;
+        size_t n;
+    } frames[READY_MAX];
+    struct epoll_event ev[READY_MAX];
+    size_t words = 0, have = 0;
+    int n = epoll_wait(models_fd, ev, READY_MAX, 0);
+
+    for (int i = 0; i < n; i++) {
+        struct end *m = ev[i].data.ptr;
+        frames[have].n = model_read(m, out[have], &frames[have].at, &words);
+        frames[have].fd = m->other->fd;
+        have += frames[have].n > 0;
+    }
+    if (words == 0)
+        return;
+    if (words * BARE_EVENT_BYTES > sizeof(row))
+        die("too many words at once");
+    bare_store_commit(store, row, words * BARE_EVENT_BYTES);
+    for (size_t i = 0; i < have; i++)
+        send_all(frames[i].fd, frames[i].at, frames[i].n);
+}
+
+static void store_close(void)
+{
+    bare_store_close(store);
+}
+
+static void durable(struct end *listener)
+{
+    struct timespec due, now;
+
+    store = bare_store_open(store_at);
+    atexit(store_close);
+    prctl(PR_SET_TIMERSLACK, 1UL);
+    clock_gettime(CLOCK_MONOTONIC, &due);
+    for (;;) {
+        clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &due, NULL);
+        look(epoll_fd, listener, 0);
+        turn();
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        due.tv_nsec += every_us * 1000;
+        due.tv_sec += due.tv_nsec / 1000000000;
+        due.tv_nsec %= 1000000000;
+        if (due.tv_sec < now.tv_sec || (due.tv_sec == now.tv_sec && due.tv_nsec < now.tv_nsec))
+            due = now;
+    }
+}
+
 int main(int argc, char **argv)
 {
-    struct epoll_event ev[512];
-
     for (int i = 1; i + 1 < argc; i += 2) {
         if (!strcmp(argv[i], "--upstream"))
             upstream = atoi(argv[i + 1]);
@@ -184,20 +280,17 @@ int main(int argc, char **argv)
             rate = strtod(argv[i + 1], NULL);
         else if (!strcmp(argv[i], "--tokens"))
             tokens = atol(argv[i + 1]);
+        else if (!strcmp(argv[i], "--store"))
+            store_at = argv[i + 1];
+        else if (!strcmp(argv[i], "--every"))
+            every_us = atol(argv[i + 1]);
     }
     epoll_fd = epoll_create1(0);
+    models_fd = store_at ? epoll_create1(0) : epoll_fd;
     struct end *listener = end_create(listen_any(), false);
-    watch(listener);
-    for (;;) {
-        int n = epoll_wait(epoll_fd, ev, 512, -1);
-        for (int i = 0; i < n; i++) {
-            struct end *e = ev[i].data.ptr;
-            if (e == listener)
-                watch(end_create(accept(listener->fd, NULL, NULL), false));
-            else if (e->is_model)
-                model_read(e);
-            else
-                viewer_read(e);
-        }
-    }
+    watch(epoll_fd, listener);
+    if (store_at)
+        durable(listener);
+    for (;;)
+        look(epoll_fd, listener, -1);
 }

@@ -1,6 +1,6 @@
 // Tokens: sessions that stream from the stand-in at 20 tokens a second, each with a viewer; the delay that the
 // server adds to a token, and the CPU of one. Beside them a bare relay by plain sockets, with nothing stored, and
-// the simplest durable commits.
+// one that makes each word durable before it is told, and does nothing else.
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { join } from 'node:path';
@@ -19,47 +19,38 @@ const graph = {
   },
 };
 
-/** What a program of bench/ says that prints `begin` when it begins to measure, and one JSON line when it has; `used`: what cpu() came to meanwhile. */
-async function measured(program, args, cpu) {
-  const child = spawn(join(programs, 'bench', program), args.map(String), { stdio: ['ignore', 'pipe', 'inherit'] });
-  const ended = new Promise((done) => child.on('exit', done));
-  let before, told;
-  for await (const line of createInterface({ input: child.stdout })) {
-    if (line === 'begin') before = await cpu();
-    else told = { ...JSON.parse(line), used: await cpu() };
-  }
-  const code = await ended;
-  if (code !== 0 || !told) throw new Error(`${program} ended with ${code}`);
-  told.used = Object.fromEntries(Object.entries(told.used).map(([k, v]) => [k, v - before[k]]));
-  return told;
-}
-
+/** A load of tokens, and what cpu() came to from when it began to measure. */
 async function load(port, flags, cpu) {
   const args = ['tokens', '--port', port, ...Object.entries(flags).flatMap(([k, v]) => [`--${k}`, v])];
-  const { used, ...rest } = await measured('load', args, cpu);
-  return { ...rest, cpu_us_per_token: (used.ms * 1000) / rest.tokens, ...(used.commits ? { commits_per_s: used.commits / rest.seconds } : {}) };
+  const child = spawn(join(programs, 'bench/load'), args.map(String), { stdio: ['ignore', 'pipe', 'inherit'] });
+  const ended = new Promise((done) => child.on('exit', done));
+  let before, told, after;
+  for await (const line of createInterface({ input: child.stdout })) {
+    if (line === 'begin') before = await cpu();
+    else [told, after] = [JSON.parse(line), await cpu()];
+  }
+  const code = await ended;
+  if (code !== 0 || !told) throw new Error(`load ended with ${code}`);
+  const used = Object.fromEntries(Object.entries(after).map(([k, v]) => [k, v - before[k]]));
+  return { ...told, cpu_us_per_token: (used.ms * 1000) / told.tokens, ...(used.commits ? { commits_per_s: used.commits / told.seconds } : {}) };
 }
 
-async function bare(c, standin, flags) {
-  const relay = spawn(join(programs, 'bench/token_relay'), ['--upstream', new URL(standin.url).port, '--rate', flags.rate].map(String), { stdio: ['ignore', 'pipe', 'inherit'] });
-  const ended = new Promise((done) => relay.on('exit', done));
-  try {
-    let port;
-    for await (const line of createInterface({ input: relay.stdout })) {
-      port = new URL(line.slice('listening on '.length)).port;
-      break;
-    }
-    return await load(port, { ...flags, bare: 1 }, async () => ({ ms: cpuMs(relay.pid) }));
-  } finally {
-    relay.kill('SIGTERM');
-    await ended;
-  }
+/** The same through a bare relay; with `everyUs`, one that commits what came in between before it is told. */
+async function bare(c, flags, everyUs) {
+  const standin = await c.standin();
+  const durable = everyUs ? ['--store', c.store === 'postgres' ? process.env.SLUICE_TEST_POSTGRES : c.folder(), '--every', Math.round(everyUs)] : [];
+  const relay = await c.background('token_relay', '--upstream', new URL(standin.url).port, '--rate', flags.rate, ...durable);
+  const cpu = async () => ({ ms: cpuMs(relay.pid) + (everyUs ? c.storeCpuMs() : 0) });
+  const told = await load(relay.port, { ...flags, seconds: Math.min(c.seconds, 3), bare: 1 }, cpu);
+  await c.stop(relay);
+  await c.stop(standin);
+  return { ...told, ...(everyUs ? { every_us: Math.round(everyUs) } : {}) };
 }
 
 /** `sessions` of them at `rate` (0: as fast as the model gives), and the same through the bare relay. */
 export async function streams(c, flags) {
+  const limit = await bare(c, flags);
   const standin = await c.standin();
-  const limit = await bare(c, standin, { ...flags, seconds: Math.min(c.seconds, 3) });
   const server = await c.server({ env: standin.env });
   const made = await server.post('/workflows', graph);
   if (made.status !== 201) throw new Error(made.text);
@@ -70,18 +61,18 @@ export async function streams(c, flags) {
   return { told, limit };
 }
 
-/** The simplest durable commit, as often and of as many tokens as the server's were. */
-async function bareCommits(c, told) {
-  const to = c.store === 'postgres' ? process.env.SLUICE_TEST_POSTGRES : c.folder();
-  const args = [to, Math.min(c.seconds, 3), told.tokens_per_s / told.commits_per_s, told.commits_per_s];
-  const { used, ...rest } = await measured('token_commits', args, async () => ({ ms: c.storeCpuMs() }));
-  return { ...rest, cpu_us_per_token: rest.own_cpu_us_per_token + (used.ms * 1000) / rest.tokens };
+/** Durable and nothing else: as often as the server commits, and as seldom as a median of a millisecond allows. */
+async function durable(c, flags, commitsPerS) {
+  const asOften = await bare(c, flags, 1e6 / commitsPerS);
+  const asSeldom = await bare(c, flags, asOften.every_us + 2000 * (1 - asOften.p50_ms));
+  return { as_often: asOften, as_seldom: asSeldom };
 }
 
 export async function run(c) {
-  const { told, limit } = await streams(c, { sessions: 500, rate: 20, 'doze-ms': DOZE_MS });
+  const flags = { sessions: 500, rate: 20, 'doze-ms': DOZE_MS };
+  const { told, limit } = await streams(c, flags);
   return {
     values: { 'tokens.median': told.p50_ms, 'tokens.p99': told.p99_ms, 'tokens.cpu': told.cpu_us_per_token },
-    detail: { ...told, limit, commits: await bareCommits(c, told) },
+    detail: { ...told, limit, durable: await durable(c, flags, told.commits_per_s) },
   };
 }
