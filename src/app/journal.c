@@ -275,6 +275,24 @@ static void journal_finish_entry(struct journal *j, struct journal_entry *en, bo
         journal_settle(j, l);
 }
 
+/* What the next entries look at, fetched for all of them at once. */
+static void journal_fetch(const struct journal *j, size_t from)
+{
+    struct id ids[LOG_SOON_MAX];
+    size_t n = j->count - from < LOG_SOON_MAX ? j->count - from : LOG_SOON_MAX;
+    if (n < 2)
+        return;
+    for (size_t i = 0; i < n; i++) {
+        mem_fetch(j->entries[from + i].live, sizeof(struct live));
+        ids[i] = j->entries[from + i].delta.session_id;
+    }
+    log_seal_soon(j->app->log, ids, n);
+    for (unsigned step = 0; step < SESSION_FETCH_STEPS - 1; step++)
+        for (size_t i = 0; i < n; i++)
+            if (j->entries[from + i].live->session)
+                session_fetch(j->entries[from + i].live->session, step);
+}
+
 static void journal_release(struct journal *j)
 {
     size_t n = j->count;
@@ -284,8 +302,11 @@ static void journal_release(struct journal *j)
         runner_hold_all(j->app, false);
     }
     j->retry_ms = 0;
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
+        if (i % LOG_SOON_MAX == 0)
+            journal_fetch(j, i);
         journal_finish_entry(j, &j->entries[i], j->refused[i]);
+    }
     if (j->timed_ns)
         gather_committed(&j->gather, clock_mono_ns() - j->timed_ns);
     store_req_deinit(&j->commit.req);

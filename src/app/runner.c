@@ -113,6 +113,19 @@ static void model_delta(struct llm_call *c, struct str utf8, bool is_thinking)
     run_input(&m->run, &in);
 }
 
+/* From the call to what a chunk touches of its session. */
+static void model_soon(const struct llm_call *c, unsigned step)
+{
+    const struct model_run *m = container_of(c, struct model_run, call);
+    const struct live *l = m->run.live;
+    if (step == 0)
+        mem_fetch(&m->run, sizeof(m->run));
+    else if (step == 1)
+        mem_fetch(l, sizeof(*l));
+    else if (l && l->session)
+        session_fetch(l->session, step - 2);
+}
+
 static void model_done(struct llm_call *c)
 {
     struct model_run *m = container_of(c, struct model_run, call);
@@ -208,6 +221,7 @@ static void model_start(struct live *l, const struct effect *ef)
     m->call.idempotency_key = ef->idempotency_key;
     m->call.fair_key = l->id;
     m->call.on_delta = model_delta;
+    m->call.on_soon = model_soon;
     m->call.on_done = model_done;
     if (!describe_is_wanted(request)) {
         model_call(m);

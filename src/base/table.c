@@ -33,6 +33,12 @@ void *table_get(const struct table *t, struct id key)
     return t->cap ? table_find(t, key)->value : NULL;
 }
 
+void table_fetch(const struct table *t, struct id key)
+{
+    if (t->cap)
+        mem_fetch(&t->slots[id_hash(key) & (t->cap - 1)], sizeof(*t->slots));
+}
+
 static void table_grow(struct table *t)
 {
     struct table old = *t;

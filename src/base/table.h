@@ -21,6 +21,8 @@ void table_deinit(struct table *t);
 void *table_get(const struct table *t, struct id key);        /* NULL when absent */
 void *table_put(struct table *t, struct id key, void *value); /* the value it replaced, or NULL */
 void *table_remove(struct table *t, struct id key);           /* the value, or NULL */
+/* The key will be asked for: its slot is fetched into the caches meanwhile. */
+void table_fetch(const struct table *t, struct id key);
 
 #define table_foreach(s, t)                                                                        \
     for (struct table_slot *s = (t)->slots; s && s < (t)->slots + (t)->cap; s++)                   \

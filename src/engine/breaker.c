@@ -36,13 +36,12 @@ struct text_watch {
 
     uint32_t gram[GRAM_WORDS];
     uint32_t lettered; /* bit set of the last 32 words */
-    unsigned word_count;
+    unsigned word_count, window_count;
     struct {
         uint32_t hash, count;
     } slots[SLOTS];
 
     uint32_t window[WINDOW_WORDS];
-    unsigned window_count;
 };
 
 struct text_watch *text_watch_create(void)
@@ -203,6 +202,11 @@ static enum breaker watch_char(struct text_watch *t, enum letter kind, uint32_t 
     if (kind == LETTER_ALONE && b == BREAKER_NONE)
         b = word_end(t, l, value);
     return b;
+}
+
+void text_watch_fetch(const struct text_watch *t)
+{
+    mem_fetch(t, offsetof(struct text_watch, slots));
 }
 
 enum breaker text_watch_feed(struct text_watch *t, struct str text,

@@ -62,6 +62,8 @@ bool breaker_restore(struct session *s, struct json state);
 
 /* One message's words, for tests too: true when a limit is passed; *value is what was measured. */
 struct text_watch *text_watch_create(void);
+/* It will be fed: fetched into the caches meanwhile (mem_fetch). */
+void text_watch_fetch(const struct text_watch *t);
 enum breaker text_watch_feed(struct text_watch *t, struct str text,
                              const struct breaker_limits *limits, double *value);
 

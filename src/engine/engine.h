@@ -207,6 +207,12 @@ void engine_give_back(struct buf *events);
 
 /* ---- looking ---- */
 
+/* A chunk of the session, or its commit, is next: what that looks at is fetched into the caches
+ * meanwhile (mem_fetch). In steps, of which each needs what the one before has fetched, so that
+ * several sessions are fetched side by side. */
+#define SESSION_FETCH_STEPS 4
+void session_fetch(const struct session *s, unsigned step);
+
 struct id session_id(const struct session *s);
 struct str session_reason(const struct session *s); /* of its status; or NULL */
 /* Whether the session still waits for this task: no end of it has come in, not even in a pause. */

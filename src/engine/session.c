@@ -231,6 +231,35 @@ size_t session_event_bytes(const struct session *s)
     return s->made ? s->made->out.events.len : 0;
 }
 
+#define FETCH_RUNS_CAP 8 /* of a table of runs; one that has more is not fetched */
+
+void session_fetch(const struct session *s, unsigned step)
+{
+    if (step == 0) {
+        mem_fetch(s, offsetof(struct session, id));
+        mem_fetch(&s->root, sizeof(s->root));
+        return;
+    }
+    if (s->runs.cap > FETCH_RUNS_CAP)
+        return;
+    if (step == 1) {
+        mem_fetch(s->runs.slots, s->runs.cap * sizeof(*s->runs.slots));
+        return;
+    }
+    table_foreach(slot, &s->runs)
+    {
+        const struct work *w = slot->value;
+        if (step == 2) {
+            mem_fetch(w, offsetof(struct work, id));
+            continue;
+        }
+        mem_fetch(w->text.data + w->text.len, 1);
+        mem_fetch(&w->scope->nodes[w->node], sizeof(*w->scope->nodes));
+        if (w->watch)
+            text_watch_fetch(w->watch);
+    }
+}
+
 bool session_is_idle(const struct session *s)
 {
     if (session_has_output(s) || s->status == SESSION_PENDING ||

@@ -631,16 +631,44 @@ static void curl_client_collect_ended(struct curl_client *cl)
     }
 }
 
+/* What came for several calls is looked at one after the other; what that needs is fetched for so
+ * many of them at once. */
+#define SOON_MAX 32
+
+static void curl_client_fetch(const struct list *ready)
+{
+    const struct curl_call *soon[SOON_MAX];
+    unsigned n = 0;
+    list_foreach(it, ready)
+    {
+        if (n == SOON_MAX)
+            break;
+        soon[n++] = container_of(it, struct curl_call, ready);
+        mem_fetch(soon[n - 1]->base.call, sizeof(struct llm_call));
+    }
+    for (unsigned i = 0; i < n; i++) {
+        mem_fetch(soon[i]->reader.shape.data, soon[i]->reader.shape.len);
+        mem_fetch(soon[i]->base.task, 3 * MEM_LINE_BYTES);
+    }
+    for (unsigned step = 0; n > 1 && step < LLM_SOON_STEPS; step++)
+        for (unsigned i = 0; i < n; i++)
+            if (soon[i]->base.call->on_soon)
+                soon[i]->base.call->on_soon(soon[i]->base.call, step);
+}
+
 /* What came ready meanwhile is for the next turn. */
 static void curl_client_settle(void *data)
 {
     struct curl_client *cl = data;
-    struct list now, *first;
+    struct list now;
     curl_client_collect_ended(cl);
     list_init(&now);
     list_splice(&now, &cl->ready);
-    while ((first = list_pop(&now)))
-        curl_call_drain(container_of(first, struct curl_call, ready));
+    for (unsigned i = 0; !list_empty(&now); i++) {
+        if (i % SOON_MAX == 0)
+            curl_client_fetch(&now);
+        curl_call_drain(container_of(list_pop(&now), struct curl_call, ready));
+    }
     if (list_empty(&cl->ready) && list_empty(&cl->resting))
         uv_idle_stop(&cl->kick);
     else

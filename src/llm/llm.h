@@ -63,6 +63,8 @@ struct llm_target {
     const char *model;    /* NULL or "": the provider's default */
 };
 
+#define LLM_SOON_STEPS 6
+
 struct llm_call {
     /* In */
     const char *provider, *model;     /* as of a target */
@@ -80,6 +82,9 @@ struct llm_call {
                            by it; zero: its own */
     void (*on_delta)(struct llm_call *c, struct str utf8, bool is_thinking);
     void (*on_done)(struct llm_call *c);
+    /* Or NULL. on_delta() is next, for several calls: what it looks at is to be fetched into the
+     * caches meanwhile, in LLM_SOON_STEPS steps, each of them for all of the calls. */
+    void (*on_soon)(const struct llm_call *c, unsigned step);
     void *data;
 
     /* Out, valid in on_done (strings until it returns) */

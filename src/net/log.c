@@ -413,6 +413,45 @@ static bool tail_trim(const struct log_tail *t, int64_t *seq_first, struct str *
     return frames->n > 0;
 }
 
+#define SEAL_BYTES_ABOUT 512 /* of an event */
+
+static const struct log_cursor *tail_first_waiting(const struct log_tail *t)
+{
+    return container_of(t->waiting.next, struct log_cursor, link);
+}
+
+void log_seal_soon(const struct log_hub *h, const struct id *sessions, size_t count)
+{
+    struct log_tail *tails[LOG_SOON_MAX];
+
+    assert(count <= LOG_SOON_MAX);
+    for (size_t i = 0; i < count; i++)
+        table_fetch(&h->by_session, sessions[i]);
+    for (size_t i = 0; i < count; i++) {
+        tails[i] = table_get(&h->by_session, sessions[i]);
+        if (tails[i])
+            mem_fetch(tails[i], sizeof(*tails[i]));
+    }
+    for (size_t i = 0; i < count; i++) {
+        const struct log_tail *t = tails[i];
+        if (!t || list_empty(&t->waiting) || !t->bytes)
+            continue;
+        mem_fetch(t->bytes + t->len, SEAL_BYTES_ABOUT);
+        mem_fetch(t->offsets + t->first + t->count, sizeof(*t->offsets));
+        mem_fetch(tail_first_waiting(t), sizeof(struct log_cursor));
+    }
+    for (size_t i = 0; i < count; i++) {
+        const struct log_tail *t = tails[i];
+        if (t && !list_empty(&t->waiting))
+            mem_fetch(tail_first_waiting(t)->data, MEM_LINE_BYTES);
+    }
+    for (size_t i = 0; i < count; i++) {
+        const struct log_tail *t = tails[i];
+        if (t && !list_empty(&t->waiting) && tail_first_waiting(t)->soon)
+            tail_first_waiting(t)->soon(tail_first_waiting(t));
+    }
+}
+
 void log_seal(struct log_hub *h, struct id session_id, int64_t seq_first, int64_t seq_last,
               struct str frames)
 {

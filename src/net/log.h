@@ -32,6 +32,7 @@
 #define LOG_TELL_NOW        32 /* readers that are told of news at once, where others can wait */
 #define LOG_TELL_COST       (256u << 10) /* of one log_tell_more(): bytes, a reader for 2 kB at least */
 #define LOG_DELIVER_BYTES   65536        /* of one run that is delivered */
+#define LOG_SOON_MAX        32           /* of one log_seal_soon() */
 #define LOG_TOGETHER        64 /* cursors of a session from which they are told several at a time */
 
 /* A read of stored events, answered through log_read_done(). Made and freed by the log, carried by
@@ -90,6 +91,8 @@ void log_hub_set_together(struct log_hub *h, const struct log_together *together
 /* frames: whole events joined by '\n', seq_first … seq_last: those that follow the last ones sealed
  * here, or, when another instance had the session in between, later ones. Calls `ready` of waiting
  * cursors; watchers get the session_state_change events among them. */
+/* These sessions will be sealed next: what that looks at is fetched for all of them at once. */
+void log_seal_soon(const struct log_hub *h, const struct id *sessions, size_t count);
 void log_seal(struct log_hub *h, struct id session_id, int64_t seq_first, int64_t seq_last,
               struct str frames);
 /* Nothing new is to be expected for a while: what nobody reads is let go. */
@@ -137,6 +140,9 @@ struct log_cursor {
      * cursor. */
     bool (*deliver)(struct log_cursor *c, const struct log_run *run);
     void *data; /* what deliver() looks at: fetched ahead, 64 bytes of it. Or NULL */
+    /* Or NULL: deliver() is next, for several cursors; `data` has been fetched. Looks at what else
+     * it takes, so that several of them come into the caches side by side. */
+    void (*soon)(const struct log_cursor *c);
     /* Private */
     struct list link; /* in tail->idle, ->waiting or ->due, or in read->cursors */
     struct log_hub *hub;

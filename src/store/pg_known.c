@@ -36,6 +36,12 @@ static struct pg_known_session *known_find(const struct pg_known *k, struct id s
     return NULL;
 }
 
+void pg_known_fetch(const struct pg_known *k, struct id session)
+{
+    if (k->sets)
+        mem_fetch(known_set(k, session), sizeof(*k->sets));
+}
+
 bool pg_known_has(const struct pg_known *k, const struct delta *d)
 {
     const struct pg_known_session *s = known_find(k, d->session_id);

@@ -36,6 +36,8 @@ void pg_known_deinit(struct pg_known *k);
 
 /* Whether events may follow without a look: the owner's, of that epoch, behind the last ones. */
 bool pg_known_has(const struct pg_known *k, const struct delta *d);
+/* The session will be asked for: its place is fetched into the caches meanwhile. */
+void pg_known_fetch(const struct pg_known *k, struct id session);
 /* The last number that is known of the session; 0: it is not known. */
 int64_t pg_known_last(const struct pg_known *k, struct id session);
 /* These events of the owner's session were written, and what must be so was so. */

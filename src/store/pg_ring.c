@@ -85,7 +85,8 @@ static void ring_release(struct pg_ring *r, struct pg_ring_session *e)
 {
     for (int i = 0; i < e->rows; i++) {
         assert(r->live[e->slot[i]] > 0);
-        r->live[e->slot[i]]--;
+        if (--r->live[e->slot[i]] == 0 && e->slot[i] < r->low)
+            r->low = e->slot[i];
     }
     list_remove(&e->order);
     e->rows = 0;
@@ -116,15 +117,16 @@ void pg_ring_doubt(struct pg_ring *r)
 
 /* ---- slots ---- */
 
-/* The lowest one that is free, so that those at the end become so. False: there is none. */
+/* The lowest one that is free, so that those at the end become so. False: there is none. It is not
+ * looked for from the first one each time: there are thousands. */
 static bool ring_find_slot(struct pg_ring *r)
 {
     int end = r->slots_then < r->slots ? r->slots_then : r->slots;
 
-    for (int i = 0; i < end; i++) {
-        if (r->live[i] > 0)
-            continue;
-        r->slot = i;
+    while (r->low < end && r->live[r->low] > 0)
+        r->low++;
+    if (r->low < end) {
+        r->slot = r->low;
         return true;
     }
     if (end == PG_RING_SLOTS)
@@ -248,11 +250,29 @@ static void ring_make_room(struct pg_ring *r)
     }
 }
 
+/* What planning looks at, fetched for all deltas at once. */
+static void ring_fetch(const struct pg_ring *r, const struct pg_known *k,
+                       const struct store_commit *req)
+{
+    size_t count = req->count < PG_RING_ROWS ? req->count : PG_RING_ROWS;
+
+    for (size_t i = 0; i < count; i++) {
+        pg_known_fetch(k, req->deltas[i]->session_id);
+        table_fetch(&r->sessions, req->deltas[i]->session_id);
+    }
+    for (size_t i = 0; i < count; i++) {
+        const struct pg_ring_session *e = table_get(&r->sessions, req->deltas[i]->session_id);
+        if (e)
+            mem_fetch(e, offsetof(struct pg_ring_session, slot));
+    }
+}
+
 void pg_ring_plan(struct pg_ring *r, const struct pg_known *k, const struct store_commit *req)
 {
     if (r->slots == 0 && list_empty(&r->order))
         r->owner = k->owner;
     r->slots_then = r->slots;
+    ring_fetch(r, k, req);
     ring_look_for_too_many(r);
     bool wants = ring_wants(r, k, req), takes = wants && ring_find_slot(r);
     if (!ring_try(r, k, req, takes)) {
@@ -299,6 +319,18 @@ static void ring_over(struct pg_ring *r)
     }
 }
 
+static void ring_fetch_staged(const struct pg_ring *r, const struct pg_known *k)
+{
+    for (int i = 0; i < r->staged_count; i++)
+        mem_fetch(r->staged[i].session, offsetof(struct pg_ring_session, slot));
+    for (int i = 0; i < r->staged_count; i++) {
+        const struct pg_ring_session *e = r->staged[i].session;
+        mem_fetch(&e->slot[e->rows], sizeof(e->slot[0]));
+        mem_fetch(e->frames + e->bytes, r->staged[i].delta->events.len + 1);
+        pg_known_fetch(k, e->id);
+    }
+}
+
 void pg_ring_committed(struct pg_ring *r, struct pg_known *k)
 {
     r->slots = r->slots_then;
@@ -308,6 +340,7 @@ void pg_ring_committed(struct pg_ring *r, struct pg_known *k)
         if (e->folds)
             ring_release(r, e);
     }
+    ring_fetch_staged(r, k);
     for (int i = 0; i < r->staged_count; i++) {
         ring_take(r, r->staged[i].session, r->staged[i].delta);
         pg_known_put(k, r->staged[i].delta);

@@ -71,6 +71,7 @@ struct pg_ring {
     uint16_t live[PG_RING_SLOTS]; /* rows of a slot that are not folded */
     bool in_doubt;                /* a commit may have folded what is here, or not */
     int slots;                    /* that the owner has */
+    int low;                      /* none below is free */
     struct list spare;            /* by `order` */
     int spare_count;
     /* The commit under way */

@@ -135,7 +135,7 @@ struct viewer {
     int64_t expect;
     bool ready, snapshot;
     int errors;
-    unsigned told, delivered;
+    unsigned told, delivered, soon;
     bool is_begun; /* together with others, and not at its end */
 };
 
@@ -286,6 +286,48 @@ static void test_live(void **state)
     log_cursor_close(&v.c);
     log_forget(f.hub, f.session);
     assert_int_equal(log_last_seq(f.hub, f.session), -1);
+    fake_deinit(&f);
+}
+
+static void viewer_soon(const struct log_cursor *c)
+{
+    ((struct viewer *)c->data)->soon++;
+}
+
+/* What is looked up before a seal tells nobody anything, whatever the sessions are. */
+static void test_soon(void **state)
+{
+    struct fake f;
+    struct viewer v;
+    struct id ids[LOG_SOON_MAX];
+    (void)state;
+
+    fake_init(&f);
+    for (int i = 0; i < LOG_SOON_MAX; i++)
+        ids[i] = (struct id){{(uint8_t)i, 1}};
+    ids[LOG_SOON_MAX - 1] = f.session;
+    log_seal_soon(f.hub, ids, LOG_SOON_MAX); /* nothing is known of any */
+    log_seal_soon(f.hub, ids, 0);
+    viewer_open(&v, &f, 0);
+    v.c.soon = viewer_soon;
+    log_seal_soon(f.hub, ids, LOG_SOON_MAX); /* it has not asked for anything yet */
+    fake_commit(&f, 3, 10);
+    fake_seal(&f, 1);
+    viewer_take(&v, 10, 1u << 16);
+    v.ready = false;
+    unsigned told = v.told;
+    log_seal_soon(f.hub, ids, LOG_SOON_MAX);
+    assert_int_equal(v.soon, 1);
+    assert_true(!v.ready && v.told == told && v.expect == 2);
+    fake_seal(&f, 3);
+    assert_true(v.ready);
+    viewer_take(&v, 10, 1u << 16);
+    assert_int_equal(v.expect, 4);
+    log_cursor_close(&v.c);
+    log_rest(f.hub, f.session); /* its bytes go */
+    log_seal_soon(f.hub, ids, LOG_SOON_MAX);
+    assert_int_equal(v.soon, 1);
+    log_forget(f.hub, f.session);
     fake_deinit(&f);
 }
 
@@ -900,6 +942,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_live),
+        cmocka_unit_test(test_soon),
         cmocka_unit_test(test_told_in_turns),
         cmocka_unit_test(test_told_together),
         cmocka_unit_test(test_deliver_much),
