@@ -12,7 +12,8 @@
  * where the last commit took longer, the models that have sent something are read one after the
  * other, one row with the bytes of as many events is committed (bare/bare_commit.h), and the frames
  * go out. The least that any server of such streams can do with that store, at that many commits
- * a second: no library reads HTTP or WebSockets, no JSON is parsed, no session is told from another.
+ * a second: no library reads HTTP or WebSockets, no JSON is parsed, no session is told from
+ * another.
  */
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
