@@ -644,7 +644,7 @@ static void curl_client_fetch(const struct list *ready)
         if (n == SOON_MAX)
             break;
         soon[n++] = container_of(it, struct curl_call, ready);
-        mem_fetch(soon[n - 1]->base.call, sizeof(struct llm_call));
+        mem_fetch(soon[n - 1]->base.call, offsetof(struct llm_call, status));
     }
     for (unsigned i = 0; i < n; i++) {
         mem_fetch(soon[i]->reader.shape.data, soon[i]->reader.shape.len);
