@@ -287,6 +287,7 @@ static void journal_fetch(const struct journal *j, size_t from)
         ids[i] = j->entries[from + i].delta.session_id;
     }
     log_seal_soon(j->app->log, ids, n);
+    /* The last step is for chunks: settling only asks whether calls are under way. */
     for (unsigned step = 0; step < SESSION_FETCH_STEPS - 1; step++)
         for (size_t i = 0; i < n; i++)
             if (j->entries[from + i].live->session)

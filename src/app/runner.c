@@ -114,6 +114,7 @@ static void model_delta(struct llm_call *c, struct str utf8, bool is_thinking)
 }
 
 /* From the call to what a chunk touches of its session. */
+_Static_assert(LLM_SOON_STEPS == 2 + SESSION_FETCH_STEPS, "two steps to the session");
 static void model_soon(const struct llm_call *c, unsigned step)
 {
     const struct model_run *m = container_of(c, struct model_run, call);
