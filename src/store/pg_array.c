@@ -50,6 +50,8 @@ void pg_rows_deinit(struct pg_rows *r)
 
 void pg_rows_clear(struct pg_rows *r)
 {
+    if (r->count == 0) /* most tables have no part in most commits */
+        return;
     for (int i = 0; i < r->columns; i++) {
         buf_clear(&r->column[i]);
         if (r->column[i].cap > PG_KEEP_MAX) {

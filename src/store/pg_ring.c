@@ -35,12 +35,6 @@ void pg_ring_clear(struct pg_ring *r)
 
 /* ---- sessions ---- */
 
-/* Rows of many sessions that began together are not folded together. */
-static size_t ring_bytes_max(struct id id)
-{
-    return PG_RING_BYTES - id_hash(id) % (PG_RING_BYTES / 3);
-}
-
 /* NULL: there are too many. */
 static struct pg_ring_session *ring_add(struct pg_ring *r, struct id id)
 {
@@ -56,7 +50,6 @@ static struct pg_ring_session *ring_add(struct pg_ring *r, struct id id)
     list_init(&e->order);
     list_init(&e->touched);
     e->id = id;
-    e->bytes_max = ring_bytes_max(id);
     table_put(&r->sessions, id, e);
     return e;
 }
@@ -175,7 +168,7 @@ static void ring_fold(struct pg_ring *r, struct pg_ring_session *e)
 static bool ring_is_full(const struct pg_ring_session *e, const struct delta *d)
 {
     return e->rows + e->staged >= PG_RING_ROWS ||
-           e->bytes + e->staged_bytes + d->events.len + 1 > e->bytes_max;
+           e->bytes + e->staged_bytes + d->events.len + 1 > PG_RING_BYTES;
 }
 
 /* Whether nothing is to be looked at before the delta is written. */
@@ -212,7 +205,7 @@ static bool ring_stage(struct pg_ring *r, const struct pg_known *k, const struct
         return false;
     ring_touch(r, e);
     if (e->rows > 0 && !e->folds && ring_is_full(e, d))
-        e->folds = true;
+        e->folds = r->has_full = true;
     r->staged[r->staged_count++] = (struct pg_ring_staged){e, d, index};
     e->staged++;
     e->staged_bytes += d->events.len + 1;
@@ -237,16 +230,24 @@ static bool ring_try(struct pg_ring *r, const struct pg_known *k, const struct s
     return true;
 }
 
-/* The rows of those that have not said anything for the longest hold the most. */
-static void ring_make_room(struct pg_ring *r)
+static bool ring_is_nearly_full(const struct pg_ring_session *e)
 {
-    int left = PG_RING_ROOM;
+    return e->rows >= PG_RING_ROWS * 3 / 4 || e->bytes >= PG_RING_BYTES * 3 / 4;
+}
+
+/* The first rows of those that come first hold the most slots. `any`: not only where a row of
+ * session_events will be nearly as long as it may be. */
+static void ring_fold_first(struct pg_ring *r, bool any)
+{
+    int left = PG_RING_FOLDS;
 
     list_foreach(it, &r->order)
     {
+        struct pg_ring_session *e = container_of(it, struct pg_ring_session, order);
         if (left-- == 0)
             return;
-        ring_fold(r, container_of(it, struct pg_ring_session, order));
+        if (any || ring_is_nearly_full(e))
+            ring_fold(r, e);
     }
 }
 
@@ -283,8 +284,8 @@ void pg_ring_plan(struct pg_ring *r, const struct pg_known *k, const struct stor
         r->slots_then = r->slots;
     if (ring_leaves_none(r))
         r->slots_then = 0;
-    if (wants && !takes)
-        ring_make_room(r);
+    if (r->has_full || (wants && !takes))
+        ring_fold_first(r, !r->has_full);
 }
 
 static void ring_take(struct pg_ring *r, struct pg_ring_session *e, const struct delta *d)
@@ -308,6 +309,7 @@ static void ring_over(struct pg_ring *r)
 {
     r->staged_count = 0;
     r->slots_then = r->slots;
+    r->has_full = false;
     while (!list_empty(&r->touched)) {
         struct pg_ring_session *e =
             container_of(list_pop(&r->touched), struct pg_ring_session, touched);
@@ -334,13 +336,13 @@ static void ring_fetch_staged(const struct pg_ring *r, const struct pg_known *k)
 void pg_ring_committed(struct pg_ring *r, struct pg_known *k)
 {
     r->slots = r->slots_then;
+    ring_fetch_staged(r, k);
     list_foreach(it, &r->touched)
     {
         struct pg_ring_session *e = container_of(it, struct pg_ring_session, touched);
         if (e->folds)
             ring_release(r, e);
     }
-    ring_fetch_staged(r, k);
     for (int i = 0; i < r->staged_count; i++) {
         ring_take(r, r->staged[i].session, r->staged[i].delta);
         pg_known_put(k, r->staged[i].delta);

@@ -2,8 +2,9 @@
  *
  *     commit of tokens ──> one slot, written over: an array of each column ──> readers, by SQL
  *                     └──> once it is durable: the session's rows here, in memory
- *                                      │ 64 rows, 11 to 16 kB; or the session's next
- *                                      │ commit has more than events
+ *                                      │ 64 rows, 16 kB, or three quarters when another
+ *                                      │ has so many; or the session's next commit has
+ *                                      │ more than events
  *                                      v
  *                         one row of session_events, in the same transaction
  *
@@ -39,7 +40,7 @@
 #define PG_RING_BYTES    16384 /* the same, of frames */
 #define PG_RING_SESSIONS 2048  /* 34 MB if all are full */
 #define PG_RING_SPARE    64    /* kept for the next session, so that a token allocates nothing */
-#define PG_RING_ROOM     16    /* sessions that are folded at once when no slot is free */
+#define PG_RING_FOLDS    16    /* sessions folded at once: one is full, or no slot is free */
 
 /* A session with rows in slots, or with some that the commit under way will put there. */
 struct pg_ring_session {
@@ -47,7 +48,7 @@ struct pg_ring_session {
     struct list touched; /* by the commit under way */
     struct id id;
     int64_t seq_first, seq_last, at; /* of its rows; at: of the last */
-    size_t bytes, bytes_max;
+    size_t bytes;
     int rows;
     /* In the commit under way */
     bool folds; /* its rows become one of session_events */
@@ -78,6 +79,7 @@ struct pg_ring {
     struct list touched;
     struct pg_ring_staged staged[PG_RING_ROWS];
     int staged_count;
+    bool has_full;  /* a session has no room for more, so those like it are folded, too */
     int slot;       /* that they are put into */
     int slots_then; /* so many slots there are after it */
     unsigned looks; /* commits since it was last looked for slots too many */

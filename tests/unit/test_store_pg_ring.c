@@ -291,6 +291,40 @@ static void a_session_that_is_full_becomes_a_row(void **state)
     expect_talk(r, &t);
 }
 
+static bool is_nearly_full(const struct pg_ring_session *e)
+{
+    return e && (e->rows >= PG_RING_ROWS * 3 / 4 || e->bytes >= PG_RING_BYTES * 3 / 4);
+}
+
+/* A fold makes a commit dearer, however many there are in it. */
+static void those_that_are_nearly_full_are_folded_with_it(void **state)
+{
+    struct rig *r = *state;
+    struct talk nearly = {.last = 0}, half = {.last = 0}, full = {.last = 0};
+    struct pg_ring *ring = &pg_of(r)->ring;
+    struct id owner = owner_put(r, NULL);
+    int rows, before;
+
+    talk_new(r, &half, owner);
+    talk_new(r, &nearly, owner);
+    talk_new(r, &full, owner);
+    talk_says_alone(r, &half, 20);
+    talk_says_alone(r, &full, 10);
+    before = pg_ring_find(ring, half.id)->rows;
+    while (!is_nearly_full(pg_ring_find(ring, nearly.id)))
+        talk_says_alone(r, &nearly, 1);
+    do {
+        assert_non_null(pg_ring_find(ring, nearly.id));
+        rows = pg_ring_find(ring, full.id)->rows;
+        talk_says_alone(r, &full, 1);
+    } while (pg_ring_find(ring, full.id)->rows > rows);
+    assert_null(pg_ring_find(ring, nearly.id));
+    assert_int_equal(pg_ring_find(ring, half.id)->rows, before);
+    expect_talk(r, &half);
+    expect_talk(r, &nearly);
+    expect_talk(r, &full);
+}
+
 static void a_step_takes_what_came_before_with_it(void **state)
 {
     struct rig *r = *state;
@@ -855,6 +889,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         ONE(tokens_stand_in_slots),
         ONE(a_session_that_is_full_becomes_a_row),
+        ONE(those_that_are_nearly_full_are_folded_with_it),
         ONE(a_step_takes_what_came_before_with_it),
         ONE(a_commit_may_go_both_ways),
         ONE(what_is_too_large_goes_elsewhere),
