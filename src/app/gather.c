@@ -95,3 +95,8 @@ void gather_read(struct gather *g)
     if (!llm_read(g->app->llm))
         gather_end(g);
 }
+
+void gather_told(struct gather *g)
+{
+    llm_discard(g->app->llm);
+}

@@ -25,7 +25,7 @@
 #include <uv.h>
 
 /* That a token waits, as a median: within the millisecond that a reader may notice. */
-#define GATHER_DELAY_US 960
+#define GATHER_DELAY_US 975
 /* Between the beginnings of two commits. A commit costs as much CPU as ten tokens; where it is slow
  * it makes the batch by itself, and beyond the longest period little is left to win. */
 #define GATHER_LEAST_US 750
@@ -58,5 +58,7 @@ uint64_t gather_period_ns(const struct gather *g);
 void gather_tick(struct gather *g, uint64_t ns);
 /* Reads what waits in the sockets. */
 void gather_read(struct gather *g);
+/* What was read has been committed and told: now its sockets may be emptied of it. */
+void gather_told(struct gather *g);
 
 #endif

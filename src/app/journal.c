@@ -310,6 +310,7 @@ static void journal_release(struct journal *j)
     }
     if (j->timed_ns)
         gather_committed(&j->gather, clock_mono_ns() - j->timed_ns);
+    gather_told(&j->gather);
     store_req_deinit(&j->commit.req);
     j->count = 0;
     j->in_flight = false;

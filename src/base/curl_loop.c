@@ -1,7 +1,12 @@
 #include "base/curl_loop.h"
 
 #include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
+
+#include "base/mem.h"
 
 /* Connections that stay open for the next call. */
 #define IDLE_CONNECTIONS_MAX 256L
@@ -32,7 +37,75 @@ static void curl_loop_forget(struct curl_loop *l, curl_socket_t fd)
     for (int i = l->batch_at; i < l->batch_count; i++)
         if (l->batch[i].data.fd == fd)
             l->batch[i].data.fd = -1;
+    for (int i = 0; i < l->owed_count; i++)
+        if (l->owed[i].fd == fd)
+            l->owed[i].fd = -1;
 }
+
+/* ---- Taps ---- */
+
+static void curl_loop_set_owner(struct curl_loop *l, curl_socket_t fd, void *owner)
+{
+    if (!l->tap || (fd >= l->owner_cap && !owner))
+        return;
+    if (fd >= l->owner_cap) {
+        int cap = fd < 64 ? 128 : fd * 2;
+        l->owners = mem_realloc(l->owners, (size_t)cap * sizeof(*l->owners));
+        memset(l->owners + l->owner_cap, 0, (size_t)(cap - l->owner_cap) * sizeof(*l->owners));
+        l->owner_cap = cap;
+    }
+    l->owners[fd] = owner;
+}
+
+/* NULL: none, or no tap is to be asked. */
+static void *curl_loop_owner(const struct curl_loop *l, int fd)
+{
+    return fd >= 0 && fd < l->owner_cap ? l->owners[fd] : NULL;
+}
+
+/* False: libcurl is to read. */
+static bool curl_loop_tap(struct curl_loop *l, const struct epoll_event *ev)
+{
+    void *owner = ev->events == EPOLLIN ? curl_loop_owner(l, ev->data.fd) : NULL;
+    size_t taken = 0;
+    bool is_all = owner && l->tap(owner, ev->data.fd, &taken);
+    assert(l->owed_count < CURL_LOOP_BATCH_MAX && taken <= CURL_LOOP_TAP_BYTES);
+    if (taken > 0)
+        l->owed[l->owed_count++] = (struct curl_loop_owed){ev->data.fd, taken};
+    return is_all;
+}
+
+/* MSG_TRUNC: nothing is copied. They stand in there, so an error is one that libcurl will see. */
+static void owed_discard(struct curl_loop_owed o)
+{
+    static char nowhere[CURL_LOOP_TAP_BYTES];
+    while (o.bytes > 0) {
+        ssize_t n = recv(o.fd, nowhere, o.bytes, MSG_TRUNC | MSG_DONTWAIT);
+        if (n <= 0)
+            return;
+        o.bytes -= (size_t)n;
+    }
+}
+
+void curl_loop_discard(struct curl_loop *l)
+{
+    for (int i = 0; i < l->owed_count; i++)
+        if (l->owed[i].fd >= 0)
+            owed_discard(l->owed[i]);
+    l->owed_count = 0;
+}
+
+/* What several taps are about to look at is fetched at once. */
+static void curl_loop_fetch(const struct curl_loop *l)
+{
+    for (int i = 0; l->tap && i < l->batch_count; i++) {
+        const void *owner = curl_loop_owner(l, l->batch[i].data.fd);
+        if (owner)
+            mem_fetch(owner, l->tap_bytes);
+    }
+}
+
+/* ---- The set ---- */
 
 static void curl_loop_drop(struct curl_loop *l, curl_socket_t fd)
 {
@@ -48,12 +121,15 @@ static void curl_loop_drop(struct curl_loop *l, curl_socket_t fd)
 static int curl_loop_socket(CURL *easy, curl_socket_t fd, int what, void *data, void *mark)
 {
     struct curl_loop *l = data;
-    (void)easy;
+    char *owner = NULL;
     if (what == CURL_POLL_REMOVE) {
+        curl_loop_set_owner(l, fd, NULL);
         if (mark)
             curl_loop_drop(l, fd);
         return 0;
     }
+    curl_easy_getinfo(easy, CURLINFO_PRIVATE, &owner);
+    curl_loop_set_owner(l, fd, owner);
     struct epoll_event ev = {.data.fd = fd};
     ev.events = (what & CURL_POLL_IN ? EPOLLIN : 0u) | (what & CURL_POLL_OUT ? EPOLLOUT : 0u);
     if (mark && socket_events(mark) == socket_events(socket_mark(ev.events)))
@@ -72,22 +148,27 @@ static int curl_loop_socket(CURL *easy, curl_socket_t fd, int what, void *data, 
 static void curl_loop_socket_ready(struct curl_loop *l, const struct epoll_event *ev)
 {
     int bits = 0, running;
+    l->turn_bytes += CURL_LOOP_SOCKET_BYTES;
+    if (curl_loop_tap(l, ev))
+        return;
     if (ev->events & (EPOLLERR | EPOLLHUP))
         bits |= CURL_CSELECT_ERR;
     if (ev->events & (EPOLLIN | EPOLLHUP))
         bits |= CURL_CSELECT_IN;
     if (ev->events & EPOLLOUT)
         bits |= CURL_CSELECT_OUT;
-    l->turn_bytes += CURL_LOOP_SOCKET_BYTES;
+    curl_loop_discard(l); /* with this socket libcurl sees to timeouts of others */
     curl_multi_socket_action(l->multi, ev->data.fd, bits, &running);
 }
 
 /* False: the set has nothing for now. */
 static bool curl_loop_batch(struct curl_loop *l)
 {
+    curl_loop_discard(l); /* or they would be found again */
     int n = epoll_wait(l->epoll_fd, l->batch, CURL_LOOP_BATCH_MAX, 0);
     l->batch_at = 0;
     l->batch_count = n > 0 ? n : 0;
+    curl_loop_fetch(l);
     return n > 0;
 }
 
@@ -107,6 +188,8 @@ bool curl_loop_read(struct curl_loop *l)
         }
     }
     l->is_full = !is_all;
+    if (!l->is_aside)
+        curl_loop_discard(l);
     if (has_read)
         l->after(l->data); /* l may be closing when it returns */
     return is_all;
@@ -125,6 +208,7 @@ void curl_loop_set_aside(struct curl_loop *l, bool is_aside)
         return;
     struct epoll_event ev = {.events = is_aside ? 0 : EPOLLIN, .data.fd = l->epoll_fd};
     l->is_aside = is_aside;
+    curl_loop_discard(l);
     int rc = epoll_ctl(l->latch_fd, EPOLL_CTL_MOD, l->epoll_fd, &ev);
     assert(rc == 0); /* it is in there, and nothing is allocated */
     (void)rc;
@@ -136,6 +220,7 @@ static void curl_loop_timer_fired(uv_timer_t *timer)
 {
     struct curl_loop *l = timer->data;
     int running;
+    curl_loop_discard(l);
     curl_multi_socket_action(l->multi, CURL_SOCKET_TIMEOUT, 0, &running);
     l->after(l->data);
 }
@@ -215,4 +300,7 @@ void curl_loop_close(struct curl_loop *l, void (*closed)(void *data))
     uv_close((uv_handle_t *)&l->poll, curl_loop_part_closed);
     curl_loop_close_sets(l);
     l->batch_at = l->batch_count = 0;
+    free(l->owners);
+    l->owners = NULL;
+    l->owner_cap = 0;
 }

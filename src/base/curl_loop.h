@@ -16,6 +16,9 @@
  * libcurl must not be called from its own callbacks (adding or removing a handle there fails), so
  * those only note what came; `after` runs when libcurl has returned, once for all that was read,
  * and may call anything.
+ *
+ * A tap may read a socket in libcurl's stead, as far as libcurl need not know (and it must not have
+ * read anything of it ahead).
  */
 #ifndef SLUICE_BASE_CURL_LOOP_H
 #define SLUICE_BASE_CURL_LOOP_H
@@ -32,6 +35,13 @@
 #define CURL_LOOP_TURN_BYTES   (128u << 10)
 #define CURL_LOOP_SOCKET_BYTES 1024u /* what a socket counts for at least: a call costs, too */
 #define CURL_LOOP_BATCH_MAX    64    /* that the set is asked for at once */
+#define CURL_LOOP_TAP_BYTES    (16u << 10)
+
+/* What was taken of a socket and still stands in it. */
+struct curl_loop_owed {
+    int fd; /* -1: it was closed */
+    size_t bytes;
+};
 
 struct curl_loop {
     CURLM *multi;
@@ -40,6 +50,13 @@ struct curl_loop {
     bool has_unwatched;
     /* Write callbacks add what they took: bytes of this turn. */
     size_t turn_bytes;
+    /* Optional, set before the first transfer. It is asked when a socket can be read and nothing
+     * else is to be said of it. owner: CURLOPT_PRIVATE of the transfer, of which tap_bytes are
+     * fetched ahead. It looks at *taken bytes (MSG_PEEK), CURL_LOOP_TAP_BYTES at most, which are
+     * discarded before anybody reads the socket again. False: the rest is for libcurl. Adds to
+     * turn_bytes. */
+    bool (*tap)(void *owner, int fd, size_t *taken);
+    size_t tap_bytes;
     bool is_full; /* the last read has left something */
     /* Private */
     uv_loop_t *loop;
@@ -50,6 +67,10 @@ struct curl_loop {
     struct epoll_event batch[CURL_LOOP_BATCH_MAX]; /* those from batch_at on are to be read */
     int batch_at, batch_count;
     size_t watched; /* sockets in the set */
+    void **owners;  /* by descriptor, if there is a tap; NULL: no transfer's */
+    int owner_cap;
+    struct curl_loop_owed owed[CURL_LOOP_BATCH_MAX];
+    int owed_count;
     bool is_aside;
     void (*after)(void *data);
     void *data;
@@ -68,5 +89,8 @@ void curl_loop_set_aside(struct curl_loop *l, bool is_aside);
 /* Reads what is ready, of one turn; not from within `after` or a write callback. False: there may
  * be more. */
 bool curl_loop_read(struct curl_loop *l);
+/* To discard what taps took is a call for each socket, and an acknowledgement: who has set sockets
+ * aside may do it when nobody waits. Whatever else is done with them does it first. */
+void curl_loop_discard(struct curl_loop *l);
 
 #endif

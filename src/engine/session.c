@@ -237,7 +237,8 @@ void session_fetch(const struct session *s, unsigned step)
 {
     if (step == 0) {
         mem_fetch(s, offsetof(struct session, id));
-        mem_fetch(&s->root, sizeof(s->root));
+        mem_fetch(&s->budget, offsetof(struct session, root) + sizeof(s->root) -
+                                  offsetof(struct session, budget));
         return;
     }
     if (s->runs.cap > FETCH_RUNS_CAP)
@@ -250,7 +251,7 @@ void session_fetch(const struct session *s, unsigned step)
     {
         const struct work *w = slot->value;
         if (step == 2) {
-            mem_fetch(w, offsetof(struct work, id));
+            mem_fetch(w, offsetof(struct work, deferred) + sizeof(w->deferred));
             continue;
         }
         mem_fetch(w->text.data + w->text.len, 1);

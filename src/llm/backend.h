@@ -35,6 +35,7 @@ struct llm_backend {
     /* See llm_set_aside(). NULL: it has no sockets. */
     bool (*set_aside)(void *self, bool is_aside);
     bool (*read)(void *self);
+    void (*discard)(void *self);
     /* No calls are left. Frees self, then calls `closed` when its handles are gone. */
     void (*close)(void *self, void (*closed)(void *data), void *data);
 };

@@ -5,247 +5,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/curl_loop.h"
 #include "base/mem.h"
-#include "llm/curl_provider.h"
+#include "llm/curl_call.h"
 #include "llm/curl_retry.h"
 #include "llm/dialect.h"
-#include "llm/reader.h"
 
 #define BODY_BYTES_MAX     (64u << 20) /* of one request */
-#define ERROR_BYTES_MAX    (64u << 10) /* what is kept of an answer with an error status */
 #define TOOLS_BYTES_MAX    (64u << 20) /* escaped once more than they came */
-#define ANSWER_BYTES_MAX   (2u * LLM_TEXT_BYTES_MAX) /* of an answer that is not streamed */
-#define FINISHING_MS       1000                      /* from [DONE] to the end of the stream */
-#define SPARE_IN_MAX       64
-#define SPARE_IN_BYTES_MAX 4096 /* of one: a few chunks */
-/* Of one call in one turn of the loop, about: libcurl would read a socket a hundred times while
- * more comes, and all others would wait. */
-#define TURN_BYTES_MAX (16u << 10)
-
-enum body_kind {
-    BODY_UNKNOWN, /* no byte yet */
-    BODY_EVENTS,
-    BODY_JSON,  /* the server does not stream */
-    BODY_OTHER, /* an error, or no model server at all */
-};
-
-struct curl_client {
-    struct curl_loop io;
-    uv_loop_t *loop;
-    struct curl_provider *providers; /* by index; url NULL: of another dialect */
-    size_t provider_count;
-    struct list ready;     /* curl_call.ready: bytes or an end to look at */
-    struct list finishing; /* curl_call.link: [DONE] came, oldest first */
-    struct list resting;   /* curl_call.rest: had their share of this turn */
-    struct list dead;      /* curl_call.ready: is_gone, to be freed by settle */
-    uv_idle_t kick;        /* runs settle in the next turn */
-    uv_timer_t deadline;   /* the earliest of all calls */
-    uint64_t deadline_ms;  /* 0: not armed */
-    void (*closed)(void *data);
-    void *closed_data;
-    unsigned open_parts;
-    struct buf spare_in[SPARE_IN_MAX]; /* for curl_call.in */
-    unsigned spare_in_count;
-};
-
-struct curl_call {
-    struct llm_impl base;
-    struct curl_client *client;
-    struct curl_provider *provider;
-    /* What each chunk touches stands together: of hundreds of calls each is out of the caches when
-     * its next one comes. */
-    struct list ready, rest;
-    struct list link;  /* provider->reading or client->finishing */
-    uint64_t since_ms; /* about when the last byte came, or when [DONE] did */
-    size_t turn_bytes; /* came in this turn */
-    size_t text_bytes; /* given out */
-    struct buf in;     /* came, but not looked at */
-    size_t in_at;
-    enum body_kind kind;
-    bool is_paused;   /* libcurl does not read */
-    bool is_ended;    /* the transfer is over, with `result` */
-    bool is_overflow; /* too much came */
-    bool is_gone;     /* over or cancelled; freed when nobody up the stack looks at it */
-    bool is_named;    /* the server calls it an event stream */
-    bool has_event;
-    bool has_offer;  /* of tools */
-    CURL *easy;      /* NULL: no transfer under way */
-    struct buf late; /* answer text of an event whose thinking brought a hold */
-    struct llm_reader reader;
-
-    struct list connecting; /* provider->connecting, until it is looked at */
-    uint64_t begun_ms;
-    struct buf tools; /* llm_call.tool_calls */
-    struct buf body;
-    struct curl_slist key_header; /* in front of the provider's */
-    char key_text[sizeof("Idempotency-Key: ") + ID_TEXT_BYTES];
-    CURLcode result;
-    char curl_error[CURL_ERROR_SIZE];
-    long http_status; /* 0: none came */
-    int should_retry; /* of x-should-retry: -1 when it was not sent */
-    int64_t retry_after_ms;
-};
-
-static void curl_client_arm(struct curl_client *cl);
-
-/* ---- Transfers ---- */
+#define FINISHING_MS       1000        /* from [DONE] to the end of the stream */
+#define SPARE_IN_BYTES_MAX 4096        /* of one: a few chunks */
 
 static void curl_client_kick_fired(uv_idle_t *kick);
 
-static void curl_call_make_ready(struct curl_call *call)
-{
-    struct curl_client *cl = call->client;
-    if (!list_is_linked(&call->ready))
-        list_append(&cl->ready, &call->ready);
-}
-
-/* For what becomes ready outside of libcurl. */
-static void curl_call_kick(struct curl_call *call)
+void curl_call_kick(struct curl_call *call)
 {
     curl_call_make_ready(call);
     uv_idle_start(&call->client->kick, curl_client_kick_fired);
-}
-
-/* Takes the transfer out of libcurl. One that is not over loses its connection here and now, since
- * with HTTP/1.1 that cannot be used again. */
-static void curl_call_drop_transfer(struct curl_call *call)
-{
-    if (!call->easy)
-        return;
-    CURL *easy = call->easy;
-    call->easy = NULL;
-    call->is_paused = false;
-    list_remove(&call->rest);
-    list_remove(&call->connecting);
-    curl_multi_remove_handle(call->client->io.multi, easy);
-    curl_provider_give(call->provider, easy);
-}
-
-static void curl_call_read_head(struct curl_call *call)
-{
-    const char *type = NULL;
-    curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &call->http_status);
-    curl_easy_getinfo(call->easy, CURLINFO_CONTENT_TYPE, &type);
-    if (call->http_status < 200 || call->http_status > 299)
-        call->kind = BODY_OTHER;
-    else if (type && strncasecmp(type, "application/json", 16) == 0)
-        call->kind = BODY_JSON;
-    else if (type && strncasecmp(type, "text/html", 9) == 0)
-        call->kind = BODY_OTHER;
-    else
-        call->kind = BODY_EVENTS; /* whatever it is called: the parser will tell */
-    call->is_named = type && strncasecmp(type, "text/event-stream", 17) == 0;
-}
-
-/* A call is moved in its list, whose neighbours are out of the caches, once in so long and not for
- * each chunk; so much later than its idle timeout it may be noticed that it is silent. */
-static uint64_t idle_slack_ms(const struct curl_provider *p)
-{
-    return (uint64_t)p->config->idle_timeout_ms / 64;
-}
-
-static uint64_t idle_ms(const struct curl_provider *p)
-{
-    return (uint64_t)p->config->idle_timeout_ms + idle_slack_ms(p);
-}
-
-static void curl_call_touch(struct curl_call *call)
-{
-    if (call->reader.decoder.is_done || call->base.is_held)
-        return; /* the first has a deadline of its own, the second none */
-    uint64_t now = uv_now(call->client->loop);
-    if (list_is_linked(&call->link) && now - call->since_ms < idle_slack_ms(call->provider))
-        return;
-    call->since_ms = now;
-    list_remove(&call->link);
-    list_append(&call->provider->reading, &call->link);
-}
-
-/* CURLOPT_WRITEFUNCTION, within libcurl. */
-static size_t curl_call_write(char *p, size_t size, size_t count, void *data)
-{
-    struct curl_call *call = data;
-    size_t n = size * count;
-    if (call->base.is_held) {
-        call->is_paused = true;
-        return CURL_WRITEFUNC_PAUSE; /* libcurl keeps these bytes and gives them again */
-    }
-    if (call->turn_bytes >= TURN_BYTES_MAX) {
-        call->is_paused = true;
-        list_append(&call->client->resting, &call->rest);
-        return CURL_WRITEFUNC_PAUSE;
-    }
-    call->turn_bytes += n;
-    call->client->io.turn_bytes += n;
-    if (call->kind == BODY_UNKNOWN)
-        curl_call_read_head(call);
-    curl_call_touch(call);
-    curl_call_make_ready(call);
-    size_t max = call->kind == BODY_OTHER ? ERROR_BYTES_MAX : ANSWER_BYTES_MAX;
-    if (n > max - call->in.len) {
-        if (call->kind == BODY_OTHER)
-            return n; /* the beginning says enough */
-        call->is_overflow = true;
-        return 0;
-    }
-    if (!call->in.data && call->client->spare_in_count > 0)
-        call->in = call->client->spare_in[--call->client->spare_in_count];
-    return buf_append(&call->in, p, n) == 0 ? n : 0;
-}
-
-/* libcurl keeps a connect timeout in its tree of timeouts until that time has come, connected or
- * not, and each chunk takes its call out of the tree and puts it back: a microsecond a token. It
- * needs to know of it where a name has several addresses to try; elsewhere it is seen to here. */
-static void curl_call_await_connect(struct curl_call *call)
-{
-    if (!call->provider->is_address)
-        return;
-    call->begun_ms = uv_now(call->client->loop);
-    list_append(&call->provider->connecting, &call->connecting);
-    curl_client_arm(call->client);
-}
-
-static void curl_call_begin_transfer(struct curl_call *call)
-{
-    struct curl_client *cl = call->client;
-    CURL *easy = curl_provider_take(call->provider);
-    call->result = CURLE_OUT_OF_MEMORY;
-    if (!easy)
-        goto failed;
-    call->curl_error[0] = '\0';
-    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->curl_error);
-    curl_easy_setopt(easy, CURLOPT_PRIVATE, call);
-    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, curl_call_write);
-    curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);
-    curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body.len);
-    curl_easy_setopt(easy, CURLOPT_POSTFIELDS, call->body.data);
-    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, &call->key_header);
-    if (curl_multi_add_handle(cl->io.multi, easy) == CURLM_OK) {
-        call->easy = easy;
-        curl_call_await_connect(call);
-        return;
-    }
-    curl_easy_cleanup(easy);
-failed:
-    call->is_ended = true;
-    curl_call_kick(call);
-}
-
-/* The transfer is over: notes all that is needed of it, so that it can leave libcurl. */
-static void curl_call_end_transfer(struct curl_call *call, CURLcode result)
-{
-    call->result = result;
-    call->is_ended = true;
-    if (call->kind == BODY_UNKNOWN)
-        curl_call_read_head(call);
-    if (call->http_status && (call->http_status < 200 || call->http_status > 299)) {
-        call->should_retry = curl_should_retry(call->easy);
-        call->retry_after_ms = curl_retry_after(call->easy);
-    }
-    curl_call_drop_transfer(call);
-    list_remove(&call->link);
-    curl_call_make_ready(call);
 }
 
 /* ---- The end of a call ---- */
@@ -676,16 +451,6 @@ static void curl_client_settle(void *data)
     curl_client_free_dead(cl);
 }
 
-/* Gives the bytes that libcurl kept, here and now. */
-static void curl_call_go_on_reading(struct curl_call *call)
-{
-    call->is_paused = false;
-    list_remove(&call->rest);
-    CURLcode result = curl_easy_pause(call->easy, CURLPAUSE_CONT);
-    if (result != CURLE_OK)
-        curl_call_end_transfer(call, result);
-}
-
 /* Each that goes on may have a whole share of the turn. */
 static void curl_client_kick_fired(uv_idle_t *kick)
 {
@@ -696,7 +461,7 @@ static void curl_client_kick_fired(uv_idle_t *kick)
         struct curl_call *call = container_of(first, struct curl_call, rest);
         if (call->base.is_held) /* unhold sees to it */
             continue;
-        bytes += TURN_BYTES_MAX;
+        bytes += CURL_CALL_TURN_BYTES;
         curl_call_go_on_reading(call);
     }
     curl_client_settle(cl);
@@ -764,7 +529,7 @@ static void curl_client_deadline_fired(uv_timer_t *timer)
     for (size_t i = 0; i < cl->provider_count; i++)
         if (cl->providers[i].url) {
             curl_provider_look_connected(&cl->providers[i], uv_now(cl->loop));
-            curl_client_expire(cl, &cl->providers[i].reading, idle_ms(&cl->providers[i]));
+            curl_client_expire(cl, &cl->providers[i].reading, curl_call_idle_ms(&cl->providers[i]));
         }
     curl_client_expire(cl, &cl->finishing, FINISHING_MS);
     curl_client_arm(cl);
@@ -785,7 +550,7 @@ static void curl_client_consider(uint64_t *earliest, const struct list *l, uint6
 
 static void curl_client_consider_provider(uint64_t *earliest, const struct curl_provider *p)
 {
-    curl_client_consider(earliest, &p->reading, idle_ms(p));
+    curl_client_consider(earliest, &p->reading, curl_call_idle_ms(p));
     if (!list_empty(&p->connecting))
         curl_client_consider_time(
             earliest, container_of(p->connecting.next, struct curl_call, connecting)->begun_ms +
@@ -793,7 +558,7 @@ static void curl_client_consider_provider(uint64_t *earliest, const struct curl_
 }
 
 /* Bytes that come do not move the timer; it finds out when it fires. */
-static void curl_client_arm(struct curl_client *cl)
+void curl_client_arm(struct curl_client *cl)
 {
     uint64_t earliest = 0, now = uv_now(cl->loop);
     for (size_t i = 0; i < cl->provider_count; i++)
@@ -924,6 +689,12 @@ static bool curl_client_read(void *self)
     return curl_loop_read(&cl->io);
 }
 
+static void curl_client_discard(void *self)
+{
+    struct curl_client *cl = self;
+    curl_loop_discard(&cl->io);
+}
+
 /* May be called from a callback of the last call: what the callers up the stack still look at stays
  * until the handles are closed. */
 static void curl_client_close(void *self, void (*closed)(void *data), void *data)
@@ -960,6 +731,8 @@ int curl_client_open(struct curl_client **out, struct uv_loop_s *loop, const str
         curl_client_free(cl);
         return rc;
     }
+    cl->io.tap = curl_call_tap;
+    cl->io.tap_bytes = offsetof(struct curl_call, reader.decoder.is_done) + sizeof(bool);
     uv_idle_init(loop, &cl->kick);
     uv_timer_init(loop, &cl->deadline);
     cl->kick.data = cl->deadline.data = cl;
@@ -975,5 +748,6 @@ const struct llm_backend curl_client_backend = {
     .unhold = curl_client_unhold,
     .set_aside = curl_client_set_aside,
     .read = curl_client_read,
+    .discard = curl_client_discard,
     .close = curl_client_close,
 };

@@ -52,6 +52,12 @@ static bool has_proxy(void)
     return false;
 }
 
+/* A newer libcurl may have read more of a socket than it has given out. */
+static bool curl_reads_no_more(void)
+{
+    return curl_version_info(CURLVERSION_NOW)->version_num < 0x080000;
+}
+
 static int curl_provider_parse_url(struct curl_provider *p, struct errbuf *e)
 {
     const struct llm_provider *config = p->config;
@@ -72,7 +78,9 @@ static int curl_provider_parse_url(struct curl_provider *p, struct errbuf *e)
     }
     p->is_openai = strcmp(host, "api.openai.com") == 0;
     p->is_loopback = host_is_loopback(host);
-    p->is_address = host_is_address(host) && (p->is_loopback || !has_proxy());
+    bool is_direct = p->is_loopback || !has_proxy();
+    p->is_address = host_is_address(host) && is_direct;
+    p->has_tap = is_direct && strcmp(scheme, "http") == 0 && curl_reads_no_more();
     rc = 0;
 out:
     curl_free(scheme);

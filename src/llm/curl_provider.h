@@ -20,6 +20,7 @@ struct curl_provider {
     bool is_openai;               /* OpenAI itself */
     bool is_loopback;             /* never by a proxy */
     bool is_address;              /* all that libcurl connects to is one address */
+    bool has_tap;                 /* what stands in its sockets are answers as they are */
     struct list reading;          /* calls by the time of their last byte, oldest first */
     struct list connecting;       /* calls by their beginning, oldest first; if is_address */
     struct curl_spare *spares;    /* handles to use again */

@@ -238,6 +238,13 @@ bool llm_read(struct llm *llm)
     return is_all;
 }
 
+void llm_discard(struct llm *llm)
+{
+    for (size_t i = 0; i < LLM_BACKENDS; i++)
+        if (backends[i]->discard)
+            backends[i]->discard(llm->backends[i]);
+}
+
 long llm_lane_find(const struct llm *llm, const char *id)
 {
     if (!id || !id[0])

@@ -155,6 +155,9 @@ bool llm_set_aside(struct llm *llm, bool is_aside);
 /* Reads what models have sent, a bounded share of it; not from a callback of a call. False: there
  * may be more. */
 bool llm_read(struct llm *llm);
+/* What llm_read() leaves to be done in sockets that are set aside: when nobody waits, or the next
+ * one does it. */
+void llm_discard(struct llm *llm);
 
 /* As llm_call_start(). The dialects openai and demo have vectors; others: ERR_INVALID. */
 int llm_embed_start(struct llm *llm, struct llm_embed *c, struct errbuf *e);
