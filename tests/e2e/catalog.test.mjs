@@ -99,11 +99,19 @@ describe('what is kept', { skip }, () => {
     await page.click('confirm');
     await page.see('in-use');
     assert.match(await page.text('in-use'), /circle/);
+    // What was deleted is not in the list while that is read again, however long it takes.
+    await page.page.route(/\/agents\?/, async (route) => {
+      await new Promise((done) => setTimeout(done, 1000));
+      await route.continue();
+    });
+    const listed = page.page.waitForResponse(/\/agents\?/);
     await page.click('confirm');
     await page.page.waitForFunction(() => location.hash === '#/agents');
-    assert.deepEqual((await server.get('/groups/circle')).default_agent_ids, ['skeptic']);
     await page.see('row-affirmative');
     assert.equal(await page.count('row-ada'), 0);
+    await listed;
+    assert.equal(await page.count('row-ada'), 0);
+    assert.deepEqual((await server.get('/groups/circle')).default_agent_ids, ['skeptic']);
     await page.close(REFUSED);
   });
 

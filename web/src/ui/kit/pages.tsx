@@ -1,6 +1,6 @@
 // Lists that the server gives page by page.
 
-import { keepPreviousData, useInfiniteQuery, type UseInfiniteQueryResult } from "@tanstack/react-query";
+import { keepPreviousData, useInfiniteQuery, type InfiniteData, type QueryClient, type UseInfiniteQueryResult } from "@tanstack/react-query";
 import { useMemo } from "react";
 import { common } from "@/words/common";
 import { useWords } from "@/words/words";
@@ -24,6 +24,13 @@ export function usePages<T>(key: readonly unknown[], read: (cursor: string | und
   });
   const items = useMemo(() => query.data?.pages.flatMap((p) => p.items), [query.data]);
   return { query, items };
+}
+
+/** What was deleted leaves its lists at once; then they are read again. */
+export function dropFromPages(queries: QueryClient, resource: string, id: string) {
+  queries.setQueriesData<InfiniteData<ServerPage<{ id: string }>>>({ queryKey: [resource, "list"] }, (was) =>
+    was && { ...was, pages: was.pages.map((p) => ({ ...p, items: p.items.filter((item) => item.id !== id) })) });
+  void queries.invalidateQueries({ queryKey: [resource] });
 }
 
 export function More<T>({ pages: { query } }: { pages: Pages<T> }) {

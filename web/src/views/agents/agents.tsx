@@ -13,7 +13,7 @@ import { Icon } from "@/ui/icons";
 import { Catalog, catalogWords, Chosen, ObjectForm, SystemSign } from "@/ui/kit/catalog";
 import { useDraft, type Draft } from "@/ui/kit/draft";
 import { Check, TextField } from "@/ui/kit/field";
-import { usePages } from "@/ui/kit/pages";
+import { dropFromPages, usePages } from "@/ui/kit/pages";
 import { WordsField } from "@/ui/kit/picks";
 import { toast } from "@/ui/kit/toast";
 import { common } from "@/words/common";
@@ -98,7 +98,7 @@ function AgentEditor({ agent, from }: { agent?: Agent; from?: Agent }) {
   const locked = agent?.system ? w.systemLocked : may("editor") ? undefined : cw.readOnly;
   const remove = async (detach: boolean) => {
     await client.deleteAgent(agent!.id, detach ? { query: { detach: true } } : { ifMatch: agent!.version });
-    void queries.invalidateQueries({ queryKey: ["agents"] });
+    dropFromPages(queries, "agents", agent!.id);
     go(href.agents());
   };
   return (

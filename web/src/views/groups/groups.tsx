@@ -13,7 +13,7 @@ import { Icon } from "@/ui/icons";
 import { Catalog, catalogWords, Chosen, ObjectForm, SystemSign } from "@/ui/kit/catalog";
 import { useDraft, type Draft } from "@/ui/kit/draft";
 import { SelectField, TextField } from "@/ui/kit/field";
-import { usePages } from "@/ui/kit/pages";
+import { dropFromPages, usePages } from "@/ui/kit/pages";
 import { PickField } from "@/ui/kit/picks";
 import { toast } from "@/ui/kit/toast";
 import { common } from "@/words/common";
@@ -94,7 +94,7 @@ function GroupEditor({ group, from }: { group?: Group; from?: Group }) {
   const locked = group?.system ? w.systemLocked : may("editor") ? undefined : cw.readOnly;
   const remove = async (detach: boolean) => {
     await client.deleteGroup(group!.id, detach ? { query: { detach: true } } : { ifMatch: group!.version });
-    void queries.invalidateQueries({ queryKey: ["groups"] });
+    dropFromPages(queries, "groups", group!.id);
     go(href.groups());
   };
   return (

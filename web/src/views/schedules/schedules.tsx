@@ -13,7 +13,7 @@ import { Catalog, catalogWords, Chosen, ObjectForm } from "@/ui/kit/catalog";
 import { useDraft, type Draft } from "@/ui/kit/draft";
 import { Check, Field, SelectField, TextField } from "@/ui/kit/field";
 import { ErrorText } from "@/ui/kit/loaded";
-import { usePages } from "@/ui/kit/pages";
+import { dropFromPages, usePages } from "@/ui/kit/pages";
 import { toast } from "@/ui/kit/toast";
 import { common } from "@/words/common";
 import { useWords } from "@/words/words";
@@ -75,7 +75,7 @@ function Editor({ schedule, workflow }: { schedule?: Schedule; workflow?: string
   const title = schedule ? schedule.name || spoken(schedule.workflow_id) : w.newTitle;
   const remove = async () => {
     await client.deleteSchedule(schedule!.id, { ifMatch: schedule!.version });
-    void queries.invalidateQueries({ queryKey: ["schedules"] });
+    dropFromPages(queries, "schedules", schedule!.id);
     go(href.schedules());
   };
   return (

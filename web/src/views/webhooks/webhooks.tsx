@@ -14,7 +14,7 @@ import { Copy } from "@/ui/kit/copy";
 import { useDraft } from "@/ui/kit/draft";
 import { ErrorText } from "@/ui/kit/loaded";
 import { Empty, Page } from "@/ui/kit/page";
-import { usePages } from "@/ui/kit/pages";
+import { dropFromPages, usePages } from "@/ui/kit/pages";
 import { Once } from "@/ui/kit/once";
 import { toast } from "@/ui/kit/toast";
 import { useLang, useWords } from "@/words/words";
@@ -90,7 +90,7 @@ function Editor({ webhook }: { webhook?: Webhook }) {
   });
   const remove = async () => {
     await client.deleteWebhook(webhook!.id, { ifMatch: webhook!.version });
-    void queries.invalidateQueries({ queryKey: ["webhooks"] });
+    dropFromPages(queries, "webhooks", webhook!.id);
     go(href.webhooks());
   };
   const state = webhook && webhookState(webhook, w);
