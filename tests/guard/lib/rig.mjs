@@ -47,6 +47,13 @@ function instructionsOf(path) {
   return Number(/^totals: (.*)$/m.exec(text)[1].split(' ')[names.indexOf('Ir')]);
 }
 
+// What waits in the kernel to be read from each connection, by its ports: the reader's own, its peer's.
+function unread() {
+  const rows = ['tcp', 'tcp6'].flatMap((name) => readFileSync(`/proc/net/${name}`, 'utf8').split('\n').slice(1, -1));
+  const port = (address) => parseInt(address.slice(address.lastIndexOf(':') + 1), 16);
+  return new Map(rows.map((row) => row.trim().split(/ +/)).map(([, own, peer, , queues]) => [`${port(own)} ${port(peer)}`, parseInt(queues.split(':')[1], 16)]));
+}
+
 // These ask the kernel under valgrind only; otherwise libc knows the time itself.
 const vdso = new Set(['clock_gettime', 'gettimeofday', 'time', 'getcpu']);
 
@@ -148,14 +155,20 @@ export class Rig {
     });
   }
 
-  /** Holds the server while `work` gives it things to read: it then finds all of them in one turn. */
-  async atOnce(work) {
+  /** Holds the server while `work` writes to it through `sockets`: it then finds all of that in one turn. A write is over
+   *  before the kernel has brought it to the other end. */
+  async atOnce(sockets, work) {
     const { pid } = this.server;
     const stands = () => readdirSync(`/proc/${pid}/task`).every((t) => /^\d+ \(.*\) [Tt]/.test(readFileSync(`/proc/${pid}/task/${t}/stat`, 'utf8')));
     process.kill(pid, 'SIGSTOP');
     try {
       while (!stands()) await new Promise(setImmediate);
-      return await work();
+      const waiting = (queues, s) => queues.get(`${s.remotePort} ${s.localPort}`) ?? 0;
+      const before = unread(), due = sockets.map((s) => waiting(before, s) - s.bytesWritten);
+      const result = await work();
+      const arrived = (now) => sockets.every((s, i) => waiting(now, s) >= due[i] + s.bytesWritten);
+      while (!arrived(unread())) await new Promise(setImmediate);
+      return result;
     } finally {
       process.kill(pid, 'SIGCONT');
     }
@@ -210,11 +223,12 @@ export class Rig {
   async together(rounds, owed = {}) {
     for (let i = 0; i < rounds; i++) {
       const due = this.watched + crowd;
-      const sent = await this.atOnce(async () => {
+      const callers = Array.from({ length: crowd }, (_, c) => this.caller(c));
+      const sent = await this.atOnce(callers.map((c) => c.socket), async () => {
         const all = [];
-        for (let c = 0; c < crowd; c++) {
+        for (const caller of callers) {
           this.owe(owed);
-          all.push(await this.caller(c).send('POST', '/workflows/execute', run('w1')));
+          all.push(await caller.send('POST', '/workflows/execute', run('w1')));
         }
         return all;
       });
@@ -247,7 +261,7 @@ export class Rig {
     for (let i = 0; i < rounds; i++) {
       for (let c = 0; c < crowd; c++) this.owe(owed);
       const due = this.readers.map((r) => r.last + 1);
-      await this.atOnce(() => this.model.say(this.model.streams, { content: word(this.said++) }));
+      await this.atOnce(this.model.streams.map((s) => s.socket), () => this.model.say(this.model.streams, { content: word(this.said++) }));
       await Promise.all(this.readers.map((r, c) => r.until((x) => x.last >= due[c], 60000, 'a token')));
     }
     return rounds * crowd;
