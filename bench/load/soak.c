@@ -23,9 +23,10 @@
 #include "client.h"
 
 #define ID_ROOM     (BOOK_ID_BYTES + 1)
-#define CONNECTIONS 256
+#define CONNECTIONS 288
 #define OPEN_MAX    65536 /* waits, and viewers */
 #define W1_MAX      192   /* connections; the rest is for the others, should W1 fall behind */
+#define DELETE_MAX  32    /* likewise, should the store be behind with what is deleted */
 #define DELETED     25    /* sessions at once */
 #define FAULTS_MAX  20    /* that are told */
 #define DRAIN_S     120
@@ -64,7 +65,7 @@ struct talk {
     size_t bytes, cap;
 };
 
-enum ask_kind { ASK_W1, ASK_TALK, ASK_WAIT, ASK_ANSWER, ASK_DELETE };
+enum ask_kind { ASK_W1, ASK_TALK, ASK_WAIT, ASK_ANSWER, ASK_DELETE, ASK_KINDS };
 
 struct ask {
     struct peer *peer;
@@ -79,7 +80,7 @@ static struct {
     struct pacer w1, talk, wait, viewer;
     double wait_s;
     struct ask *idle[CONNECTIONS];
-    size_t idle_first, idle_count, asks, w1_asks;
+    size_t idle_first, idle_count, asks, open[ASK_KINDS];
     char (*kept)[BOOK_ID_BYTES]; /* a ring of sessions that have ended */
     size_t keep, kept_first, kept_count;
     struct wait *waits[OPEN_MAX];
@@ -172,7 +173,7 @@ static void answered(struct peer *p, int status, const char *bytes, size_t count
     char id[ID_ROOM] = "";
 
     soak.idle[(soak.idle_first + soak.idle_count++) % CONNECTIONS] = a;
-    soak.w1_asks -= a->kind == ASK_W1;
+    soak.open[a->kind]--;
     if (a->kind == ASK_ANSWER) {
         wait_done(a->wait, status);
         return;
@@ -209,9 +210,13 @@ static void answered(struct peer *p, int status, const char *bytes, size_t count
 static struct ask *ask_take(enum ask_kind kind)
 {
     static const struct peer_calls calls = {.answer = answered};
+    static const size_t open_max[ASK_KINDS] = {
+        [ASK_W1] = W1_MAX,          [ASK_TALK] = CONNECTIONS,  [ASK_WAIT] = CONNECTIONS,
+        [ASK_ANSWER] = CONNECTIONS, [ASK_DELETE] = DELETE_MAX,
+    };
     struct ask *a;
 
-    if (kind == ASK_W1 && soak.w1_asks == W1_MAX)
+    if (soak.open[kind] == open_max[kind])
         return NULL;
     if (soak.idle_count) {
         a = soak.idle[soak.idle_first];
@@ -226,7 +231,7 @@ static struct ask *ask_take(enum ask_kind kind)
     } else {
         return NULL;
     }
-    soak.w1_asks += kind == ASK_W1;
+    soak.open[kind]++;
     a->kind = kind;
     a->talk = NULL;
     return a;
