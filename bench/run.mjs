@@ -11,7 +11,7 @@ import { table } from './lib/table.mjs';
 
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
-  options: { store: { type: 'string', default: 'both' }, runs: { type: 'string' }, seconds: { type: 'string', default: '3' }, out: { type: 'string' }, from: { type: 'string' } },
+  options: { store: { type: 'string', default: 'both' }, runs: { type: 'string' }, seconds: { type: 'string', default: '6' }, out: { type: 'string' }, from: { type: 'string' } },
 });
 const all = [...new Set(figures.map((f) => f.scenario))];
 const wanted = positionals.length === 0 || positionals.includes('all') ? all : positionals;
