@@ -5,13 +5,13 @@ import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { repo } from '../tests/integration/lib/server.mjs';
 import { figures, last, together } from './figures.mjs';
-import { settleCluster } from './lib/cluster.mjs';
+import { chooseWay, settleCluster, way } from './lib/cluster.mjs';
 import { Context } from './lib/context.mjs';
 import { table } from './lib/table.mjs';
 
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
-  options: { store: { type: 'string', default: 'both' }, runs: { type: 'string' }, seconds: { type: 'string', default: '6' }, out: { type: 'string' }, from: { type: 'string' } },
+  options: { store: { type: 'string', default: 'both' }, runs: { type: 'string' }, seconds: { type: 'string', default: '6' }, out: { type: 'string' }, tcp: { type: 'boolean', default: false }, from: { type: 'string' } },
 });
 const all = [...new Set(figures.map((f) => f.scenario))];
 const wanted = positionals.length === 0 || positionals.includes('all') ? all : positionals;
@@ -39,7 +39,7 @@ function patience(promise) {
 // What goes wrong in one scenario is told, and leaves its rows unmeasured; the others still run.
 async function once(scenario, store, run) {
   const c = new Context({ store, seconds: Number(flags.seconds) });
-  const begun = performance.now(), about = { scenario, store, run, at: new Date().toISOString(), cores: cpus().length, load_before: loadavg()[0] };
+  const begun = performance.now(), about = { scenario, store, run, at: new Date().toISOString(), cores: cpus().length, load_before: loadavg()[0], ...(store === 'postgres' ? { way: way() } : {}) };
   const took = () => ({ took_s: Math.round((performance.now() - begun) / 100) / 10 });
   try {
     const { run: measure } = await import(`./scenarios/${scenario}.mjs`);
@@ -80,7 +80,7 @@ async function measureAll(scenarios) {
   }
 }
 if (!flags.from) {
-  if (stores.includes('postgres')) settleCluster();
+  if (stores.includes('postgres')) { chooseWay(flags.tcp); settleCluster(); }
   await measureAll(wanted.filter((s) => !last.includes(s)));
   await measureAll(wanted.filter((s) => last.includes(s)));
 }

@@ -5,6 +5,14 @@ import { psql } from '../../tests/integration/lib/services.mjs';
 // 50 ms each time. One that has written this much between two checkpoints uses its old files again.
 const LOG_MB = 640;
 
+/** How the server, and the parts alone, come to it. */
+export const way = () => (/@(%2F|:|\/)/i.test(process.env.SLUICE_TEST_POSTGRES) ? 'socket' : 'tcp');
+
+/** Where script/with-services started it, all that follows comes to it by its socket, unless that shall be TCP (decision 36). */
+export function chooseWay(byTcp) {
+  if (!byTcp) process.env.SLUICE_TEST_POSTGRES = process.env.SLUICE_TEST_POSTGRES_SOCKET ?? process.env.SLUICE_TEST_POSTGRES;
+}
+
 /** Once, before anything is measured. */
 export function settleCluster() {
   const admin = process.env.SLUICE_TEST_POSTGRES;
