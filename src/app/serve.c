@@ -77,6 +77,7 @@ static void server_drop_sessions(void *data)
 static void server_net_closed(void *data)
 {
     struct server *s = data;
+    s->app.net = NULL; /* gone; answers of the store that are still to come find none */
     if (s->ending > 1 || s->app.instances.was_left) { /* the hand-over sees to the sessions */
         server_close_parts(s);
         return;
@@ -121,7 +122,7 @@ static void server_signal(uv_signal_t *h, int signum)
 {
     struct server *s = h->data;
     if (s->app.stopping || !s->app.net) {
-        log_warn("serve", s->app.net ? "second signal: ending at once" : "nothing was begun");
+        log_warn("serve", s->app.stopping ? "second signal: ending at once" : "nothing was begun");
         _exit(0);
     }
     log_info("serve", "%s: shutting down", signum == SIGINT ? "SIGINT" : "SIGTERM");
@@ -148,9 +149,12 @@ static void server_address(const struct app *a, char *out, size_t n)
              a->config.host, v6 ? "]" : "", net_server_port(a->net));
 }
 
+/* As the two below, it may be called when it is to end already. */
 static void server_announce(struct app *a)
 {
     char address[INSTANCE_NAME_MAX];
+    if (a->stopping)
+        return;
     server_address(a, address, sizeof(address));
     net_server_set_ready(a->net, true);
     printf("listening on %s\n", address);
@@ -159,7 +163,7 @@ static void server_announce(struct app *a)
 
 static void server_recovered(struct app *a)
 {
-    if (a->config.examples)
+    if (a->config.examples && !a->stopping)
         examples_put(a, a->config.examples, server_announce);
     else
         server_announce(a);
@@ -167,6 +171,8 @@ static void server_recovered(struct app *a)
 
 static void server_registered(struct app *a)
 {
+    if (a->stopping)
+        return;
     recovery_start(&a->recovery, server_recovered);
     memory_start(&a->memory);
     app_webhooks_start(a);

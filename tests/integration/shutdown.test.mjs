@@ -1,0 +1,69 @@
+// SIGTERM while the store still owes an answer that has to do with the listener. PostgreSQL only: a lock on a table
+// makes an answer as late as the test wants it.
+import assert from 'node:assert/strict';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { test } from 'node:test';
+import { Server } from './lib/server.mjs';
+import { Database, redisUrl, storeKind } from './lib/services.mjs';
+
+const skip = storeKind() === 'postgres' ? false : 'the embedded store cannot be held up from outside';
+const sleep = (ms) => new Promise((go) => setTimeout(go, ms));
+const redis = (...args) => execFileSync('redis-cli', ['-u', redisUrl(), '--no-auth-warning', ...args], { encoding: 'utf8' }).trim();
+
+async function until(what, ms = 20000) {
+  for (const deadline = Date.now() + ms; !(await what());) {
+    assert.ok(Date.now() < deadline, `waited ${ms} ms for ${what}`);
+    await sleep(20);
+  }
+}
+
+/** Nobody reads or writes the table until release(). */
+async function lock(database, table) {
+  const child = spawn('psql', ['-XqAt', '-v', 'ON_ERROR_STOP=1', database.url], { stdio: ['pipe', 'pipe', 'inherit'] });
+  child.stdin.write(`BEGIN; LOCK TABLE ${table} IN ACCESS EXCLUSIVE MODE; SELECT 'held';\n`);
+  await once(child.stdout, 'data');
+  return { release: () => { child.stdin.end('ROLLBACK;\n'); return once(child, 'exit'); } };
+}
+const waiters = (database, table) =>
+  Number(database.query(`SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = '${table}'::regclass`));
+const listens = (server) => server.get('/health').then(() => true, () => false);
+
+test('keys are read while it ends: the answer finds no listener, and that is all', { skip }, async () => {
+  const database = new Database();
+  const server = await new Server({ database }).start();
+  const keys = await lock(database, 'api_keys'), instances = await lock(database, 'instances');
+  // As another instance says it that has made a key.
+  for (const channel of redis('pubsub', 'channels', '*keys').split('\n')) redis('publish', channel, 'x');
+  await until(() => waiters(database, 'api_keys') === 1);
+  const ended = server.kill('SIGTERM'); // its own row is locked, so it gets as far as that
+  await until(async () => !(await listens(server)));
+  await until(() => waiters(database, 'instances') > 0);
+  await keys.release();
+  await sleep(300);
+  await instances.release();
+  const { code, signal } = await ended;
+  assert.equal(signal ?? code, 0, server.log);
+  await server.close();
+  database.drop();
+});
+
+test('it is told to end before it has said that it listens', { skip }, async () => {
+  const database = new Database();
+  await (await new Server({ database }).start()).close(); // makes the tables
+  const timers = await lock(database, 'timers');
+  const server = new Server({ database });
+  const started = server.start().then(() => 'listening', () => 'ended');
+  await until(() => waiters(database, 'timers') > 0); // recovery looks for what is due
+  const instances = await lock(database, 'instances');
+  const ended = server.kill('SIGTERM');
+  await until(() => waiters(database, 'instances') > 0); // its listener, which nobody has come to, is closed
+  await timers.release();
+  await sleep(300);
+  await instances.release();
+  const { code, signal } = await ended;
+  assert.equal(signal ?? code, 0, server.log);
+  assert.equal(await started, 'ended');
+  await server.close();
+  database.drop();
+});
