@@ -14,7 +14,7 @@ export async function run(c) {
   const commits_per_session = (await c.metric(server, 'sluice_store_commits_total') - commits) / await c.metric(server, 'sluice_sessions_ended_total');
   const evicted = await c.load('resume', server, { ...flags, evicted: 1 });
   await c.stop(server);
-  const limit = lines(await c.program('commit_loop', c.store === 'postgres' ? process.env.SLUICE_TEST_POSTGRES : c.folder(), 1))
+  const limit = lines(await c.program('commit_loop', c.place(), 1))
     .filter((l) => l.batch === 1);
   return { values: { 'resume.median': warm.ended_ms }, detail: { warm, evicted, commits_per_session, limit } };
 }

@@ -38,7 +38,7 @@ async function load(port, flags, cpu) {
 /** The same through a bare relay; with `everyUs`, one that commits what came in between before it is told. */
 async function bare(c, flags, everyUs) {
   const standin = await c.standin();
-  const durable = everyUs ? ['--store', c.store === 'postgres' ? process.env.SLUICE_TEST_POSTGRES : c.folder(), '--every', Math.round(everyUs)] : [];
+  const durable = everyUs ? ['--store', c.place(), '--every', Math.round(everyUs)] : [];
   const relay = await c.background('token_relay', '--upstream', new URL(standin.url).port, '--rate', flags.rate, ...durable);
   const cpu = async () => ({ ms: cpuMs(relay.pid) + (everyUs ? c.storeCpuMs() : 0) });
   const told = await load(relay.port, { ...flags, seconds: Math.min(c.seconds, 3), bare: 1 }, cpu);

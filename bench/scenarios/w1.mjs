@@ -29,7 +29,7 @@ export async function run(c) {
   const rows = [];
   for (const clients of [1, 64, 512]) rows.push(await at(c, server, clients));
   await c.stop(server);
-  const to = c.store === 'postgres' ? process.env.SLUICE_TEST_POSTGRES : c.folder();
+  const to = c.place();
   const limit = lines(await c.program('commit_loop', to, 1));
   if (c.store === 'postgres') limit.push(...lines(await c.program('pg_commit_loop', to, 1)));
   const [one, , many] = rows;
