@@ -11,7 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define READ_BYTES (1u << 20)
+/* More than the largest frame: a message has all that the model said, up to 4 MiB. */
+#define READ_BYTES (8u << 20)
 
 static int port, epoll_fd;
 static unsigned peers; /* open */
