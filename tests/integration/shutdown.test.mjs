@@ -8,13 +8,12 @@ import { Server } from './lib/server.mjs';
 import { Database, redisUrl, storeKind } from './lib/services.mjs';
 
 const skip = storeKind() === 'postgres' ? false : 'the embedded store cannot be held up from outside';
-const sleep = (ms) => new Promise((go) => setTimeout(go, ms));
 const redis = (...args) => execFileSync('redis-cli', ['-u', redisUrl(), '--no-auth-warning', ...args], { encoding: 'utf8' }).trim();
 
 async function until(what, ms = 20000) {
   for (const deadline = Date.now() + ms; !(await what());) {
     assert.ok(Date.now() < deadline, `waited ${ms} ms for ${what}`);
-    await sleep(20);
+    await new Promise((go) => setTimeout(go, 20));
   }
 }
 
@@ -27,6 +26,8 @@ async function lock(database, table) {
 }
 const waiters = (database, table) =>
   Number(database.query(`SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = '${table}'::regclass`));
+const reading = (database, table) =>
+  Number(database.query(`SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND state = 'active' AND query LIKE '%FROM ${table} AS%'`));
 const listens = (server) => server.get('/health').then(() => true, () => false);
 
 test('keys are read while it ends: the answer finds no listener, and that is all', { skip }, async () => {
@@ -40,7 +41,7 @@ test('keys are read while it ends: the answer finds no listener, and that is all
   await until(async () => !(await listens(server)));
   await until(() => waiters(database, 'instances') > 0);
   await keys.release();
-  await sleep(300);
+  await until(() => reading(database, 'api_keys') === 0); // the answer was sent, before the one that lets it end
   await instances.release();
   const { code, signal } = await ended;
   assert.equal(signal ?? code, 0, server.log);
@@ -59,7 +60,7 @@ test('it is told to end before it has said that it listens', { skip }, async () 
   const ended = server.kill('SIGTERM');
   await until(() => waiters(database, 'instances') > 0); // its listener, which nobody has come to, is closed
   await timers.release();
-  await sleep(300);
+  await until(() => reading(database, 'timers') === 0);
   await instances.release();
   const { code, signal } = await ended;
   assert.equal(signal ?? code, 0, server.log);
