@@ -7,6 +7,7 @@ import { after, afterEach, before, describe, test } from 'node:test';
 import { Reader } from './lib/client.mjs';
 import { Server, Standin, sluiceBin } from './lib/server.mjs';
 import { Database, ctl, storeKind } from './lib/services.mjs';
+import { until } from './lib/until.mjs';
 
 const skip = storeKind() === 'postgres' ? false : 'the embedded store has one instance';
 const review = {
@@ -25,15 +26,6 @@ const talk = (text, rate) => ({
 });
 const words = (n) => Array.from({ length: n }, (_, i) => `word${i}`).join(' ');
 
-// The clock is the event here: asks until what is expected is so.
-async function until(what, ms = 20000) {
-  for (const deadline = Date.now() + ms; ;) {
-    const value = await what();
-    if (value) return value;
-    assert.ok(Date.now() < deadline, `waited ${ms} ms for ${what}`);
-    await new Promise((go) => setTimeout(go, 20));
-  }
-}
 const metric = async (server, name) =>
   Number(new RegExp(`^${name} (\\S+)$`, 'm').exec((await server.get('/metrics')).text)[1]);
 const answer = (server, id, action = 'approve', headers = {}) =>

@@ -4,6 +4,7 @@ import { after, before, test } from 'node:test';
 import { Reader } from './lib/client.mjs';
 import { Server, Standin } from './lib/server.mjs';
 import { Database } from './lib/services.mjs';
+import { until } from './lib/until.mjs';
 
 let standin;
 const servers = [];
@@ -34,16 +35,6 @@ const review = {
   },
 };
 
-// The clock is the event here: asks until what is expected is so.
-async function until(what, ms = 20000) {
-  const deadline = Date.now() + ms;
-  for (;;) {
-    const value = await what();
-    if (value) return value;
-    assert.ok(Date.now() < deadline, `waited ${ms} ms for ${what}`);
-    await new Promise((go) => setTimeout(go, 100));
-  }
-}
 async function ended(server, graph) {
   const id = await server.execute(graph);
   const reader = new Reader(server, id);

@@ -6,16 +6,10 @@ import { once } from 'node:events';
 import { test } from 'node:test';
 import { Server } from './lib/server.mjs';
 import { Database, redisUrl, storeKind } from './lib/services.mjs';
+import { until } from './lib/until.mjs';
 
 const skip = storeKind() === 'postgres' ? false : 'the embedded store cannot be held up from outside';
 const redis = (...args) => execFileSync('redis-cli', ['-u', redisUrl(), '--no-auth-warning', ...args], { encoding: 'utf8' }).trim();
-
-async function until(what, ms = 20000) {
-  for (const deadline = Date.now() + ms; !(await what());) {
-    assert.ok(Date.now() < deadline, `waited ${ms} ms for ${what}`);
-    await new Promise((go) => setTimeout(go, 20));
-  }
-}
 
 /** Nobody reads or writes the table until release(). */
 async function lock(database, table) {

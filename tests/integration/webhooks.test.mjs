@@ -7,6 +7,7 @@ import { holdEvents, holdsAnswer, holdsGet } from './lib/contract.mjs';
 import { Receiver, verify } from './lib/receiver.mjs';
 import { Server } from './lib/server.mjs';
 import { Database, storeKind } from './lib/services.mjs';
+import { until } from './lib/until.mjs';
 
 const several = storeKind() === 'postgres';
 const env = { SLUICE_SECRET_KEY: 'a key of this test, long enough' };
@@ -44,15 +45,6 @@ const remove = async (hook) => assert.equal((await server.request('DELETE', `/we
 const approve = (s, id) => s.post(`/sessions/${id}/nodes/ask/resume`, { action: 'approve' });
 const untold = (type) => type !== 'token_stream';
 const events = async (id) => (await server.events(id)).filter((e) => untold(e.type));
-async function until(what, ms = 20000) {
-  for (const deadline = Date.now() + ms; ;) {
-    const value = await what();
-    if (value) return value;
-    assert.ok(Date.now() < deadline, `waited ${ms} ms for ${what}`);
-    await new Promise((go) => setTimeout(go, 20));
-  }
-}
-
 test('a webhook is told every event, in order, once, signed', async () => {
   const to = await receive();
   const hook = await make({ url: to.url, name: 'bell' });
