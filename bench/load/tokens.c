@@ -13,7 +13,7 @@
  * core from it.
  *
  * When all sessions stream, a line "begin" is printed, then, S seconds later, the result: whoever
- * counts CPU counts between those two.
+ * counts CPU counts between those two. "least" and "most" are the words that one viewer got.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -27,7 +27,8 @@ static unsigned long words, events, streaming;
 static bool is_measuring, has_delays;
 
 struct viewer {
-    unsigned long next; /* the number that the next word must have */
+    unsigned long next;  /* the number that the next word must have */
+    unsigned long begun; /* the same, when it began to count */
 };
 
 /* The words of one chunk; `end` is where its text does. */
@@ -93,6 +94,18 @@ static void begin_session(struct viewer *v, double rate, uint64_t first_ns)
     peer_message(p, message);
 }
 
+/* Of the words that each of them got. */
+static unsigned long viewers_extreme(const struct viewer *v, unsigned long count, bool is_most)
+{
+    unsigned long got = v[0].next - v[0].begun;
+    for (unsigned long i = 1; i < count; i++) {
+        unsigned long n = v[i].next - v[i].begun;
+        if (is_most ? n > got : n < got)
+            got = n;
+    }
+    return got;
+}
+
 int load_tokens(void)
 {
     unsigned long count = (unsigned long)option_number("sessions", 500);
@@ -120,15 +133,21 @@ int load_tokens(void)
     client_doze_until(now_ns() + (uint64_t)(option_number("warm-up", 1) * 1e9), doze_ms);
     printf("begin\n");
     fflush(stdout);
+    for (unsigned long i = 0; i < count; i++)
+        viewers[i].begun = viewers[i].next;
     is_measuring = true;
     uint64_t start = now_ns();
     client_doze_until(start + (uint64_t)(seconds * 1e9), doze_ms);
     double took = (double)(now_ns() - start) / 1e9;
+    unsigned long least = viewers_extreme(viewers, count, false);
+    unsigned long most = viewers_extreme(viewers, count, true);
     printf("{\"sessions\":%lu,\"rate\":%g,\"seconds\":%.2f,\"tokens\":%lu,\"events\":%lu,"
-           "\"tokens_per_s\":%.0f,\"p50_ms\":%.3f,\"p90_ms\":%.3f,\"p99_ms\":%.3f,"
+           "\"least\":%lu,\"most\":%lu,\"tokens_per_s\":%.0f,\"p50_ms\":%.3f,\"p90_ms\":%.3f,\"p99_"
+           "ms\":%.3f,"
            "\"max_ms\":%.3f}\n",
-           count, rate, took, words, events, (double)words / took, samples_ms(&delays, 0.5),
-           samples_ms(&delays, 0.9), samples_ms(&delays, 0.99), samples_ms(&delays, 1));
+           count, rate, took, words, events, least, most, (double)words / took,
+           samples_ms(&delays, 0.5), samples_ms(&delays, 0.9), samples_ms(&delays, 0.99),
+           samples_ms(&delays, 1));
     fflush(stdout);
     client_run_until(now_ns() + (uint64_t)(option_number("linger", 0.2) * 1e9));
     return 0;

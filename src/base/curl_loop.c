@@ -54,13 +54,24 @@ static void curl_loop_set_owner(struct curl_loop *l, curl_socket_t fd, void *own
         memset(l->owners + l->owner_cap, 0, (size_t)(cap - l->owner_cap) * sizeof(*l->owners));
         l->owner_cap = cap;
     }
-    l->owners[fd] = owner;
+    l->owners[fd].data = owner;
 }
 
 /* NULL: none, or no tap is to be asked. */
 static void *curl_loop_owner(const struct curl_loop *l, int fd)
 {
-    return fd >= 0 && fd < l->owner_cap ? l->owners[fd] : NULL;
+    return fd >= 0 && fd < l->owner_cap ? l->owners[fd].data : NULL;
+}
+
+/* The set gives the sockets that are ready in turns, so one that comes again comes behind all that
+ * were ready with it. */
+static void curl_loop_count_round(struct curl_loop *l, int fd)
+{
+    if (fd >= l->owner_cap)
+        return;
+    if (l->owners[fd].round == l->round)
+        l->round++;
+    l->owners[fd].round = l->round;
 }
 
 /* False: libcurl is to read. */
@@ -149,6 +160,7 @@ static void curl_loop_socket_ready(struct curl_loop *l, const struct epoll_event
 {
     int bits = 0, running;
     l->turn_bytes += CURL_LOOP_SOCKET_BYTES;
+    curl_loop_count_round(l, ev->data.fd);
     if (curl_loop_tap(l, ev))
         return;
     if (ev->events & (EPOLLERR | EPOLLHUP))
@@ -188,6 +200,8 @@ bool curl_loop_read(struct curl_loop *l)
         }
     }
     l->is_full = !is_all;
+    l->round += is_all;
+    l->reads++;
     if (!l->is_aside)
         curl_loop_discard(l);
     if (has_read)
@@ -264,7 +278,7 @@ static int curl_loop_watch(struct curl_loop *l)
 int curl_loop_open(struct curl_loop *l, uv_loop_t *loop, void (*after)(void *data), void *data,
                    struct errbuf *e)
 {
-    *l = (struct curl_loop){.loop = loop, .after = after, .data = data};
+    *l = (struct curl_loop){.loop = loop, .after = after, .data = data, .round = 1};
     if (curl_global_init(CURL_GLOBAL_DEFAULT))
         return err_set(e, ERR_INTERNAL, "libcurl cannot be started");
     l->multi = curl_multi_init();

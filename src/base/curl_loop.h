@@ -43,6 +43,12 @@ struct curl_loop_owed {
     size_t bytes;
 };
 
+/* Of a transfer that has a socket. */
+struct curl_loop_owner {
+    void *data;     /* NULL: no transfer's */
+    unsigned round; /* that it last had its turn in */
+};
+
 struct curl_loop {
     CURLM *multi;
     /* A socket could not be watched for want of memory: who uses it hears of nothing but its
@@ -58,6 +64,9 @@ struct curl_loop {
     bool (*tap)(void *owner, int fd, size_t *taken);
     size_t tap_bytes;
     bool is_full; /* the last read has left something */
+    /* Goes on when all sockets that were ready have had a turn: who made one wait that had its own
+     * does not let it go on before, if there is a tap. `reads` tells whether any was ready. */
+    unsigned round, reads;
     /* Private */
     uv_loop_t *loop;
     uv_poll_t poll;
@@ -66,8 +75,8 @@ struct curl_loop {
     int latch_fd;                                  /* epoll_fd, and what the loop watches */
     struct epoll_event batch[CURL_LOOP_BATCH_MAX]; /* those from batch_at on are to be read */
     int batch_at, batch_count;
-    size_t watched; /* sockets in the set */
-    void **owners;  /* by descriptor, if there is a tap; NULL: no transfer's */
+    size_t watched;                 /* sockets in the set */
+    struct curl_loop_owner *owners; /* by descriptor, if there is a tap */
     int owner_cap;
     struct curl_loop_owed owed[CURL_LOOP_BATCH_MAX];
     int owed_count;

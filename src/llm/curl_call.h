@@ -37,6 +37,7 @@ struct curl_client {
     struct list ready;     /* curl_call.ready: bytes or an end to look at */
     struct list finishing; /* curl_call.link: [DONE] came, oldest first */
     struct list resting;   /* curl_call.rest: had their share of this turn */
+    unsigned reads_then;   /* io.reads when it was last seen to those */
     struct list dead;      /* curl_call.ready: is_gone, to be freed by settle */
     uv_idle_t kick;        /* runs settle in the next turn */
     uv_timer_t deadline;   /* the earliest of all calls */
@@ -73,6 +74,7 @@ struct curl_call {
     bool is_named;    /* the server calls it an event stream */
     bool has_event;
     bool has_offer;  /* of tools */
+    unsigned round;  /* client->io.round in which it came to rest */
     CURL *easy;      /* NULL: no transfer under way */
     struct buf late; /* answer text of an event whose thinking brought a hold */
     struct llm_reader reader;

@@ -451,14 +451,19 @@ static void curl_client_settle(void *data)
     curl_client_free_dead(cl);
 }
 
-/* Each that goes on may have a whole share of the turn. */
+/* Those that had their share go on when all sockets that were ready have had theirs, or none is.
+ * Each may have a whole share of the turn. */
 static void curl_client_kick_fired(uv_idle_t *kick)
 {
     struct curl_client *cl = kick->data;
-    struct list *first;
+    bool is_idle = cl->reads_then == cl->io.reads;
     size_t bytes = 0;
-    while (bytes < CURL_LOOP_TURN_BYTES && (first = list_pop(&cl->resting))) {
-        struct curl_call *call = container_of(first, struct curl_call, rest);
+    cl->reads_then = cl->io.reads;
+    while (bytes < CURL_LOOP_TURN_BYTES && !list_empty(&cl->resting)) {
+        struct curl_call *call = container_of(cl->resting.next, struct curl_call, rest);
+        if (!is_idle && call->round == cl->io.round)
+            break;
+        list_remove(&call->rest);
         if (call->base.is_held) /* unhold sees to it */
             continue;
         bytes += CURL_CALL_TURN_BYTES;

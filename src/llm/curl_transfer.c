@@ -133,6 +133,7 @@ static size_t curl_call_write(char *p, size_t size, size_t count, void *data)
     }
     if (call->turn_bytes >= CURL_CALL_TURN_BYTES) {
         call->is_paused = true;
+        call->round = call->client->io.round;
         list_append(&call->client->resting, &call->rest);
         return CURL_WRITEFUNC_PAUSE;
     }

@@ -338,6 +338,50 @@ static void test_held(void **state)
     world_close(&w);
 }
 
+/* Models that are all faster than they are read. The first was held with bytes in libcurl, so it is
+ * libcurl that goes on with it; the chunks of the others go past it. In the end it has had
+ * no more shares than the others, but for the two with which it began. */
+#define CROWD 48
+#define SHARE (16u << 10)
+static void test_shares(void **state)
+{
+    struct world w;
+    struct recorded r[CROWD];
+    struct conn *conns[CROWD];
+    char text[1001], event[1100], chunk[1200];
+    struct buf body;
+    (void)state;
+    world_open(&w, note_who_asks);
+    memset(text, 'x', sizeof(text) - 1);
+    text[sizeof(text) - 1] = '\0';
+    snprintf(event, sizeof(event), "data: {\"choices\":[{\"delta\":{\"content\":\"%s\"}}]}\n\n",
+             text);
+    snprintf(chunk, sizeof(chunk), "%zx\r\n%s\r\n", strlen(event), event);
+    buf_init(&body, 1u << 20);
+    while (body.len < 12 * SHARE)
+        assert_int_equal(buf_append_str(&body, str_of(chunk)), 0);
+    for (size_t i = 0; i < CROWD; i++) {
+        ask(&w, &r[i]);
+        conns[i] = asking;
+    }
+    llm_call_hold(w.llm, &r[0].c);
+    conn_write_bytes(conns[0], body.data, body.len);
+    read_sockets(&w);
+    for (size_t i = 1; i < CROWD; i++)
+        conn_write_bytes(conns[i], body.data, body.len);
+    llm_call_unhold(w.llm, &r[0].c);
+    while (r[0].text.len < 8 * SHARE)
+        uv_run(&w.loop, UV_RUN_NOWAIT);
+    for (size_t i = 1; i < CROWD; i++)
+        assert_in_range(r[i].text.len, 5 * SHARE, 10 * SHARE);
+    for (size_t i = 0; i < CROWD; i++) {
+        llm_call_cancel(w.llm, &r[i].c);
+        recorded_free(&r[i]);
+    }
+    buf_deinit(&body);
+    world_close(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -352,6 +396,7 @@ int main(void)
         cmocka_unit_test(test_all_at_once),
         cmocka_unit_test(test_taken_once),
         cmocka_unit_test(test_cancelled_with_some_taken),
+        cmocka_unit_test(test_shares),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
