@@ -82,6 +82,11 @@ test('a thousand that are paused inside a running model call too', async () => {
   const other = await new Server({ args: ['--config', config] }).start();
   const value = async (name) => Number(new RegExp(`^${name} (\\S+)$`, 'm').exec((await other.get('/metrics')).text)[1]);
   const until = async (name, n) => { while (await value(name) !== n) await idle(100); };
+  // 500 requests at once leave as many connections, which stay open for seconds: they are no session's.
+  const heap = async () => {
+    while (await value('sluice_connections') > 2) await idle(100);
+    return value('sluice_heap_bytes');
+  };
   try {
     await other.post('/workflows', { id: 'talk', ...asks('llm', { prompt: `Write about rivers, at length. ${'and lakes '.repeat(50)}` }) });
     const round = async () => {
@@ -97,10 +102,10 @@ test('a thousand that are paused inside a running model call too', async () => {
     };
     for (const id of await round()) await other.post(`/sessions/${id}/cancel`);
     await until('sluice_sessions_live', 0);
-    const before = await value('sluice_heap_bytes');
+    const before = await heap();
     await round();
+    const each = (await heap() - before) / 1000;
     assert.equal(await value('sluice_sessions_parked'), 1000, 'their calls run on');
-    const each = (await value('sluice_heap_bytes') - before) / 1000;
     assert.ok(each < 4096, `${each} bytes each`);
     await until('sluice_sessions_parked', 0); // their calls end: nothing is left
     assert.equal(await value('sluice_sessions_live'), 0);
