@@ -146,12 +146,14 @@ static bool worker_settles_what_is_in_doubt(struct pg_worker *w)
 static void worker_run(struct pg_worker *w)
 {
     while (w->conn.state == PG_READY && !w->own_batch) {
+        if (worker_settles_what_is_in_doubt(w))
+            return;
         if (!w->job && !(w->job = worker_pop(w))) {
             if (!worker_is_writer(w))
                 uv_timer_start(&w->timer, worker_idle_too_long, PG_IDLE_MS, 0);
             return;
         }
-        if (worker_settles_what_is_in_doubt(w) || worker_looks_after_partitions(w))
+        if (worker_looks_after_partitions(w))
             return;
         uv_timer_stop(&w->timer);
         struct pg_job *j = w->job;
@@ -185,6 +187,13 @@ static int worker_failed(struct pg_worker *w, struct pg_job *j)
     return pg_refuse(j, c->failed, "%s (%s)", c->error.text, c->sqlstate);
 }
 
+static void worker_is_well(struct pg_worker *w)
+{
+    if (w->backoff_ms > 0)
+        log_info("store", "connected to PostgreSQL again");
+    w->backoff_ms = 0;
+}
+
 static void worker_lost(struct pg_conn *c);
 
 static void worker_answered(struct pg_conn *c)
@@ -200,6 +209,7 @@ static void worker_answered(struct pg_conn *c)
             return;
         }
         pg_ring_clear(&s->ring);
+        worker_is_well(w);
     } else if (w->own_batch) {
         w->own_batch = false;
         if (c->failed) /* a partition: rows of its month go to session_events_rest */
@@ -227,11 +237,10 @@ static void worker_ready(struct pg_conn *c)
 {
     struct pg_worker *w = c->data;
 
-    if (w->backoff_ms > 0)
-        log_info("store", "connected to PostgreSQL again");
-    w->backoff_ms = 0;
     if (worker_is_writer(w)) /* perhaps to another server, which may have lost something */
         pg_known_clear(&w->store->known);
+    if (!worker_is_writer(w) || !w->store->ring.in_doubt) /* else when that is settled */
+        worker_is_well(w);
     worker_run(w);
     store_answer(w->store);
 }

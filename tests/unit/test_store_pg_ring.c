@@ -495,13 +495,28 @@ static bool is_written(struct rig *r, const struct talk *t)
     return ask(r, sql) > 0;
 }
 
-/* It is written, but the answer never comes. */
-static void talk_is_not_answered(struct rig *r, struct talk *t)
+static struct pg_worker *writer_of(struct rig *r)
 {
-    struct pg_conn *c = &pg_of(r)->workers[PG_WRITER].conn;
+    return &pg_of(r)->workers[PG_WRITER];
+}
+
+/* What the writer has sent is on its way; an answer never comes. */
+static void writer_is_cut_off(struct rig *r)
+{
+    int ends[2];
+
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+    dup2(ends[0], PQsocket(writer_of(r)->conn.handle));
+    close(ends[0]);
+    close(ends[1]);
+}
+
+/* It is written, but not answered; NULL, or what happens besides, before anybody knows. */
+static void talk_is_not_answered(struct rig *r, struct talk *t, void (*besides)(struct rig *r))
+{
+    struct pg_conn *c = &writer_of(r)->conn;
     struct rig_delta x;
     struct watch w;
-    int ends[2];
 
     talk_fill(t, &x, 1);
     c->batch_ms = 100;
@@ -509,22 +524,18 @@ static void talk_is_not_answered(struct rig *r, struct talk *t)
     uv_run(&r->loop, UV_RUN_NOWAIT);
     while (!is_written(r, t))
         ;
-    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
-    dup2(ends[0], PQsocket(c->handle));
-    close(ends[0]);
-    close(ends[1]);
+    writer_is_cut_off(r);
+    if (besides)
+        besides(r);
     assert_int_equal(watch_wait(r, &w), 0);
     assert_false(w.refused);
     c->batch_ms = 0;
     rig_delta_deinit(&x);
 }
 
-/* A commit folds others, and nobody is told: then memory must not hold them for what is still to be
- * folded. */
-static void what_a_lost_commit_folded_is_not_folded_again(void **state)
+static void a_commit_is_lost(struct rig *r, void (*besides)(struct rig *r))
 {
     enum { ROUNDS = 3, OTHERS = 3 };
-    struct rig *r = *state;
     struct talk t[OTHERS + 1] = {{.last = 0}};
     struct id owner = owner_put(r, NULL);
 
@@ -534,7 +545,7 @@ static void what_a_lost_commit_folded_is_not_folded_again(void **state)
         for (int i = 0; i <= OTHERS; i++)
             talk_says_alone(r, &t[i], 5);
         fill_slots(&pg_of(r)->ring);
-        talk_is_not_answered(r, &t[OTHERS]);
+        talk_is_not_answered(r, &t[OTHERS], besides);
         for (int i = 0; i <= OTHERS; i++) {
             assert_null(pg_ring_find(&pg_of(r)->ring, t[i].id)); /* all is settled */
             expect_talk(r, &t[i]);
@@ -549,6 +560,56 @@ static void what_a_lost_commit_folded_is_not_folded_again(void **state)
         }
         owner_put(r, &owner); /* with slots of its own again */
     }
+}
+
+/* A commit folds others, and nobody is told: then memory must not hold them for what is still to be
+ * folded. */
+static void what_a_lost_commit_folded_is_not_folded_again(void **state)
+{
+    a_commit_is_lost(*state, NULL);
+}
+
+static void settling_is_cut_off(struct rig *r)
+{
+    while (!writer_of(r)->settles)
+        uv_run(&r->loop, UV_RUN_ONCE);
+    while (ask(r, "SELECT count(*) FROM event_ring") > 0)
+        ;
+    writer_is_cut_off(r);
+}
+
+static void settling_that_is_not_answered_is_done_again(void **state)
+{
+    a_commit_is_lost(*state, settling_is_cut_off);
+}
+
+#define RENAME "ALTER FUNCTION sluice_ring_settle%s(uuid, uuid[]) RENAME TO sluice_ring_settle%s"
+
+/* It is asked for again, less and less often, and nothing is written before. */
+static void settling_is_refused(struct rig *r)
+{
+    uint64_t end = uv_hrtime() + 4 * UINT64_C(1000000000);
+    int64_t before = ask(r, "SELECT count(*) FROM session_events"), then, slots;
+    char sql[128];
+    bool is_slower;
+
+    snprintf(sql, sizeof(sql), RENAME, "", "_not");
+    pg_rig_exec_on(r->url, sql);
+    while (!(is_slower = writer_of(r)->backoff_ms >= 4 * PG_BACKOFF_MIN_MS) && uv_hrtime() < end)
+        uv_run(&r->loop, UV_RUN_NOWAIT);
+    then = ask(r, "SELECT count(*) FROM session_events");
+    slots = ask(r, "SELECT count(*) FROM event_ring");
+    snprintf(sql, sizeof(sql), RENAME, "_not", "");
+    pg_rig_exec_on(r->url, sql); /* before anything fails: the way down needs it, too */
+    assert_true(is_slower);
+    assert_int_equal(then, before);
+    assert_true(slots > 0);
+}
+
+static void settling_that_is_refused_is_waited_for(void **state)
+{
+    a_commit_is_lost(*state, settling_is_refused);
+    assert_int_equal(writer_of(*state)->backoff_ms, 0);
 }
 
 /* ---- who takes it from whom ---- */
@@ -575,31 +636,20 @@ static void a_release_and_a_claim_lose_nothing(void **state)
 }
 
 /* Two instances of one process: what is asked goes to the other one from here on. */
-static void swap_stores(struct rig *r, struct store **other)
+static void swap_stores(struct rig *r)
 {
     struct store *mine = r->store;
 
-    r->store = *other;
-    *other = mine;
+    r->store = r->other;
+    r->other = mine;
 }
 
-static struct store *open_other(struct rig *r)
+static void open_other(struct rig *r)
 {
-    struct store *mine = r->store, *other;
-
+    assert_null(r->other);
+    swap_stores(r);
     rig_open_store(r);
-    other = r->store;
-    r->store = mine;
-    return other;
-}
-
-static void close_other(struct rig *r, struct store *other)
-{
-    bool closed = false;
-
-    store_close(other, rig_closed, &closed);
-    while (!closed)
-        uv_run(&r->loop, UV_RUN_ONCE);
+    swap_stores(r);
 }
 
 /* A token of each, in one commit. */
@@ -627,14 +677,14 @@ static void a_takeover_folds_what_the_dead_had(void **state)
     struct rig *r = *state;
     struct talk t[3] = {{.last = 0}};
     struct id owner = owner_put(r, NULL);
-    struct store *other = open_other(r);
 
+    open_other(r);
     for (int i = 0; i < 3; i++) {
         talk_new(r, &t[i], owner);
         talk_says_alone(r, &t[i], 4 + i);
     }
     talks_say_one(r, t, 3); /* at different times, which a slot does not know apart */
-    swap_stores(r, &other);
+    swap_stores(r);
     owner_remove(r, owner);
     assert_int_equal(ask(r, "SELECT count(*) FROM event_ring"), 0);
     for (int i = 0; i < 3; i++)
@@ -642,20 +692,20 @@ static void a_takeover_folds_what_the_dead_had(void **state)
     struct id heir = owner_put(r, NULL);
     struct talk lost = t[0];
     talk_claim(r, &t[0], heir);
-    swap_stores(r, &other);
+    swap_stores(r);
     assert_false(talk_says(r, &lost, 1));
     talk_steps(r, &t[1],
                "running"); /* nobody has claimed it yet; what it had, another has folded */
     assert_true(talk_says(r, &t[1], 1));
     for (int i = 0; i < 3; i++)
         expect_talk(r, &t[i]);
-    swap_stores(r, &other);
+    swap_stores(r);
     talk_says_alone(r, &t[0], 5);
     talk_claim(r, &t[1], heir);
     talk_says_alone(r, &t[1], 5);
     for (int i = 0; i < 3; i++)
         expect_talk(r, &t[i]);
-    close_other(r, other);
+    rig_close_other(r);
 }
 
 static void store_req_marked(struct store_req *req)
@@ -669,8 +719,8 @@ static void a_takeover_and_tokens_never_pass_each_other(void **state)
 {
     enum { ROUNDS = 24 };
     struct rig *r = *state;
-    struct store *other = open_other(r);
 
+    open_other(r);
     for (int round = 0; round < ROUNDS; round++) {
         struct id owner = owner_put(r, NULL);
         struct talk t = {.last = 0};
@@ -689,7 +739,7 @@ static void a_takeover_and_tokens_never_pass_each_other(void **state)
         store_req_init(&gone.req, STORE_INSTANCE_REMOVE, store_req_marked, &taken);
         if (round % 2 == 0)
             watch_submit(r, &w, &x);
-        store_submit(other, &gone.req);
+        store_submit(r->other, &gone.req);
         if (round % 2 == 1) {
             for (int turn = 0; turn < round % 5; turn++)
                 uv_run(&r->loop, UV_RUN_NOWAIT);
@@ -702,16 +752,16 @@ static void a_takeover_and_tokens_never_pass_each_other(void **state)
         store_req_deinit(&gone.req);
         assert_false(w.refused); /* nobody has claimed the session */
         rig_delta_deinit(&x);
-        swap_stores(r, &other);
+        swap_stores(r);
         struct id heir = owner_put(r, NULL);
         expect_talk(r, &t);
         talk_claim(r, &t, heir);
         talk_says_alone(r, &t, 3);
         expect_talk(r, &t);
         owner_remove(r, heir);
-        swap_stores(r, &other);
+        swap_stores(r);
     }
-    close_other(r, other);
+    rig_close_other(r);
 }
 
 /* The session comes back under its id, with less than it had: from an export, say. */
@@ -864,7 +914,7 @@ static void each_event_is_read_once(void **state)
             talk_claim(r, one, owner);
         } else if (what < 95) {
             if (dice(&seed, 4) == 0)
-                talk_is_not_answered(r, one);
+                talk_is_not_answered(r, one, NULL);
             else
                 talk_is_cut(r, one, (int)dice(&seed, 6));
         } else if (what < 97) {
@@ -896,6 +946,8 @@ int main(void)
         ONE(slots_come_and_go),
         ONE(slots_that_are_full_are_freed),
         ONE(what_a_lost_commit_folded_is_not_folded_again),
+        ONE(settling_that_is_not_answered_is_done_again),
+        ONE(settling_that_is_refused_is_waited_for),
         ONE(a_release_and_a_claim_lose_nothing),
         ONE(a_takeover_folds_what_the_dead_had),
         ONE(a_takeover_and_tokens_never_pass_each_other),

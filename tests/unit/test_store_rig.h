@@ -18,6 +18,7 @@
 struct rig {
     uv_loop_t loop;
     struct store *store;
+    struct store *other; /* NULL, or a second one, as of another instance */
     struct id_source ids;
     char dir[256];
     bool sqlite, postgres; /* neither: in memory */
@@ -106,8 +107,20 @@ static inline void rig_close_store(struct rig *r)
     r->store = NULL;
 }
 
+static inline void rig_close_other(struct rig *r)
+{
+    bool closed = false;
+
+    store_close(r->other, rig_closed, &closed);
+    while (!closed)
+        uv_run(&r->loop, UV_RUN_ONCE);
+    r->other = NULL;
+}
+
 static inline void rig_destroy(struct rig *r)
 {
+    if (r->other)
+        rig_close_other(r);
     if (r->store)
         rig_close_store(r);
     assert_int_equal(uv_loop_close(&r->loop), 0);
