@@ -89,9 +89,11 @@ export class Server {
     return how;
   }
 
-  // Graceful end; fails the test on a sanitizer's report or an exit code that is not 0.
+  // Graceful end; fails the test on a sanitizer's report or an exit code that is not 0. One that a failed
+  // test has left stopped goes on first, or would never end.
   async close() {
     if (this.process) {
+      this.process.child.kill('SIGCONT');
       const { code, signal } = await this.kill('SIGTERM');
       if (code !== 0) throw new Error(`server ended with ${code ?? signal}:\n${this.log}`);
     }
