@@ -1,5 +1,5 @@
 // Several instances over one PostgreSQL and one Redis, and everything that can be killed is killed.
-//   script/chaos [--rounds 30] [--instances 3] [--sessions 200] [--seed N] [--adopt-ms 6000]
+//   script/chaos [--store postgres|sqlite] [--rounds 30] [--instances 3] [--sessions 200] [--seed N] [--adopt-ms 6000]
 // Streaming sessions, each watched by two viewers that sit at different instances and come back with
 // their last seq, to whichever. Round by round: kill -9 of an instance; SIGSTOP past its lease, and
 // SIGCONT; PostgreSQL restarted, once in mode immediate; Redis killed, and flushed. Meanwhile sessions
@@ -15,7 +15,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { Chance, option } from './lib/chance.mjs';
+import { Chance, options } from './lib/chance.mjs';
 import { Reader } from './lib/client.mjs';
 import { Cluster } from './lib/cluster.mjs';
 import { Standin, repo } from './lib/server.mjs';
@@ -23,10 +23,10 @@ import { ctl } from './lib/services.mjs';
 import { checkLog, checkMessages, checkReader } from './lib/truth.mjs';
 
 const LEASE_MS = 3000;
-const rounds = option('rounds', 30);
-const wanted = option('sessions', 200);
-const adoptMs = option('adopt-ms', LEASE_MS + 3000); // from the kill, at which the lease is at its newest
-const seed = option('seed', Date.now() % 1e9);
+const { rounds, sessions: wanted, instances, seed, 'adopt-ms': adoptMs } = options({
+  rounds: 30, sessions: 200, instances: 3, seed: Date.now() % 1e9,
+  'adopt-ms': LEASE_MS + 3000, // from the kill, at which the lease is at its newest
+});
 const chance = new Chance(seed);
 const pause = (ms) => new Promise((go) => setTimeout(go, ms));
 const begun = Date.now();
@@ -55,7 +55,7 @@ const reviewed = {
 };
 
 const standin = await new Standin().start();
-const cluster = await new Cluster({ instances: option('instances', 3), env: standin.env, chance }).start();
+const cluster = await new Cluster({ instances, env: standin.env, chance }).start();
 const clustered = Boolean(cluster.database);
 const sessions = new Map(); // id -> {id, text, readers, hurt: [{at, kill}]}: not yet verified
 const totals = { started: 0, verified: 0, resets: 0, events: 0, pauses: 0, answers: 0, stops: 0, fenced: 0 };

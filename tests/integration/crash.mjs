@@ -1,19 +1,17 @@
 // kill -9 at random moments under streaming sessions, clients reconnecting with their last seq.
-//   node crash.mjs [--rounds 50] [--sessions 50] [--seed N]
+//   node crash.mjs [--store sqlite|postgres] [--rounds 50] [--sessions 50] [--seed N]
 // After each round the server starts again on the same data. At the end every client's stream must be
 // a gapless, duplicate-free prefix of the log, every session must have ended exactly once, every final
 // message must equal what the model was asked to echo, and a review that waited all the while must
 // still wait, and take one answer.
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { Chance, option } from './lib/chance.mjs';
+import { Chance, options } from './lib/chance.mjs';
 import { Reader } from './lib/client.mjs';
 import { Server, Standin } from './lib/server.mjs';
 import { checkLog, checkMessages, checkReader } from './lib/truth.mjs';
 
-const rounds = option('rounds', 50);
-const wanted = option('sessions', 50);
-const seed = option('seed', Date.now() % 1e9);
+const { rounds, sessions: wanted, seed } = options({ rounds: 50, sessions: 50, seed: Date.now() % 1e9 });
 console.log(`seed ${seed}, ${rounds} rounds, ${wanted} sessions at once`);
 const chance = new Chance(seed);
 const pause = (ms) => new Promise((go) => setTimeout(go, ms));

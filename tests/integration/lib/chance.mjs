@@ -1,3 +1,5 @@
+import { parseArgs } from 'node:util';
+
 // Random numbers from a seed, so that a run can be told again, as far as timing allows.
 export class Chance {
   constructor(seed) { this.seed = seed; }
@@ -11,7 +13,19 @@ export class Chance {
   pick(list) { return list[this.below(list.length)]; }
 }
 
-export const option = (name, fallback) => {
-  const i = process.argv.indexOf(`--${name}`);
-  return i < 0 ? fallback : Number(process.argv[i + 1]);
-};
+// Numbers of the command line, by their names' defaults, and --store, which the tests' environment has else;
+// whatever else stands there ends the program.
+export function options(defaults) {
+  const known = Object.fromEntries([...Object.keys(defaults), 'store'].map((name) => [name, { type: 'string' }]));
+  try {
+    const { store, ...texts } = parseArgs({ options: known }).values;
+    if (store && !['sqlite', 'postgres'].includes(store)) throw new TypeError('--store wants sqlite or postgres');
+    if (store) process.env.SLUICE_TEST_STORE = store;
+    const given = Object.entries(texts).map(([name, text]) => [name, Number(text)]);
+    for (const [name, n] of given) if (!(Number.isInteger(n) && n >= 0)) throw new TypeError(`--${name} wants a number`);
+    return { ...defaults, ...Object.fromEntries(given) };
+  } catch (e) {
+    console.error(e.message);
+    process.exit(2);
+  }
+}
