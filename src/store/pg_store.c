@@ -192,6 +192,7 @@ static void worker_is_well(struct pg_worker *w)
     if (w->backoff_ms > 0)
         log_info("store", "connected to PostgreSQL again");
     w->backoff_ms = 0;
+    w->refused = false;
 }
 
 static void worker_lost(struct pg_conn *c);
@@ -204,6 +205,9 @@ static void worker_answered(struct pg_conn *c)
     if (w->settles) {
         w->own_batch = w->settles = false;
         if (c->failed) { /* nothing may be written before: on another connection, in a while */
+            if (!w->refused)
+                log_warn("store", "PostgreSQL does not settle what was lost: %s", c->error.text);
+            w->refused = true;
             pg_conn_close(c);
             worker_lost(c);
             return;

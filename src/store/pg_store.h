@@ -73,6 +73,7 @@ struct pg_worker {
     unsigned backoff_ms;
     bool own_batch; /* under way is one of the worker's own: no job's */
     bool settles;   /* which is about what may be in slots */
+    bool refused; /* that was refused since the connection was last well: the log has the reason */
     bool resting;
 };
 

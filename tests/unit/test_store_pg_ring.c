@@ -511,12 +511,14 @@ static void writer_is_cut_off(struct rig *r)
     close(ends[1]);
 }
 
-/* It is written, but not answered; NULL, or what happens besides, before anybody knows. */
-static void talk_is_not_answered(struct rig *r, struct talk *t, void (*besides)(struct rig *r))
+/* It is written, but not answered; NULL, or what happens besides, before anybody knows, and gives
+ * whether that went as it should: nothing may fail while a request is under way. */
+static void talk_is_not_answered(struct rig *r, struct talk *t, bool (*besides)(struct rig *r))
 {
     struct pg_conn *c = &writer_of(r)->conn;
     struct rig_delta x;
     struct watch w;
+    bool is_right;
 
     talk_fill(t, &x, 1);
     c->batch_ms = 100;
@@ -525,15 +527,15 @@ static void talk_is_not_answered(struct rig *r, struct talk *t, void (*besides)(
     while (!is_written(r, t))
         ;
     writer_is_cut_off(r);
-    if (besides)
-        besides(r);
+    is_right = !besides || besides(r);
     assert_int_equal(watch_wait(r, &w), 0);
+    assert_true(is_right);
     assert_false(w.refused);
     c->batch_ms = 0;
     rig_delta_deinit(&x);
 }
 
-static void a_commit_is_lost(struct rig *r, void (*besides)(struct rig *r))
+static void a_commit_is_lost(struct rig *r, bool (*besides)(struct rig *r))
 {
     enum { ROUNDS = 3, OTHERS = 3 };
     struct talk t[OTHERS + 1] = {{.last = 0}};
@@ -569,13 +571,14 @@ static void what_a_lost_commit_folded_is_not_folded_again(void **state)
     a_commit_is_lost(*state, NULL);
 }
 
-static void settling_is_cut_off(struct rig *r)
+static bool settling_is_cut_off(struct rig *r)
 {
     while (!writer_of(r)->settles)
         uv_run(&r->loop, UV_RUN_ONCE);
     while (ask(r, "SELECT count(*) FROM event_ring") > 0)
         ;
     writer_is_cut_off(r);
+    return true;
 }
 
 static void settling_that_is_not_answered_is_done_again(void **state)
@@ -585,25 +588,49 @@ static void settling_that_is_not_answered_is_done_again(void **state)
 
 #define RENAME "ALTER FUNCTION sluice_ring_settle%s(uuid, uuid[]) RENAME TO sluice_ring_settle%s"
 
-/* It is asked for again, less and less often, and nothing is written before. */
-static void settling_is_refused(struct rig *r)
+/* Closes `lines`. */
+static int count_lines_with(FILE *lines, const char *part)
+{
+    char line[1024];
+    int count = 0;
+
+    rewind(lines);
+    while (fgets(line, sizeof(line), lines))
+        count += strstr(line, part) != NULL;
+    fclose(lines);
+    return count;
+}
+
+/* It is asked for again, less and less often, and nothing is written before; the log has the reason
+ * once. */
+static bool settling_is_refused(struct rig *r)
 {
     uint64_t end = uv_hrtime() + 4 * UINT64_C(1000000000);
     int64_t before = ask(r, "SELECT count(*) FROM session_events"), then, slots;
+    FILE *log = tmpfile();
+    int standard_error = dup(STDERR_FILENO);
     char sql[128];
     bool is_slower;
+    int lines;
 
+    assert_non_null(log);
     snprintf(sql, sizeof(sql), RENAME, "", "_not");
     pg_rig_exec_on(r->url, sql);
+    log_configure(LOG_WARN, 0);
+    dup2(fileno(log), STDERR_FILENO);
     while (!(is_slower = writer_of(r)->backoff_ms >= 4 * PG_BACKOFF_MIN_MS) && uv_hrtime() < end)
         uv_run(&r->loop, UV_RUN_NOWAIT);
+    dup2(standard_error, STDERR_FILENO);
+    close(standard_error);
+    log_configure(LOG_ERROR, 0);
     then = ask(r, "SELECT count(*) FROM session_events");
     slots = ask(r, "SELECT count(*) FROM event_ring");
     snprintf(sql, sizeof(sql), RENAME, "_not", "");
-    pg_rig_exec_on(r->url, sql); /* before anything fails: the way down needs it, too */
-    assert_true(is_slower);
-    assert_int_equal(then, before);
-    assert_true(slots > 0);
+    pg_rig_exec_on(r->url, sql);
+    lines = count_lines_with(log, "sluice_ring_settle");
+    print_message("slower: %d, rows: %lld of %lld, slots: %lld, told: %d\n", is_slower,
+                  (long long)then, (long long)before, (long long)slots, lines);
+    return is_slower && then == before && slots > 0 && lines == 1;
 }
 
 static void settling_that_is_refused_is_waited_for(void **state)
